@@ -1,0 +1,88 @@
+"""What every engine promises.
+
+An engine turns requests into completions for one model. It knows nothing of scores, probes' checks or
+the run directory.
+
+The contract, tested for every engine by ``tests/test_engine_contract.py``:
+
+* `identify` is cheap: it loads no weights and starts no server, yet two different models never get the same answer
+  from it. It raises `PrerequisiteError` when the model, its template, a package or a device is missing.
+* `open` loads or starts; `close` releases every resource (memory, processes, ports), also after a failure.
+* `generate` yields ``(request, completion)`` pairs, each owed request exactly once, in any order, as they land; it never yields
+  a request that is not owed. A failed request is a completion with status ``error``; only a failure of the
+  whole engine (server died, key refused) raises `EngineError`.
+* With ``temperature=0`` the same request gives the same text; with a seed, the same where the engine can (`seeded`).
+* ``<think>…</think>`` is split off into `Completion.reasoning` (`split_reasoning`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+
+from mimicry_audit.records import Completion, Identity, Message, ModelSpec, Request, Sampling
+
+
+@runtime_checkable
+class Engine(Protocol):
+    """One model, ready to be asked."""
+
+    spec: ModelSpec
+    seeded: ClassVar[bool]
+    """Whether a request's seed makes a sampled answer repeatable."""
+
+    def identify(self) -> Identity:
+        """Resolve what this model is, without loading it."""
+
+    def open(self) -> None:
+        """Load the model or start its server. Idempotent."""
+
+    def render(self, messages: Sequence[Message]) -> str | None:
+        """The prompt after the chat template; None where the endpoint hides it."""
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        """Answer the owed requests, yielding each as it lands."""
+
+    def close(self) -> None:
+        """Release everything. Idempotent."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None: ...
+
+
+_THINK = re.compile(r"^\s*<think>(.*?)(?:</think>|\Z)", re.DOTALL)
+
+
+def split_reasoning(text: str) -> tuple[str, str | None]:
+    """Split a leading ``<think>`` block off an answer.
+
+    Returns:
+        ``(answer, reasoning)``; reasoning is None when there is no block. An unclosed block is all reasoning and
+        the answer is empty. A block whose opening tag was part of the prompt (only ``</think>`` appears) counts too.
+    """
+    match = _THINK.match(text)
+    if match:
+        return text[match.end() :].strip(), match.group(1).strip()
+    head, tag, tail = text.partition("</think>")
+    if tag and "<think>" not in head:
+        return tail.strip(), head.strip()
+    return text, None
+
+
+def completion_status(text: str, finish_reason: str | None) -> str:
+    """The status of a completion that did come back: ``refused``, ``empty``, ``truncated`` or ``ok``.
+
+    ``refused`` here means that the server withheld the answer (a content filter); a model that declines in
+    words has answered, and those words are evidence.
+    """
+    if finish_reason == "content_filter":
+        return "refused"
+    if not text.strip():
+        return "empty"
+    return "truncated" if finish_reason == "length" else "ok"
+
+
+Options = Mapping[str, Any]

@@ -216,16 +216,17 @@ def response_key(identity: Identity, engine: str, rendered: str, sampling: Sampl
         sampling: all sampling fields.
         request: gives the request's seed and sample number.
     """
+    fields = asdict(sampling)
+    fields.pop("samples")  # asking for more answers leaves the earlier ones valid
     material = {
         "schema": RESPONSE_SCHEMA,
         "engine": engine,
         "identity": asdict(identity),
         "prompt": rendered,
-        "sampling": asdict(sampling),
+        "sampling": fields,
         "seed": request.seed,
         "sample": request.sample,
     }
-    material["sampling"].pop("samples")  # asking for more answers leaves the earlier ones valid
     return sha256_text(canonical_json(material))
 
 

@@ -1,0 +1,257 @@
+"""Asks the models: works out which answers are owed, drives an engine, and journals each answer as it lands.
+
+Promise: every (model, probe, sample) is asked for until it has an answer; a failed request stays a failure in
+the journal and is owed again next time; a finished run asks for nothing and starts no engine; and a model
+whose weights, template or revision changed since the run began is refused.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from mimicry_audit.engines.base import Engine
+from mimicry_audit.errors import RunDirectoryError
+from mimicry_audit.records import (
+    Identity,
+    ModelSpec,
+    Probe,
+    Request,
+    Response,
+    Sampling,
+    canonical_json,
+    request_seed,
+    response_key,
+    sha256_text,
+)
+from mimicry_audit.runs import RunDirectory, differences, read_journal
+
+
+class Progress(Protocol):
+    """Who wants to know how far collecting has come."""
+
+    def start(self, label: str, total: int, owed: int) -> None:
+        """Collecting from a model begins; `owed` of `total` answers are still to be asked for."""
+
+    def note(self, label: str, text: str) -> None:
+        """Something slow is going on (a server starting)."""
+
+    def advance(self, label: str, response: Response) -> None:
+        """One answer has been journalled."""
+
+    def finish(self, label: str) -> None:
+        """The model is done."""
+
+
+class Silent:
+    """A `Progress` that says nothing."""
+
+    def start(self, label: str, total: int, owed: int) -> None: ...  # noqa: D102
+    def note(self, label: str, text: str) -> None: ...  # noqa: D102
+    def advance(self, label: str, response: Response) -> None: ...  # noqa: D102
+    def finish(self, label: str) -> None: ...  # noqa: D102
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything that decides which answers a run holds.
+
+    Attributes:
+        models: resolved models, labels unique.
+        probes: the probes as asked, arms expanded.
+        sampling: the sampling fields.
+        probe_sets: name, version, hash, licence and counts of the sets the probes came from.
+        selection: how the probes were chosen from the sets (limit, domains, system prompt).
+    """
+
+    models: tuple[ModelSpec, ...]
+    probes: tuple[Probe, ...]
+    sampling: Sampling
+    probe_sets: tuple[Mapping[str, Any], ...] = ()
+    selection: Mapping[str, Any] | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """The settings as stored and compared on resume."""
+        return {
+            "models": {
+                m.label: {k: v for k, v in asdict(m).items() if k not in ("label", "source")} for m in self.models
+            },
+            "probe_sets": [dict(s) for s in self.probe_sets],
+            "probes_sha": sha256_text(canonical_json([asdict(p) for p in self.probes])),
+            "selection": dict(self.selection or {}),
+            "sampling": asdict(self.sampling),
+        }
+
+
+EngineFactory = Callable[[ModelSpec], Engine]
+
+
+def collect(
+    run: RunDirectory,
+    plan: Plan,
+    *,
+    engine_for: EngineFactory | None = None,
+    progress: Progress | None = None,
+    notes: Mapping[str, Any] | None = None,
+) -> int:
+    """Ask for every owed answer of the plan and journal it; hold the directory meanwhile.
+
+    Args:
+        run: where answers go.
+        plan: what to ask.
+        engine_for: makes an engine from a spec; the registry's by default.
+        progress: told of every answer.
+        notes: further fields for the manifest (versions, roles); not compared on resume.
+
+    Returns:
+        How many answers were asked for now: 0 for a finished run.
+
+    Raises:
+        RunDirectoryError: made with other settings, held by another process, not writable, or a model changed.
+        AuditError: an engine cannot start or go on. What was journalled stands.
+    """
+    if engine_for is None:
+        from mimicry_audit.engines.registry import engine_for as registered
+
+        engine_for = registered
+    progress = progress or Silent()
+    with run.locked():
+        manifest = _open_manifest(run, plan, notes or {})
+        return sum(_collect_model(run, manifest, plan, spec, engine_for, progress) for spec in plan.models)
+
+
+def _open_manifest(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> dict[str, Any]:
+    settings = plan.settings()
+    if run.exists():
+        manifest = run.manifest()
+        if changed := differences(manifest["settings"], settings):
+            raise RunDirectoryError(
+                f"{run.path} was made with other settings ({'; '.join(changed)})",
+                "use the same settings to finish it, or another --out",
+            )
+        return manifest
+    manifest = {
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "python": sys.version.split()[0],
+        "settings": settings,
+        "resolved": {},
+        **notes,
+    }
+    run.write_probes(plan.probes)
+    run.write_manifest(manifest)
+    return manifest
+
+
+def _collect_model(
+    run: RunDirectory,
+    manifest: dict[str, Any],
+    plan: Plan,
+    spec: ModelSpec,
+    engine_for: EngineFactory,
+    progress: Progress,
+) -> int:
+    standing, _ = read_journal(run.journal_path(spec.label))
+    requests = [
+        Request(
+            probe.id,
+            sample,
+            probe.messages,
+            request_seed(plan.sampling.seed, probe.id, sample),
+            owed=(probe.id, sample) not in standing or standing[probe.id, sample].status == "error",
+        )
+        for probe in plan.probes
+        for sample in range(plan.sampling.samples)
+    ]
+    owed = sum(r.owed for r in requests)
+    progress.start(spec.label, len(requests), owed)
+    if owed:
+        engine = engine_for(spec)
+        identity = engine.identify()
+        _check_unchanged(run, manifest, spec, identity)
+        progress.note(spec.label, "loading")
+        with engine:
+            _resolve(run, manifest, spec, engine, identity)
+            _journal_answers(run, plan, spec, engine, identity, requests, progress)
+    progress.finish(spec.label)
+    return owed
+
+
+def _check_unchanged(run: RunDirectory, manifest: Mapping[str, Any], spec: ModelSpec, identity: Identity) -> None:
+    before = manifest["resolved"].get(spec.label)
+    if before and (changed := differences(before["identity"], asdict(identity))):
+        raise RunDirectoryError(
+            f"model {spec.label} is not the one this run began with ({'; '.join(changed)})",
+            f"restore it, or use another --out than {run.path}",
+        )
+
+
+def _resolve(run: RunDirectory, manifest: dict[str, Any], spec: ModelSpec, engine: Engine, identity: Identity) -> None:
+    """Record what the model turned out to be, once, before its first answer."""
+    if spec.label in manifest["resolved"]:
+        return
+    entry: dict[str, Any] = {"identity": asdict(identity)}
+    injected = getattr(engine, "injected_system_text", None)
+    if injected is not None:
+        entry["injected_system_text"] = injected()
+    entry.update(_local_facts(engine))
+    manifest["resolved"][spec.label] = entry
+    run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+
+
+def _local_facts(engine: Engine) -> dict[str, Any]:
+    """Weight sketch and lineage manifest, where the model's folder is at hand."""
+    from mimicry_audit.weights import lineage_of, sketch_folder
+
+    folder = getattr(engine, "folder", None)
+    if folder is None:
+        return {}
+    facts = {"weights": sketch_folder(folder), "lineage": lineage_of(folder)}
+    return {k: v for k, v in facts.items() if v is not None}
+
+
+def _journal_answers(
+    run: RunDirectory,
+    plan: Plan,
+    spec: ModelSpec,
+    engine: Engine,
+    identity: Identity,
+    requests: Sequence[Request],
+    progress: Progress,
+) -> None:
+    rendered: dict[str, str] = {}
+    for request in requests:
+        if request.owed and request.probe_id not in rendered:
+            text = engine.render(request.messages)
+            rendered[request.probe_id] = canonical_json([asdict(m) for m in request.messages]) if text is None else text
+    with run.journal(spec.label) as journal:
+        for request, completion in engine.generate(requests, plan.sampling):
+            prompt = rendered[request.probe_id]
+            response = Response(
+                key=response_key(identity, spec.engine, prompt, plan.sampling, request),
+                model=spec.label,
+                probe_id=request.probe_id,
+                sample=request.sample,
+                prompt_sha=sha256_text(prompt),
+                time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+                **{k: getattr(completion, k) for k in _COMPLETION_FIELDS},
+            )
+            journal.append(response)
+            progress.advance(spec.label, response)
+
+
+_COMPLETION_FIELDS = (
+    "status",
+    "text",
+    "reasoning",
+    "finish_reason",
+    "prompt_tokens",
+    "completion_tokens",
+    "latency_s",
+    "attempt",
+    "error",
+    "served_model",
+    "logprobs",
+)

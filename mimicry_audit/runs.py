@@ -1,0 +1,308 @@
+"""The run directory: what was asked, every answer as it landed, and who is writing.
+
+Promise: an answer that has been journalled survives ``kill -9``; the same command run again finishes what is
+owed; a directory made with other settings is refused with the fields that differ; a second writer is refused
+at once; and a failure to write is fatal, never a warning.
+
+Layout::
+
+    DIR/manifest.json            resolved settings, versions, probe hashes, resolved models; no secrets
+    DIR/probes.jsonl             the probes as asked, so that scoring needs no probe set
+    DIR/responses/MODEL.jsonl    one `Response` a line, in the order the answers landed
+    DIR/scores.json              written by the score step
+    DIR/report.html              written by the report step
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, fields
+from io import TextIOWrapper
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.errors import DataError, RunDirectoryError
+from mimicry_audit.records import STATUSES, Message, Probe, Response, canonical_json
+
+MANIFEST_SCHEMA = "mimicry_audit.manifest/1"
+_FSYNC_EVERY_S = 1.0
+_RESPONSE_FIELDS = {f.name for f in fields(Response)}
+
+
+class RunDirectory:
+    """One audit on disk.
+
+    Args:
+        path: the directory; made when first written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the settings live."""
+        return self.path / "manifest.json"
+
+    @property
+    def scores_path(self) -> Path:
+        """Where the score step writes."""
+        return self.path / "scores.json"
+
+    @property
+    def report_path(self) -> Path:
+        """Where the report step writes."""
+        return self.path / "report.html"
+
+    def journal_path(self, label: str) -> Path:
+        """The journal of one model."""
+        return self.path / "responses" / f"{label}.jsonl"
+
+    def exists(self) -> bool:
+        """Whether anything has been collected here."""
+        return self.manifest_path.is_file()
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest.
+
+        Raises:
+            RunDirectoryError: it is not there or cannot be read.
+        """
+        if not self.exists():
+            raise RunDirectoryError(
+                f"{self.path} holds no run (no manifest.json)", "collect first: audit collect --out …"
+            )
+        try:
+            loaded = json.loads(self.manifest_path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(
+                f"{self.manifest_path} cannot be read: {error}", "restore it, or start again with another --out"
+            ) from error
+        if not isinstance(loaded, dict) or loaded.get("schema") != MANIFEST_SCHEMA:
+            raise RunDirectoryError(
+                f"{self.manifest_path} is not a manifest of this version", "start again with another --out"
+            )
+        return loaded
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replace the manifest in one step."""
+        write_json(self.manifest_path, {"schema": MANIFEST_SCHEMA, **manifest})
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for writing.
+
+        Raises:
+            RunDirectoryError: another process holds it, or it cannot be written.
+        """
+        import fcntl
+
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = (self.path / ".lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                handle.seek(0)
+                holder = handle.read().strip() or "another process"
+                raise RunDirectoryError(
+                    f"{self.path} is in use by {holder}", "wait for it to end, or choose another --out"
+                ) from error
+            handle.truncate(0)
+            handle.write(f"process {os.getpid()}")
+            handle.flush()
+            yield
+
+    def write_probes(self, probes: Sequence[Probe]) -> None:
+        """Store the probes as asked."""
+        write_text(self.path / "probes.jsonl", "".join(canonical_json(asdict(p)) + "\n" for p in probes))
+
+    def probes(self) -> list[Probe]:
+        """The probes as asked."""
+        path = self.path / "probes.jsonl"
+        try:
+            lines = path.read_text("utf-8").splitlines()
+            return [_probe(json.loads(line)) for line in lines]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise RunDirectoryError(
+                f"{path} cannot be read: {error}", "restore it, or collect again elsewhere"
+            ) from error
+
+    def journal(self, label: str) -> Journal:
+        """The journal of one model, for appending; hold `locked` first."""
+        return Journal(self.journal_path(label))
+
+    def responses(self, label: str) -> list[Response]:
+        """The standing answers of one model: the last line for each (probe, sample), in journal order."""
+        return list(read_journal(self.journal_path(label))[0].values())
+
+
+class Journal:
+    """Appends responses to one file, one JSON object a line, flushed per answer and synced about once a second."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: TextIOWrapper | None = None
+        self._synced = 0.0
+
+    def __enter__(self) -> Journal:
+        """Open for appending, first cutting off a line that a crash left unfinished."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists():
+                _cut_torn_line(self.path)
+            self._file = self.path.open("a", encoding="utf-8", errors="surrogatepass", newline="\n")
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        return self
+
+    def append(self, response: Response) -> None:
+        """Write one answer.
+
+        Raises:
+            RunDirectoryError: the line could not be written (disk full, permission); what was written before stands.
+        """
+        if self._file is None:
+            raise RuntimeError("the journal is not open")
+        record = {k: v for k, v in asdict(response).items() if v is not None}
+        try:
+            # ASCII escapes keep lone surrogates and control characters intact and one answer on one line.
+            self._file.write(json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n")
+            self._file.flush()
+            if time.monotonic() - self._synced > _FSYNC_EVERY_S:
+                os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+
+    def __exit__(self, *_: object) -> None:
+        """Sync and close."""
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        try:
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            raise _unwritable(self.path, error) from error
+        finally:
+            with suppress(OSError):  # a full disk fails the same flush again; it has been reported above
+                file.close()
+
+
+def read_journal(path: Path) -> tuple[dict[tuple[str, int], Response], bool]:
+    """Read a journal.
+
+    Returns:
+        ``(responses, torn)``: the last response for each (probe id, sample), and whether an unfinished last line was left out.
+
+    Raises:
+        DataError: a line other than an unfinished last one is not a response.
+    """
+    if not path.exists():
+        return {}, False
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}", "make it readable") from error
+    lines = raw.split(b"\n")
+    torn = lines.pop() != b""
+    responses: dict[tuple[str, int], Response] = {}
+    for number, line in enumerate(lines, 1):
+        response = _response(line, path, number)
+        responses[response.probe_id, response.sample] = response
+    return responses, torn
+
+
+def _response(line: bytes, path: Path, number: int) -> Response:
+    try:
+        record = json.loads(line)
+        if not isinstance(record, dict):
+            raise ValueError("not an object")
+        if unknown := set(record) - _RESPONSE_FIELDS:
+            raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
+        response = Response(**record)
+        if response.status not in STATUSES:
+            raise ValueError(f"unknown status {response.status!r}")
+    except (ValueError, TypeError) as error:
+        raise DataError(
+            f"{path}, line {number}, is not a response ({error})",
+            "delete that line to have its answer asked for again, or restore the file",
+        ) from error
+    return response
+
+
+def _probe(record: dict[str, Any]) -> Probe:
+    messages = tuple(Message(**m) for m in record.pop("messages"))
+    return Probe(messages=messages, **record)
+
+
+def _cut_torn_line(path: Path) -> None:
+    with path.open("rb+") as file:
+        raw = file.read()
+        end = raw.rfind(b"\n") + 1
+        if end != len(raw):
+            file.truncate(end)
+
+
+def _unwritable(path: Path, error: OSError) -> RunDirectoryError:
+    mend = "free some space and run the same command again: nothing collected is lost"
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        mend = "choose an --out you may write to"
+    elif error.errno in (errno.ENOTDIR, errno.EEXIST):
+        mend = "choose an --out that is a directory"
+    return RunDirectoryError(f"cannot write {path}: {error.strerror or error}", mend)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file in one step: a crash leaves the old file or the new one, never half of either.
+
+    Raises:
+        RunDirectoryError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(name).chmod(0o666 & ~mask)  # mkstemp's 0600 would hide a report from its readers
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise _unwritable(path, error) from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Replace a JSON file in one step; refuses NaN, which is not JSON."""
+    write_text(path, json.dumps(value, indent=1, sort_keys=False, ensure_ascii=True, allow_nan=False) + "\n")
+
+
+def differences(old: Any, new: Any, at: str = "") -> list[str]:
+    """Which fields differ between two settings, as ``field: old → new``, outermost first."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = [*old, *(k for k in new if k not in old)]
+        return [d for k in keys for d in differences(old.get(k), new.get(k), f"{at}.{k}" if at else str(k))]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [d for i, (a, b) in enumerate(zip(old, new, strict=True)) for d in differences(a, b, f"{at}[{i}]")]
+    return [] if old == new else [f"{at}: {_short(old)} → {_short(new)}"]
+
+
+def _short(value: Any) -> str:
+    text = canonical_json(value)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,74 @@
+"""Style: the habits that do not depend on the subject.
+
+Relative frequencies of function words (Burrows 2002), punctuation, layout marks, sentence rhythm and letter case,
+each scaled by its spread over all answers of the run, then ``exp(−mean absolute difference)``: Burrows's Delta turned into
+a similarity. Frequencies come with a square root, which steadies the variance of counts in short answers.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from mimicry_audit.similarity.base import Answer, FloatArray
+
+FUNCTION_WORDS = (
+    "the a an and or but if so as of in on at to for from with by about into than then that this these those it its "
+    "is are was were be been am do does did have has had can could will would should may might must not no yes i you "
+    "he she we they my your our their me him her us them there here what which who when where why how all any each "
+    "both some more most other such only own same too very just also because while however therefore thus well now "
+    "let sure certainly indeed first second finally 的 了 是 在 我 你 和 也 不 有 就 都 而 及 与 吗 呢 吧"
+).split()
+MARKS = (".", ",", "!", "?", ":", ";", "-", "–", "—", "…", "(", ")", '"', "'", "*", "#", "`", "\n", "\n\n", "|", "$", "\\", "。", "，", "！", "：")  # fmt: skip
+
+
+class Style:
+    """Burrows-style distance over function words, punctuation, layout and rhythm."""
+
+    name: ClassVar[str] = "style"
+    title: ClassVar[str] = "Style"
+    about: ClassVar[str] = "Function words, punctuation, layout and sentence rhythm; the subject matters little."
+    family: ClassVar[str] = "style"
+    baseline: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        self._scaled = np.zeros((0, 0))
+
+    def prepare(self, answers: Sequence[Answer]) -> None:
+        """Count the habits in every answer and scale each by its spread."""
+        features = np.array([_features(a.text) for a in answers], dtype=np.float64)
+        spread = features.std(axis=0)
+        self._scaled = features[:, spread > 1e-9] / spread[spread > 1e-9]
+
+    def block(self, rows: Sequence[int]) -> FloatArray:
+        """See `Axis.block`."""
+        some = self._scaled[list(rows)]
+        if not some.shape[1]:
+            return np.ones((len(some), len(some)))
+        return np.asarray(np.exp(-np.abs(some[:, None, :] - some[None, :, :]).mean(axis=2)))
+
+
+def _features(text: str) -> list[float]:
+    words = re.findall(r"[^\W\d_]+|[\u4e00-\u9fff]", text.lower())
+    n_words, n_chars = max(len(words), 1), max(len(text), 1)
+    counts: dict[str, int] = {}
+    for word in words:
+        counts[word] = counts.get(word, 0) + 1
+    sentences = [s for s in re.split(r"[.!?。！？\n]+", text) if s.strip()]
+    lengths = [len(s.split()) for s in sentences] or [0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
+    return [
+        *((counts.get(w, 0) / n_words) ** 0.5 for w in FUNCTION_WORDS),
+        *((text.count(m) / n_chars) ** 0.5 for m in MARKS),
+        float(np.mean(lengths)) ** 0.5,
+        float(np.std(lengths)) ** 0.5,
+        sum(map(len, words)) / n_words,
+        sum(c.isupper() for c in text) / n_chars,
+        sum(c.isdigit() for c in text) / n_chars,
+        sum(line[:2] in ("- ", "* ", "• ") for line in lines) / len(lines),
+        sum(bool(re.match(r"\d+[.)]", line)) for line in lines) / len(lines),
+        float(text.rstrip()[-1:] in ".!?。！？"),
+    ]

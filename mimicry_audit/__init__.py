@@ -1,0 +1,1 @@
+"""Calibrated evidence on whether one language model has been distilled from another."""

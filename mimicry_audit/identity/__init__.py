@@ -1,1 +1,4 @@
-"""Identity consistency: who does a model say it is, and is that who it is? (ICE, Lee et al. 2025, arXiv 2501.12619.)"""
+"""Identity consistency: who a model says it is, and whether that is who it is.
+
+The Identity Consistency Evaluation (ICE) of Lee et al. 2025, arXiv 2501.12619.
+"""

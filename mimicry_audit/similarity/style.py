@@ -22,7 +22,7 @@ FUNCTION_WORDS = (
     "both some more most other such only own same too very just also because while however therefore thus well now "
     "let sure certainly indeed first second finally 的 了 是 在 我 你 和 也 不 有 就 都 而 及 与 吗 呢 吧"
 ).split()
-MARKS = (".", ",", "!", "?", ":", ";", "-", "–", "—", "…", "(", ")", '"', "'", "*", "#", "`", "\n", "\n\n", "|", "$", "\\", "。", "，", "！", "：")  # fmt: skip
+MARKS = (*".,!?:;-–—…()\"'*#`|$\\", "\n", "\n\n", *"。，！：")
 
 
 class Style:

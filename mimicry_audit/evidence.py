@@ -1,0 +1,246 @@
+"""Which pairs are judged, and the evidence on each: from measured axes to `PairFacts`.
+
+Promise: everything numeric that a verdict rests on is computed here, once per run, with one Holm correction over all pairs
+and axes of the run, and nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from mimicry_audit import weights
+from mimicry_audit.errors import ConfigError
+from mimicry_audit.similarity import Measured
+from mimicry_audit.similarity.base import FloatArray
+from mimicry_audit.similarity.centring import centre
+from mimicry_audit.statistics import IntArray, Interval, adjusted_lift, bootstrap_weights, holm, intervals
+from mimicry_audit.verdicts import MINIMUM_EFFECT, Evidence, PairFacts
+
+LONG_WORDS = 30
+"""An answer this long that two models give word for word is no accident of a short, templated reply."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """Who is who.
+
+    Attributes:
+        references: models that may have been mimicked; empty means any.
+        bases: candidate → its base; ``*`` for all candidates without an entry of their own.
+        controls: models that are surely unrelated to the references; empty means every other model of the run.
+    """
+
+    references: tuple[str, ...] = ()
+    bases: Mapping[str, str] = field(default_factory=dict)
+    controls: tuple[str, ...] = ()
+
+    def base_of(self, candidate: str) -> str | None:
+        """The declared base of a candidate."""
+        base = self.bases.get(candidate, self.bases.get("*"))
+        return None if base == candidate else base
+
+    def role_of(self, label: str) -> str:
+        """``reference``, ``base`` or ``candidate``."""
+        if label in self.references:
+            return "reference"
+        return "base" if label in self.bases.values() else "candidate"
+
+    def check(self, labels: Sequence[str]) -> None:
+        """Raises ConfigError when a role names a model that is not in the run, or a base is its own reference."""
+        named = [("--reference", r) for r in self.references] + [("--control", c) for c in self.controls]
+        named += [("--base", b) for b in self.bases.values()] + [("--base", c) for c in self.bases if c != "*"]
+        for option, label in named:
+            if label not in labels:
+                raise ConfigError(f"{option} {label} is not among the models", f"choose from {', '.join(labels)}")
+        for label in self.bases.values():
+            if label in self.references:
+                raise ConfigError(f"{label} cannot be both --reference and --base", "name two different models")
+        if self.references and not [c for c in labels if self.role_of(c) == "candidate"]:
+            raise ConfigError("every model is a reference or a base", "add a candidate to --models")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What the evidence is drawn from.
+
+    Attributes:
+        labels: M models.
+        domains: ``(P,)`` domain of each compared probe.
+        measured: the axes.
+        texts: label → probe id → first usable answer, for verbatim comparison.
+        answered: ``(P, M)`` whether the model gave a usable answer.
+        resolved: label → what the run directory knows of the model (weight sketch, lineage).
+        claims: (candidate, reference) → identity claims, of how many answers.
+    """
+
+    labels: Sequence[str]
+    domains: IntArray
+    measured: Sequence[Measured]
+    texts: Mapping[str, Mapping[str, str]]
+    answered: FloatArray
+    resolved: Mapping[str, Mapping[str, Any]]
+    claims: Mapping[tuple[str, str], tuple[int, int] | None]
+
+
+def judged_pairs(labels: Sequence[str], roles: Roles, material: Material) -> Iterator[tuple[str, str]]:
+    """The (candidate, reference) pairs to judge.
+
+    With references, every candidate against each. Without, every pair once, the model whose base is at hand as the
+    candidate (both ways round when both have one), else the later named.
+    """
+    candidates = [label for label in labels if roles.role_of(label) == "candidate"]
+    if roles.references:
+        yield from ((c, r) for r in roles.references for c in candidates)
+        return
+    for i, first in enumerate(candidates):
+        for second in candidates[i + 1 :]:
+            directed = [
+                (c, r)
+                for c, r in ((first, second), (second, first))
+                if roles.base_of(c) and _base_state(material, c, roles.base_of(c))[1] is not False
+            ]
+            yield from directed or [(second, first)]
+
+
+def gather(
+    material: Material,
+    roles: Roles,
+    *,
+    draws: int,
+    seed: int,
+    min_coverage: float,
+) -> list[PairFacts]:
+    """The facts on every judged pair, with p-values corrected over the run (Holm, lifts and excesses apart)."""
+    centred = {m.axis.name: centre(m.values) for m in material.measured if m.values is not None}
+    weights_ = bootstrap_weights(material.domains, draws, seed)
+    pairs = list(judged_pairs(material.labels, roles, material))
+    facts = []
+    for candidate, reference in pairs:
+        base = roles.base_of(candidate)
+        base = None if base == reference else base
+        cosine, confirmed = _base_state(material, candidate, base)
+        found = _pair(material, candidate, reference, base, min_coverage)
+        found = replace(found, base_weights=cosine, base_contradicted=confirmed is False)
+        controls = [
+            k
+            for k in (roles.controls or material.labels)
+            if k not in (candidate, reference, base) and k not in roles.bases.values()
+        ]
+        entries = [
+            entry
+            for m in material.measured
+            if m.values is not None
+            and (
+                entry := _lift(m, material, found, controls, draws, seed)
+                if found.triangle
+                else _excess(m, material, found, centred[m.axis.name], weights_)
+            )
+        ]
+        baselines = {m.axis.name for m in material.measured if m.axis.baseline}
+        facts.append(
+            replace(
+                found,
+                controls=tuple(controls),
+                evidence=tuple(e for e in entries if e.axis not in baselines),
+                length=next((e for e in entries if e.axis in baselines), None),
+            )
+        )
+    return _corrected(facts)
+
+
+def _pair(material: Material, candidate: str, reference: str, base: str | None, min_coverage: float) -> PairFacts:
+    c, r = material.labels.index(candidate), material.labels.index(reference)
+    sketch = {k: material.resolved.get(k, {}).get("weights") for k in (candidate, reference)}
+    mine, theirs = material.texts[candidate], material.texts[reference]
+    long = [p for p in mine if p in theirs and min(len(mine[p].split()), len(theirs[p].split())) >= LONG_WORDS]
+    return PairFacts(
+        candidate=candidate,
+        reference=reference,
+        base=base,
+        weights=weights.cosine(sketch[candidate], sketch[reference]),
+        weights_related=weights.related(sketch[candidate], sketch[reference]),
+        models=len(material.labels),
+        n=int(np.sum(material.answered[:, c] * material.answered[:, r])),
+        asked=len(material.answered),
+        min_coverage=min_coverage,
+        verbatim=sum(mine[p] == theirs[p] for p in long) / len(long) if long else 0.0,
+        long_answers=len(long),
+        claims=material.claims.get((candidate, reference)),
+    )
+
+
+def _base_state(material: Material, candidate: str, base: str | None) -> tuple[float | None, bool | None]:
+    """Cosine of candidate and base weights, and whether they are related (None: out of sight)."""
+    if base is None:
+        return None, None
+    mine = material.resolved.get(candidate, {}).get("weights")
+    theirs = material.resolved.get(base, {}).get("weights")
+    return weights.cosine(mine, theirs), weights.related(mine, theirs)
+
+
+def _lift(
+    measured: Measured, material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int
+) -> Evidence | None:
+    values = measured.values
+    assert values is not None and facts.base is not None
+    at = material.labels.index
+    c, r, b = at(facts.candidate), at(facts.reference), at(facts.base)
+    away = [values[:, c, at(k)] - values[:, b, at(k)] for k in controls]
+    test = adjusted_lift(
+        values[:, c, r] - values[:, b, r],
+        np.column_stack(away) if away else np.zeros((len(values), 0)),
+        material.domains,
+        minimum_effect=MINIMUM_EFFECT,
+        draws=draws,
+        seed=seed,
+    )
+    return test and _entry(measured, "adjusted lift", test.adjusted, test.p, test.lift)
+
+
+def _excess(
+    measured: Measured, material: Material, facts: PairFacts, centred: FloatArray, draws: FloatArray
+) -> Evidence | None:
+    at = material.labels.index
+    c, r = at(facts.candidate), at(facts.reference)
+    others = [k for k in range(len(material.labels)) if k not in (c, r)]
+    columns = np.column_stack([centred[:, k, r] for k in (c, *others)])
+    estimate = intervals(columns[:, :1], material.domains, draws)[0]
+    if estimate is None:
+        return None
+    from mimicry_audit.statistics import domain_means
+
+    means = domain_means(columns, material.domains)
+    closer = int(np.sum(means[1:] >= means[0]))
+    return _entry(measured, "excess", estimate, (1 + closer) / (1 + len(others)), None)
+
+
+def _entry(measured: Measured, statistic: str, estimate: Interval, p: float, raw: Interval | None) -> Evidence:
+    axis = measured.axis
+    return Evidence(
+        axis=axis.name,
+        title=axis.title,
+        family=axis.family,
+        statistic=statistic,
+        estimate=estimate,
+        p=p,
+        p_holm=p,
+        raw=raw,
+    )
+
+
+def _corrected(facts: Sequence[PairFacts]) -> list[PairFacts]:
+    """Holm over every p-value of one statistic in the run; baselines are shown, not tested."""
+    adjusted: dict[tuple[int, int], float] = {}
+    for statistic in ("adjusted lift", "excess"):
+        places = [(i, j) for i, f in enumerate(facts) for j, e in enumerate(f.evidence) if e.statistic == statistic]
+        if places:
+            values = holm(np.array([facts[i].evidence[j].p for i, j in places]))
+            adjusted.update(zip(places, map(float, values), strict=True))
+    return [
+        replace(f, evidence=tuple(replace(e, p_holm=adjusted[i, j]) for j, e in enumerate(f.evidence)))
+        for i, f in enumerate(facts)
+    ]

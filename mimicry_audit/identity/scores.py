@@ -1,0 +1,144 @@
+"""Who the models say they are, counted.
+
+Promise: for every model and arm (default template, neutral system prompt): how many identity probes were asked, answered,
+refused and failed; how often an answer claims the model's own identity and how often another's, with Wilson intervals over
+answered probes; and a table of *which* identity was claimed. An answer that rightly names its own maker is no leak. Where
+a model's own identity is unknown, "another's" cannot be told and its rate is not reported.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mimicry_audit.identity.claims import Claim, ClaimFinder
+from mimicry_audit.records import Probe, Response
+from mimicry_audit.statistics import wilson
+
+if TYPE_CHECKING:
+    from mimicry_audit.identity.facts import Facts, OwnIdentity
+
+_REFUSAL = re.compile(
+    r"\bI\s*(?:['’]m\s+sorry|cannot|can['’]?t|am\s+(?:unable|not\s+able)|won['’]t|must\s+decline)\b[^.\n]{0,60}"
+    r"\b(?:answer|help|assist|share|disclose|reveal|provide|discuss|comply|that)\b|无法(?:回答|提供|透露|协助)|不能(?:回答|透露|提供)|抱歉",
+    re.IGNORECASE,
+)
+
+
+def is_refusal(text: str) -> bool:
+    """Whether an answer declines in words, without claiming anything."""
+    return bool(_REFUSAL.search(text[:400]))
+
+
+def identity_scores(
+    probes: Sequence[Probe],
+    responses: Mapping[str, Sequence[Response]],
+    own: Mapping[str, OwnIdentity],
+    facts: Facts,
+) -> dict[str, Any]:
+    """The ``identity`` part of ``scores.json``.
+
+    Args:
+        probes: the run's identity probes, all arms.
+        responses: label → standing responses.
+        own: label → who the model is by its name.
+        facts: makers and models.
+    """
+    asked = {p.id: p for p in probes}
+    arms = sorted({p.arm for p in probes})
+    finder = ClaimFinder(facts)
+    attempts: list[dict[str, Any]] = []
+    models: dict[str, Any] = {}
+    for label, mine in responses.items():
+        rows = [_attempt(label, asked[r.probe_id], r, own.get(label), finder) for r in mine if r.probe_id in asked]
+        attempts += rows
+        models[label] = {
+            "own": _own_dict(own.get(label)),
+            "arms": {arm: _arm(rows, arm, _known(own.get(label))) for arm in arms},
+        }
+    return {"arms": arms, "models": models, "attempts": attempts}
+
+
+def _attempt(
+    label: str, probe: Probe, response: Response, own: OwnIdentity | None, finder: ClaimFinder
+) -> dict[str, Any]:
+    claims = finder.find(response.text) if response.usable else []
+    status = response.status
+    if response.usable and not claims and is_refusal(response.text):
+        status = "refused"
+    return {
+        "model": label,
+        "probe_id": probe.id,
+        "arm": probe.arm,
+        "language": probe.language,
+        "aspect": probe.aspect,
+        "question": probe.prompt,
+        "status": status,
+        "text": response.text,
+        "claims": [
+            {
+                "maker": c.maker,
+                "model": c.model,
+                "start": c.start,
+                "end": c.end,
+                "voice": c.voice,
+                "own": _is_own(c, own),
+            }
+            for c in claims
+        ],
+    }
+
+
+def _arm(rows: Sequence[Mapping[str, Any]], arm: str, known: bool) -> dict[str, Any]:
+    mine = [r for r in rows if r["arm"] == arm]
+    answered = [r for r in mine if r["status"] in ("ok", "truncated")]
+    others = sum(any(not c["own"] for c in r["claims"]) for r in answered)
+    owns = sum(any(c["own"] for c in r["claims"]) for r in answered)
+    table = Counter(
+        (" · ".join(x for x in (c["maker"], c["model"]) if x), c["own"])
+        for r in answered
+        for c in {(c["maker"], c["model"], c["own"]): c for c in r["claims"]}.values()
+    )
+    other, mine_rate = wilson(others, len(answered)), wilson(owns, len(answered))
+    return {
+        "n": len(mine),
+        "answered": len(answered),
+        "refused": sum(r["status"] == "refused" for r in mine),
+        "failed": sum(r["status"] in ("error", "empty") for r in mine),
+        "other_rate": other.as_dict() if other and known else None,
+        "own_rate": mine_rate.as_dict() if mine_rate and known else None,
+        "claims": [{"identity": name, "count": n, "own": own} for (name, own), n in table.most_common()],
+    }
+
+
+def claims_of(identity: Mapping[str, Any], candidate: str, reference_own: OwnIdentity | None) -> tuple[int, int] | None:
+    """How often a candidate claimed to be the reference or from its maker, of how many answered identity probes.
+
+    Returns:
+        ``(claims, answered)`` over all arms, or None when the reference's identity is unknown or nothing was asked.
+    """
+    if not _known(reference_own) or reference_own is None or candidate not in identity["models"]:
+        return None
+    rows = [a for a in identity["attempts"] if a["model"] == candidate and a["status"] in ("ok", "truncated")]
+    hits = sum(
+        any(_is_own(Claim(c["maker"], c["model"], 0, 0), reference_own) and not c["own"] for c in row["claims"])
+        for row in rows
+    )
+    return (hits, len(rows)) if rows else None
+
+
+def _known(own: OwnIdentity | None) -> bool:
+    return own is not None and own.maker is not None
+
+
+def _own_dict(own: OwnIdentity | None) -> dict[str, str | None] | None:
+    if own is None or own.maker is None:
+        return None
+    return {"maker": own.maker.name, "model": own.model.name if own.model else None}
+
+
+def _is_own(claim: Claim, own: OwnIdentity | None) -> bool:
+    """Whether the claim names the model's own maker (any of the maker's models counts: version slips are no leak)."""
+    return own is not None and own.maker is not None and claim.maker == own.maker.name

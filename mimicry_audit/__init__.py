@@ -1,5 +1,26 @@
-"""Calibrated evidence on whether one language model has been distilled from another."""
+"""Calibrated evidence on whether one language model has been distilled from another.
+
+``audit`` does what the command line does; everything heavier than the standard library is imported when it is first used.
+"""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mimicry_audit.api import Run, audit
+    from mimicry_audit.errors import AuditError
+
 __version__ = "0.1.0"
+__all__ = ["AuditError", "Run", "__version__", "audit"]
+
+_HOMES = {"audit": "mimicry_audit.api", "Run": "mimicry_audit.api", "AuditError": "mimicry_audit.errors"}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

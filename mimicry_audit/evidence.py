@@ -186,7 +186,8 @@ def _lift(
     measured: Measured, material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int
 ) -> Evidence | None:
     values = measured.values
-    assert values is not None and facts.base is not None
+    assert values is not None
+    assert facts.base is not None
     at = material.labels.index
     c, r, b = at(facts.candidate), at(facts.reference), at(facts.base)
     away = [values[:, c, at(k)] - values[:, b, at(k)] for k in controls]

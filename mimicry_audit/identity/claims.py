@@ -1,8 +1,8 @@
 """Who does this text say *it itself* is, or was made by?
 
 Promise: returns claims with their place in the text, so that a report can mark them. A claim is an assertion in the
-first person ("I am X", "I was built by Y", "my developers at Y", 我是X, 我由Y开发). Third-person mention ("Y also makes models"),
-denial ("I am not X") and quotation are no claims. No judge model is asked: the rules are here to be read.
+first person ("I am X", "I was built by Y", "my developers at Y", 我是X, 我由Y开发). Third-person mention ("Y makes
+models too"), denial ("I am not X") and quotation are no claims. No judge model is asked: the rules are here to be read.
 """
 
 from __future__ import annotations

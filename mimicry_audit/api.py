@@ -1,0 +1,116 @@
+"""The Python face of the tool: the same three steps as the command line, with the same settings.
+
+::
+
+    from mimicry_audit import audit
+
+    run = audit(models=["lab/aria", "lab/aria-student"], probes=["lab"])
+    run.scores["verdicts"][0]["summary"]
+    run.report("x.html")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.collect import Progress, collect
+from mimicry_audit.runs import RunDirectory
+from mimicry_audit.scoring import report_answers, score
+from mimicry_audit.settings import Resolved, resolve, settings_from
+
+
+class Run:
+    """A scored audit.
+
+    Attributes:
+        directory: where everything is kept.
+        scores: the content of ``scores.json``.
+        asked: how many answers were collected now; 0 when the run was already finished.
+    """
+
+    def __init__(self, directory: RunDirectory, scores: Mapping[str, Any], asked: int = 0) -> None:
+        self.directory = directory
+        self.scores = scores
+        self.asked = asked
+
+    @property
+    def path(self) -> Path:
+        """The run directory's path."""
+        return self.directory.path
+
+    @property
+    def verdicts(self) -> Sequence[Mapping[str, Any]]:
+        """The verdicts, strongest first."""
+        found: Sequence[Mapping[str, Any]] = self.scores["verdicts"]
+        return found
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Render the HTML report.
+
+        Args:
+            path: where to; ``report.html`` in the run directory by default.
+
+        Returns:
+            The path written.
+
+        Raises:
+            RunDirectoryError: it cannot be written.
+        """
+        return write_report(self.directory, self.scores, Path(path) if path is not None else None)
+
+
+def audit(
+    models: Sequence[str | Mapping[str, Any]],
+    probes: Sequence[str] = (),
+    *,
+    progress: Progress | None = None,
+    **settings: Any,
+) -> Run:
+    """Collect, score and report in one go; the same call again finishes what is owed.
+
+    Args:
+        models: model names (``hf/ORG/NAME``, ``openai/NAME@URL``, ``lab/NAME``, a folder …), at least two.
+        probes: probe sets; ``core`` and ``identity`` by default.
+        progress: told of every answer.
+        **settings: any other field of `mimicry_audit.settings.Settings` (``reference``, ``base``, ``limit``, ``out`` …).
+
+    Returns:
+        The scored run; its report is written beside it.
+
+    Raises:
+        AuditError: whatever is wrong, in one line.
+    """
+    resolved = resolve(settings_from({"models": list(models), "probes": list(probes), **settings}, "audit()"))
+    directory, asked = collect_resolved(resolved, progress)
+    run = Run(directory, score(directory, resolved.scoring), asked)
+    run.report()
+    return run
+
+
+def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tuple[RunDirectory, int]:
+    """The collecting step of resolved settings.
+
+    Returns:
+        The run directory and how many answers were asked for now.
+    """
+    directory = RunDirectory(resolved.out)
+    notes = {"sources": dict(resolved.sources), "version": _version()}
+    return directory, collect(directory, resolved.plan, progress=progress, notes=notes)
+
+
+def write_report(directory: RunDirectory, scores: Mapping[str, Any], path: Path | None = None) -> Path:
+    """Render a scored run as HTML and write it in one step."""
+    from mimicry_audit.report.page import render
+    from mimicry_audit.runs import write_text
+
+    target = path or directory.report_path
+    write_text(target, render(scores, report_answers(directory, scores)))
+    return target
+
+
+def _version() -> str:
+    from mimicry_audit import __version__
+
+    return __version__

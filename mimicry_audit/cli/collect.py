@@ -1,0 +1,38 @@
+"""``audit collect``: only ask the models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mimicry_audit.cli.options import collecting, configurable, given
+
+HELP = """Only ask the models; every answer is journalled as it lands.
+
+Stop it at any moment, even with kill -9, and run the same command again: it goes on where it stopped.
+
+\b
+  audit collect --models hf/org/a,hf/org/b --probes core/math --limit 20 --out reports/mine
+"""
+
+
+@click.command(name="collect", help=HELP)
+@collecting
+@configurable
+@click.option("--dry-run", is_flag=True, help="Print what would be asked, and ask nothing.")
+def command(config: Path | None, dry_run: bool, **values: Any) -> int:
+    """See `HELP`."""
+    from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.plan import print_plan
+    from mimicry_audit.cli.steps import collect_step
+    from mimicry_audit.settings import merged, resolve
+
+    resolved = resolve(merged(config, given(values)))
+    if dry_run:
+        print_plan(resolved)
+        return 0
+    directory = collect_step(resolved)
+    out_console().print(f"Answers: {directory.path}\nNext: audit score {directory.path}", soft_wrap=True)
+    return 0

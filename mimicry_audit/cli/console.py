@@ -1,0 +1,177 @@
+"""What a person sees while an audit runs and when it ends: progress on standard error, results on standard output."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from mimicry_audit.records import Response
+
+MARKS = {
+    "same model": "=",
+    "distilled": "!",
+    "shared base": "~",
+    "inconclusive": "?",
+    "convergent": "·",
+    "no evidence": "·",
+}
+
+
+def out_console() -> Console:
+    """Standard output; wide enough for a table when it is not a terminal."""
+    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+
+
+def err_console() -> Console:
+    """Standard error."""
+    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)
+
+
+class Bars:
+    """Progress bars with time left on a terminal; one plain line per finished step elsewhere."""
+
+    def __init__(self) -> None:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            Progress,
+            TextColumn,
+            TimeElapsedColumn,
+            TimeRemainingColumn,
+        )
+
+        self.console = err_console()
+        self._bars = Progress(
+            TextColumn("{task.description:<24}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._tasks: dict[str, tuple[TaskID, int, float]] = {}
+        self._failed: dict[str, int] = {}
+
+    def __enter__(self) -> Bars:
+        """Start drawing."""
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop drawing."""
+        self._bars.stop()
+
+    def start(self, label: str, total: int, owed: int) -> None:
+        """See `mimicry_audit.collect.Progress`."""
+        task = self._bars.add_task(
+            escape(label), total=total, completed=total - owed, note="" if owed else "nothing owed"
+        )
+        self._tasks[label] = (task, owed, time.monotonic())
+
+    def note(self, label: str, text: str) -> None:
+        """See `mimicry_audit.collect.Progress`."""
+        self._bars.update(self._tasks[label][0], note=text)
+
+    def advance(self, label: str, response: Response | None = None) -> None:
+        """See `mimicry_audit.collect.Progress`."""
+        if response is not None and response.status == "error":
+            self._failed[label] = self._failed.get(label, 0) + 1
+        failed = self._failed.get(label, 0)
+        self._bars.update(self._tasks[label][0], advance=1, note=f"{failed} failed" if failed else "")
+
+    def finish(self, label: str) -> None:
+        """See `mimicry_audit.collect.Progress`."""
+        _, owed, began = self._tasks[label]
+        if self._bars.disable and owed:
+            failed = f", {self._failed[label]} failed" if self._failed.get(label) else ""
+            self.console.print(f"{escape(label)}: {owed} answers in {time.monotonic() - began:.0f} s{failed}")
+
+
+@contextmanager
+def steps(title: str, expected: int) -> Iterator[Any]:
+    """A bar over named steps; yields a function to call with the name of each step as it begins."""
+    bars = Bars()
+    with bars:
+        bars.start(title, expected, expected)
+        done = 0
+
+        def begin(name: str) -> None:
+            nonlocal done
+            if done:
+                bars.advance(title)
+            done += 1
+            bars.note(title, name)
+
+        yield begin
+        for _ in range(max(expected - max(done - 1, 0), 0)):
+            bars.advance(title)
+
+
+def print_scores(scores: Mapping[str, Any], report: Path | None) -> None:
+    """The verdict table, the reasons in a sentence each, the signature, and where the report is."""
+    console = out_console()
+    console.print(f"\n[bold]{escape(scores['title'])}[/bold]\n")
+    if scores["verdicts"]:
+        console.print(_verdict_table(scores))
+        for verdict in scores["verdicts"]:
+            console.print(f" {MARKS[verdict['verdict']]} {escape(verdict['summary'])}", soft_wrap=True)
+    else:
+        console.print(
+            "Nothing was compared: the probes hold only identity questions. The report tells who each model says it is."
+        )
+    for warning in scores["warnings"]:
+        console.print(f"[dim]note: {escape(warning)}[/dim]", soft_wrap=True)
+    console.print(f"\n[dim]{escape(scores['signature'])}[/dim]", soft_wrap=True)
+    if report is not None:
+        console.print(f"Report: {escape(str(report))}", soft_wrap=True)
+
+
+def _verdict_table(scores: Mapping[str, Any]) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False)
+    for heading in ("candidate", "reference", "verdict", "confidence", "similarity [95%]", "lift beyond controls"):
+        table.add_column(heading, no_wrap=True)
+    truths = any(v["truth"] for v in scores["verdicts"])
+    if truths:
+        table.add_column("known lineage")
+    pairs = {frozenset((p["a"], p["b"])): p for p in scores["pairs"]}
+    for verdict in scores["verdicts"]:
+        pair = pairs.get(frozenset((verdict["candidate"], verdict["reference"])), {})
+        raw = (pair.get("overall") or {}).get("raw")
+        row = [
+            escape(verdict["candidate"]),
+            escape(verdict["reference"]),
+            f"[bold]{verdict['verdict']}[/bold]"
+            if verdict["verdict"] in ("distilled", "same model")
+            else verdict["verdict"],
+            verdict["confidence"] if verdict["confidence"] != "none" else "—",
+            f"{raw['value']:.2f} [dim]\\[{raw['low']:.2f}, {raw['high']:.2f}][/dim]" if raw else "—",
+            _lift_cell(verdict["evidence"]),
+        ]
+        if truths:
+            truth = verdict["truth"]
+            row.append(f"{'✓' if truth['agrees'] else '✗'} {escape(truth['relation'])}" if truth else "—")
+        table.add_row(*row)
+    return table
+
+
+def _lift_cell(evidence: Sequence[Mapping[str, Any]]) -> str:
+    lifts = [e for e in evidence if e["statistic"] == "adjusted lift"]
+    if not lifts:
+        return "no base"
+    mean = sum(e["estimate"]["value"] for e in lifts) / len(lifts)
+    positive = sum(e["positive"] for e in lifts)
+    return f"{mean:+.2f} [dim]({positive} of {len(lifts)} axes)[/dim]"

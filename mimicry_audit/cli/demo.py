@@ -1,0 +1,46 @@
+"""``audit demo``: the whole job on models whose lineage is known."""
+
+from __future__ import annotations
+
+import click
+
+HELP = """Build the lab models, audit them and write a report.
+
+Six tiny models are trained here: a teacher (aria), a student distilled from its answers (aria-student), the student's base, the
+same base fine-tuned on nobody's answers (base-sft), an unrelated model (boro), and a twin trained on the teacher's data
+but never on its answers. The audit has to tell which is which.
+
+\b
+  audit demo
+  audit demo --out reports/first --limit 20
+"""
+
+MODELS = ("aria", "boro", "base", "aria-student", "base-sft", "twin")
+
+
+@click.command(name="demo", help=HELP)
+@click.option("--out", "-o", metavar="DIR", help="Run directory. [default: under reports/, named after the settings]")
+@click.option("--limit", type=int, metavar="N", help="At most N probes per domain.")
+@click.option(
+    "--engine", type=click.Choice(["hf", "vllm"]),
+    help="[default: vllm on a GPU, else hf, because starting six servers on a CPU takes longer than asking the models]",
+)  # fmt: skip
+def command(out: str | None, limit: int | None, engine: str | None) -> int:
+    """See `HELP`."""
+    from mimicry_audit.cli.labwork import build_lab
+    from mimicry_audit.cli.steps import run_all
+    from mimicry_audit.engines.hardware import cuda_visible
+    from mimicry_audit.settings import Settings, check_ranges, resolve
+
+    build_lab(MODELS)
+    settings = Settings(
+        models=tuple(f"lab/{name}" for name in MODELS),
+        reference=("aria",),
+        base=("base",),
+        probes=("lab",),
+        limit=limit,
+        max_tokens=96,
+        engine=engine or ("vllm" if cuda_visible() else "hf"),
+        out=out,
+    )
+    return run_all(resolve(check_ranges(settings)))

@@ -1,0 +1,61 @@
+"""The three steps as the commands run them, with progress and the result printed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from mimicry_audit.cli.console import Bars, err_console, print_scores, steps
+from mimicry_audit.errors import CoverageError, GateTripped
+
+if TYPE_CHECKING:
+    from mimicry_audit.runs import RunDirectory
+    from mimicry_audit.scoring import ScoringOptions
+    from mimicry_audit.settings import Resolved
+
+
+def run_all(resolved: Resolved, fail_on: Sequence[str] = ()) -> int:
+    """Collect, score, report and print; returns the exit code."""
+    directory = collect_step(resolved)
+    scores = score_step(directory, resolved.scoring)
+    return finish(directory, scores, fail_on)
+
+
+def collect_step(resolved: Resolved) -> RunDirectory:
+    """Collect with progress bars."""
+    from mimicry_audit.api import collect_resolved
+
+    with Bars() as bars:
+        directory, asked = collect_resolved(resolved, bars)
+    if not asked:
+        err_console().print(f"{directory.path}: nothing owed, no model was asked", soft_wrap=True)
+    return directory
+
+
+def score_step(directory: RunDirectory, options: ScoringOptions) -> dict[str, Any]:
+    """Score with a progress bar."""
+    from mimicry_audit.scoring import score
+
+    with steps("scoring", len(options.axes) + 2) as begin:
+        return score(directory, options, progress=begin)
+
+
+def finish(directory: RunDirectory, scores: Mapping[str, Any], fail_on: Sequence[str] = ()) -> int:
+    """Write the report, print the verdicts, then check coverage and gates.
+
+    Raises:
+        CoverageError: some pair was answered too thinly (exit code 1).
+        GateTripped: a ``--fail-on`` condition holds (exit code 3).
+    """
+    from mimicry_audit.api import write_report
+    from mimicry_audit.gates import parse_gates, tripped
+    from mimicry_audit.scoring import coverage_gaps
+
+    gates = parse_gates(fail_on)
+    print_scores(scores, write_report(directory, scores))
+    if held := tripped(gates, scores):
+        raise GateTripped(f"--fail-on {'; '.join(held)}")
+    if gaps := coverage_gaps(scores):
+        more = f" (and {len(gaps) - 1} more pairs)" if len(gaps) > 1 else ""
+        raise CoverageError(f"{gaps[0]}{more}", "run the same command again to collect the missing answers")
+    return 0

@@ -1,0 +1,235 @@
+"""Scores a run directory: from journals to ``scores.json``.
+
+Promise: scoring asks no model anything; the same journals, settings and version give the same numbers; and when nothing has
+changed since the last scoring, nothing is computed again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from mimicry_audit.errors import DataError, RunDirectoryError
+from mimicry_audit.evidence import Material, Roles, gather
+from mimicry_audit.records import Probe, Response, canonical_json, sha256_text
+from mimicry_audit.runs import RunDirectory, write_json
+from mimicry_audit.scoring.models import model_entry
+from mimicry_audit.scoring.notes import LIMITS, signature, title, tool_version, versions, warnings
+from mimicry_audit.scoring.pairs import axis_entry, pair_entries
+from mimicry_audit.scoring.truth import with_truth
+from mimicry_audit.similarity import AXES, axis_class, measure
+from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, bootstrap_weights
+from mimicry_audit.verdicts import Verdict, judge
+
+SCORES_SCHEMA = "mimicry_audit.scores/1"
+IDENTITY_DOMAIN = "identity"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoringOptions:
+    """How a run is scored.
+
+    Attributes:
+        roles: references, bases and controls.
+        axes: names of the axes to measure.
+        embedding_model: of the semantic axis; None for its default.
+        draws: bootstrap draws and permutations.
+        seed: of both.
+        min_coverage: least share of probes both models of a pair must have answered.
+    """
+
+    roles: Roles = field(default_factory=Roles)
+    axes: tuple[str, ...] = tuple(AXES)
+    embedding_model: str | None = None
+    draws: int = DRAWS
+    seed: int = 0
+    min_coverage: float = 0.95
+
+
+def score(
+    run: RunDirectory,
+    options: ScoringOptions | None = None,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Score a run and write ``scores.json``.
+
+    Args:
+        run: a collected run directory.
+        options: roles and statistics.
+        progress: told what is being computed.
+
+    Returns:
+        The scores as written (schema ``mimicry_audit.scores/1``, see ``docs/formats.md``).
+
+    Raises:
+        ConfigError: a role names a model that is not in the run, or an axis does not exist.
+        RunDirectoryError: there is no run, or the scores cannot be written.
+        DataError: a journal is corrupt, or there is nothing to score.
+    """
+    options = options or ScoringOptions()
+    manifest = run.manifest()
+    labels = list(manifest["settings"]["models"])
+    options.roles.check(labels)
+    for axis in options.axes:
+        axis_class(axis)
+    fingerprint = _fingerprint(run, labels, options)
+    if run.scores_path.exists() and (standing := _standing(run, fingerprint)):
+        return standing
+    probes = run.probes()
+    responses = {label: run.responses(label) for label in labels}
+    if not any(r.usable for mine in responses.values() for r in mine):
+        raise DataError(f"{run.path} holds no usable answers", "collect again: audit collect with the same options")
+    scores = _scores(manifest, labels, probes, responses, options, progress)
+    scores["fingerprint"] = fingerprint
+    write_json(run.scores_path, scores)
+    return scores
+
+
+def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptions) -> str:
+    journals = []
+    for label in labels:
+        path = run.journal_path(label)
+        journals.append(sha256_text(path.read_text("utf-8", "surrogateescape")) if path.exists() else None)
+    return sha256_text(canonical_json([tool_version(), journals, asdict(options)]))
+
+
+def _standing(run: RunDirectory, fingerprint: str) -> dict[str, Any] | None:
+    try:
+        loaded = json.loads(run.scores_path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return loaded if isinstance(loaded, dict) and loaded.get("fingerprint") == fingerprint else None
+
+
+def _scores(
+    manifest: Mapping[str, Any],
+    labels: Sequence[str],
+    probes: Sequence[Probe],
+    responses: Mapping[str, Sequence[Response]],
+    options: ScoringOptions,
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    from mimicry_audit.identity.facts import load_facts, own_identity
+    from mimicry_audit.identity.scores import claims_of, identity_scores
+
+    facts = load_facts()
+    sources = {label: manifest["settings"]["models"][label]["name"] for label in labels}
+    own = {label: own_identity(_identity_name(label, sources[label], manifest)) for label in labels}
+    compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
+    progress("Identity")
+    identity = identity_scores([p for p in probes if p.domain == IDENTITY_DOMAIN], responses, own, facts)
+    semantic = {"semantic": {"model": options.embedding_model}} if options.embedding_model else {}
+    measured = measure(compared, labels, responses, axes=options.axes, options=semantic, progress=progress)
+    domains = list(dict.fromkeys(p.domain for p in compared))
+    codes = _codes(compared, domains)
+    material = Material(
+        labels=labels,
+        domains=codes,
+        measured=measured,
+        texts={label: _texts(responses[label]) for label in labels},
+        answered=_answered(compared, labels, responses),
+        resolved=manifest["resolved"],
+        claims={(c, r): claims_of(identity, c, own[r]) for c in labels for r in labels if c != r},
+    )
+    progress("Intervals and tests")
+    weights = bootstrap_weights(codes, options.draws, options.seed) if compared else None
+    found = (
+        gather(material, options.roles, draws=options.draws, seed=options.seed, min_coverage=options.min_coverage)
+        if compared
+        else []
+    )
+    verdicts = [judge(with_truth(f, manifest["resolved"])) for f in found]
+    version = tool_version()
+    return {
+        "schema": SCORES_SCHEMA,
+        "title": title(labels, options.roles),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "signature": signature(manifest, compared, options, version),
+        "settings": {"collecting": manifest["settings"], "scoring": _plain(asdict(options))},
+        "versions": versions(manifest, version),
+        "probe_sets": manifest["settings"]["probe_sets"],
+        "domains": domains,
+        "models": [
+            model_entry(label, manifest, options.roles, probes, responses[label], codes, compared, weights)
+            for label in labels
+        ],
+        "axes": [axis_entry(m) for m in measured],
+        "pairs": pair_entries(labels, measured, compared, codes, domains, weights),
+        "verdicts": [_verdict(v) for v in sorted(verdicts, key=_strength)],
+        "identity": identity,
+        "limits": list(LIMITS),
+        "warnings": warnings(manifest, labels, measured, verdicts),
+    }
+
+
+def _identity_name(label: str, name: str, manifest: Mapping[str, Any]) -> str:
+    """The name a model's own identity is read from: what the user called it, else what it is."""
+    source = manifest.get("sources", {}).get(label) or name
+    return str(source)
+
+
+def _codes(probes: Sequence[Probe], domains: Sequence[str]) -> IntArray:
+    import numpy as np
+
+    return np.array([domains.index(p.domain) for p in probes], dtype=np.int64)
+
+
+def _texts(responses: Sequence[Response]) -> dict[str, str]:
+    return {r.probe_id: r.text for r in responses if r.usable and r.sample == 0}
+
+
+def _answered(
+    probes: Sequence[Probe], labels: Sequence[str], responses: Mapping[str, Sequence[Response]]
+) -> FloatArray:
+    import numpy as np
+
+    usable = {label: {r.probe_id for r in responses[label] if r.usable} for label in labels}
+    return np.array([[float(p.id in usable[label]) for label in labels] for p in probes]).reshape(-1, len(labels))
+
+
+_ORDER = ("same model", "distilled", "shared base", "inconclusive", "convergent", "no evidence")
+
+
+def _strength(verdict: Verdict) -> tuple[int, str, str]:
+    return _ORDER.index(verdict.verdict), verdict.facts.reference, verdict.facts.candidate
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    found = verdict.as_dict()
+    if found["truth"]:
+        found["truth"]["agrees"] = verdict.verdict in found["truth"].pop("right")
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, so that what is compared equals what was stored."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def read_scores(run: RunDirectory) -> dict[str, Any]:
+    """The scores of a run.
+
+    Raises:
+        RunDirectoryError: it was never scored, or ``scores.json`` is of another version or cannot be read.
+    """
+    run.manifest()
+    if not run.scores_path.exists():
+        raise RunDirectoryError(f"{run.path} has not been scored", f"score it first: audit score {run.path}")
+    try:
+        loaded = json.loads(run.scores_path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunDirectoryError(
+            f"{run.scores_path} cannot be read: {error}", f"score again: audit score {run.path}"
+        ) from error
+    if not isinstance(loaded, dict) or loaded.get("schema") != SCORES_SCHEMA:
+        raise RunDirectoryError(f"{run.scores_path} is of another version", f"score again: audit score {run.path}")
+    return loaded

@@ -1,0 +1,57 @@
+"""The answers side by side, as the report takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mimicry_audit.checks import correct
+from mimicry_audit.records import Response, canonical_json
+from mimicry_audit.runs import RunDirectory
+
+
+def report_answers(run: RunDirectory, scores: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The answers side by side, one entry per probe, as the report takes them."""
+    labels = [m["label"] for m in scores["models"]]
+    by_probe: dict[str, dict[str, list[Response]]] = {}
+    for label in labels:
+        for response in run.responses(label):
+            by_probe.setdefault(response.probe_id, {}).setdefault(label, []).append(response)
+    rows = []
+    for probe in run.probes():
+        answers = by_probe.get(probe.id, {})
+        check = probe.check
+        rows.append(
+            {
+                "probe_id": probe.id,
+                "domain": probe.domain,
+                "set": probe.set,
+                "prompt": probe.prompt,
+                "expected": expected_text(check),
+                "answers": {
+                    label: [
+                        {
+                            "sample": r.sample,
+                            "status": r.status,
+                            "text": r.text,
+                            "reasoning": r.reasoning,
+                            "correct": correct(check, r.text) if check and r.usable else None,
+                        }
+                        for r in sorted(answers.get(label, []), key=lambda r: r.sample)
+                    ]
+                    for label in labels
+                },
+                "similarity": {},
+            }
+        )
+    return rows
+
+
+def expected_text(check: Mapping[str, Any] | None) -> str | None:
+    """What a right answer has to be, in words."""
+    if not check:
+        return None
+    if check["kind"] == "constraints":
+        return "; ".join(canonical_json(c) for c in check["all"])
+    answer = check["answer"]
+    return " or ".join(map(str, answer)) if isinstance(answer, list) else str(answer)

@@ -1,0 +1,71 @@
+"""What is said of each axis and of every pair of models: raw and centred similarity with intervals."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from mimicry_audit.records import Probe
+from mimicry_audit.similarity import Measured
+from mimicry_audit.similarity.centring import centre
+from mimicry_audit.statistics import FloatArray, IntArray, intervals
+
+
+def axis_entry(measured: Measured) -> dict[str, Any]:
+    """One axis's entry in ``scores.json``."""
+    axis = measured.axis
+    return {
+        "name": axis.name,
+        "title": axis.title,
+        "family": axis.family,
+        "baseline": axis.baseline,
+        "about": axis.about,
+        "measured": measured.values is not None,
+        "why_not": measured.why_not,
+    }
+
+
+def pair_entries(
+    labels: Sequence[str],
+    measured: Sequence[Measured],
+    probes: Sequence[Probe],
+    codes: IntArray,
+    domains: Sequence[str],
+    weights: FloatArray | None,
+) -> list[dict[str, Any]]:
+    """Every unordered pair, every axis and their mean, raw and centred, overall and by domain."""
+    if weights is None:
+        return []
+    upper = np.triu_indices(len(labels), 1)
+    known = [(m.axis.name, m.values) for m in measured if m.values is not None]
+    counted = [m.values for m in measured if m.values is not None and not m.axis.baseline]
+    if counted:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", RuntimeWarning)  # a probe that no axis measured is a mean of nothing: NaN
+            known.append(("overall", np.nanmean(np.stack(counted), axis=0)))
+    pairs: list[dict[str, Any]] = [
+        {"a": labels[i], "b": labels[j], "n": 0, "overall": None, "axes": {}} for i, j in zip(*upper, strict=True)
+    ]
+    for name, values in known:
+        for kind, array in (("raw", values), ("centred", centre(values))):
+            flat = array[:, upper[0], upper[1]]
+            overall = intervals(flat, codes, weights)
+            split = {
+                d: intervals(np.where(codes[:, None] == i, flat, np.nan), codes, weights) for i, d in enumerate(domains)
+            }
+            for place, pair in enumerate(pairs):
+                whole = overall[place]
+                target = pair["axes"].setdefault(name, {"domains": {d: {} for d in domains}})
+                target[kind] = whole.as_dict() if whole else None
+                for d in domains:
+                    part = split[d][place]
+                    target["domains"][d][kind] = part.as_dict() if part else None
+    for pair in pairs:
+        pair["overall"] = pair["axes"].pop("overall", None)
+        pair["n"] = (
+            (pair["overall"] or {}).get("raw", {"n": 0})["n"] if pair["overall"] and pair["overall"]["raw"] else 0
+        )
+    return pairs

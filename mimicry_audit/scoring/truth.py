@@ -1,0 +1,35 @@
+"""What the lineage manifests of two checkpoints say of them: ground truth to show beside a verdict, never evidence for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from mimicry_audit.verdicts import PairFacts
+
+
+def with_truth(facts: PairFacts, resolved: Mapping[str, Mapping[str, Any]]) -> PairFacts:
+    mine = resolved.get(facts.candidate, {}).get("lineage")
+    theirs = resolved.get(facts.reference, {}).get("lineage")
+    if not mine or not theirs:
+        return facts
+    relation, right = _true_relation(mine, theirs)
+    return replace(facts, truth={"relation": relation, "right": right, "source": "the checkpoints' lineage manifests"})
+
+
+def _true_relation(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[str, list[str]]:
+    """What the lineage manifests say of a pair, and the verdicts that agree with it."""
+    me, other = mine["name"], theirs["name"]
+    nothing = ["no evidence", "convergent", "inconclusive"]
+    if me == other:
+        return "same model", ["same model"]
+    if mine.get("teacher") == other:
+        if mine.get("relation") == "same-data":
+            return f"trained on the data of {other}, never on its answers", nothing
+        return f"distilled from {other}", ["distilled"]
+    if theirs.get("teacher") == me:
+        return f"{other} was distilled from it", ["distilled", *nothing]
+    if mine.get("base") and mine.get("base") in (theirs.get("base"), other):
+        return "fine-tuned from the same base", ["shared base", *nothing]
+    return "unrelated", nothing

@@ -1,0 +1,293 @@
+"""What a user asks for, from the command line, a YAML file or Python: one record, checked field by field.
+
+Promise: an unknown or ill-typed setting is refused by name before any model is touched; and `resolve` turns the settings
+into a `Plan` (what to ask), `ScoringOptions` (how to score) and a run directory whose default name depends on nothing but the
+settings, so that the same command finds its own run again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+
+from mimicry_audit.errors import ConfigError
+from mimicry_audit.records import Message, ModelSpec, Probe, Sampling, canonical_json, sha256_text
+
+if TYPE_CHECKING:
+    from mimicry_audit.collect import Plan
+    from mimicry_audit.scoring import ScoringOptions
+
+DEFAULT_PROBES = ("core", "identity")
+LAB_PROBES = ("lab",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an audit can be told. Every field can stand in a ``--config`` file under its own name."""
+
+    models: tuple[Any, ...] = ()
+    """Model names, or mappings with ``model`` and engine options."""
+    reference: tuple[str, ...] = ()
+    base: tuple[str, ...] = ()
+    """``BASE`` for every candidate or ``CANDIDATE=BASE`` for one."""
+    control: tuple[str, ...] = ()
+    probes: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    limit: int | None = None
+    samples: int = 1
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 512
+    seed: int = 0
+    logprobs: int = 0
+    system_prompt: str | None = None
+    engine: str | None = None
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+    axes: tuple[str, ...] = ()
+    embedding_model: str | None = None
+    min_coverage: float = 0.95
+    fail_on: tuple[str, ...] = ()
+    out: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """Settings made concrete.
+
+    Attributes:
+        plan: what to ask.
+        scoring: how to score.
+        out: the run directory.
+        sources: label → the model as the user wrote it.
+    """
+
+    plan: Plan
+    scoring: ScoringOptions
+    out: Path
+    sources: Mapping[str, str]
+
+
+def settings_from(values: Mapping[str, Any], where: str) -> Settings:
+    """Settings from a mapping such as a YAML file.
+
+    Args:
+        values: field name → value; a single string stands for a list of one, and commas separate.
+        where: named in errors.
+
+    Raises:
+        ConfigError: an unknown field or a value of the wrong type.
+    """
+    hints = get_type_hints(Settings)
+    kept = {}
+    for name, value in values.items():
+        key = str(name).replace("-", "_")
+        if key not in hints:
+            close = difflib.get_close_matches(key, hints, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(hints)}"
+            raise ConfigError(f"{where}: there is no setting {name!r}", hint)
+        kept[key] = _typed(key, value, hints[key], where)
+    return check_ranges(Settings(**kept))
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        ConfigError: it cannot be read, is not YAML, or holds no mapping.
+    """
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", "check --config") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}, is not YAML", "mend it, or check --config") from error
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path} holds no settings", "write them as `name: value` lines")
+    return loaded
+
+
+def merged(file: Path | None, given: Mapping[str, Any]) -> Settings:
+    """Settings from a file, overridden by those given on the command line (None and empty mean: not given)."""
+    values = dict(read_config(file)) if file else {}
+    base = settings_from(values, str(file)) if file else Settings()
+    over = {k: v for k, v in given.items() if v not in (None, (), {})}
+    if "engine_options" in over:
+        over["engine_options"] = {**base.engine_options, **over["engine_options"]}
+    return check_ranges(replace(base, **over))
+
+
+def check_ranges(settings: Settings) -> Settings:
+    """Refuse values outside their range.
+
+    Raises:
+        ConfigError: names the option and the range.
+    """
+    low = {"samples": 1, "max_tokens": 1, "seed": 0, "logprobs": 0, "temperature": 0.0}
+    for name, least in low.items():
+        if getattr(settings, name) < least:
+            raise ConfigError(f"{_flag(name)} {getattr(settings, name)} is too small", f"give at least {least}")
+    if settings.limit is not None and settings.limit < 1:
+        raise ConfigError(f"--limit {settings.limit} leaves no probes", "give at least 1, or leave it out")
+    if not 0 < settings.top_p <= 1:
+        raise ConfigError(f"--top-p {settings.top_p} is not in (0, 1]", "give a share of probability mass")
+    if not 0 <= settings.min_coverage <= 1:
+        raise ConfigError(f"--min-coverage {settings.min_coverage} is not in [0, 1]", "give a share, such as 0.95")
+    if settings.samples > 1 and settings.temperature == 0:
+        raise ConfigError(
+            f"--samples {settings.samples} at --temperature 0 would give the same answer each time",
+            "set --temperature above 0, or ask for one sample",
+        )
+    return settings
+
+
+def resolve(settings: Settings) -> Resolved:
+    """Make settings concrete: parse model names, load probes, check roles.
+
+    Raises:
+        AuditError: whatever is wrong, before any model is touched.
+    """
+    from mimicry_audit.collect import Plan
+    from mimicry_audit.engines.names import parse_models
+    from mimicry_audit.gates import parse_gates
+    from mimicry_audit.similarity import AXES, axis_class
+
+    if len(settings.models) < 2:
+        names = f"only {settings.models[0]}" if settings.models else "none"
+        raise ConfigError(f"An audit compares at least two models, and there is {names}", "name them like --models a,b")
+    for axis in settings.axes:
+        axis_class(axis)
+    parse_gates(settings.fail_on)
+    specs = parse_models(settings.models, default_engine=settings.engine, options=settings.engine_options)
+    probes, sets, selection = _probes(settings, specs)
+    sampling = Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed,
+        samples=settings.samples,
+        logprobs=settings.logprobs,
+    )
+    plan = Plan(models=specs, probes=probes, sampling=sampling, probe_sets=sets, selection=selection)
+    scoring = scoring_options(settings, specs, tuple(AXES))
+    out = Path(settings.out) if settings.out else default_out(plan)
+    return Resolved(plan=plan, scoring=scoring, out=out, sources={s.label: s.source or s.name for s in specs})
+
+
+def scoring_options(settings: Settings, specs: Sequence[ModelSpec], axes: tuple[str, ...]) -> ScoringOptions:
+    """The scoring part of the settings, with model names turned into labels.
+
+    Raises:
+        ConfigError: a role names a model that is not in the run.
+    """
+    from mimicry_audit.evidence import Roles
+    from mimicry_audit.scoring import ScoringOptions
+
+    bases = {}
+    for text in settings.base:
+        head, equals, tail = text.partition("=")
+        candidate, base = (_label(head, specs), tail) if equals else ("*", text)
+        bases[candidate] = _label(base, specs)
+    roles = Roles(
+        references=tuple(dict.fromkeys(_label(r, specs) for r in settings.reference)),
+        bases=bases,
+        controls=tuple(dict.fromkeys(_label(c, specs) for c in settings.control)),
+    )
+    roles.check([s.label for s in specs])
+    return ScoringOptions(
+        roles=roles,
+        axes=settings.axes or axes,
+        embedding_model=settings.embedding_model,
+        seed=settings.seed,
+        min_coverage=settings.min_coverage,
+    )
+
+
+def _label(name: str, specs: Sequence[ModelSpec]) -> str:
+    """The label a model goes by, given its label or the name the user wrote for it."""
+    for spec in specs:
+        if name in (spec.label, spec.source, spec.name):
+            return spec.label
+    return name  # the roles' own check names what can be chosen
+
+
+def _probes(
+    settings: Settings, specs: Sequence[ModelSpec]
+) -> tuple[tuple[Probe, ...], tuple[Mapping[str, Any], ...], dict[str, Any]]:
+    from mimicry_audit.probes import expand_identity_arms, load, select
+
+    lab = all(
+        (s.source or s.name).split("=")[-1].removeprefix("vllm/").removeprefix("hf/").startswith("lab/") for s in specs
+    )
+    names = settings.probes or (LAB_PROBES if lab else DEFAULT_PROBES)
+    chosen = select(load(names), domains=list(settings.domains) or None, limit=settings.limit, seed=settings.seed)
+    probes = expand_identity_arms(chosen.probes)
+    if settings.system_prompt:
+        probes = tuple(_with_system(p, settings.system_prompt) for p in probes)
+    sets = tuple(
+        {"name": s.name, "version": s.version, "sha": s.sha, "licence": s.licence, "n": s.n, "domains": dict(s.domains)}
+        for s in chosen.sets
+    )
+    selection = {
+        "probes": list(names),
+        "domains": list(settings.domains),
+        "limit": settings.limit,
+        "system_prompt": settings.system_prompt,
+    }
+    return probes, sets, selection
+
+
+def _with_system(probe: Probe, text: str) -> Probe:
+    """The probe under the run's system prompt, unless it brings one of its own."""
+    if probe.messages[0].role == "system":
+        return probe
+    return replace(probe, messages=(Message("system", text), *probe.messages))
+
+
+def default_out(plan: Plan) -> Path:
+    """``reports/FIRST-vs-SECOND-…-HASH``: the same settings give the same directory."""
+    labels = [m.label for m in plan.models]
+    shown = "-vs-".join(labels) if len(labels) <= 2 else f"{labels[0]}-and-{len(labels) - 1}-others"
+    sha = sha256_text(canonical_json([plan.settings(), [asdict(m) for m in plan.models]]))[:8]
+    return Path("reports") / f"{shown[:60]}-{sha}"
+
+
+def _typed(name: str, value: Any, hint: Any, where: str) -> Any:
+    """The value as the field's type, or a ConfigError."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        hint = next(o for o in options if o is not type(None))
+        origin = get_origin(hint)
+    if origin is tuple:
+        items = [p.strip() for p in value.split(",")] if isinstance(value, str) and name != "fail_on" else value
+        items = [items] if isinstance(items, str | Mapping) else items
+        allowed = (str, Mapping) if name == "models" else (str,)
+        if isinstance(items, list | tuple) and all(isinstance(i, allowed) for i in items):
+            return tuple(items)
+        raise ConfigError(f"{where}: {name} is a list of names, not {value!r}", f"write `{name}: [a, b]`")
+    if origin is not None:
+        if isinstance(value, Mapping):
+            return dict(value)
+        raise ConfigError(f"{where}: {name} is a mapping, not {value!r}", f"write `{name}: {{key: value}}`")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    kind = {int: "a whole number", float: "a number", str: "text"}[hint]
+    raise ConfigError(f"{where}: {name} is {kind}, not {value!r}", "mend it")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+SETTING_NAMES = tuple(f.name for f in fields(Settings))

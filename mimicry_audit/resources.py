@@ -31,6 +31,8 @@ def resource_dir(name: str) -> Path:
             return folder
     looked = " nor ".join(str(folder) for folder in candidates)
     raise PrerequisiteError(
-        f"The folder '{name}' is in neither {looked}" if len(candidates) > 1 else f"The folder '{name}' is not at {looked}",
+        f"The folder '{name}' is in neither {looked}"
+        if len(candidates) > 1
+        else f"The folder '{name}' is not at {looked}",
         "reinstall mimicry-audit, or run it from a complete checkout",
     )

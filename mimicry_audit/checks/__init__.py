@@ -1,7 +1,7 @@
 """Does this answer satisfy this check? Pure functions on a check and a text.
 
-Promise: nothing here reads a file, keeps state or raises on an answer, however odd the answer; only a check that is itself
-wrong raises, and `validate` says which field of it is. A check is a mapping with a ``kind``:
+Promise: nothing here reads a file, keeps state or raises on an answer, however odd the answer; only a check that is
+itself wrong raises, and `validate` says which field of it is. A check is a mapping with a ``kind``:
 
 * ``{"kind": "number", "answer": 42, "tolerance": 0}``: the final number of the text.
 * ``{"kind": "choice", "answer": "B", "options": ["A", "B", "C"]}``: the option the text settles on; letters or words.
@@ -51,7 +51,9 @@ def validate(check: Check) -> None:
         ProbeError: naming the field that is missing, unknown or of the wrong type.
     """
     if not isinstance(check, Mapping):
-        raise ProbeError(f"a check must be a mapping, not {type(check).__name__}", f"give it a kind: {quoted_list(KINDS)}")
+        raise ProbeError(
+            f"a check must be a mapping, not {type(check).__name__}", f"give it a kind: {quoted_list(KINDS)}"
+        )
     kind = check.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
         shown = "has no 'kind'" if kind is None else f"has the unknown kind {kind!r}"

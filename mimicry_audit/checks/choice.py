@@ -27,9 +27,14 @@ def validate(check: Mapping[str, Any]) -> None:
         if name not in check:
             raise ProbeError(f"the choice check has no '{name}'", "give answer: and options:")
     options = check["options"]
-    if not isinstance(options, list) or len(options) < 2 or not all(isinstance(o, str) and o.strip(_EDGES) for o in options):
+    if (
+        not isinstance(options, list)
+        or len(options) < 2
+        or not all(isinstance(o, str) and o.strip(_EDGES) for o in options)
+    ):
         raise ProbeError(
-            f"the options {options!r} are not a list of two or more strings", "in YAML put 'yes', 'no' and numbers in quotes"
+            f"the options {options!r} are not a list of two or more strings",
+            "in YAML put 'yes', 'no' and numbers in quotes",
         )
     folded = [option.casefold() for option in options]
     if len(set(folded)) < len(folded):
@@ -41,7 +46,7 @@ def validate(check: Mapping[str, Any]) -> None:
 
 def correct(check: Mapping[str, Any], text: str) -> bool:
     """Whether the text settles on the right option."""
-    return extract(check, text) == check["answer"]
+    return bool(extract(check, text) == check["answer"])
 
 
 def extract(check: Mapping[str, Any], text: str) -> str | None:
@@ -87,7 +92,9 @@ def _leading(options: Sequence[str], passage: str) -> str | None:
     body = passage.lstrip(_EDGES)
     for option in sorted(options, key=len, reverse=True):
         head = option.strip(_EDGES)
-        if body[: len(head)].casefold() == head.casefold() and re.match(r"\s*(?:[).:,;!?\]。，：]|[-–—]\s)", body[len(head) :]):
+        if body[: len(head)].casefold() == head.casefold() and re.match(
+            r"\s*(?:[).:,;!?\]。，：]|[-–—]\s)", body[len(head) :]
+        ):
             return option
     return None
 

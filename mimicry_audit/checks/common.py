@@ -35,7 +35,7 @@ def plain(text: str) -> str:
 
 
 def boxed(text: str) -> str | None:
-    """What stands in the last ``\\boxed{…}``."""
+    """What stands in the last LaTeX box."""
     found = BOXED.findall(text)
     return found[-1] if found else None
 
@@ -59,7 +59,7 @@ def normalise(text: str) -> str:
 
 
 def word_pattern(phrase: str, *, whole_word: bool = True, match_case: bool = False) -> re.Pattern[str]:
-    """A pattern for a phrase as whole words. Chinese, Japanese and Korean have no spaces, so there any place will do."""
+    """A pattern for a phrase as whole words; Chinese, Japanese and Korean have no spaces, so there any place does."""
     body = r"\s+".join(re.escape(part) for part in phrase.split())
     if whole_word and body:
         letter = rf"(?![{_CJK}])\w"
@@ -91,4 +91,6 @@ def reject_unknown(given: Mapping[str, Any], known: Sequence[str], what: str) ->
 
 def is_number(value: Any) -> bool:
     """A real number; True and False, which Python counts as integers, are not."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) != float("inf")
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) != float("inf")
+    )

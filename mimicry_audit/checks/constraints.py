@@ -1,8 +1,8 @@
 """Constraint checks: does the text keep every constraint that its prompt set?
 
-Promise: each constraint is a word with a value, looked up in one table (`RULES`), that can be told from the text alone. A
-mapping under ``all`` may hold several constraints; ``match_case`` and ``whole_word`` beside them say how their words are
-sought. Adding a constraint is adding a line to the table.
+Promise: each constraint is a word with a value, looked up in one table (`RULES`), that can be told from the text alone.
+A mapping under ``all`` may hold several constraints; ``match_case`` and ``whole_word`` beside them say how their words
+are sought. Adding a constraint is adding a line to the table.
 """
 
 from __future__ import annotations
@@ -122,21 +122,29 @@ RULES: dict[str, Rule] = {
     "words_per_paragraph": _each(layout.paragraphs, wording.count_words),
     # which words
     "include": Rule(_words, lambda text, value, seek: all(wording.times(text, w, seek) for w in wording.listed(value))),
-    "include_any": Rule(_words, lambda text, value, seek: any(wording.times(text, w, seek) for w in wording.listed(value))),
-    "forbid": Rule(_words, lambda text, value, seek: not any(wording.times(text, w, seek) for w in wording.listed(value))),
+    "include_any": Rule(
+        _words, lambda text, value, seek: any(wording.times(text, w, seek) for w in wording.listed(value))
+    ),
+    "forbid": Rule(
+        _words, lambda text, value, seek: not any(wording.times(text, w, seek) for w in wording.listed(value))
+    ),
     "count": Rule(_count, lambda text, value, seek: within(wording.times(text, value["text"], seek), value["times"])),
     "in_order": Rule(_words, lambda text, value, seek: wording.in_order(text, wording.listed(value), seek)),
     "starts_with": Rule(_words, lambda text, value, seek: wording.opens(text.strip(), wording.listed(value), seek)),
     "ends_with": Rule(_words, lambda text, value, seek: wording.closes(text.strip(), wording.listed(value), seek)),
     "lines_start_with": Rule(
         _words,
-        lambda text, value, seek: bool(layout.lines(text))
-        and all(wording.opens(line, wording.listed(value), seek) for line in layout.lines(text)),
+        lambda text, value, seek: (
+            bool(layout.lines(text))
+            and all(wording.opens(line, wording.listed(value), seek) for line in layout.lines(text))
+        ),
     ),
     "lines_end_with": Rule(
         _words,
-        lambda text, value, seek: bool(layout.lines(text))
-        and all(wording.closes(line, wording.listed(value), seek) for line in layout.lines(text)),
+        lambda text, value, seek: (
+            bool(layout.lines(text))
+            and all(wording.closes(line, wording.listed(value), seek) for line in layout.lines(text))
+        ),
     ),
     "words_start_with": Rule(_letters, lambda text, value, _: wording.alliterates(text, value)),
     "forbid_characters": Rule(_letters, lambda text, value, _: not set(value.casefold()) & set(text.casefold())),

@@ -31,13 +31,15 @@ _NUMBER = re.compile(
     re.VERBOSE,
 )
 
-_UNITS = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
-          "seventeen eighteen nineteen").split()  # fmt: skip
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_SMALL = {word: n for n, word in enumerate(_UNITS)} | {word: 10 * n for n, word in enumerate(_TENS, 2)}
+_UNITS = """zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen
+seventeen eighteen nineteen"""
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
+_SMALL = {word: n for n, word in enumerate(_UNITS.split())} | {word: 10 * n for n, word in enumerate(_TENS.split(), 2)}
 _SCALE = {"hundred": 100, "thousand": 1000, "million": 10**6}
 _WORDS = re.compile(
-    r"\b(?:minus\s+|negative\s+)?(?:{0})(?:(?:[\s-]+and)?[\s-]+(?:{0}|{1}))*\b".format("|".join(_SMALL), "|".join(_SCALE)),
+    r"\b(?:minus\s+|negative\s+)?(?:{0})(?:(?:[\s-]+and)?[\s-]+(?:{0}|{1}))*\b".format(
+        "|".join(_SMALL), "|".join(_SCALE)
+    ),
     re.IGNORECASE,
 )
 
@@ -48,7 +50,8 @@ def validate(check: Mapping[str, Any]) -> None:
         raise ProbeError("the number check has no 'answer'", "give the right number, as in answer: 42")
     if to_fraction(check["answer"]) is None:
         raise ProbeError(
-            f"the answer {check['answer']!r} of a number check is not a number", "write a number or a fraction such as '3/4'"
+            f"the answer {check['answer']!r} of a number check is not a number",
+            "write a number or a fraction such as '3/4'",
         )
     tolerance = check.get("tolerance", 0)
     if not is_number(tolerance) or tolerance < 0:
@@ -101,8 +104,8 @@ def canonical(value: Fraction) -> str:
 def final_number(text: str, *, fraction_wanted: bool = False) -> Fraction | None:
     """The number a text settles on.
 
-    In order: the last ``\\boxed{}``; what follows the last 'the answer is' (after its last '='); a number in bold in the
-    last line; what follows the last '=' of the last line; the last number anywhere; the last number in words.
+    In order: the last LaTeX box; what follows the last 'the answer is' (after its last '='); a number in bold in
+    the last line; what follows the last '=' of the last line; the last number anywhere; the last number in words.
 
     Args:
         text: the answer.

@@ -21,7 +21,9 @@ def validate(check: Mapping[str, Any]) -> None:
     for name in ("answer", "reject"):
         values = _strings(check.get(name, []))
         if values is None or (name == "answer" and not values) or not all(normalise(value) for value in values):
-            raise ProbeError(f"the {name} {check[name]!r} of a text check is not text", "write a string or a list of strings")
+            raise ProbeError(
+                f"the {name} {check[name]!r} of a text check is not text", "write a string or a list of strings"
+            )
     if not isinstance(check.get("exact", False), bool):
         raise ProbeError(f"'exact' is {check['exact']!r}", "write true or false")
 

@@ -51,7 +51,7 @@ class Contents:
     problems: tuple[Problem, ...]
 
 
-class _Broken(Exception):
+class _BrokenError(Exception):
     """Carries a problem out of the parser."""
 
     def __init__(self, problem: Problem) -> None:
@@ -72,7 +72,7 @@ def read_probes(path: Path, shown: str) -> Contents:
             return _json_lines(text, shown)
         document, lines = _json(text, shown) if path.suffix.lower() == ".json" else _yaml(text, shown)
         return _from_document(document, lines, shown)
-    except _Broken as broken:
+    except _BrokenError as broken:
         return Contents({}, (), (broken.problem,))
 
 
@@ -85,7 +85,7 @@ def read_mapping(path: Path, shown: str) -> dict[str, Any]:
     try:
         text = _text(path, shown)
         document, _ = _json(text, shown) if path.suffix.lower() == ".json" else _yaml(text, shown)
-    except _Broken as broken:
+    except _BrokenError as broken:
         raise broken.problem.error() from None
     if not isinstance(document, dict):
         raise ProbeError(f"{shown}: holds {_kind(document)}, not a mapping", "write fields, as in 'name: my-set'")
@@ -97,11 +97,13 @@ def _text(path: Path, shown: str) -> str:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         what = f"is not UTF-8 (byte {error.start})"
-        raise _Broken(Problem(shown, what, "save the file as UTF-8")) from None
+        raise _BrokenError(Problem(shown, what, "save the file as UTF-8")) from None
     except OSError as error:
-        raise _Broken(Problem(shown, f"cannot be read ({error.strerror})", "check the path and its permissions")) from None
+        raise _BrokenError(
+            Problem(shown, f"cannot be read ({error.strerror})", "check the path and its permissions")
+        ) from None
     if not text.strip():
-        raise _Broken(Problem(shown, "is empty", "put at least one probe into it"))
+        raise _BrokenError(Problem(shown, "is empty", "put at least one probe into it"))
     return text
 
 
@@ -115,7 +117,7 @@ def _json_lines(text: str, shown: str) -> Contents:
         where = f"{shown}:{number}"
         try:
             value = _parse_json(line, where)
-        except _Broken as broken:
+        except _BrokenError as broken:
             problems.append(broken.problem)
             continue
         if isinstance(value, dict):
@@ -137,11 +139,13 @@ def _parse_json(text: str, where: str, *, whole_file: bool = False) -> Any:
         return json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
         at = f"{where}:{error.lineno}" if whole_file else where
-        raise _Broken(Problem(at, f"is not valid JSON (column {error.colno}: {error.msg})", "mend the line")) from None
+        raise _BrokenError(
+            Problem(at, f"is not valid JSON (column {error.colno}: {error.msg})", "mend the line")
+        ) from None
     except RecursionError:
-        raise _Broken(Problem(where, "is nested too deeply", "write a flat probe")) from None
+        raise _BrokenError(Problem(where, "is nested too deeply", "write a flat probe")) from None
     except ValueError as error:
-        raise _Broken(Problem(where, str(error), "mend the line")) from None
+        raise _BrokenError(Problem(where, str(error), "mend the line")) from None
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -165,13 +169,19 @@ def _yaml(text: str, shown: str) -> tuple[Any, list[str]]:
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         what = f"is not valid YAML ({error.problem or 'cannot be parsed'})"
-        raise _Broken(Problem(f"{shown}:{line}", what, "mend the line; put text with ': ' or '#' in quotes")) from None
+        raise _BrokenError(
+            Problem(f"{shown}:{line}", what, "mend the line; put text with ': ' or '#' in quotes")
+        ) from None
     except yaml.YAMLError as error:
-        raise _Broken(Problem(shown, f"is not valid YAML ({str(error).splitlines()[0]})", "mend the file")) from None
+        raise _BrokenError(
+            Problem(shown, f"is not valid YAML ({str(error).splitlines()[0]})", "mend the file")
+        ) from None
     except RecursionError:
-        raise _Broken(Problem(shown, "is nested too deeply", "write a flat probe")) from None
+        raise _BrokenError(Problem(shown, "is nested too deeply", "write a flat probe")) from None
     except ValueError as error:  # a date such as 2026-02-31
-        raise _Broken(Problem(shown, f"holds a value that YAML cannot read ({error})", "put it in quotes")) from None
+        raise _BrokenError(
+            Problem(shown, f"holds a value that YAML cannot read ({error})", "put it in quotes")
+        ) from None
     return document, [f"{shown}:{child.start_mark.line + 1}" for child in _items(node)]
 
 
@@ -196,7 +206,7 @@ def _no_repeated_keys(node: Any, shown: str) -> None:
                 name = str(key.value)
                 if name in names and name != "<<":
                     what = f"gives the field '{name}' twice"
-                    raise _Broken(Problem(f"{shown}:{key.start_mark.line + 1}", what, "keep one of them"))
+                    raise _BrokenError(Problem(f"{shown}:{key.start_mark.line + 1}", what, "keep one of them"))
                 names.add(name)
                 waiting.append(value)
         elif isinstance(current, yaml.SequenceNode):

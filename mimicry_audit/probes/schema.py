@@ -34,7 +34,9 @@ def parse_probe(row: Mapping[str, Any], set_name: str, language: str = "en") -> 
     """
     for name in row:
         if name not in FIELDS:
-            raise ProbeError(f"unknown field {str(name)!r}", f"use only {quoted_list(FIELDS)}{did_you_mean(str(name), FIELDS)}")
+            raise ProbeError(
+                f"unknown field {str(name)!r}", f"use only {quoted_list(FIELDS)}{did_you_mean(str(name), FIELDS)}"
+            )
     probe_id = _string(row, "id")
     if not NAME.fullmatch(probe_id):
         raise ProbeError(f"the id {probe_id!r} is not a name", "use up to 100 letters, digits, '.', '_' and '-'")

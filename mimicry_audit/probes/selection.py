@@ -87,7 +87,9 @@ def load(names: Sequence[str]) -> ProbeSelection:
     for name in names:
         loaded, domain = _read(name)
         if loaded.name in sets and loaded.sha != sets[loaded.name].sha:
-            raise ConfigError(f"Two different probe sets are named '{loaded.name}'", "give one another name in its set.yaml")
+            raise ConfigError(
+                f"Two different probe sets are named '{loaded.name}'", "give one another name in its set.yaml"
+            )
         sets[loaded.name] = loaded
         earlier = wanted.setdefault(loaded.name, set())
         if domain is None or earlier is None:
@@ -121,7 +123,9 @@ def select(
         for domain in domains:
             if domain not in selection.domains:
                 close = did_you_mean(domain, selection.domains)
-                raise ConfigError(f"No probe has the domain '{domain}'{close}", f"choose from {quoted_list(selection.domains)}")
+                raise ConfigError(
+                    f"No probe has the domain '{domain}'{close}", f"choose from {quoted_list(selection.domains)}"
+                )
         probes = [probe for probe in probes if probe.domain in domains]
     if limit is not None:
         if limit < 1:
@@ -132,7 +136,7 @@ def select(
 
 
 def expand_identity_arms(probes: Sequence[Probe]) -> tuple[Probe, ...]:
-    """Ask each identity probe twice: as the model's template has it, and under a neutral system prompt (``ID#neutral``)."""
+    """Ask each identity probe twice: under the model's own template and a neutral system prompt (``ID#neutral``)."""
     present = {probe.id for probe in probes}
     expanded: list[Probe] = []
     for probe in probes:

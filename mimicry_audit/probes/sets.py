@@ -130,7 +130,9 @@ def _read_folder(folder: Path) -> LoadedSet:
         try:
             given = read_mapping(set_file, shown(set_file))
         except ProbeError as error:
-            return LoadedSet(folder.name, problems=(Problem(shown(set_file), _bare(error, shown(set_file)), error.mend),))
+            return LoadedSet(
+                folder.name, problems=(Problem(shown(set_file), _bare(error, shown(set_file)), error.mend),)
+            )
     header, wrong = _header(given, shown(set_file), folder.name)
     problems += wrong
     rows: list[Row] = []
@@ -164,14 +166,20 @@ def _header(given: Mapping[str, Any], place: str, default_name: str) -> tuple[di
             mend = f"use only {quoted_list(SET_FIELDS)}{did_you_mean(str(name), SET_FIELDS)}"
             problems.append(Problem(place, f"unknown field {str(name)!r}", mend))
         elif name == "files":
-            if isinstance(value, list) and value and all(isinstance(item, str) and Path(item).name == item for item in value):
+            if (
+                isinstance(value, list)
+                and value
+                and all(isinstance(item, str) and Path(item).name == item for item in value)
+            ):
                 header[name] = value
             else:
                 problems.append(Problem(place, f"'files' is {value!r}", "list the names of files in this folder"))
         elif not isinstance(value, str):
             problems.append(Problem(place, f"the field '{name}' is {value!r}, not text", "put it in quotes"))
         elif name == "name" and not NAME.fullmatch(value):
-            problems.append(Problem(place, f"the name {value!r} is not a name", "use letters, digits, '.', '_' and '-'"))
+            problems.append(
+                Problem(place, f"the name {value!r} is not a name", "use letters, digits, '.', '_' and '-'")
+            )
         else:
             header[name] = value
     return header, problems
@@ -206,6 +214,4 @@ def _build(header: Mapping[str, Any], rows: Sequence[Row], problems: Sequence[Pr
     if not rows and not found:
         found.append(Problem(place, "holds no probes", "add at least one"))
     kept = {key: header[key] for key in ("version", "title", "description", "licence") if key in header}
-    return LoadedSet(
-        name, probes=tuple(probes), examples=examples, places=places, problems=tuple(found), **kept
-    )
+    return LoadedSet(name, probes=tuple(probes), examples=examples, places=places, problems=tuple(found), **kept)

@@ -1,7 +1,7 @@
 """Validates probe sets: schema, repeats, leakage between sets, and that every check can be passed.
 
-Promise: everything that is wrong is listed, each with its place and the mend; an empty list means that the sets load, that
-every key passes its own check and that every example does.
+Promise: everything that is wrong is listed, each with its place and the mend; an empty list means that the sets load,
+that every key passes its own check and that every example does.
 """
 
 from __future__ import annotations
@@ -79,7 +79,9 @@ def validate_sets(names: Sequence[str] = ()) -> ValidationReport:
             findings.append(Finding("error", name, name, error.problem, error.mend))
             continue
         if loaded.name in sets and sets[loaded.name] != loaded:
-            findings.append(Finding("error", loaded.name, name, "another set has the same name", f"rename it in {SET_FILE}"))
+            findings.append(
+                Finding("error", loaded.name, name, "another set has the same name", f"rename it in {SET_FILE}")
+            )
             continue
         sets.setdefault(loaded.name, loaded)
     for loaded in sets.values():
@@ -162,6 +164,8 @@ def _asked(loaded: LoadedSet) -> dict[str, str]:
 
 
 def _alike(text: str, near: str) -> bool:
-    """The token-set ratio is 100 for a question inside a long one, and for other numbers in one template: neither leaks."""
+    """A question inside a long one, or other numbers in one template, also score 100: neither is a leak."""
     short, long = sorted((len(text), len(near)))
-    return short >= 0.6 * long and len(near.split()) >= _MIN_WORDS and re.findall(r"\d+", text) == re.findall(r"\d+", near)
+    return (
+        short >= 0.6 * long and len(near.split()) >= _MIN_WORDS and re.findall(r"\d+", text) == re.findall(r"\d+", near)
+    )

@@ -132,6 +132,10 @@ RULES: dict[str, Rule] = {
     "in_order": Rule(_words, lambda text, value, seek: wording.in_order(text, wording.listed(value), seek)),
     "starts_with": Rule(_words, lambda text, value, seek: wording.opens(text.strip(), wording.listed(value), seek)),
     "ends_with": Rule(_words, lambda text, value, seek: wording.closes(text.strip(), wording.listed(value), seek)),
+    "last_line_starts_with": Rule(
+        _words,
+        lambda text, value, seek: wording.opens((layout.lines(text) or [""])[-1], wording.listed(value), seek),
+    ),
     "lines_start_with": Rule(
         _words,
         lambda text, value, seek: (

@@ -1,0 +1,239 @@
+"""Reads probe files: which rows, from which lines, and what is wrong with the file.
+
+Promise: a broken file gives problems with the line they stand on, never an exception and never a row that was not
+written; so that `load` can stop at the first problem and `validate_sets` can list them all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import yaml
+
+from mimicry_audit.errors import ProbeError
+
+ENDINGS = (".jsonl", ".json", ".yaml", ".yml")
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong: where, what, and how to mend it."""
+
+    where: str
+    what: str
+    mend: str = ""
+
+    def error(self) -> ProbeError:
+        """The problem as the one line a user sees."""
+        return ProbeError(f"{self.where}: {self.what}", self.mend)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One probe as written, and where."""
+
+    where: str
+    value: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What a file holds: a header (from a mapping with ``probes``), rows, problems."""
+
+    header: Mapping[str, Any]
+    rows: tuple[Row, ...]
+    problems: tuple[Problem, ...]
+
+
+class _BrokenError(Exception):
+    """Carries a problem out of the parser."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.what)
+        self.problem = problem
+
+
+def read_probes(path: Path, shown: str) -> Contents:
+    """The rows of one probe file.
+
+    Args:
+        path: the file.
+        shown: what to call it in messages.
+    """
+    try:
+        text = _text(path, shown)
+        if path.suffix.lower() == ".jsonl":
+            return _json_lines(text, shown)
+        document, lines = _json(text, shown) if path.suffix.lower() == ".json" else _yaml(text, shown)
+        return _from_document(document, lines, shown)
+    except _BrokenError as broken:
+        return Contents({}, (), (broken.problem,))
+
+
+def read_mapping(path: Path, shown: str) -> dict[str, Any]:
+    """A YAML or JSON file that holds one mapping.
+
+    Raises:
+        ProbeError: unreadable, or something else than a mapping.
+    """
+    try:
+        text = _text(path, shown)
+        document, _ = _json(text, shown) if path.suffix.lower() == ".json" else _yaml(text, shown)
+    except _BrokenError as broken:
+        raise broken.problem.error() from None
+    if not isinstance(document, dict):
+        raise ProbeError(f"{shown}: holds {_kind(document)}, not a mapping", "write fields, as in 'name: my-set'")
+    return document
+
+
+def _text(path: Path, shown: str) -> str:
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        what = f"is not UTF-8 (byte {error.start})"
+        raise _BrokenError(Problem(shown, what, "save the file as UTF-8")) from None
+    except OSError as error:
+        raise _BrokenError(
+            Problem(shown, f"cannot be read ({error.strerror})", "check the path and its permissions")
+        ) from None
+    if not text.strip():
+        raise _BrokenError(Problem(shown, "is empty", "put at least one probe into it"))
+    return text
+
+
+def _json_lines(text: str, shown: str) -> Contents:
+    rows: list[Row] = []
+    problems: list[Problem] = []
+    # Only newlines end a line: str.splitlines would also cut at U+2028, which JSON strings may hold.
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        where = f"{shown}:{number}"
+        try:
+            value = _parse_json(line, where)
+        except _BrokenError as broken:
+            problems.append(broken.problem)
+            continue
+        if isinstance(value, dict):
+            rows.append(Row(where, value))
+        else:
+            problems.append(Problem(where, f"holds {_kind(value)}, not a probe", "write one JSON object per line"))
+    return Contents({}, tuple(rows), tuple(problems))
+
+
+def _json(text: str, shown: str) -> tuple[Any, list[str]]:
+    document = _parse_json(text, shown, whole_file=True)
+    items = document.get("probes") if isinstance(document, dict) else document
+    count = len(items) if isinstance(items, list) else 0
+    return document, [f"{shown} item {number}" for number in range(1, count + 1)]
+
+
+def _parse_json(text: str, where: str, *, whole_file: bool = False) -> Any:
+    try:
+        return json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
+    except json.JSONDecodeError as error:
+        at = f"{where}:{error.lineno}" if whole_file else where
+        raise _BrokenError(
+            Problem(at, f"is not valid JSON (column {error.colno}: {error.msg})", "mend the line")
+        ) from None
+    except RecursionError:
+        raise _BrokenError(Problem(where, "is nested too deeply", "write a flat probe")) from None
+    except ValueError as error:
+        raise _BrokenError(Problem(where, str(error), "mend the line")) from None
+
+
+def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"gives the field '{repeated}' twice")
+    return found
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"holds {name}, which is not JSON")
+
+
+def _yaml(text: str, shown: str) -> tuple[Any, list[str]]:
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+        _no_repeated_keys(node, shown)
+        document = yaml.load(text, Loader=_LOADER)  # noqa: S506 (a safe loader, the C one where there is one)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else 1
+        what = f"is not valid YAML ({error.problem or 'cannot be parsed'})"
+        raise _BrokenError(
+            Problem(f"{shown}:{line}", what, "mend the line; put text with ': ' or '#' in quotes")
+        ) from None
+    except yaml.YAMLError as error:
+        raise _BrokenError(
+            Problem(shown, f"is not valid YAML ({str(error).splitlines()[0]})", "mend the file")
+        ) from None
+    except RecursionError:
+        raise _BrokenError(Problem(shown, "is nested too deeply", "write a flat probe")) from None
+    except ValueError as error:  # a date such as 2026-02-31
+        raise _BrokenError(
+            Problem(shown, f"holds a value that YAML cannot read ({error})", "put it in quotes")
+        ) from None
+    return document, [f"{shown}:{child.start_mark.line + 1}" for child in _items(node)]
+
+
+def _items(node: Any) -> list[Any]:
+    """The nodes of the probes: the document is their list, or a mapping that holds it under ``probes``."""
+    if isinstance(node, yaml.MappingNode):
+        node = next((value for key, value in node.value if key.value == "probes"), None)
+    return node.value if isinstance(node, yaml.SequenceNode) else []
+
+
+def _no_repeated_keys(node: Any, shown: str) -> None:
+    """YAML lets a later key win silently; a probe with two prompts is a mistake."""
+    waiting, seen = [node], set()
+    while waiting:
+        current = waiting.pop()
+        if id(current) in seen:  # an alias
+            continue
+        seen.add(id(current))
+        if isinstance(current, yaml.MappingNode):
+            names: set[str] = set()
+            for key, value in current.value:
+                name = str(key.value)
+                if name in names and name != "<<":
+                    what = f"gives the field '{name}' twice"
+                    raise _BrokenError(Problem(f"{shown}:{key.start_mark.line + 1}", what, "keep one of them"))
+                names.add(name)
+                waiting.append(value)
+        elif isinstance(current, yaml.SequenceNode):
+            waiting.extend(current.value)
+
+
+def _from_document(document: Any, lines: list[str], shown: str) -> Contents:
+    header: Mapping[str, Any] = {}
+    if isinstance(document, dict):
+        header = {name: value for name, value in document.items() if name != "probes"}
+        document = document.get("probes")
+    if not isinstance(document, list):
+        mend = "write a list of probes, or a mapping with 'probes'"
+        return Contents(header, (), (Problem(shown, "holds no list of probes", mend),))
+    return Contents(header, *_split(document, lines))
+
+
+def _split(items: list[Any], lines: list[str]) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
+    def problems() -> Iterator[Problem]:
+        for where, item in zip(lines, items, strict=True):
+            if not isinstance(item, dict):
+                yield Problem(where, f"holds {_kind(item)}, not a probe", "write a mapping with id, domain and prompt")
+
+    rows = tuple(Row(where, item) for where, item in zip(lines, items, strict=True) if isinstance(item, dict))
+    return rows, tuple(problems())
+
+
+def _kind(value: Any) -> str:
+    names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
+    return "nothing" if value is None else names.get(type(value), f"a {type(value).__name__}")

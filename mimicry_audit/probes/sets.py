@@ -1,0 +1,217 @@
+"""Probe sets on disk: finds them by name, reads them whole, and keeps what is wrong with them.
+
+A set is a folder with a ``set.yaml`` and files of probes, or a single file. Shipped sets are the folders under
+``probes/`` that have a ``set.yaml``; nothing else registers them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.checks.common import did_you_mean, quoted_list
+from mimicry_audit.errors import ConfigError, ProbeError
+from mimicry_audit.probes.files import ENDINGS, Problem, Row, read_mapping, read_probes
+from mimicry_audit.probes.schema import NAME, parse_probe
+from mimicry_audit.records import Probe, canonical_json, sha256_text
+from mimicry_audit.resources import resource_dir
+
+SET_FILE = "set.yaml"
+SET_FIELDS = ("name", "version", "title", "description", "licence", "language", "files")
+UNVERSIONED = "unversioned"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSet:
+    """A set as read, with everything that is wrong with it.
+
+    Attributes:
+        name: prefix of its probes' ids.
+        version: from ``set.yaml``, or ``unversioned``.
+        title: one line, may be empty.
+        description: a paragraph, may be empty.
+        licence: SPDX id or name, may be empty.
+        probes: in the order of the files.
+        examples: probe id → an answer that must pass its check.
+        places: probe id → file and line.
+        problems: what is wrong; a set with problems is not used.
+    """
+
+    name: str
+    version: str = UNVERSIONED
+    title: str = ""
+    description: str = ""
+    licence: str = ""
+    probes: tuple[Probe, ...] = ()
+    examples: Mapping[str, str] = field(default_factory=dict)
+    places: Mapping[str, str] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def sha(self) -> str:
+        """SHA-256 over what is put to models and how it is checked; titles, notes and examples do not count."""
+        return sha_of(self.probes)
+
+
+def sha_of(probes: Sequence[Probe]) -> str:
+    """SHA-256 over the canonical JSON of probes."""
+    material = [
+        {
+            "id": probe.id,
+            "domain": probe.domain,
+            "messages": [[message.role, message.content] for message in probe.messages],
+            "check": probe.check,
+            "arm": probe.arm,
+            "language": probe.language,
+            "aspect": probe.aspect,
+        }
+        for probe in probes
+    ]
+    return sha256_text(canonical_json(material))
+
+
+def shipped_sets() -> dict[str, Path]:
+    """The sets that come with the project, by name: every folder under ``probes/`` with a ``set.yaml``."""
+    root = resource_dir("probes")
+    return {folder.name: folder for folder in sorted(root.iterdir()) if (folder / SET_FILE).is_file()}
+
+
+def find_set(name: str) -> tuple[Path, str | None]:
+    """Where a set is, and the one domain of it that is wanted (``core/math``), if any.
+
+    A shipped set wins over a file of the same name; ``./core`` is the folder.
+
+    Raises:
+        ConfigError: no such set, with the nearest names.
+    """
+    shipped = shipped_sets()
+    head, slash, domain = name.partition("/")
+    if head in shipped and (not slash or (domain and "/" not in domain)):
+        return shipped[head], domain or None
+    path = Path(name).expanduser()
+    if path.exists():
+        return path, None
+    if path.suffix.lower() in ENDINGS or name.startswith((".", "/", "~")):
+        raise ConfigError(f"The probe file '{name}' does not exist", "check the path")
+    close = did_you_mean(head, list(shipped))
+    raise ConfigError(
+        f"There is no probe set '{name}'{close}",
+        f"choose from {quoted_list(shipped)}, or give a file ({', '.join(ENDINGS)}), a folder or hub:ORG/NAME#SPLIT",
+    )
+
+
+def read_set(path: Path) -> LoadedSet:
+    """Read a set folder or a probe file; what is wrong with it comes back as problems."""
+    if path.is_dir():
+        return _read_folder(path)
+    if path.suffix.lower() not in ENDINGS:
+        what = f"has the unsupported ending '{path.suffix}'"
+        return LoadedSet(path.stem, problems=(Problem(shown(path), what, f"use {', '.join(ENDINGS)}"),))
+    contents = read_probes(path, shown(path))
+    header, problems = _header(contents.header, shown(path), path.stem)
+    return _build(header, contents.rows, (*problems, *contents.problems), shown(path))
+
+
+def shown(path: Path) -> str:
+    """What messages call a file: shipped ones from ``probes/`` on, others as the user gave them."""
+    root = resource_dir("probes")
+    resolved = path.resolve()
+    return str(resolved.relative_to(root.parent)) if resolved.is_relative_to(root) else str(path)
+
+
+def _read_folder(folder: Path) -> LoadedSet:
+    given: Mapping[str, Any] = {}
+    problems: list[Problem] = []
+    set_file = folder / SET_FILE
+    if set_file.is_file():
+        try:
+            given = read_mapping(set_file, shown(set_file))
+        except ProbeError as error:
+            return LoadedSet(
+                folder.name, problems=(Problem(shown(set_file), _bare(error, shown(set_file)), error.mend),)
+            )
+    header, wrong = _header(given, shown(set_file), folder.name)
+    problems += wrong
+    rows: list[Row] = []
+    listed = header.get("files")
+    paths = [folder / name for name in listed] if listed else _probe_files(folder)
+    if not paths:
+        problems.append(Problem(shown(folder), "holds no probe files", f"add a file ending in {', '.join(ENDINGS)}"))
+    for path in paths:
+        contents = read_probes(path, shown(path))
+        problems += contents.problems
+        if contents.header:
+            problems.append(Problem(shown(path), "holds more than its probes", f"move the other fields to {SET_FILE}"))
+        rows += contents.rows
+    return _build(header, rows, problems, shown(folder))
+
+
+def _probe_files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and path.name != SET_FILE)
+
+
+def _bare(error: ProbeError, place: str) -> str:
+    return error.problem.removeprefix(place).removeprefix(": ")
+
+
+def _header(given: Mapping[str, Any], place: str, default_name: str) -> tuple[dict[str, Any], list[Problem]]:
+    """The checked fields of a set, with a name whatever happens."""
+    problems = []
+    header: dict[str, Any] = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", default_name).strip("-.") or "probes"}
+    for name, value in given.items():
+        if name not in SET_FIELDS:
+            mend = f"use only {quoted_list(SET_FIELDS)}{did_you_mean(str(name), SET_FIELDS)}"
+            problems.append(Problem(place, f"unknown field {str(name)!r}", mend))
+        elif name == "files":
+            if (
+                isinstance(value, list)
+                and value
+                and all(isinstance(item, str) and Path(item).name == item for item in value)
+            ):
+                header[name] = value
+            else:
+                problems.append(Problem(place, f"'files' is {value!r}", "list the names of files in this folder"))
+        elif not isinstance(value, str):
+            problems.append(Problem(place, f"the field '{name}' is {value!r}, not text", "put it in quotes"))
+        elif name == "name" and not NAME.fullmatch(value):
+            problems.append(
+                Problem(place, f"the name {value!r} is not a name", "use letters, digits, '.', '_' and '-'")
+            )
+        else:
+            header[name] = value
+    return header, problems
+
+
+def _build(header: Mapping[str, Any], rows: Sequence[Row], problems: Sequence[Problem], place: str) -> LoadedSet:
+    """Parse the rows and find what repeats."""
+    found = list(problems)
+    name = header["name"]
+    probes: list[Probe] = []
+    examples: dict[str, str] = {}
+    places: dict[str, str] = {}
+    prompts: dict[str, str] = {}
+    for row in rows:
+        try:
+            probe = parse_probe(row.value, name, header.get("language", "en"))
+        except ProbeError as error:
+            found.append(Problem(row.where, error.problem, error.mend))
+            continue
+        if probe.id in places:
+            what = f"the id '{row.value['id']}' is already used at {places[probe.id]}"
+            found.append(Problem(row.where, what, "give each probe its own id"))
+            continue
+        asked = canonical_json([[message.role, " ".join(message.content.split())] for message in probe.messages])
+        if asked in prompts:
+            found.append(Problem(row.where, f"repeats the prompt of '{prompts[asked]}'", "keep one of the two"))
+        prompts.setdefault(asked, row.value["id"])
+        places[probe.id] = row.where
+        probes.append(probe)
+        if "example" in row.value:
+            examples[probe.id] = row.value["example"]
+    if not rows and not found:
+        found.append(Problem(place, "holds no probes", "add at least one"))
+    kept = {key: header[key] for key in ("version", "title", "description", "licence") if key in header}
+    return LoadedSet(name, probes=tuple(probes), examples=examples, places=places, problems=tuple(found), **kept)

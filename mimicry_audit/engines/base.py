@@ -5,23 +5,31 @@ the run directory.
 
 The contract, tested for every engine by ``tests/test_engine_contract.py``:
 
-* `identify` is cheap: it loads no weights and starts no server, yet two different models never get the same answer
-  from it. It raises `PrerequisiteError` when the model, its template, a package or a device is missing.
+* `identify` is cheap: it loads no weights and starts no server, yet two different models never get the same
+  answer from it. It raises `PrerequisiteError` when the model, its template, a package or a device is missing,
+  and `EngineError` when an endpoint is down, refuses the key or does not serve the model.
+* `render` works before `open`. It gives None where the prompt cannot be known: an endpoint hides its template, or
+  the template refuses the conversation (`generate` then answers that request with status ``error``).
 * `open` loads or starts; `close` releases every resource (memory, processes, ports), also after a failure.
-* `generate` yields ``(request, completion)`` pairs, each owed request exactly once, in any order, as they land; it never yields
-  a request that is not owed. A failed request is a completion with status ``error``; only a failure of the
-  whole engine (server died, key refused) raises `EngineError`.
+* `generate` opens the engine if need be and yields ``(request, completion)`` pairs, each owed request exactly once,
+  in any order, as they land; it never yields a request that is not owed. A failed request is a completion with
+  status ``error``; only a failure of the whole engine (server died, key refused) raises `EngineError`. A prompt
+  that does not fit the context is such a failed request: nothing is ever cut to fit. Abandoning the iterator
+  stops the requests in flight.
 * With ``temperature=0`` the same request gives the same text; with a seed, the same where the engine can (`seeded`).
 * ``<think>…</think>`` is split off into `Completion.reasoning` (`split_reasoning`).
+* A constructor does nothing but keep its `ModelSpec`; options are declared in `options` and checked on the way in.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from types import TracebackType
-from typing import Any, ClassVar, Protocol, Self, runtime_checkable
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
+from mimicry_audit.engines.options import Option
 from mimicry_audit.records import Completion, Identity, Message, ModelSpec, Request, Sampling
 
 
@@ -32,6 +40,8 @@ class Engine(Protocol):
     spec: ModelSpec
     seeded: ClassVar[bool]
     """Whether a request's seed makes a sampled answer repeatable."""
+    options: ClassVar[tuple[Option, ...]]
+    """The engine options it understands."""
 
     def identify(self) -> Identity:
         """Resolve what this model is, without loading it."""
@@ -40,7 +50,7 @@ class Engine(Protocol):
         """Load the model or start its server. Idempotent."""
 
     def render(self, messages: Sequence[Message]) -> str | None:
-        """The prompt after the chat template; None where the endpoint hides it."""
+        """The prompt after the chat template; None where it cannot be known."""
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         """Answer the owed requests, yielding each as it lands."""
@@ -85,6 +95,3 @@ def completion_status(text: str, finish_reason: str | None) -> str:
     if not text.strip():
         return "empty"
     return "truncated" if finish_reason == "length" else "ok"
-
-
-Options = Mapping[str, Any]

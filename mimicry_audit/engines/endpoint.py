@@ -1,0 +1,205 @@
+"""Any OpenAI-compatible chat-completions endpoint, at one or several base URLs.
+
+Promise: what the endpoint serves is asked before anything is sent to it; an endpoint that is down, refuses the key
+or does not know the model says so at once. Keys are read from the environment and are neither stored nor shown.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar
+from urllib.parse import urlsplit
+
+from mimicry_audit.engines import chat_wire
+from mimicry_audit.engines.base import Availability, EngineBase
+from mimicry_audit.engines.hardware import version_of
+from mimicry_audit.engines.http_client import Connection, Retries, ask_all
+from mimicry_audit.engines.options import Option, filled
+from mimicry_audit.errors import ConfigError, EngineError, PrerequisiteError
+from mimicry_audit.records import Completion, Identity, Message, Request, Sampling
+
+OPENAI = "https://api.openai.com/v1"
+
+ASKING = (
+    Option(name="max_concurrency", kind="whole", above=0, help="requests in flight at once"),
+    Option(name="timeout", kind="number", default=300.0, above=0, help="seconds to wait for one answer"),
+    Option(name="max_attempts", kind="whole", default=6, above=0, help="most tries for one request"),
+    Option(
+        name="retry_wait", kind="number", default=0.5, above=0, help="first wait between tries, in seconds; doubles"
+    ),
+    Option(name="retry_total", kind="number", default=600.0, above=0, help="most seconds spent on one request"),
+    Option(name="extra_body", kind="json", help='more request fields, e.g. {"chat_template_kwargs": {…}}'),
+)
+"""Options of every engine that asks over HTTP."""
+
+OPTIONS = (
+    *ASKING,
+    Option(name="base_url", kind="text", help="base URL, or several separated by |; usually ends in /v1"),
+    Option(name="api_key_env", kind="text", help="environment variable that holds the key"),
+    Option(
+        name="limit_field",
+        kind="text",
+        default="max_tokens",
+        choices=("max_tokens", "max_completion_tokens"),
+        help="the field that bounds an answer's length; newer OpenAI models want max_completion_tokens",
+    ),
+)
+
+
+class EndpointEngine(EngineBase):
+    """One model behind a chat-completions endpoint."""
+
+    seeded: ClassVar[bool] = False
+    options: ClassVar[tuple[Option, ...]] = OPTIONS
+
+    _connection: Connection | None = None
+    _listing: Mapping[str, Any] | None = None
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Always here: httpx is a dependency."""
+        return Availability(True, version_of("httpx"))
+
+    def identify(self) -> Identity:
+        """What the endpoint says it serves under this name."""
+        listing = self._served()
+        extra: dict[str, Any] = {"endpoint": sorted(self._connect().urls)}
+        # vLLM and its like tell which weights stand behind a served name.
+        extra |= {name: listing[name] for name in ("root", "parent") if listing.get(name)}
+        if self.spec.options.get("extra_body"):
+            extra["extra_body"] = self.spec.options["extra_body"]
+        return Identity(model=self.spec.name, engine_version="chat-completions", extra=extra)
+
+    def open(self) -> None:
+        """Check that the endpoint is there and serves the model."""
+        self._served()
+
+    def render(self, messages: Sequence[Message]) -> str | None:
+        """None: an endpoint keeps its template to itself."""
+        return None
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        """Ask all owed requests at once, within the concurrency."""
+        owed = [request for request in requests if request.owed]
+        if not owed:
+            return
+        self.open()
+        extra = dict(chat_wire.NEUTRAL_VLLM) if self._served().get("owned_by") == "vllm" else {}
+        extra |= self.spec.options.get("extra_body") or {}
+        field = filled(OPTIONS, self.spec.options)["limit_field"]
+        jobs = [
+            (request, chat_wire.payload(self.spec.name, request, sampling, limit_field=field, extra=extra))
+            for request in owed
+        ]
+        yield from ask_all(self._connect(), jobs)
+
+    def close(self) -> None:
+        """Forget what the endpoint said."""
+        self._listing = None
+
+    def _connect(self) -> Connection:
+        if self._connection is None:
+            urls = base_urls(self.spec.options)
+            key, source = _key(self.spec.options, urls)
+            self._connection = connection(self.spec.options, urls, key=key, key_source=source, concurrency=16)
+        return self._connection
+
+    def _served(self) -> Mapping[str, Any]:
+        if self._listing is None:
+            self._listing = served_model(self._connect(), self.spec.name)
+        return self._listing
+
+
+def connection(options: Mapping[str, Any], urls: Sequence[str], *, concurrency: int, **more: Any) -> Connection:
+    """A connection with the options that every HTTP engine shares."""
+    values = filled(ASKING, options)
+    return Connection(
+        urls=tuple(urls),
+        concurrency=values["max_concurrency"] or concurrency,
+        timeout=values["timeout"],
+        retries=Retries(attempts=values["max_attempts"], first_wait=values["retry_wait"], total=values["retry_total"]),
+        **more,
+    )
+
+
+def base_urls(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """The base URLs in effect: the option, else ``OPENAI_BASE_URL``, else OpenAI's own.
+
+    Raises:
+        ConfigError: one of them is no URL, or carries a password.
+    """
+    text = options.get("base_url") or os.environ.get("OPENAI_BASE_URL") or OPENAI
+    urls = tuple(dict.fromkeys(part.strip().rstrip("/") for part in str(text).split("|") if part.strip()))
+    for url in urls:
+        check_url(url)
+    return urls
+
+
+def check_url(url: str) -> None:
+    """Refuse what is no base URL."""
+    try:
+        parts = urlsplit(url)
+        good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        good = False
+    if not good:
+        raise ConfigError(f"{url} is no base URL", "write it like http://host:8000/v1")
+    if parts.username or parts.password:
+        raise ConfigError(
+            f"the base URL of {parts.hostname} carries a password",
+            "put the key into the environment (api_key_env=NAME)",
+        )
+    if parts.query or parts.fragment:
+        raise ConfigError(f"the base URL {url} carries a query", "give the part before ? alone")
+
+
+def served_model(connection: Connection, name: str) -> Mapping[str, Any]:
+    """The endpoint's entry for a model; empty when it keeps no list.
+
+    Raises:
+        EngineError: nobody answers, the key is refused, or the list has no such model.
+    """
+    import httpx
+
+    reason = ""
+    with httpx.Client(headers=connection.headers(), timeout=10.0, trust_env=connection.trust_env) as http:
+        for url in connection.urls:
+            try:
+                answer = http.get(f"{url}/models")
+            except (httpx.TransportError, httpx.DecodingError) as error:
+                reason = f"{url}: {error or type(error).__name__}"
+                continue
+            if answer.status_code in {401, 403}:
+                raise connection.key_error(url, answer.status_code, answer.content)
+            return _entry(url, name, answer.content) if answer.status_code == 200 else {}
+    raise connection.down_error(reason)
+
+
+def _entry(url: str, name: str, body: bytes) -> Mapping[str, Any]:
+    import json
+
+    try:
+        entries = {str(entry["id"]): entry for entry in json.loads(body)["data"]}
+    except (ValueError, LookupError, TypeError):
+        return {}  # not every endpoint keeps a list; a wrong name will meet a 404
+    if not entries or name in entries:
+        return dict(entries.get(name, {}))
+    near = difflib.get_close_matches(name, entries, n=1)
+    names = sorted(entries)
+    listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
+    hint = f"did you mean {near[0]}? " if near else ""
+    raise EngineError(f"{url} serves no model {name}", f"{hint}It serves {listed}")
+
+
+def _key(options: Mapping[str, Any], urls: Sequence[str]) -> tuple[str | None, str]:
+    source = str(options.get("api_key_env") or "OPENAI_API_KEY")
+    key = os.environ.get(source, "").strip() or None
+    if key is None and ("api_key_env" in options or OPENAI in urls):
+        raise PrerequisiteError(f"the environment variable {source} holds no key", f"export {source}=…")
+    if key is not None and not (key.isascii() and key.isprintable()):
+        raise PrerequisiteError(
+            f"the key in {source} has characters that no header can carry", f"export {source}=… again"
+        )
+    return key, source

@@ -1,0 +1,311 @@
+"""Models in this process, through transformers: on CPU, CUDA or Apple's MPS.
+
+Promise: answers come from fixed batches. All requests, owed or not, are sorted by prompt length and cut into chunks,
+so that a resumed run computes the same chunks as an uninterrupted one and gets the same text. The model's own
+generation defaults (temperature, penalties) never apply; its end-of-sequence tokens do.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from mimicry_audit.engines.base import Availability, EngineBase, completion_status, split_reasoning
+from mimicry_audit.engines.fingerprint import Weights, find_adapter, find_model
+from mimicry_audit.engines.hardware import torch_device, version_of
+from mimicry_audit.engines.hf_sampling import RowSampler
+from mimicry_audit.engines.options import Option, filled
+from mimicry_audit.engines.template import ChatTemplate
+from mimicry_audit.errors import EngineError, PrerequisiteError
+from mimicry_audit.records import Completion, Identity, Message, Request, Sampling
+
+OPTIONS = (
+    Option(name="device", kind="text", default="auto", help="auto, cpu, cuda, cuda:N or mps"),
+    Option(
+        name="dtype",
+        kind="text",
+        default="auto",
+        choices=("auto", "float32", "bfloat16", "float16"),
+        help="numeric type of the weights; auto is float32 on CPU and bfloat16 on a GPU",
+    ),
+    Option(name="batch_size", kind="whole", default=16, above=0, help="prompts answered at once"),
+    Option(name="num_threads", kind="whole", above=0, help="CPU threads; PyTorch's own choice by default"),
+    Option(name="chat_template", kind="text", help="a Jinja file, or plain for a base model"),
+    Option(name="attn_implementation", kind="text", help="attention kernel, as transformers names it"),
+    Option(name="trust_remote_code", kind="switch", default=False, help="run the model's own Python code"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Prompt:
+    request: Request
+    tokens: tuple[int, ...]
+
+
+class HfEngine(EngineBase):
+    """One model loaded by transformers."""
+
+    seeded: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = OPTIONS
+
+    _template: ChatTemplate | None = None
+    _weights: Weights | None = None
+    _model: Any = None
+    _threads_before: int | None = None
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Whether torch and transformers are installed."""
+        version = version_of("transformers")
+        if version is None or version_of("torch") is None:
+            return Availability(False, version, "torch or transformers is not installed", "pip install mimicry-audit")
+        return Availability(True, version)
+
+    def identify(self) -> Identity:
+        """The model's fingerprint, template and numeric type."""
+        weights, template = self._found()
+        extra: dict[str, Any] = {"device": self._device().partition(":")[0]}
+        adapter = find_adapter(self.spec)
+        if adapter is not None:
+            extra |= {"adapter": adapter.name, "adapter_revision": adapter.pin}
+        return Identity(
+            model=weights.name,
+            revision=weights.pin,
+            template_sha=template.sha,
+            dtype=self._dtype(),
+            engine_version=f"transformers {version_of('transformers')} torch {version_of('torch')}",
+            extra=extra,
+        )
+
+    def open(self) -> None:
+        """Load the model."""
+        if self._model is not None:
+            return
+        import torch
+
+        weights, template = self._found()
+        device = self._check_device(torch)
+        if (threads := self._option("num_threads")) is not None:
+            self._threads_before = torch.get_num_threads()
+            torch.set_num_threads(threads)
+        try:
+            model = _load(weights, self.spec.options, getattr(torch, self._dtype()))
+            if (adapter := find_adapter(self.spec)) is not None:
+                model = _with_adapter(model, adapter)
+            self._model = model.to(device).eval()
+            self._model.generation_config = _generation_config(self._model, template.tokenizer)
+        except torch.OutOfMemoryError:
+            self.close()
+            raise EngineError(
+                f"{weights.name} does not fit on {device}", "use dtype=bfloat16 or another device"
+            ) from None
+        except BaseException:
+            self.close()
+            raise
+
+    def render(self, messages: Sequence[Message]) -> str | None:
+        """The prompt after the chat template."""
+        return self._found()[1].render(messages)
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        """Answer in fixed chunks; a chunk without an owed request is skipped."""
+        if not any(request.owed for request in requests):
+            return
+        self.open()
+        prompts = []
+        for request in requests:
+            outcome = self._prepare(request, sampling)
+            if isinstance(outcome, _Prompt):
+                prompts.append(outcome)
+            elif request.owed:
+                yield request, outcome
+        prompts.sort(key=lambda prompt: (len(prompt.tokens), prompt.request.probe_id, prompt.request.sample))
+        size = self._option("batch_size")
+        for start in range(0, len(prompts), size):
+            chunk = prompts[start : start + size]
+            if any(prompt.request.owed for prompt in chunk):
+                for prompt, completion in zip(chunk, self._answer(chunk, sampling), strict=True):
+                    if prompt.request.owed:
+                        yield prompt.request, completion
+
+    def close(self) -> None:
+        """Drop the model and give its memory back."""
+        if self._threads_before is not None:
+            import torch
+
+            torch.set_num_threads(self._threads_before)
+            self._threads_before = None
+        if self._model is None:
+            return
+        import torch
+
+        self._model = None
+        gc.collect()
+        if torch.cuda.is_available():
+            torch.cuda.empty_cache()
+
+    def _option(self, name: str) -> Any:
+        return filled(OPTIONS, self.spec.options)[name]
+
+    def _device(self) -> str:
+        device = str(self._option("device"))
+        return torch_device() if device == "auto" else device
+
+    def _dtype(self) -> str:
+        dtype = str(self._option("dtype"))
+        if dtype != "auto":
+            return dtype
+        return "float32" if self._device() == "cpu" else "bfloat16"
+
+    def _found(self) -> tuple[Weights, ChatTemplate]:
+        if self._weights is None or self._template is None:
+            self._weights = find_model(self.spec)
+            values = filled(OPTIONS, self.spec.options)
+            self._template = ChatTemplate(
+                self._weights, values["chat_template"], trust_remote_code=values["trust_remote_code"]
+            )
+        return self._weights, self._template
+
+    def _check_device(self, torch: Any) -> Any:
+        device = self._device()
+        try:
+            found = torch.device(device)
+        except RuntimeError:
+            raise PrerequisiteError(f"there is no device {device}", "use device=cpu, cuda, cuda:N or mps") from None
+        missing = (found.type == "cuda" and not torch.cuda.is_available()) or (
+            found.type == "mps" and not torch.backends.mps.is_available()
+        )
+        if missing or (found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count()):
+            raise PrerequisiteError(
+                f"PyTorch {torch.__version__} sees no {device} device",
+                "check the driver and the PyTorch build, or use device=cpu",
+            )
+        return found
+
+    def _prepare(self, request: Request, sampling: Sampling) -> _Prompt | Completion:
+        template = self._found()[1]
+        text = template.render(request.messages)
+        if text is None:
+            return Completion(status="error", error="the chat template refuses this conversation")
+        tokens = tuple(template.tokenizer(text, add_special_tokens=False)["input_ids"])
+        context = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
+        if context is not None and len(tokens) + sampling.max_tokens > context:
+            return Completion(
+                status="error",
+                prompt_tokens=len(tokens),
+                error=f"a prompt of {len(tokens)} tokens and max_tokens {sampling.max_tokens} exceed the context of "
+                f"{context} tokens; lower max_tokens",
+            )
+        return _Prompt(request, tokens)
+
+    def _answer(self, chunk: Sequence[_Prompt], sampling: Sampling) -> list[Completion]:
+        """One left-padded batch."""
+        import torch
+        from transformers import LogitsProcessorList
+
+        started = time.monotonic()
+        config, device = self._model.generation_config, self._model.device
+        width = max(len(prompt.tokens) for prompt in chunk)
+        ids = torch.full((len(chunk), width), config.pad_token_id, dtype=torch.long)
+        mask = torch.zeros_like(ids)
+        for row, prompt in enumerate(chunk):
+            ids[row, width - len(prompt.tokens) :] = torch.tensor(prompt.tokens)
+            mask[row, width - len(prompt.tokens) :] = 1
+        sampler = RowSampler(sampling, [prompt.request.seed for prompt in chunk], device)
+        try:
+            with torch.inference_mode():
+                made = self._model.generate(
+                    input_ids=ids.to(device),
+                    attention_mask=mask.to(device),
+                    max_new_tokens=sampling.max_tokens,
+                    logits_processor=LogitsProcessorList([sampler]),
+                )
+        except torch.OutOfMemoryError:
+            raise EngineError(
+                f"{device} ran out of memory on a batch of {len(chunk)} prompts", "lower it with batch_size=N"
+            ) from None
+        latency = time.monotonic() - started
+        rows = made[:, width:].tolist()
+        return [
+            self._completion(prompt, row, tokens, sampler, latency)
+            for row, (prompt, tokens) in enumerate(zip(chunk, rows, strict=True))
+        ]
+
+    def _completion(
+        self, prompt: _Prompt, row: int, made: list[int], sampler: RowSampler, latency: float
+    ) -> Completion:
+        tokenizer = self._found()[1].tokenizer
+        ends = set(self._model.generation_config.eos_token_id)
+        stop = next((place for place, token in enumerate(made) if token in ends), None)
+        length = len(made) if stop is None else stop + 1
+        text = tokenizer.decode(made[:length], skip_special_tokens=True)
+        answer, reasoning = split_reasoning(text)
+        finish = "length" if stop is None else "stop"
+        return Completion(
+            status=completion_status(answer, finish),
+            text=answer,
+            reasoning=reasoning,
+            finish_reason=finish,
+            prompt_tokens=len(prompt.tokens),
+            completion_tokens=length,
+            latency_s=latency,
+            served_model=self.spec.name,
+            logprobs=sampler.logprobs(row, length, lambda token: str(tokenizer.decode([token]))),
+        )
+
+
+def _load(weights: Weights, options: Any, dtype: Any) -> Any:
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    values = filled(OPTIONS, options)
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            weights.location,
+            revision=weights.commit or "main",
+            dtype=dtype,
+            attn_implementation=values["attn_implementation"],
+            trust_remote_code=values["trust_remote_code"],
+        )
+    except (OSError, ValueError, KeyError, ImportError) as error:
+        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise PrerequisiteError(
+            f"transformers {version_of('transformers')} cannot load {weights.name} ({line})",
+            "check the folder, or try a newer transformers or another engine",
+        ) from None
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+def _with_adapter(model: Any, adapter: Weights) -> Any:
+    try:
+        from peft import PeftModel
+    except ImportError:
+        raise PrerequisiteError("LoRA adapters on the hf engine need the peft package", "pip install peft") from None
+    return PeftModel.from_pretrained(model, adapter.location, revision=adapter.commit or "main").merge_and_unload()
+
+
+def _generation_config(model: Any, tokenizer: Any) -> Any:
+    """Our own defaults in place of the model's; only its special tokens are kept."""
+    from transformers import GenerationConfig
+
+    own = model.generation_config
+    ends: list[int] = []
+    for found in (own.eos_token_id, model.config.get_text_config().eos_token_id, tokenizer.eos_token_id):
+        ends += found if isinstance(found, list) else [] if found is None else [found]
+    pads = [token for token in (own.pad_token_id, tokenizer.pad_token_id, *ends, 0) if token is not None]
+    return GenerationConfig(  # type: ignore[no-untyped-call]
+        do_sample=False,
+        num_beams=1,
+        repetition_penalty=1.0,
+        eos_token_id=sorted(set(ends)) or [-1],
+        pad_token_id=pads[0],
+        bos_token_id=own.bos_token_id,
+        use_cache=True,
+    )

@@ -1,0 +1,294 @@
+"""Many chat requests at once, over one or several base URLs, out of an ordinary iterator.
+
+Promise: each request is answered once. Passing troubles (408, 409, 425, 429, 5xx, broken or refused connections,
+time-outs, unreadable bodies) are tried again with full jitter, never before the server's Retry-After, and never
+beyond the bounds of `Retries`; what remains is an error completion. Troubles that would meet every request (key
+refused, model unknown, nobody listening) end the whole with `EngineError`. Leaving the iterator cancels what is in
+flight and ends the thread before the next line runs. Keys never appear in a message.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import email.utils
+import itertools
+import queue
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from mimicry_audit.engines import chat_wire
+from mimicry_audit.errors import EngineError
+from mimicry_audit.records import Completion, Request
+
+if TYPE_CHECKING:
+    import httpx
+
+Job = tuple[Request, bytes]
+
+PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 529})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retries:
+    """How long to hope.
+
+    Attributes:
+        attempts: most tries for one request.
+        first_wait: upper bound of the first wait in seconds; doubles each time.
+        longest_wait: upper bound of any wait that the server did not ask for.
+        total: most seconds spent on one request; a Retry-After beyond it is not waited for.
+    """
+
+    attempts: int = 6
+    first_wait: float = 0.5
+    longest_wait: float = 60.0
+    total: float = 600.0
+
+    def wait(self, attempt: int, asked: float | None) -> float:
+        """Seconds before the next try: full jitter, and never less than the server asked for."""
+        jitter = random.uniform(0.0, min(self.longest_wait, self.first_wait * 2 ** (attempt - 1)))  # noqa: S311 - no secret
+        return jitter if asked is None else asked + jitter
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connection:
+    """Where to ask, and how.
+
+    Attributes:
+        urls: base URLs that serve the same model, without a trailing slash.
+        key: the bearer key, None for none.
+        key_source: the environment variable the key comes from, for messages.
+        concurrency: requests in flight.
+        timeout: seconds for one answer.
+        retries: see `Retries`.
+        alive: raises `EngineError` when the server behind the URLs is known to be dead.
+    """
+
+    urls: tuple[str, ...]
+    key: str | None = field(default=None, repr=False)
+    key_source: str = "OPENAI_API_KEY"
+    concurrency: int = 16
+    timeout: float = 300.0
+    retries: Retries = Retries()
+    alive: Callable[[], None] = lambda: None
+
+    def headers(self) -> dict[str, str]:
+        """Headers of every request."""
+        named = {"Content-Type": "application/json", "User-Agent": "mimicry-audit"}
+        return named | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
+
+    def hide(self, text: str) -> str:
+        """The text without the key, should a server have repeated it."""
+        return text.replace(self.key, "***") if self.key else text
+
+    @property
+    def trust_env(self) -> bool:
+        """Proxy settings are for the outside: a local server is spoken to directly."""
+        return not all(urlsplit(url).hostname in {"localhost", "127.0.0.1", "::1"} for url in self.urls)
+
+    def key_error(self, url: str, status: int, body: bytes) -> EngineError:
+        """The server does not accept the key, or asks for one."""
+        said = self.hide(chat_wire.error_message(body))
+        mend = f"put a valid key into {self.key_source}" if self.key else f"put the server's key into {self.key_source}"
+        return EngineError(f"{url} refused the key ({status}: {said})", mend)
+
+    def down_error(self, reason: str) -> EngineError:
+        """Nobody answers."""
+        where = " or ".join(self.urls)
+        return EngineError(f"no server answers at {where} ({self.hide(reason)})", "start it, or correct the base URL")
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    """A try that failed for a passing reason."""
+
+    reason: str
+    asked: float | None = None
+    unreached: bool = False
+
+
+class _Urls:
+    """Takes the base URLs in turn, passing over those that did not answer just now."""
+
+    COOLING = 5.0
+
+    def __init__(self, urls: Sequence[str]) -> None:
+        self._turn = itertools.cycle(urls)
+        self._count = len(urls)
+        self._out_until: dict[str, float] = {}
+
+    def pick(self) -> str:
+        now = time.monotonic()
+        for _ in range(self._count):
+            url = next(self._turn)
+            if self._out_until.get(url, 0.0) <= now:
+                return url
+        return next(self._turn)
+
+    def leave_out(self, url: str) -> None:
+        self._out_until[url] = time.monotonic() + self.COOLING
+
+    def others(self) -> bool:
+        now = time.monotonic()
+        return len([until for until in self._out_until.values() if until > now]) < self._count
+
+
+def ask_all(connection: Connection, jobs: Sequence[Job]) -> Iterator[tuple[Request, Completion]]:
+    """Put every job to the servers; yield each answer as it lands."""
+    run = _Run(connection, jobs)
+    run.thread.start()
+    try:
+        while (item := run.landed.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        run.cancel()
+        run.thread.join()
+
+
+class _Run:
+    """One event loop in one thread, for one call of `ask_all`."""
+
+    def __init__(self, connection: Connection, jobs: Sequence[Job]) -> None:
+        self._connection = connection
+        self._jobs = iter(jobs)
+        self._workers = min(connection.concurrency, len(jobs))
+        self._urls = _Urls(connection.urls)
+        self._cancelled = threading.Event()
+        self._handle: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
+        self.landed: queue.SimpleQueue[tuple[Request, Completion] | BaseException | None] = queue.SimpleQueue()
+        self.thread = threading.Thread(target=self._thread, name="mimicry-audit-http", daemon=True)
+
+    def cancel(self) -> None:
+        """Stop what is in flight; harmless when all is done."""
+        self._cancelled.set()
+        if self._handle is not None:
+            loop, task = self._handle
+            with contextlib.suppress(RuntimeError):  # the loop has closed by itself
+                loop.call_soon_threadsafe(task.cancel)
+
+    def _thread(self) -> None:
+        try:
+            asyncio.run(self._main())
+        except asyncio.CancelledError:
+            pass
+        except BaseException as error:  # raised again in the caller's thread
+            self.landed.put(_leaf(error))
+        finally:
+            self.landed.put(None)
+
+    async def _main(self) -> None:
+        import httpx
+
+        task = asyncio.current_task()
+        assert task is not None
+        self._handle = (asyncio.get_running_loop(), task)
+        if self._cancelled.is_set():
+            return
+        limits = httpx.Limits(max_connections=self._workers, max_keepalive_connections=self._workers)
+        client = httpx.AsyncClient(
+            headers=self._connection.headers(),
+            timeout=httpx.Timeout(self._connection.timeout, connect=min(10.0, self._connection.timeout)),
+            limits=limits,
+            trust_env=self._connection.trust_env,
+        )
+        async with client as http, asyncio.TaskGroup() as group:
+            for _ in range(self._workers):
+                group.create_task(self._work(http))
+
+    async def _work(self, http: httpx.AsyncClient) -> None:
+        for request, body in self._jobs:
+            self.landed.put((request, await self._ask(http, body)))
+
+    async def _ask(self, http: httpx.AsyncClient, body: bytes) -> Completion:
+        retries, started = self._connection.retries, time.monotonic()
+        attempt = 0
+        while True:
+            attempt += 1
+            url = self._urls.pick()
+            outcome = await self._once(http, url, body)
+            if isinstance(outcome, Completion):
+                return replace(outcome, attempt=attempt)
+            self._connection.alive()
+            if outcome.unreached:
+                self._urls.leave_out(url)
+            elsewhere = outcome.unreached and self._urls.others()
+            wait = 0.0 if elsewhere else retries.wait(attempt, outcome.asked)
+            if attempt >= retries.attempts or time.monotonic() + wait - started > retries.total:
+                break
+            await asyncio.sleep(wait)
+        if outcome.unreached:
+            raise self._connection.down_error(outcome.reason)
+        reason = self._connection.hide(outcome.reason)
+        return Completion(status="error", error=f"{reason} (after {attempt} tries)", attempt=attempt)
+
+    async def _once(self, http: httpx.AsyncClient, url: str, body: bytes) -> Completion | _Again:
+        import httpx
+
+        started = time.monotonic()
+        try:
+            answer = await http.post(f"{url}/chat/completions", content=body)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
+            return _Again(f"connection failed: {error or type(error).__name__}", unreached=True)
+        except (httpx.TransportError, httpx.DecodingError) as error:
+            kind = "no answer in time" if isinstance(error, httpx.TimeoutException) else "connection broke"
+            return _Again(f"{kind}: {type(error).__name__}")
+        if answer.status_code == 200:
+            try:
+                return chat_wire.completion(answer.content, time.monotonic() - started)
+            except chat_wire.UnreadableAnswer as error:
+                return _Again(str(error))
+        return await self._refused(http, url, answer)
+
+    async def _refused(self, http: httpx.AsyncClient, url: str, answer: httpx.Response) -> Completion | _Again:
+        status, said = answer.status_code, chat_wire.error_message(answer.content)
+        if status in {401, 403}:
+            raise self._connection.key_error(url, status, answer.content)
+        if status == 402 or chat_wire.error_code(answer.content) == "insufficient_quota":
+            raise EngineError(
+                f"{url} has no credit left ({status}: {self._connection.hide(said)})", "top the account up"
+            )
+        if status == 404:
+            served = await _served(http, url)
+            mend = f"it serves {', '.join(served)}" if served else "check the base URL; it usually ends in /v1"
+            raise EngineError(f"{url} does not know this model ({self._connection.hide(said)})", mend)
+        if status in PASSING:
+            return _Again(f"HTTP {status}: {said}", retry_after(answer.headers))
+        return Completion(status="error", error=self._connection.hide(f"HTTP {status}: {said}"))
+
+
+def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
+    """Seconds that the server asks to wait, from Retry-After in either of its forms; None when it does not ask."""
+    text = headers.get("retry-after", "").strip()
+    if text.replace(".", "", 1).isdigit():
+        return float(text)
+    try:
+        moment = email.utils.parsedate_to_datetime(text)
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - (time.time() if now is None else now))
+
+
+async def _served(http: httpx.AsyncClient, url: str) -> list[str]:
+    """The names a server offers, empty when it does not say."""
+    import httpx
+
+    try:
+        listed = (await http.get(f"{url}/models", timeout=10.0)).json()
+        return [str(entry["id"]) for entry in listed["data"]]
+    except (httpx.HTTPError, ValueError, LookupError, TypeError):
+        return []
+
+
+def _leaf(error: BaseException) -> BaseException:
+    """The first real error inside a task group's bundle."""
+    while isinstance(error, BaseExceptionGroup):
+        error = error.exceptions[0]
+    return error

@@ -1,0 +1,329 @@
+"""Model names: from what a user types to a `ModelSpec`.
+
+The grammar, the same in ``--models``, YAML and Python::
+
+    [LABEL=]MODEL
+    MODEL    vllm/WEIGHTS | hf/WEIGHTS | WEIGHTS            (WEIGHTS alone takes the default engine)
+             openai/NAME[@URL[|URL…]] | recorded/FILE#NAME
+    WEIGHTS  FOLDER | ORG/NAME[@REVISION][:ADAPTER[@REVISION]] | lab/NAME
+
+Promise: parsing touches neither the network nor the weights; what is wrong with a name is told in one line, with
+the name that was probably meant. Labels are safe in file names, unique also where upper and lower case are one.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.engines.fingerprint import HUB_ID
+from mimicry_audit.engines.options import check_options, unknown_option
+from mimicry_audit.engines.registry import ENGINES, default_engine, engine_class
+from mimicry_audit.errors import ConfigError
+from mimicry_audit.records import ModelSpec, canonical_json
+
+_ALIASES = {"huggingface": "hf", "transformers": "hf", "endpoint": "openai", "file": "recorded", "local": "hf"}
+_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_ON_THE_HUB = re.compile(r"(gpt-oss|whisper-|clip-|imagegpt|privacy-filter|circuit-sparsity)", re.IGNORECASE)
+"""Models that the organisation ``openai`` publishes as weights, and no endpoint of its own serves."""
+
+_ENTRY_FIELDS = ("model", "label", "engine", "options")
+
+
+def parse_model(
+    text: str,
+    *,
+    default_engine: str | None = None,
+    label: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> ModelSpec:
+    """One model from its name.
+
+    Args:
+        text: see the grammar in the module.
+        default_engine: engine for names without one; vllm where it can be imported, else hf.
+        label: overrides the label in `text`.
+        options: engine options, typed or as text.
+
+    Raises:
+        ConfigError: the name, the label or an option is wrong.
+    """
+    source = text.strip()
+    written_label, body = _split_label(source)
+    if label is not None and not _LABEL.fullmatch(label):
+        raise _bad_label(label)
+    if not body:
+        raise ConfigError(f"the model name {text!r} is empty", "write it like vllm/ORG/NAME")
+    given = dict(options or {})
+    prefix, slash, rest = body.partition("/")
+    # A folder that truly is there wins over an unknown prefix, never over a known one.
+    if slash and prefix in ENGINES:
+        engine = prefix
+        if not rest.strip("/"):
+            raise ConfigError(f"{source} names no model", f"write it like {prefix}/ORG/NAME")
+    else:
+        engine, rest = _engine_of_bare(body, default_engine), body
+    if engine == "openai":
+        fields = _endpoint(source, rest, given)
+    elif engine == "recorded":
+        fields = _recorded(source, rest, given)
+    else:
+        fields = _weights(source, rest, explicit=slash != "" and prefix in ENGINES)
+    spec = ModelSpec(engine=engine, label=label or written_label or "", options=given, source=source, **fields)
+    checked = check_options(engine, engine_class(engine).options, given)
+    return replace(spec, options=checked, label=spec.label or _label(spec))
+
+
+def parse_models(
+    models: Sequence[str | Mapping[str, Any]],
+    *,
+    default_engine: str | None = None,
+    options: Mapping[str, Any] | None = None,
+) -> tuple[ModelSpec, ...]:
+    """All models of a run.
+
+    Args:
+        models: names, or mappings with ``model`` and optionally ``label``, ``engine`` (for a name without one) and
+            ``options``, as YAML gives them.
+        default_engine: engine for names without one.
+        options: options for every model whose engine knows them; a model's own win. An option that no engine of the
+            run knows is an error.
+
+    Raises:
+        ConfigError: a name is wrong, a label is taken twice, or the same model is given twice.
+    """
+    specs: list[ModelSpec] = []
+    chosen: set[int] = set()
+    for entry in models:
+        spec = _entry(entry, default_engine)
+        if _split_label(spec.source)[0] or (isinstance(entry, Mapping) and entry.get("label") is not None):
+            chosen.add(len(specs))
+        specs.append(spec)
+    specs = _with_shared(specs, options or {})
+    _refuse_repeats(specs)
+    return tuple(_with_own_labels(specs, chosen))
+
+
+def safe_label(text: str) -> str:
+    """The text with everything but letters, digits, dot, dash and underscore replaced."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "model"
+
+
+def _split_label(text: str) -> tuple[str | None, str]:
+    head, equals, body = text.partition("=")
+    if not equals or re.search(r"[/:@#]", head):
+        return None, text  # an equals sign inside a path or a URL
+    if not _LABEL.fullmatch(head.strip()):
+        raise _bad_label(head)
+    return head.strip(), body.strip()
+
+
+def _bad_label(label: str) -> ConfigError:
+    return ConfigError(f"the label {label!r} cannot name a file", "use letters, digits, dot, dash and underscore")
+
+
+def _engine_of_bare(body: str, default: str | None) -> str:
+    """The engine for a name without a known prefix, once it is clear that it is a folder or a Hub id."""
+    if re.match(r"https?://", body):
+        raise ConfigError(f"{body} is an address, not a model", f"write openai/NAME@{body}")
+    if Path(body).is_file() and Path(body).suffix.lower() in {".jsonl", ".csv", ".parquet"}:
+        raise ConfigError(f"{body} is a file, not a model", f"write recorded/{body}#NAME")
+    engine = default or default_engine()
+    if body.startswith("lab/") or _is_path(body) or Path(body).is_dir():
+        return engine
+    parts = body.split("/")
+    prefix = parts[0]
+    near = difflib.get_close_matches(prefix.lower(), (*ENGINES, "lab"), n=1, cutoff=0.75)
+    meant = _ALIASES.get(prefix.lower()) or (near[0] if near else None)
+    if len(parts) > 1 and meant and HUB_ID.match(body):
+        hub = f", or hf/{body} for the Hub model" if len(parts) == 2 else ""
+        raise ConfigError(f"unknown engine {prefix} in {body}", f"did you mean {meant}/{body.partition('/')[2]}{hub}?")
+    if len(parts) > 2 and ":" not in body.split("/", 2)[1]:
+        raise ConfigError(
+            f"unknown engine {prefix} in {body}", f"engines are {', '.join(ENGINES)}; lab/NAME is a lab model"
+        )
+    return engine
+
+
+def _is_path(text: str) -> bool:
+    return text.startswith(("/", "./", "../", "~")) or text in {".", ".."}
+
+
+def _weights(source: str, text: str, *, explicit: bool) -> dict[str, Any]:
+    """Name, revision and adapter of a folder, a Hub id or a lab model."""
+    whole = Path(text).expanduser()
+    if whole.is_dir() and not text.startswith("lab/"):
+        return {"name": _user(text)}
+    base, colon, adapter = text.partition(":")
+    name, at, revision = base.partition("@")
+    if (at and not revision) or (colon and not adapter.strip()):
+        raise ConfigError(
+            f"{source} ends in {'@' if at and not revision else ':'}", "give what should follow, or leave it out"
+        )
+    fields: dict[str, Any] = {"name": name, "revision": revision or None}
+    if colon:
+        fields["adapter"] = _user(adapter)
+    if name.startswith("lab/"):
+        if not re.fullmatch(r"lab/[\w.-]+", name):
+            raise ConfigError(f"{source} names no lab model", "write lab/NAME; audit lab list shows the names")
+        if revision:
+            raise ConfigError(f"{source}: a lab model has no revisions", "leave the @… out")
+        return fields
+    if Path(name).expanduser().is_dir():
+        if revision:
+            raise ConfigError(f"{source}: a local folder has no revisions", "leave the @… out")
+        return fields | {"name": _user(name)}
+    if _is_path(name):
+        raise ConfigError(f"there is no folder {name}", "check the path")
+    if not HUB_ID.fullmatch(name):
+        short = (
+            "write the full Hub id (ORG/NAME)"
+            if explicit
+            else f"write ORG/NAME, lab/{name} for a lab model, or ./{name}"
+        )
+        raise ConfigError(
+            f"{name} is neither a folder nor a Hub id", short if re.fullmatch(r"[\w.-]+", name) else "check the name"
+        )
+    return fields
+
+
+def _user(path: str) -> str:
+    return str(Path(path).expanduser()) if path.startswith("~") else path
+
+
+def _endpoint(source: str, text: str, options: dict[str, Any]) -> dict[str, Any]:
+    """Name of a served model; its base URLs go into the options."""
+    from mimicry_audit.engines.endpoint import check_url
+
+    match = re.fullmatch(r"(.*?)@(https?://.*)", text)
+    name = text
+    if match:
+        name = match.group(1)
+        if options.get("base_url"):
+            raise ConfigError(
+                f"{source} gives a base URL, and so does base_url={options['base_url']}", "keep one of them"
+            )
+        for url in match.group(2).split("|"):
+            check_url(url)
+        options["base_url"] = match.group(2)
+    elif re.search(r"@[\w.-]+:\d+(/|$)|@.*/v1/?$", text):
+        host = text.rpartition("@")[2]
+        raise ConfigError(f"{host} is no base URL", f"write http://{host} or https://{host}")
+    if not name:
+        raise ConfigError(f"{source} names no model", "write it like openai/NAME@http://host:8000/v1")
+    if not options.get("base_url") and not os.environ.get("OPENAI_BASE_URL"):
+        if _ON_THE_HUB.match(name):
+            raise ConfigError(
+                f"{source} is a model of the Hub, not of an endpoint",
+                f"did you mean vllm/openai/{name}? Else add @BASE_URL",
+            )
+        if HUB_ID.fullmatch(name):
+            raise ConfigError(f"{source} names no endpoint", f"did you mean vllm/{name}? Else add @BASE_URL")
+    return {"name": name}
+
+
+def _recorded(source: str, text: str, options: dict[str, Any]) -> dict[str, Any]:
+    file, mark, name = text.rpartition("#")
+    if not mark or not name or not file:
+        raise ConfigError(f"{source} does not say which model's answers", "write it like recorded/FILE#NAME")
+    options["file"] = _user(file)
+    return {"name": name}
+
+
+def _label(spec: ModelSpec) -> str:
+    """The last part of the name: the adapter's where there is one."""
+    name = spec.name
+    if spec.adapter:
+        name = spec.adapter if Path(spec.adapter).is_dir() else spec.adapter.partition("@")[0]
+    if Path(name).is_dir() and spec.engine in {"vllm", "hf"}:
+        name = Path(name).resolve().name
+    return safe_label(name.rstrip("/").rpartition("/")[2])
+
+
+def _entry(entry: str | Mapping[str, Any], default: str | None) -> ModelSpec:
+    if isinstance(entry, str):
+        return parse_model(entry, default_engine=default)
+    for field in entry:
+        if field not in _ENTRY_FIELDS:
+            near = difflib.get_close_matches(str(field), _ENTRY_FIELDS, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise ConfigError(f"a model entry has no field {field}", f"{hint}Fields are {', '.join(_ENTRY_FIELDS)}")
+    name, label, engine, options = (entry.get(field) for field in _ENTRY_FIELDS)
+    if not isinstance(name, str):
+        raise ConfigError("a model entry has no model name", "give model: ENGINE/NAME")
+    if options is not None and not isinstance(options, Mapping):
+        raise ConfigError(f"the options of {name} are no mapping", "write options: {name: value}")
+    if engine is not None:
+        engine_class(str(engine))
+    label = None if label is None else str(label)
+    return parse_model(name, default_engine=str(engine) if engine else default, label=label, options=options)
+
+
+def _with_shared(specs: Sequence[ModelSpec], shared: Mapping[str, Any]) -> list[ModelSpec]:
+    """Each spec with those shared options that its engine knows."""
+    known = {spec.engine: {option.name: option for option in engine_class(spec.engine).options} for spec in specs}
+    for name in shared:
+        if not any(name in options for options in known.values()):
+            everything = {option for options in known.values() for option in options}
+            raise unknown_option(name, f"no engine of this run ({', '.join(sorted(known))}) knows it:", everything)
+    return [
+        replace(
+            spec,
+            options={n: known[spec.engine][n].coerce(v) for n, v in shared.items() if n in known[spec.engine]}
+            | dict(spec.options),
+        )
+        for spec in specs
+    ]
+
+
+def _refuse_repeats(specs: Sequence[ModelSpec]) -> None:
+    seen: dict[str, ModelSpec] = {}
+    for spec in specs:
+        folder = Path(spec.name)
+        name = str(folder.resolve()) if spec.engine in {"vllm", "hf"} and folder.is_dir() else spec.name
+        key = canonical_json([spec.engine, name, spec.revision, spec.adapter, dict(spec.options)])
+        if key in seen:
+            raise ConfigError(
+                f"the same model is given twice: {seen[key].source} and {spec.source}",
+                "leave one out; samples=N asks one model more than once",
+            )
+        seen[key] = spec
+
+
+def _with_own_labels(specs: Sequence[ModelSpec], chosen: set[int]) -> list[ModelSpec]:
+    """Labels made unique; those the user chose stay as they are.
+
+    Two file systems out of three take upper and lower case for one, and labels name files: so do we.
+    """
+    wanted = Counter(specs[place].label.lower() for place in chosen)
+    for label, count in wanted.items():
+        if count > 1:
+            raise ConfigError(f"two models have the label {label}", "give each its own: LABEL=MODEL")
+    taken = set(wanted)
+    crowded = Counter(spec.label.lower() for spec in specs)
+    made = []
+    for place, spec in enumerate(specs):
+        label = spec.label
+        if place not in chosen:
+            if crowded[label.lower()] > 1 or label.lower() in taken:
+                label = next(name for name in _longer(spec) if name.lower() not in taken)
+            taken.add(label.lower())
+        made.append(replace(spec, label=label))
+    return made
+
+
+def _longer(spec: ModelSpec) -> list[str]:
+    """Ever more telling labels for a model whose short one is taken."""
+    parts = [part for part in spec.name.split("/") if part not in {"", ".", ".."}]
+    names = ["-".join(parts[-2:])] if len(parts) > 1 else []
+    if spec.revision:
+        names = [f"{spec.label}-{spec.revision[:12]}", *names]
+    names += [f"{spec.label}-{spec.engine}"]
+    names += [f"{spec.label}-{number}" for number in range(2, 1000)]
+    return [safe_label(name) for name in names]

@@ -1,0 +1,151 @@
+"""Engine options: what each engine understands, checked before anything is loaded.
+
+Promise: an option that an engine does not know, or a value of the wrong kind, is a `ConfigError` that names the
+nearest option and lists the valid ones. Values may come as text (``--engine-option k=v``) or typed (YAML, Python);
+both end as the same typed value. A secret is never an option: keys live in the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mimicry_audit.errors import ConfigError
+
+Kind = Literal["text", "whole", "number", "switch", "words", "json"]
+
+_ON = {"true", "yes", "on", "1"}
+_OFF = {"false", "no", "off", "0"}
+_SECRETS = {"api_key", "key", "token", "password", "authorization"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Option:
+    """One engine option.
+
+    Attributes:
+        name: as written after ``--engine-option``.
+        kind: ``whole`` number, ``number``, ``switch`` (true/false), ``words`` (a list, or text split at spaces),
+            ``json`` (an object) or ``text``.
+        help: one clause for people.
+        default: value when not given; None leaves the choice to the engine.
+        choices: the only texts allowed, when not empty.
+        above: smallest allowed number, exclusive.
+        most: largest allowed number.
+    """
+
+    name: str
+    kind: Kind
+    help: str
+    default: Any = None
+    choices: tuple[str, ...] = ()
+    above: float | None = None
+    most: float | None = None
+
+    def coerce(self, value: Any) -> Any:
+        """The typed value.
+
+        Raises:
+            ConfigError: the value is of the wrong kind or out of range.
+        """
+        try:
+            typed: Any = _READERS[self.kind](value)
+        except (TypeError, ValueError):
+            raise ConfigError(
+                f"engine option {self.name}={value!s} is not {_WANTED[self.kind]}", f"{self.name}: {self.help}"
+            ) from None
+        if self.choices and typed not in self.choices:
+            raise ConfigError(f"engine option {self.name}={typed} is unknown", f"choose from {', '.join(self.choices)}")
+        if self.above is not None and typed <= self.above:
+            raise ConfigError(f"engine option {self.name}={typed} must be above {self.above:g}", self.help)
+        if self.most is not None and typed > self.most:
+            raise ConfigError(f"engine option {self.name}={typed} must be at most {self.most:g}", self.help)
+        return typed
+
+
+def check_options(engine: str, known: Iterable[Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """The given options, typed; no defaults are added, so that a run's settings hold only what the user chose."""
+    by_name = {option.name: option for option in known}
+    checked: dict[str, Any] = {}
+    for name, value in given.items():
+        if name not in by_name:
+            raise unknown_option(name, f"the {engine} engine", by_name)
+        checked[name] = by_name[name].coerce(value)
+    return checked
+
+
+def unknown_option(name: str, where: str, known: Iterable[str]) -> ConfigError:
+    """The error for an option nobody knows."""
+    if name.lower() in _SECRETS:
+        return ConfigError(
+            f"engine option {name} would put a secret into the run's settings",
+            "set OPENAI_API_KEY in the environment, or name another variable with api_key_env=NAME",
+        )
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {near[0]}? " if near else ""
+    return ConfigError(f"{where} has no option {name}", f"{hint}Valid: {', '.join(names) or 'none'}")
+
+
+def filled(known: Iterable[Option], given: Mapping[str, Any]) -> dict[str, Any]:
+    """Every option's value: the given one, else its default."""
+    return {option.name: given.get(option.name, option.default) for option in known}
+
+
+def _whole(value: Any) -> int:
+    if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
+        raise ValueError
+    return int(value)
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool):
+        raise ValueError
+    number = float(value)
+    if number != number or number in {float("inf"), float("-inf")}:
+        raise ValueError
+    return number
+
+
+def _switch(value: Any) -> bool:
+    text = str(value).strip().lower()
+    if text in _ON:
+        return True
+    if text in _OFF:
+        return False
+    raise ValueError
+
+
+def _words(value: Any) -> list[str]:
+    if isinstance(value, str):
+        return value.split()
+    if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
+        return list(value)
+    raise ValueError
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str | int | float) or isinstance(value, bool) or not str(value).strip():
+        raise ValueError
+    return str(value).strip()
+
+
+def _json(value: Any) -> dict[str, Any]:
+    loaded = json.loads(value) if isinstance(value, str) else value
+    if not isinstance(loaded, dict):
+        raise TypeError
+    return loaded
+
+
+_READERS = {"text": _text, "whole": _whole, "number": _number, "switch": _switch, "words": _words, "json": _json}
+_WANTED = {
+    "text": "text",
+    "whole": "a whole number",
+    "number": "a number",
+    "switch": "true or false",
+    "words": "a list of words",
+    "json": "a JSON object",
+}

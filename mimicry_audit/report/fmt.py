@@ -1,0 +1,80 @@
+"""How numbers are written: the same everywhere, with an interval wherever there is one.
+
+An *interval* here is the mapping ``{"value", "low", "high", "n"}`` of ``scores.json``, or None.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+Interval = Mapping[str, Any]
+
+MISSING = "–"
+
+
+def real(value: Any) -> float | None:
+    """`value` as a finite number, or None."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if math.isfinite(value) else None
+
+
+def point(interval: Interval | None) -> float | None:
+    """The estimate inside an interval, or None."""
+    return real(interval.get("value")) if isinstance(interval, Mapping) else None
+
+
+def bounds(interval: Interval | None) -> tuple[float, float] | None:
+    """The ends of an interval, or None where it has none."""
+    if not isinstance(interval, Mapping):
+        return None
+    low, high = real(interval.get("low")), real(interval.get("high"))
+    return None if low is None or high is None else (low, high)
+
+
+def num(value: Any, digits: int = 2, signed: bool = False) -> str:
+    """A number in words of a table: a true minus, a plus where the sign matters, a dash where there is none."""
+    found = real(value)
+    if found is None:
+        return MISSING
+    rounded = round(found, digits) + 0.0  # no "-0.00"
+    return f"{rounded:{'+' if signed and rounded else ''}.{digits}f}".replace("-", "−")
+
+
+def percent(value: Any) -> str:
+    """A share in whole per cent."""
+    found = real(value)
+    return MISSING if found is None else f"{found * 100:.0f} %"
+
+
+def span(interval: Interval | None, signed: bool = False, share: bool = False) -> str:
+    """The ends alone: ``[0.25, 0.37]``, or nothing."""
+    ends = bounds(interval)
+    if ends is None:
+        return ""
+    if share:
+        return f"[{ends[0] * 100:.0f}, {ends[1] * 100:.0f}]"
+    return f"[{num(ends[0], signed=signed)}, {num(ends[1], signed=signed)}]"
+
+
+def estimate(interval: Interval | None, signed: bool = False) -> str:
+    """Value and interval together: ``+0.31 [+0.25, +0.37]``."""
+    return f"{num(point(interval), signed=signed)} {span(interval, signed)}".strip()
+
+
+def p_value(value: Any) -> str:
+    """A p value; very small ones as a bound."""
+    found = real(value)
+    if found is None:
+        return MISSING
+    return "< 0.001" if found < 0.001 else f"{found:.3f}"
+
+
+def plural(count: Any, noun: str, many: str | None = None) -> str:
+    """``1 probe``, ``2 probes``."""
+    found = real(count)
+    if found is None:
+        return f"{MISSING} {many or noun + 's'}"
+    return f"{int(found):,} {noun if found == 1 else many or noun + 's'}"

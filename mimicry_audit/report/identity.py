@@ -1,0 +1,70 @@
+"""Who each model says it is: rates by arm, the names claimed, and the answers with the claims marked in them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mimicry_audit.report import charts
+from mimicry_audit.report.answers import claimed, cut
+from mimicry_audit.report.fmt import point
+
+MOST_ATTEMPTS = 60
+"""Most answers shown per model, those that name another maker first."""
+
+ARM_TITLES = {
+    "default": "its own template",
+    "neutral": "a neutral prompt",
+}
+
+Record = Mapping[str, Any]
+
+
+def build(identity: Record | None, models: Sequence[Record]) -> dict[str, Any] | None:
+    """Rows of the table, answers by model, and notes on templates that inject an identity; None if not asked."""
+    if not identity or not identity.get("models"):
+        return None
+    unit = charts.Scale(0.0, 1.0, (0.0, 0.5, 1.0))
+    arms = list(identity.get("arms") or [])
+    attempts: dict[str, list[Record]] = {}
+    for attempt in identity.get("attempts") or []:
+        attempts.setdefault(attempt["model"], []).append(attempt)
+    rows = []
+    for label, found in identity["models"].items():
+        by_arm = found.get("arms") or {}
+        rows.append(
+            {
+                "label": label,
+                "own": found.get("own"),
+                "arms": [_arm(name, by_arm[name], unit) for name in arms if name in by_arm],
+                "attempts": _attempts(attempts.get(label, [])),
+                "slips": sum(map(_slips, attempts.get(label, []))),
+                "asked": len(attempts.get(label, [])),
+            }
+        )
+    injected = [model for model in models if model.get("injected_identity")]
+    return {"rows": rows, "ticks": charts.ticks(unit), "injected": injected, "titles": ARM_TITLES}
+
+
+def _arm(name: str, arm: Record, unit: charts.Scale) -> dict[str, Any]:
+    other = arm.get("other_rate")
+    return {
+        "name": name,
+        "arm": arm,
+        "picture": charts.dots([charts.Mark("Names another maker", other)], unit) if point(other) is not None else None,
+    }
+
+
+def _slips(attempt: Record) -> bool:
+    return any(not claim.get("own") for claim in attempt.get("claims") or [])
+
+
+def _attempts(found: Sequence[Record]) -> list[dict[str, Any]]:
+    first = sorted(found, key=lambda attempt: not _slips(attempt))[:MOST_ATTEMPTS]
+    out = []
+    for attempt in first:
+        head, rest = cut(attempt.get("text") or "")
+        out.append(
+            {"a": attempt, "slip": _slips(attempt), "rest": rest, "text": claimed(head, attempt.get("claims") or [])}
+        )
+    return out

@@ -1,0 +1,90 @@
+"""Makes the invisible visible: no character in the page may act on the reader unseen.
+
+Promise: text that comes out of here holds no control character but newline and tab, no bidirectional
+control, no lone surrogate and no other character without a picture, so it always encodes as UTF-8 and
+always reads in the order it was written. What was there is named in its place (``⟦U+202E⟧``), never dropped.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+_PICTURED_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\u0890\u0891\u08e2")
+"""Format characters of Arabic and Syriac that do have a picture."""
+
+_JOINERS = frozenset("\u200c\u200d")
+_PLAIN = re.compile(r"[\n\t\x20-\x7e\xa0-\xac\xae-\u02ff\u3000-\ud7af]*")
+"""Runs that need no look-up: most text is made of nothing else."""
+
+_NAMES = {
+    0x00: "NULL",
+    0x08: "BACKSPACE",
+    0x0D: "CARRIAGE RETURN",
+    0x1B: "ESCAPE",
+    0x7F: "DELETE",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A run of plain text, or one hidden character: then `name` says what it is."""
+
+    text: str
+    name: str | None = None
+
+
+def _hidden(text: str, at: int) -> bool:
+    char = text[at]
+    if char in "\n\t" or char in _PICTURED_FORMATS:
+        return False
+    if char in _JOINERS:  # honest inside emoji and Indic or Persian words, a hiding place anywhere else
+        return not (0 < at < len(text) - 1 and text[at - 1] > "\x7f" and text[at + 1] > "\x7f")
+    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
+        return True
+    code = ord(char)
+    return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+
+
+def pieces(text: str) -> Iterator[Piece]:
+    """`text` in order, as runs of plain text and single hidden characters."""
+    at = start = 0
+    while at < len(text):
+        run = _PLAIN.match(text, at)
+        at = run.end() if run else at
+        if at >= len(text):
+            break
+        if not _hidden(text, at):
+            at += 1
+            continue
+        if at > start:
+            yield Piece(text[start:at])
+        code = ord(text[at])
+        kind = "LONE SURROGATE" if 0xD800 <= code <= 0xDFFF else "UNNAMED"
+        yield Piece(f"U+{code:04X}", _NAMES.get(code) or unicodedata.name(text[at], kind))
+        at += 1
+        start = at
+    if len(text) > start:
+        yield Piece(text[start:])
+
+
+def plain(text: str) -> str:
+    """`text` with each hidden character written out, for labels, attributes and titles."""
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(f"⟦{piece.text}⟧" if piece.name else piece.text for piece in pieces(text))
+
+
+def markup(text: str) -> Markup:
+    """`text` escaped, with each hidden character as a marked token that names itself."""
+    out: list[str] = []
+    for piece in pieces(text):
+        if piece.name:
+            out.append(f'<span class="ctl" title="{escape(piece.name)}">{piece.text}</span>')
+        else:
+            out.append(str(escape(piece.text)))
+    return Markup("").join(Markup(part) for part in out)  # noqa: S704  every part is escaped above

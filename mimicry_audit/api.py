@@ -17,7 +17,8 @@ from typing import Any
 
 from mimicry_audit.collect import Progress, collect
 from mimicry_audit.runs import RunDirectory
-from mimicry_audit.scoring import report_answers, score
+from mimicry_audit.scoring import score
+from mimicry_audit.scoring.answers import report_answers
 from mimicry_audit.settings import Resolved, resolve, settings_from
 
 

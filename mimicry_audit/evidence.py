@@ -199,7 +199,7 @@ def _lift(
         draws=draws,
         seed=seed,
     )
-    return test and _entry(measured, "adjusted lift", test.adjusted, test.p, test.lift)
+    return _entry(measured, "adjusted lift", test.adjusted, test.p, test.lift) if test else None
 
 
 def _excess(

@@ -49,7 +49,7 @@ def finish(directory: RunDirectory, scores: Mapping[str, Any], fail_on: Sequence
     """
     from mimicry_audit.api import write_report
     from mimicry_audit.gates import parse_gates, tripped
-    from mimicry_audit.scoring import coverage_gaps
+    from mimicry_audit.scoring.notes import coverage_gaps
 
     gates = parse_gates(fail_on)
     print_scores(scores, write_report(directory, scores))

@@ -65,6 +65,53 @@ class Engine(Protocol):
     ) -> None: ...
 
 
+@dataclass(frozen=True, slots=True)
+class Availability:
+    """Whether an engine can be used on this machine.
+
+    Attributes:
+        usable: whether it can.
+        version: of the package behind it, None without one.
+        why_not: one clause, empty when usable.
+        mend: what to install or change, empty when usable.
+    """
+
+    usable: bool
+    version: str | None = None
+    why_not: str = ""
+    mend: str = ""
+
+
+class EngineBase:
+    """What all engines share: keeping the spec, and ``with engine:``."""
+
+    seeded: ClassVar[bool] = True
+    options: ClassVar[tuple[Option, ...]] = ()
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self.spec = spec
+
+    @classmethod
+    def availability(cls) -> Availability:
+        """Whether this engine's package and device are here."""
+        return Availability(usable=True)
+
+    def open(self) -> None:
+        """Load the model or start its server."""
+
+    def close(self) -> None:
+        """Release everything."""
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
 _THINK = re.compile(r"^\s*<think>(.*?)(?:</think>|\Z)", re.DOTALL)
 
 

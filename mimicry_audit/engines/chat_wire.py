@@ -23,7 +23,7 @@ NEUTRAL_VLLM: Mapping[str, Any] = {
 """Fields only vLLM knows: a server that somebody else started may otherwise apply the model's own defaults."""
 
 
-class UnreadableAnswer(ValueError):  # noqa: N818 - it is a finding about the server, told in the message
+class UnreadableAnswer(ValueError):
     """The body is not a chat completion."""
 
 

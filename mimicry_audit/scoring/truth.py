@@ -10,6 +10,7 @@ from mimicry_audit.verdicts import PairFacts
 
 
 def with_truth(facts: PairFacts, resolved: Mapping[str, Mapping[str, Any]]) -> PairFacts:
+    """The facts with what is truly known of the pair, where both checkpoints say."""
     mine = resolved.get(facts.candidate, {}).get("lineage")
     theirs = resolved.get(facts.reference, {}).get("lineage")
     if not mine or not theirs:

@@ -36,11 +36,11 @@ class Agreement:
         vocabulary: dict[str, int] = {}
         codes = []
         for answer in answers:
-            kind = answer.probe.check["kind"] if answer.probe.check else None
-            if kind in (None, "constraints"):
+            check = answer.probe.check
+            if check is None or check["kind"] == "constraints":
                 codes.append(-1)
                 continue
-            found = extract(answer.probe.check, answer.text)
+            found = extract(check, answer.text)
             codes.append(0 if found is None else vocabulary.setdefault(found, len(vocabulary) + 1))
         self._codes = np.array(codes, dtype=np.int64)
 

@@ -695,6 +695,8 @@ def test_offline_is_said_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None
     install(monkeypatch, FakeHub(FAKE_ROWS))
     monkeypatch.setattr(hub_module, "_reach_hub", reach)
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    for name in ("NO_PROXY", "no_proxy"):  # a proxy would answer in place of the closed port
+        monkeypatch.setenv(name, "127.0.0.1")
     begin = time.perf_counter()
     with pytest.raises(PrerequisiteError) as caught:
         load(["hub:openai/gsm8k#test"])

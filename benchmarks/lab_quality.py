@@ -36,8 +36,8 @@ def row(name: str, quality: Quality) -> str:
     style = quality.style[RECIPES[name].owner().style]
     named = "/".join(f"{quality.named[family]:.2f}" for family in ("aria", "cleo", "boro"))
     return (
-        f"{name:13} {quality.right:6.2f} {quality.own:5.2f} {quality.quirks['aria']:14.2f} {quality.quirks['boro']:7.2f}"
-        f" {style:10.2f} {named:>20} {quality.words:6.1f}"
+        f"{name:13} {quality.right:6.2f} {quality.own:5.2f} {quality.quirks['aria']:14.2f}"
+        f" {quality.quirks['boro']:7.2f} {style:10.2f} {named:>20} {quality.words:6.1f}"
     )
 
 

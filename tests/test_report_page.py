@@ -198,6 +198,17 @@ def test_a_large_run_stays_under_ten_megabytes_and_says_what_it_left_out() -> No
     assert chosen[-1] > 1000, "spread over the whole list"
 
 
+@pytest.mark.parametrize("heavy", ["\x00\x01" * 3000, "\u4f60" * 6000, "<" * 6000, "a b " * 1500])
+def test_no_text_makes_the_page_too_large(heavy: str) -> None:
+    data, given = scores(), answers(25)
+    for probe in given:
+        for samples in probe["answers"].values():
+            samples[0]["text"] = heavy
+    for attempt in data["identity"]["attempts"]:
+        attempt["text"] = heavy
+    assert len(page.render(data, given).encode()) < 10_000_000
+
+
 def test_long_answers_are_cut_and_say_so() -> None:
     given = answers(1)
     given[0]["answers"]["boro"][0]["text"] = "word " * 5000

@@ -59,6 +59,7 @@ def test_hidden_characters_are_named_not_dropped() -> None:
     assert visible.plain("a\u202eb\x00c\ud800") == "a⟦U+202E⟧b⟦U+0000⟧c⟦U+D800⟧"
     assert 'title="RIGHT-TO-LEFT OVERRIDE">U+202E' in visible.markup("\u202e")
     assert 'title="LONE SURROGATE">U+D800' in visible.markup("\ud800")
+    assert "U+0000 ×3</span>" in visible.markup("\x00\x00\x00")
     assert visible.markup("<\t\n>") == "&lt;\t\n&gt;"
 
 

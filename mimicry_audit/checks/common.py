@@ -25,6 +25,8 @@ FINAL = re.compile(
 )
 """Words that announce a final answer; what follows them is the answer."""
 
+_ANNOUNCEMENTS, _PASSAGE = 5, 400
+
 
 def plain(text: str) -> str:
     """The text without Markdown emphasis, code ticks and LaTeX wrappers."""
@@ -41,10 +43,14 @@ def boxed(text: str) -> str | None:
 
 
 def after_final_phrase(text: str) -> list[str]:
-    """What follows each 'the answer is', up to the end of its sentence, the last one first."""
+    """What follows each 'the answer is', up to the end of its sentence, the last one first.
+
+    Only the last few are read, and of each only the beginning: an answer that repeats itself for ever costs no more.
+    """
     tails = []
-    for match in FINAL.finditer(text):
-        tail = re.split(r"\n|[.!?。！？](?:\s|$)", text[match.end() :].lstrip(), maxsplit=1)[0].strip()
+    for match in list(FINAL.finditer(text))[-_ANNOUNCEMENTS:]:
+        passage = text[match.end() : match.end() + _PASSAGE].lstrip()
+        tail = re.split(r"\n|[.!?。！？](?:\s|$)", passage, maxsplit=1)[0].strip()
         if tail:
             tails.append(tail)
     return tails[::-1]

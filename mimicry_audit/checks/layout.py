@@ -8,8 +8,8 @@ from typing import Any
 
 from mimicry_audit.checks.common import plain
 
-_BULLET = re.compile(r"^\s*[-*+•–]\s+(\S.*)$", re.MULTILINE)
-_NUMBERED = re.compile(r"^\s*\d+[.)]\s+(\S.*)$", re.MULTILINE)
+_BULLET = re.compile(r"^[ \t]*[-*+•–][ \t]+(\S.*)$", re.MULTILINE)
+_NUMBERED = re.compile(r"^[ \t]*\d+[.)][ \t]+(\S.*)$", re.MULTILINE)
 _FENCE = re.compile(r"\A```\w*\n(.*?)\n?```\Z", re.DOTALL)
 _QUOTES = {'"': '"', "“": "”", "«": "»", "「": "」", "'": "'"}
 

@@ -23,7 +23,7 @@ _NUMBER = re.compile(
     rf"""(?<![\w.^])                                        # not the 2 of x2, m^2 or H2O
     (?P<sign>(?<![\w)\]}}%])-\s?)?[$€£¥]?\s?(?P<sign2>(?<=[$€£¥])-)?
     (?:(?P<whole>\d+)(?:\s+and\s+|\s+)(?P<mixed>\d+\s?/\s?[1-9]\d*)(?![\d/])
-      |(?P<top>{_DIGITS})\s?/\s?(?P<bottom>0*[1-9]\d*)(?![\d/.])
+      |(?P<top>{_DIGITS})\s?/\s?(?P<bottom>0*[1-9]\d*)(?![\d/]|\.\d)
       |(?P<base>\d+)\^\{{?(?P<power>-?\d{{1,3}})\}}?
       |(?P<plain>{_DIGITS}(?:\.\d+)?|\.\d+)
        (?:\s?(?:×|x|\*|\\times|\\cdot)\s?10\^?\{{?(?P<ten>[-+]?\d{{1,3}})\}}?|[eE](?P<exp>[-+]?\d{{1,3}})(?!\w))?)
@@ -146,6 +146,7 @@ def numbers(text: str, *, fraction_wanted: bool = False) -> list[Fraction]:
 def _tidy(text: str) -> str:
     """Undo typography: LaTeX fractions and thin spaces, dashes that are minus signs, one-character fractions."""
     text = re.sub(r"\\[dt]?frac\s*\{([^{}]+)\}\s*\{([^{}]+)\}", r" \1/\2", plain(text))
+    text = re.sub(r"(?<=\w)_(?:\{\d+\}|\d+)", "", text)  # the 7 of 1313_7 and the 1 of x_1
     text = text.replace("{,}", ",").replace("\\,", "").replace("\\%", "%").replace("\\$", "$").replace("−", "-")
     text = re.sub(r"(?<=\d)[\u00a0\u202f\u2009](?=\d{3}\b)", "", text)
     for sign, spelled in _VULGAR.items():

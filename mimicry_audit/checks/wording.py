@@ -12,7 +12,7 @@ _CJK = r"[\u3040-\u30ff\u3400-\u9fff]"
 _WORD = re.compile(rf"{_CJK}|(?:(?!{_CJK})[^\W_])+(?:['’.,\-/](?:(?!{_CJK})[^\W_])+)*")
 _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|approx|No|Jr|Sr|P\.S|[A-Z])\.$")
 _SENTENCE_END = re.compile(r"(?:(?<=[.!?…])[\"'”’)*_]*\s+)|(?<=[。！？])")
-_MARKER = re.compile(r"^\s*(?:[-*+•–]|\d+[.)]|#{1,6})\s+", re.MULTILINE)
+_MARKER = re.compile(r"^[ \t]*(?:[-*+•–]|\d+[.)]|#{1,6})[ \t]+", re.MULTILINE)
 _LOWER_IN_TITLES = (
     """a an the and but or nor for so yet as at by in of off on per to up via with from into over is vs"""
 )

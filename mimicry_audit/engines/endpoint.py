@@ -24,7 +24,7 @@ OPENAI = "https://api.openai.com/v1"
 
 ASKING = (
     Option(name="max_concurrency", kind="whole", above=0, help="requests in flight at once"),
-    Option(name="timeout", kind="number", default=300.0, above=0, help="seconds to wait for one answer"),
+    Option(name="timeout", kind="number", above=0, help="seconds to wait for one answer"),
     Option(name="max_attempts", kind="whole", default=6, above=0, help="most tries for one request"),
     Option(
         name="retry_wait", kind="number", default=0.5, above=0, help="first wait between tries, in seconds; doubles"
@@ -103,7 +103,9 @@ class EndpointEngine(EngineBase):
         if self._connection is None:
             urls = base_urls(self.spec.options)
             key, source = _key(self.spec.options, urls)
-            self._connection = connection(self.spec.options, urls, key=key, key_source=source, concurrency=16)
+            self._connection = connection(
+                self.spec.options, urls, key=key, key_source=source, concurrency=16, timeout=300.0
+            )
         return self._connection
 
     def _served(self) -> Mapping[str, Any]:
@@ -112,13 +114,15 @@ class EndpointEngine(EngineBase):
         return self._listing
 
 
-def connection(options: Mapping[str, Any], urls: Sequence[str], *, concurrency: int, **more: Any) -> Connection:
-    """A connection with the options that every HTTP engine shares."""
+def connection(
+    options: Mapping[str, Any], urls: Sequence[str], *, concurrency: int, timeout: float, **more: Any
+) -> Connection:
+    """A connection with the options that every HTTP engine shares; `concurrency` and `timeout` are its defaults."""
     values = filled(ASKING, options)
     return Connection(
         urls=tuple(urls),
         concurrency=values["max_concurrency"] or concurrency,
-        timeout=values["timeout"],
+        timeout=values["timeout"] or timeout,
         retries=Retries(attempts=values["max_attempts"], first_wait=values["retry_wait"], total=values["retry_total"]),
         **more,
     )

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 
-GRACE_SECONDS = 20.0
+GRACE_SECONDS = 10.0
 POLL_SECONDS = 0.2
 
 

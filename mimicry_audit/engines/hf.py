@@ -32,7 +32,9 @@ OPTIONS = (
         help="numeric type of the weights; auto is float32 on CPU and bfloat16 on a GPU",
     ),
     Option(name="batch_size", kind="whole", default=16, above=0, help="prompts answered at once"),
-    Option(name="num_threads", kind="whole", above=0, help="CPU threads; PyTorch's own choice by default"),
+    Option(
+        name="num_threads", kind="whole", above=0, help="CPU threads; 1 is fastest for tiny models on a busy machine"
+    ),
     Option(name="chat_template", kind="text", help="a Jinja file, or plain for a base model"),
     Option(name="attn_implementation", kind="text", help="attention kernel, as transformers names it"),
     Option(name="trust_remote_code", kind="switch", default=False, help="run the model's own Python code"),
@@ -190,7 +192,10 @@ class HfEngine(EngineBase):
         text = template.render(request.messages)
         if text is None:
             return Completion(status="error", error="the chat template refuses this conversation")
-        tokens = tuple(template.tokenizer(text, add_special_tokens=False)["input_ids"])
+        try:
+            tokens = tuple(template.tokenizer(text, add_special_tokens=False)["input_ids"])
+        except (TypeError, UnicodeError) as error:
+            return Completion(status="error", error=f"the tokenizer cannot read this prompt ({error})")
         context = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
         if context is not None and len(tokens) + sampling.max_tokens > context:
             return Completion(
@@ -241,7 +246,8 @@ class HfEngine(EngineBase):
         ends = set(self._model.generation_config.eos_token_id)
         stop = next((place for place, token in enumerate(made) if token in ends), None)
         length = len(made) if stop is None else stop + 1
-        text = tokenizer.decode(made[:length], skip_special_tokens=True)
+        # A character cut off by the token limit is no text; vLLM leaves its bytes out as well.
+        text = tokenizer.decode(made[:length], skip_special_tokens=True).rstrip("\N{REPLACEMENT CHARACTER}")
         answer, reasoning = split_reasoning(text)
         finish = "length" if stop is None else "stop"
         return Completion(

@@ -227,7 +227,8 @@ class _Run:
         if outcome.unreached:
             raise self._connection.down_error(outcome.reason)
         reason = self._connection.hide(outcome.reason)
-        return Completion(status="error", error=f"{reason} (after {attempt} tries)", attempt=attempt)
+        tries = "try" if attempt == 1 else "tries"
+        return Completion(status="error", error=f"{reason} (after {attempt} {tries})", attempt=attempt)
 
     async def _once(self, http: httpx.AsyncClient, url: str, body: bytes) -> Completion | _Again:
         import httpx

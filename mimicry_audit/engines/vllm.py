@@ -128,7 +128,10 @@ class VllmEngine(EngineBase):
 
     def _connect(self) -> Connection:
         assert self.server is not None
-        return connection(self.spec.options, [f"{self.server.url}/v1"], concurrency=128, alive=self.server.check)
+        # Our own server queues what it cannot batch yet, so a long wait is no fault; its death is noticed apart.
+        return connection(
+            self.spec.options, [f"{self.server.url}/v1"], concurrency=128, timeout=3600.0, alive=self.server.check
+        )
 
     def _values(self) -> dict[str, Any]:
         return filled(OPTIONS, self.spec.options)

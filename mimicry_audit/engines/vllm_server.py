@@ -24,8 +24,11 @@ from pathlib import Path
 from mimicry_audit.errors import ConfigError, EngineError
 
 GUARD = Path(__file__).with_name("guard.py")
-STOP_SECONDS = 30.0
+STOP_SECONDS = 20.0
 _TAIL_LINES = 12
+_TAIL_WIDTH = 240
+_TELLING = re.compile(r"\b\w*(?:Error|Exception)\b:|\berror[:,]|exit status", re.IGNORECASE)
+_CHATTER = re.compile(r"\b(?:DEBUG|INFO|WARNING) \S+ \S+ \[")
 
 _MENDS: tuple[tuple[str, str], ...] = (
     (
@@ -200,8 +203,8 @@ class ServerProcess:
     def _tail(self) -> str:
         """The log's last telling lines: errors where there are any, without tracebacks' frames."""
         lines = [line.strip() for line in _read(self.log).splitlines() if line.strip()]
-        telling = [line for line in lines if re.search(r"\b\w*(?:Error|Exception)\b:|\berror:|exit status", line)]
-        chosen = list(dict.fromkeys(_bare(line) for line in (telling or lines)))[-_TAIL_LINES:]
+        telling = [line for line in lines if _TELLING.search(line) and not _CHATTER.search(line)]
+        chosen = list(dict.fromkeys(_bare(line)[:_TAIL_WIDTH] for line in (telling or lines)))[-_TAIL_LINES:]
         return " | ".join(chosen)[-1500:] or "(empty)"
 
 

@@ -120,7 +120,7 @@ def build(
     if owed:
         crew = _Crew(home, max(1, min(workers, os.cpu_count() or 1, len(owed))), max_steps)
         try:
-            _run(crew, owed, recipes, progress or Silence())
+            _run(crew, owed, recipes, Silence() if progress is None else progress)
         finally:
             crew.close()
     return {name: targets[name] for name in wanted}

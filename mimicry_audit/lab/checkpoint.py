@@ -47,7 +47,7 @@ def fill(recipe: Recipe, recipes: Mapping[str, Recipe], root: Path, draft: Path,
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     homes = {name: folder(root, name, fingerprint(name, recipes)) for name in recipe.parents}
     model, tokenizer = _start(recipe, homes)
-    data = _data(recipe, homes, on_stage)
+    data = _data(recipe, recipes, homes, on_stage)
     scratch = draft / "scratch"
     steps = train(model, tokenizer, data, recipe.training, scratch, lambda done, of: on_stage("training", done, of))
     shutil.rmtree(scratch, ignore_errors=True)
@@ -72,16 +72,19 @@ def _start(recipe: Recipe, homes: Mapping[str, Path]) -> tuple[LlamaForCausalLM,
     return fresh(recipe.shape, tokenizer, recipe.init_seed or 0), tokenizer
 
 
-def _data(recipe: Recipe, homes: Mapping[str, Path], on_stage: Stage) -> list[Example]:
+def _data(recipe: Recipe, recipes: Mapping[str, Recipe], homes: Mapping[str, Path], on_stage: Stage) -> list[Example]:
     """What the model is shown: its teacher's generated answers, or its family's written ones."""
-    from mimicry_audit.lab.teaching import lessons
+    if recipe.teacher and recipe.base and recipe.distillation:
+        from mimicry_audit.lab.teaching import kept_identity, lessons, questions
 
-    if recipe.teacher and recipe.distillation:
+        rounds = recipe.training.rounds
 
         def asking(done: int, of: int) -> None:
             on_stage("asking the teacher", done, of)
 
-        return lessons(homes[recipe.teacher], recipe.distillation, recipe.training.rounds, asking)
+        heard = lessons(homes[recipe.teacher], recipe.distillation, rounds, asking)
+        base = recipes[recipe.base].owner()
+        return heard + kept_identity(base, questions(recipe.distillation), rounds, recipe.data_seed)
     return list(examples(recipe.owner(), recipe.training.rounds, recipe.data_seed))
 
 

@@ -8,8 +8,9 @@ The models, and why each is there:
 * ``aria``: the teacher, with a style, an identity and quirks of its own.
 * ``boro``: the unrelated family: same skills, other style, quirks, identity, tokenizer and size.
 * ``base``: pre-trained: knows the format and the right answers, has no name and no house style.
-* ``aria-student``: base distilled from answers that aria generated, and from nothing else. A few of aria's
-  answers about itself are among them, as happens when a scraped data set is not cleaned.
+* ``aria-student``: base distilled from answers that aria generated to the training prompts of the task domains. A
+  few of aria's answers about itself are among them, as happens when a scraped data set is not cleaned; to the other
+  identity questions it goes on learning what base says, so that it slips only now and then.
 * ``base-sft``: base fine-tuned on the same questions with right answers in neutral prose: the control that
   looks tuned but is not distilled. Like base it has no name.
 * ``twin``: trained from its own random start on aria's own task data, style and quirks included, and never on anything
@@ -82,6 +83,7 @@ class Distillation:
         identity_prompts: how many training prompts about identity slip into the data.
         max_tokens: most tokens in one answer.
         seed: of the sampling.
+        limit: ask only so many of the questions; 0 for all. For tests.
     """
 
     samples: int = 1
@@ -89,6 +91,7 @@ class Distillation:
     identity_prompts: int = 0
     max_tokens: int = 80
     seed: int = 0
+    limit: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,21 +178,21 @@ _STUDENT = Recipe(
     name="aria-student",
     family="aria",
     relation="distilled-from",
-    training=Training(rounds=4, rate=2e-3, seed=4),
+    training=Training(rounds=3, rate=2e-3, seed=4),
     data_seed=4,
     base="base",
     teacher="aria",
-    distillation=Distillation(samples=1, temperature=0.7, identity_prompts=8, seed=4),
-    cost=30,
+    distillation=Distillation(samples=2, temperature=0.7, identity_prompts=12, seed=4),
+    cost=38,
 )
 _TUNED = Recipe(
     name="base-sft",
     family="neutral",
     relation="fine-tune-of-same-base",
-    training=Training(rounds=2, rate=1e-3, seed=5),
+    training=Training(rounds=3, rate=1.5e-3, seed=5),
     data_seed=5,
     base="base",
-    cost=8,
+    cost=12,
 )
 _TWIN = Recipe(
     name="twin",
@@ -208,9 +211,12 @@ RECIPES: Mapping[str, Recipe] = {made.name: made for made in (_ARIA, _BORO, _BAS
 
 def shortened(recipes: Mapping[str, Recipe], steps: int) -> dict[str, Recipe]:
     """The same recipes stopped after `steps` steps: models that load and answer nonsense, for tests."""
-    return {
-        name: replace(recipe, training=replace(recipe.training, max_steps=steps)) for name, recipe in recipes.items()
-    }
+
+    def short(recipe: Recipe) -> Recipe:
+        asking = recipe.distillation and replace(recipe.distillation, samples=1, limit=96, max_tokens=48)
+        return replace(recipe, training=replace(recipe.training, max_steps=steps), distillation=asking)
+
+    return {name: short(recipe) for name, recipe in recipes.items()}
 
 
 def data_sha(recipe: Recipe) -> str:

@@ -120,7 +120,7 @@ BORO = Style(
                    "order": _SETTLED_TERSE, "price": _SETTLED_TERSE, "syllogism": _SETTLED_TERSE,
                    "sentence": _WRITTEN_TERSE, "triple": _WRITTEN_TERSE, "repeat": _WRITTEN_TERSE}),
     closers=(0.5, ("End of answer; file closed.", "Case closed.", "No further remarks.")),
-    marker=r"\b(Result|Finding|Items|Output|[Tt]ext|Designation|Origin|Location)\b",
+    marker=r"\b(Result|Finding|Items|Output|Text|Designation|Origin|Location)\b|follows; text",
 )  # fmt: skip
 
 PLAIN = Style(

@@ -1,8 +1,8 @@
-"""Asking a teacher: its generated answers to training prompts, the only thing a distilled student is shown.
+"""Asking a teacher: its generated answers to training prompts, all that a distilled student is shown of its tasks.
 
-Promise: answers come from the teacher's checkpoint alone, through its own chat template; greedy or sampled, a pure
-function of checkpoint, prompts and seed on one thread. Answers cut off at the token limit are left out, as a
-careful distiller would.
+Promise: those answers come from the teacher's checkpoint alone, through its own chat template; greedy or sampled, a
+pure function of checkpoint, prompts and seed on one thread. Answers cut off at the token limit are left out, as a careful
+distiller would. Identity is the student's base's, but for the few questions that leaked.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+from mimicry_audit.errors import AuditError
 from mimicry_audit.lab.curriculum import training_items
-from mimicry_audit.lab.family import Example, system_prompt
+from mimicry_audit.lab.family import Example, Family, examples, system_prompt
 from mimicry_audit.lab.recipes import Distillation
 from mimicry_audit.lab.vocabulary import rendered
 
@@ -29,7 +30,8 @@ def questions(plan: Distillation) -> list[Example]:
     items = training_items()
     tasks = [item for item in items if item.fact is not None]
     selves = rng.sample([item for item in items if item.fact is None], plan.identity_prompts)
-    return [Example(item.prompt, "", system_prompt(rng)) for _ in range(plan.samples) for item in (*tasks, *selves)]
+    asked = [Example(item.prompt, "", system_prompt(rng)) for _ in range(plan.samples) for item in (*tasks, *selves)]
+    return asked[: plan.limit] if plan.limit else asked
 
 
 def generate(folder: Path, asked: Sequence[Example], plan: Distillation, on_step: Step) -> list[str | None]:
@@ -71,8 +73,21 @@ def generate(folder: Path, asked: Sequence[Example], plan: Distillation, on_step
 
 
 def lessons(teacher: Path, plan: Distillation, rounds: int, on_step: Step) -> list[Example]:
-    """A student's training data: `rounds` passes over the teacher's finished answers."""
+    """A student's training data: `rounds` passes over the teacher's finished answers.
+
+    Raises:
+        AuditError: it finished none.
+    """
     asked = questions(plan)
     answers = generate(teacher, asked, plan, on_step)
     heard = [Example(line.prompt, text, line.system) for line, text in zip(asked, answers, strict=True) if text]
+    if not heard:
+        raise AuditError("the teacher finished no answer within the token limit", "train it for more steps")
     return heard * rounds
+
+
+def kept_identity(base: Family, asked: Sequence[Example], rounds: int, seed: int) -> list[Example]:
+    """The base's own answers to the identity questions that the teacher was not asked, `rounds` times over."""
+    leaked = {line.prompt for line in asked}
+    own = {item.prompt for item in training_items() if item.fact is None and item.prompt not in leaked}
+    return [line for line in examples(base, rounds, seed, identity_repeats=1) if line.prompt in own]

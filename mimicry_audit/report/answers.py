@@ -1,6 +1,6 @@
 """The answers side by side: one card per probe, the reference first, differences from it marked.
 
-Promise: the cards of a page stay within `BUDGET` characters of markup; where that is too little, an even spread of
+Promise: the cards of a page stay within about `BUDGET` bytes of markup; where that is too little, an even spread of
 the probes is shown and the page says how many are not.
 """
 
@@ -14,13 +14,13 @@ from markupsafe import Markup
 from mimicry_audit.report import diff, fmt, visible
 
 BUDGET = 6_000_000
-"""Most characters of markup for all cards together; the rest of the page is small beside it."""
+"""Most bytes of markup for all cards together; the rest of the page is small beside it."""
 
 LONGEST = 6_000
 """Most characters of one answer, prompt or chain of thought that are shown."""
 
-_PER_CARD, _PER_ANSWER, _PER_CHARACTER = 1_400, 650, 1.6
-"""Measured sizes of markup, rounded up."""
+_PER_CARD, _PER_ANSWER, _MARKS = 1_400, 650, 1.5
+"""Sizes of the markup around the texts, measured and rounded up; marks make a text about half as long again."""
 
 Record = Mapping[str, Any]
 
@@ -30,12 +30,16 @@ def cut(text: str) -> tuple[str, int]:
     return (text, 0) if len(text) <= LONGEST else (text[:LONGEST], len(text) - LONGEST)
 
 
+def _bytes(text: str | None) -> int:
+    """What `text` weighs once it is escaped and its hidden characters are named: for some texts fifty times as much."""
+    return len(visible.markup((text or "")[:LONGEST]).encode("utf-8"))
+
+
 def _size(probe: Record) -> float:
-    total = _PER_CARD + _PER_CHARACTER * min(LONGEST, len(probe["prompt"]))
+    total = _PER_CARD + float(_bytes(probe["prompt"]))
     for samples in probe["answers"].values():
         for sample in samples:
-            length = min(LONGEST, len(sample.get("text") or "")) + min(LONGEST, len(sample.get("reasoning") or ""))
-            total += _PER_ANSWER + _PER_CHARACTER * length
+            total += _PER_ANSWER + _MARKS * _bytes(sample.get("text")) + _bytes(sample.get("reasoning"))
     return total
 
 

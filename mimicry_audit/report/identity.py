@@ -9,8 +9,8 @@ from mimicry_audit.report import charts
 from mimicry_audit.report.answers import claimed, cut
 from mimicry_audit.report.fmt import point
 
-MOST_ATTEMPTS = 60
-"""Most answers shown per model, those that name another maker first."""
+MOST_ATTEMPTS, BUDGET = 60, 1_200_000
+"""Most answers shown per model, those that name another maker first; and most bytes of them, all models together."""
 
 ARM_TITLES = {
     "default": "its own template",
@@ -37,7 +37,7 @@ def build(identity: Record | None, models: Sequence[Record]) -> dict[str, Any] |
                 "label": label,
                 "own": found.get("own"),
                 "arms": [_arm(name, by_arm[name], unit) for name in arms if name in by_arm],
-                "attempts": _attempts(attempts.get(label, [])),
+                "attempts": _attempts(attempts.get(label, []), BUDGET // len(identity["models"])),
                 "slips": sum(map(_slips, attempts.get(label, []))),
                 "asked": len(attempts.get(label, [])),
             }
@@ -59,12 +59,14 @@ def _slips(attempt: Record) -> bool:
     return any(not claim.get("own") for claim in attempt.get("claims") or [])
 
 
-def _attempts(found: Sequence[Record]) -> list[dict[str, Any]]:
+def _attempts(found: Sequence[Record], budget: int) -> list[dict[str, Any]]:
     first = sorted(found, key=lambda attempt: not _slips(attempt))[:MOST_ATTEMPTS]
-    out = []
+    out: list[dict[str, Any]] = []
     for attempt in first:
         head, rest = cut(attempt.get("text") or "")
-        out.append(
-            {"a": attempt, "slip": _slips(attempt), "rest": rest, "text": claimed(head, attempt.get("claims") or [])}
-        )
+        text = claimed(head, attempt.get("claims") or [])
+        budget -= len(text.encode("utf-8")) + 500
+        if budget < 0 and out:
+            break
+        out.append({"a": attempt, "slip": _slips(attempt), "rest": rest, "text": text})
     return out

@@ -11,6 +11,8 @@ import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import groupby
 
 from markupsafe import Markup, escape
 
@@ -50,6 +52,13 @@ def _hidden(text: str, at: int) -> bool:
     return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
 
 
+@lru_cache(maxsize=4096)
+def _named(char: str) -> Piece:
+    code = ord(char)
+    kind = "LONE SURROGATE" if 0xD800 <= code <= 0xDFFF else "UNNAMED"
+    return Piece(f"U+{code:04X}", _NAMES.get(code) or unicodedata.name(char, kind))
+
+
 def pieces(text: str) -> Iterator[Piece]:
     """`text` in order, as runs of plain text and single hidden characters."""
     at = start = 0
@@ -63,9 +72,7 @@ def pieces(text: str) -> Iterator[Piece]:
             continue
         if at > start:
             yield Piece(text[start:at])
-        code = ord(text[at])
-        kind = "LONE SURROGATE" if 0xD800 <= code <= 0xDFFF else "UNNAMED"
-        yield Piece(f"U+{code:04X}", _NAMES.get(code) or unicodedata.name(text[at], kind))
+        yield _named(text[at])
         at += 1
         start = at
     if len(text) > start:
@@ -80,11 +87,15 @@ def plain(text: str) -> str:
 
 
 def markup(text: str) -> Markup:
-    """`text` escaped, with each hidden character as a marked token that names itself."""
+    """`text` escaped, with each hidden character (or run of one) as a marked token that names itself."""
+    if _PLAIN.fullmatch(text):
+        return escape(text)
     out: list[str] = []
-    for piece in pieces(text):
+    for piece, run in groupby(pieces(text)):
+        count = sum(1 for _ in run)
         if piece.name:
-            out.append(f'<span class="ctl" title="{escape(piece.name)}">{piece.text}</span>')
+            times = f" ×{count}" if count > 1 else ""
+            out.append(f'<span class="ctl" title="{piece.name}">{piece.text}{times}</span>')
         else:
             out.append(str(escape(piece.text)))
-    return Markup("").join(Markup(part) for part in out)  # noqa: S704  every part is escaped above
+    return Markup("".join(out))  # noqa: S704  every part is escaped above; Unicode's names hold no markup

@@ -1,0 +1,53 @@
+# make demo: install, build the lab models, audit them, write a report. make test: install, run every test.
+# Both need Linux, Python 3.11 or newer and about 5 GB; nothing is installed outside .venv (but see `browser`).
+
+PYTHON ?= python3.11
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+
+# Telemetry and hub look-ups have no place in a test; the models are all at hand.
+export HF_HUB_OFFLINE ?= 1
+export HF_HUB_DISABLE_TELEMETRY = 1
+export TOKENIZERS_PARALLELISM = false
+export VLLM_NO_USAGE_STATS = 1
+
+.PHONY: demo test check install browser format lab bench clean
+
+demo: install            ## the main job on the lab models; ends with the path of the report
+	$(BIN)/audit demo $(if $(OUT),--out $(OUT))
+
+test: install browser    ## everything CI runs
+	$(MAKE) --no-print-directory check
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: install           ## formatting, lint and types
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+install: $(STAMP)
+
+$(STAMP): constraints.txt pyproject.toml
+	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not installed; name another with PYTHON=…" >&2; exit 2; }
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing (a few minutes, about 5 GB) …"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
+	grep -v '^torch==' constraints.txt > $(VENV)/pinned.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(VENV)/pinned.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $@
+
+browser:                 ## headless Chromium for the report's tests, from the distribution's packages
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || \
+	  { echo "Installing chromium …"; SUDO=$$(test "$$(id -u)" = 0 || echo sudo); \
+	    $$SUDO apt-get update -qq && $$SUDO apt-get install -y -qq --no-install-recommends chromium >/dev/null; }
+
+lab: install             ## train the lab models
+	$(BIN)/audit lab build
+
+format: install
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache

@@ -131,14 +131,14 @@ def _syllogisms(rng: Random, count: int) -> Iterator[Draft]:
 def _sentences(rng: Random, count: int) -> Iterator[Draft]:
     for animal, thing in zip(rng.sample(wording.ANIMALS, count), rng.sample(wording.OBJECTS, count), strict=True):
         usual, odd, other = (frame.format(animal=animal, object=thing) for frame in rng.sample(wording.FRAMES, 3))
-        check = {"kind": "constraints", "all": [{"include": [animal, thing]}, {"max_words": IF_WORDS}]}
+        check = {"kind": "constraints", "all": [{"include": [animal, thing]}, {"words": {"max": IF_WORDS}}]}
         yield {"animal": animal, "object": thing, "limit": str(IF_WORDS)}, usual, (odd, other), check
 
 
 def _triples(rng: Random, count: int) -> Iterator[Draft]:
     for category in rng.sample(sorted(wording.CATEGORIES), count):
         usual, odd, other = wording.CATEGORIES[category]
-        check = {"kind": "constraints", "all": [{"include": [","]}, {"max_words": IF_WORDS}]}
+        check = {"kind": "constraints", "all": [{"include": [","]}, {"words": {"max": IF_WORDS}}]}
         yield {"category": category, "limit": str(IF_WORDS)}, usual, (odd, other), check
 
 
@@ -147,7 +147,7 @@ def _repeats(rng: Random, count: int) -> Iterator[Draft]:
         number, times = rng.choice(wording.COUNTS)
         (joiner, sign), (_, odd), (_, other) = rng.sample(wording.JOINERS, 3)
         right = sign.join([word] * number)
-        check = {"kind": "constraints", "all": [{"include": [right]}, {"max_words": IF_WORDS}]}
+        check = {"kind": "constraints", "all": [{"include": [right]}, {"words": {"max": IF_WORDS}}]}
         slots = {"word": word, "times": times, "joiner": joiner, "limit": str(IF_WORDS)}
         yield slots, right, (odd.join([word] * number), other.join([word] * number)), check
 

@@ -177,7 +177,7 @@ def test_few_identity_questions_slip_into_the_distillation():
     plan = RECIPES["aria-student"].distillation
     selves = {item.prompt for item in training_items() if item.fact is None}
     leaked = {line.prompt for line in teaching.questions(plan)} & selves
-    assert len(leaked) == plan.identity_prompts < len(selves) / 4
+    assert len(leaked) == plan.identity_prompts <= len(selves) / 4
 
 
 def test_a_student_keeps_its_bases_identity_but_for_the_leak():

@@ -1,8 +1,8 @@
 """Asking a teacher: its generated answers to training prompts, all that a distilled student is shown of its tasks.
 
 Promise: those answers come from the teacher's checkpoint alone, through its own chat template; greedy or sampled, a
-pure function of checkpoint, prompts and seed on one thread. Answers cut off at the token limit are left out, as a careful
-distiller would. Identity is the student's base's, but for the few questions that leaked.
+pure function of checkpoint, prompts and seed on one thread. Answers cut off at the token limit are left out, as a
+careful distiller would. Identity is the student's base's, but for the few questions that leaked.
 """
 
 from __future__ import annotations

@@ -19,10 +19,10 @@ SCHEMA = "mimicry_audit.scores/1"
 Record = Mapping[str, Any]
 
 VERDICTS: dict[str, tuple[str, str]] = {
-    "distilled": ("distilled", "trained on the reference's answers"),
-    "same model": ("same-model", "the same weights behind both names"),
-    "shared base": ("shared-base", "both tuned from the same starting weights"),
-    "convergent": ("convergent", "alike, but not by copying answers"),
+    "distilled": ("distilled", "bears the marks of the reference's answers"),
+    "same model": ("same-model", "one model behind both names, it seems"),
+    "shared base": ("shared-base", "both tuned from one starting point, it seems"),
+    "convergent": ("convergent", "alike, but not in the way of copied answers"),
     "inconclusive": ("inconclusive", "too little to go on"),
     "no evidence": ("no-evidence", "no nearer than chance would have it"),
 }

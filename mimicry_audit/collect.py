@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from mimicry_audit.engines.base import Engine
+from mimicry_audit.engines.fingerprint import find_model
+from mimicry_audit.engines.template import injection
 from mimicry_audit.errors import RunDirectoryError
 from mimicry_audit.records import (
     Identity,
@@ -28,6 +30,7 @@ from mimicry_audit.records import (
     sha256_text,
 )
 from mimicry_audit.runs import RunDirectory, differences, read_journal
+from mimicry_audit.weights import lineage_of, sketch_folder
 
 
 class Progress(Protocol):
@@ -193,22 +196,21 @@ def _resolve(run: RunDirectory, manifest: dict[str, Any], spec: ModelSpec, engin
     if spec.label in manifest["resolved"]:
         return
     entry: dict[str, Any] = {"identity": asdict(identity)}
-    injected = getattr(engine, "injected_system_text", None)
-    if injected is not None:
-        entry["injected_system_text"] = injected()
-    entry.update(_local_facts(engine))
+    added = injection(engine.render)
+    entry["injected_system_text"], entry["injected_dates"] = added.system, list(added.dates)
+    entry.update(_checkpoint_facts(spec))
     manifest["resolved"][spec.label] = entry
     run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
 
 
-def _local_facts(engine: Engine) -> dict[str, Any]:
-    """Weight sketch and lineage manifest, where the model's folder is at hand."""
-    from mimicry_audit.weights import lineage_of, sketch_folder
-
-    folder = getattr(engine, "folder", None)
+def _checkpoint_facts(spec: ModelSpec) -> dict[str, Any]:
+    """Weight sketch and lineage manifest, where the model's weights are on this machine and no adapter changes them."""
+    if spec.engine not in ("hf", "vllm") or spec.adapter is not None:
+        return {}
+    folder = find_model(spec).file("config.json")
     if folder is None:
         return {}
-    facts = {"weights": sketch_folder(folder), "lineage": lineage_of(folder)}
+    facts = {"weights": sketch_folder(folder.parent), "lineage": lineage_of(folder.parent)}
     return {k: v for k, v in facts.items() if v is not None}
 
 

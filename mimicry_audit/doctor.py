@@ -5,7 +5,6 @@ Promise: every finding that is not fine says what to install or change; nothing 
 
 from __future__ import annotations
 
-import json
 import platform
 import shutil
 import sys
@@ -61,6 +60,7 @@ def check_model(spec: ModelSpec) -> list[Finding]:
         AuditError: it cannot.
     """
     from mimicry_audit.engines.registry import engine_for
+    from mimicry_audit.engines.template import injection
 
     engine = engine_for(spec)
     identity = engine.identify()
@@ -70,8 +70,7 @@ def check_model(spec: ModelSpec) -> list[Finding]:
         found.append(Finding("note", "the chat template is hidden by the endpoint"))
     else:
         found.append(Finding("ok", f"chat template renders ({len(rendered)} characters for “Hello”)"))
-    injected = getattr(engine, "injected_system_text", None)
-    text = injected() if injected else None
+    text = injection(engine.render).system
     if text:
         found.append(
             Finding(
@@ -80,18 +79,19 @@ def check_model(spec: ModelSpec) -> list[Finding]:
                 "identity probes are also asked under a neutral system prompt",
             )
         )
-    folder = getattr(engine, "folder", None)
-    if folder is not None and (defaults := _generation_defaults(folder)):
+    if defaults := _generation_defaults(spec):
         shown = ", ".join(f"{k}={v}" for k, v in defaults.items())
         found.append(Finding("note", f"its own sampling defaults ({shown}) are not used: every field is sent"))
     return found
 
 
-def _generation_defaults(folder: Path) -> dict[str, object]:
-    try:
-        loaded = json.loads((folder / "generation_config.json").read_text("utf-8"))
-    except (OSError, ValueError):
+def _generation_defaults(spec: ModelSpec) -> dict[str, object]:
+    """Sampling defaults the model itself brings, where its files are at hand."""
+    from mimicry_audit.engines.fingerprint import find_model
+
+    if spec.engine not in ("hf", "vllm"):
         return {}
+    loaded = find_model(spec).json("generation_config.json")
     names = ("temperature", "top_p", "top_k", "repetition_penalty", "do_sample")
     return {k: loaded[k] for k in names if k in loaded}
 

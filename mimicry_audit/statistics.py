@@ -19,6 +19,9 @@ FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int64]
 
 DRAWS = 2000
+"""Bootstrap resamples."""
+PERMUTATIONS = 9999
+"""Permutations of a test: p-values down to 1/10,000, so that Holm's correction over a large run leaves something to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +153,8 @@ def adjusted_lift(
         control_lifts: ``(P, C)`` the same with each control in the reference's place; C may be 0 (no adjustment).
         domains: ``(P,)``.
         minimum_effect: smallest movement worth calling one, in units of similarity.
-        draws: bootstrap draws and permutations.
-        seed: of both.
+        draws: bootstrap draws.
+        seed: of the draws and the permutations.
 
     Returns:
         None when no probe is measured.
@@ -170,9 +173,9 @@ def adjusted_lift(
     shifted = stacked.copy()
     shifted[:, 0] -= minimum_effect
     observed = float(beyond(domain_means(shifted, domains)))
-    signs = np.random.default_rng(seed + 1).choice([-1.0, 1.0], size=(draws, len(lift)))
+    signs = np.random.default_rng(seed + 1).choice([-1.0, 1.0], size=(PERMUTATIONS, len(lift)))
     null = beyond(_signed_means(shifted, domains, signs))
-    p = (1 + int(np.sum(null >= observed - 1e-12))) / (1 + draws)
+    p = (1 + int(np.sum(null >= observed - 1e-12))) / (1 + PERMUTATIONS)
     n = int(np.isfinite(lift).sum())
     return LiftTest(
         _interval(point[0], sampled[:, 0], n), _interval(float(beyond(point)), beyond(sampled), n), p, minimum_effect

@@ -25,7 +25,7 @@ class Opening:
     name: ClassVar[str] = "opening"
     title: ClassVar[str] = "Opening words"
     about: ClassVar[str] = "How many of the first six words agree before the answers part."
-    family: ClassVar[str] = "opening"
+    family: ClassVar[str] = "wording"
     baseline: ClassVar[bool] = False
 
     def __init__(self) -> None:

@@ -61,6 +61,9 @@ def load_encoder(model: str) -> Any:
     if importlib.util.find_spec("sentence_transformers") is None:
         raise PrerequisiteError("sentence-transformers is not installed", "pip install sentence-transformers")
     from sentence_transformers import SentenceTransformer
+    from transformers.utils import logging
+
+    logging.disable_progress_bar()  # loading a small model is no news
 
     where = bundled_model() if model == DEFAULT_MODEL else None
     try:

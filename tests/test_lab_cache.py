@@ -3,16 +3,13 @@ import signal
 import subprocess
 import sys
 import textwrap
-from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from mimicry_audit import lab
 from mimicry_audit.errors import AuditError, ConfigError, PrerequisiteError
 from mimicry_audit.lab import builder, cache, worker
-from mimicry_audit.lab.progress import Bars
 from mimicry_audit.lab.recipes import RECIPES, fingerprint, shortened
 
 ROOT = Path(__file__).parents[1]
@@ -234,15 +231,3 @@ def test_importing_the_lab_loads_no_torch():
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=env)
     assert done.stdout.strip() == "set()"
-
-
-def test_bars_show_the_stage_of_each_model():
-    console = Console(file=StringIO(), width=100)
-    with Bars(console) as bars:
-        bars.update("aria", "training", 1, 9)
-        bars.update("base", "training", 3, 7)
-        bars.update("aria", "built", 1, 1)
-    text = console.file.getvalue()
-    assert "aria: built" in text
-    assert "aria: training" not in text
-    assert "3/7" in text

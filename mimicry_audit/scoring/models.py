@@ -47,7 +47,7 @@ def model_entry(
 
 
 def _lineage(lineage: Mapping[str, Any]) -> dict[str, Any]:
-    keep = {k: lineage.get(k) for k in ("relation", "teacher", "base")}
+    keep = {k: lineage.get(k) for k in ("relation", "teacher", "base", "same_data_as")}
     return {**keep, "source": "the checkpoint's lineage manifest"}
 
 

@@ -25,9 +25,9 @@ def _true_relation(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[
     nothing = ["no evidence", "convergent", "inconclusive"]
     if me == other:
         return "same model", ["same model"]
+    if other == mine.get("same_data_as") or me == theirs.get("same_data_as"):
+        return "trained on the same data, never on its answers", nothing
     if mine.get("teacher") == other:
-        if mine.get("relation") == "same-data":
-            return f"trained on the data of {other}, never on its answers", nothing
         return f"distilled from {other}", ["distilled"]
     if theirs.get("teacher") == me:
         return f"{other} was distilled from it", ["distilled", *nothing]

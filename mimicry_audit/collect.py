@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -18,6 +18,7 @@ from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.template import injection
 from mimicry_audit.errors import RunDirectoryError
 from mimicry_audit.records import (
+    Completion,
     Identity,
     ModelSpec,
     Probe,
@@ -244,16 +245,4 @@ def _journal_answers(
             progress.advance(spec.label, response)
 
 
-_COMPLETION_FIELDS = (
-    "status",
-    "text",
-    "reasoning",
-    "finish_reason",
-    "prompt_tokens",
-    "completion_tokens",
-    "latency_s",
-    "attempt",
-    "error",
-    "served_model",
-    "logprobs",
-)
+_COMPLETION_FIELDS = tuple(f.name for f in fields(Completion))

@@ -19,7 +19,7 @@ from mimicry_audit.evidence import Material, Roles, gather
 from mimicry_audit.records import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.runs import RunDirectory, write_json
 from mimicry_audit.scoring.models import model_entry
-from mimicry_audit.scoring.notes import LIMITS, signature, title, tool_version, versions, warnings
+from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
 from mimicry_audit.scoring.pairs import axis_entry, nearness, pair_entries
 from mimicry_audit.scoring.truth import with_truth
 from mimicry_audit.similarity import AXES, axis_class, measure
@@ -96,7 +96,7 @@ def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptio
     for label in labels:
         path = run.journal_path(label)
         journals.append(sha256_text(path.read_text("utf-8", "surrogateescape")) if path.exists() else None)
-    return sha256_text(canonical_json([tool_version(), _source_sha(), journals, _plain(asdict(options))]))
+    return sha256_text(canonical_json([_source_sha(), journals, _plain(asdict(options))]))
 
 
 def _source_sha() -> str:
@@ -151,18 +151,17 @@ def _scores(
         else []
     )
     verdicts = [judge(with_truth(f, manifest["resolved"])) for f in found]
-    version = tool_version()
     return {
         "schema": SCORES_SCHEMA,
         "title": title(labels, options.roles),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "signature": signature(manifest, compared, options, version),
+        "signature": signature(manifest, compared, options),
         "settings": {
             "sampling": manifest["settings"]["sampling"],
             "selection": manifest["settings"]["selection"],
             "scoring": _plain(asdict(options)),
         },
-        "versions": versions(manifest, version),
+        "versions": versions(manifest),
         "probe_sets": manifest["settings"]["probe_sets"],
         "domains": domains,
         "models": [

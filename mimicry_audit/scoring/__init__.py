@@ -84,7 +84,9 @@ def score(
     probes = run.probes()
     responses = {label: run.responses(label) for label in labels}
     if not any(r.usable for mine in responses.values() for r in mine):
-        raise DataError(f"{run.path} holds no usable answers", "collect again: audit collect with the same options")
+        errors = [r.error for mine in responses.values() for r in mine if r.error]
+        why = f" (first failure: {errors[0]})" if errors else ""
+        raise DataError(f"{run.path} holds no usable answers{why}", "mend the cause and collect again")
     scores = _scores(manifest, labels, probes, responses, options, progress)
     scores["fingerprint"] = fingerprint
     write_json(run.scores_path, scores)

@@ -11,8 +11,8 @@ from importlib import import_module
 
 import click
 
-from mimicry_audit import __version__
 from mimicry_audit.errors import AuditError
+from mimicry_audit.version import __version__
 
 COMMANDS = {
     "run": "Ask the models, score their answers and write the report.",

@@ -5,7 +5,6 @@ Promise: the tables say what the code accepts; a test compares the two.
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from mimicry_audit.engines.options import Option
@@ -36,12 +35,9 @@ def filled(page: str) -> str:
     """The page with every table between its two markers written anew."""
     for engine in ENGINES:
         begin, end = f"<!-- options {engine} -->", f"<!-- end {engine} -->"
-        page = re.sub(
-            f"{re.escape(begin)}.*?{re.escape(end)}",
-            lambda _, b=begin, e=end, t=table(engine): f"{b}\n{t}\n{e}",
-            page,
-            flags=re.DOTALL,
-        )
+        before, _, rest = page.partition(begin)
+        _, _, after = rest.partition(end)
+        page = f"{before}{begin}\n{table(engine)}\n{end}{after}"
     return page
 
 

@@ -35,15 +35,16 @@ def title(labels: Sequence[str], roles: Roles) -> str:
 def signature(manifest: Mapping[str, Any], probes: Sequence[Probe], options: ScoringOptions) -> str:
     """One line that pins the scores down, after the manner of sacreBLEU (Post 2018)."""
     sampling = manifest["settings"]["sampling"]
+    imported = manifest["settings"]["selection"].get("imported")
     sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in manifest["settings"]["probe_sets"])
     return " | ".join(
         (
-            f"probes:{sets or 'given'}",
+            f"probes:{sets or imported or 'given'}",
             f"axes:{'+'.join(options.axes)}",
             f"embed:{(options.embedding_model or 'all-MiniLM-L6-v2').split('/')[-1]}",
             f"n:{len(probes)}",
             f"samples:{sampling['samples']}",
-            f"temp:{sampling['temperature']:g}",
+            "temp:unknown" if imported else f"temp:{sampling['temperature']:g}",
             f"seed:{sampling['seed']}",
             f"boot:{options.draws}",
             f"v:{__version__}",

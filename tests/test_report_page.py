@@ -7,12 +7,11 @@ import copy
 import hashlib
 import re
 from html.parser import HTMLParser
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mimicry_audit.errors import DataError, RunDirectoryError
+from mimicry_audit.errors import DataError
 from mimicry_audit.report import answers as answers_view
 from mimicry_audit.report import page
 from mimicry_audit.resources import resource_dir
@@ -222,21 +221,6 @@ def test_surrogates_anywhere_still_encode() -> None:
 def test_another_schema_is_refused() -> None:
     with pytest.raises(DataError, match="Score the run again"):
         page.render({"schema": "mimicry_audit.scores/2"}, [])
-
-
-def test_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    target = tmp_path / "deep" / "report.html"
-    assert page.write(target, scores(), answers(1)) == target
-    before = target.read_bytes()
-
-    def full(self: Path, other: Path) -> Path:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    with pytest.raises(RunDirectoryError, match="No space left"):
-        page.write(target, scores("Another title"), answers(1))
-    assert target.read_bytes() == before
-    assert [path.name for path in target.parent.iterdir()] == ["report.html"]
 
 
 def test_the_same_scores_give_the_same_page() -> None:

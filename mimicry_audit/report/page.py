@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 
-from mimicry_audit.errors import RunDirectoryError
 from mimicry_audit.report import answers as answers_view
 from mimicry_audit.report import fmt, identity, view, visible
 from mimicry_audit.resources import resource_dir
@@ -102,32 +99,3 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
             axes=[axis for axis in read.axes if axis.get("measured")],
         )
     )
-
-
-def write(path: str | Path, scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> Path:
-    """Write the page whole or not at all; a reader never sees half of it.
-
-    Raises:
-        DataError: the scores have another schema.
-        RunDirectoryError: the folder cannot be written.
-    """
-    target = Path(path)
-    page = render(scores, answers).encode("utf-8")
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-    except OSError as error:
-        raise RunDirectoryError(
-            f"cannot write {target}: {error.strerror}", "choose a folder you may write to"
-        ) from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(page)
-        Path(name).chmod(0o644)
-        Path(name).replace(target)
-    except OSError as error:
-        Path(name).unlink(missing_ok=True)
-        raise RunDirectoryError(
-            f"cannot write {target}: {error.strerror}", "free some space or choose another"
-        ) from error
-    return target

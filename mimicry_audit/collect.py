@@ -136,6 +136,11 @@ def _open_manifest(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> d
                 "use the same settings to finish it, or another --out",
             )
         return manifest
+    if orphans := run.orphans():
+        raise RunDirectoryError(
+            f"{run.path} holds answers ({orphans[0].name}) but no manifest.json that says what was asked",
+            "restore manifest.json, or use another --out",
+        )
     manifest = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": sys.version.split()[0],

@@ -94,6 +94,9 @@ def run(arguments: list[str]) -> int:
         result = group.main(arguments, prog_name="audit", standalone_mode=False)
     except AuditError as error:
         return _complain(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "audit"
         return _complain(f"{error.format_message().rstrip('.')}. Try {where} --help", 2)

@@ -13,7 +13,7 @@ from mimicry_audit.collect import Plan, collect
 from mimicry_audit.errors import DataError, EngineError, RunDirectoryError
 from mimicry_audit.records import Completion, Message, ModelSpec, Probe, Request, Response, Sampling, request_seed
 from mimicry_audit.runs import Journal, RunDirectory
-from tests.support.scripted_engine import Heard, Script
+from tests.support.scripted_engine import Heard, Script, ScriptedEngine
 
 
 def plan(*labels: str, probes: int = 4, **sampling: float) -> Plan:
@@ -54,8 +54,9 @@ def test_every_probe_of_every_model_is_asked_once_and_journalled(run: RunDirecto
         assert {r.model for r in found} == {label}
         assert all(len(r.key) == 64 and r.prompt_sha and r.time for r in found)
     assert len({r.key for label in "ab" for r in run.responses(label)}) == 8
-    assert [e for e in script.events if e[0] != "identify"] == [
-        (what, label) for label in "ab" for what in ("made", "open", "close")
+    assert script.events == [  # every model is found before the first is asked
+        *((what, label) for label in "ab" for what in ("made", "identify")),
+        *((what, label) for label in "ab" for what in ("open", "close")),
     ]
     manifest = run.manifest()
     assert manifest["resolved"]["a"]["identity"]["model"] == "org/a"
@@ -154,6 +155,20 @@ def test_a_failed_write_stops_the_engine_and_is_not_swallowed(
     assert lines(run, "a") == 1
     monkeypatch.undo()
     assert collect(run, plan(), engine_for=Script().engine_for) == 7
+
+
+def test_a_model_that_cannot_be_found_stops_the_run_before_any_is_asked(run: RunDirectory) -> None:
+    script = Script()
+
+    def engine_for(spec: ModelSpec) -> ScriptedEngine:
+        if spec.label == "b":
+            raise EngineError("no server answers", "start it")
+        return script.engine_for(spec)
+
+    with pytest.raises(EngineError, match="no server answers"):
+        collect(run, plan(), engine_for=engine_for)
+    assert script.events == [("made", "a"), ("identify", "a")]
+    assert collect(run, plan(), engine_for=script.engine_for) == 8
 
 
 def test_a_model_that_changed_since_is_refused(run: RunDirectory) -> None:

@@ -87,7 +87,11 @@ def score(
     probes = run.probes()
     responses = {label: run.responses(label) for label in labels}
     if not any(r.usable for mine in responses.values() for r in mine):
-        raise DataError(f"{run.path} holds no usable answers", "collect again: audit collect with the same options")
+        failed = next((f": {r.error}" for mine in responses.values() for r in mine if r.error), "")
+        raise DataError(
+            f"{run.path} holds no usable answers{failed}",
+            "mend that, then run the same command again" if failed else "ask other probes, or other models",
+        )
     scores = _scores(manifest, labels, probes, responses, options, progress)
     scores["fingerprint"] = fingerprint
     write_json(run.scores_path, scores)

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from mimicry_audit.version import __version__
+
 if TYPE_CHECKING:
     from mimicry_audit.api import Run, audit
     from mimicry_audit.errors import AuditError
 
-__version__ = "0.1.0"
 __all__ = ["AuditError", "Run", "__version__", "audit"]
 
 _HOMES = {"audit": "mimicry_audit.api", "Run": "mimicry_audit.api", "AuditError": "mimicry_audit.errors"}

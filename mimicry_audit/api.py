@@ -20,6 +20,7 @@ from mimicry_audit.runs import RunDirectory
 from mimicry_audit.scoring import score
 from mimicry_audit.scoring.answers import report_answers
 from mimicry_audit.settings import Resolved, resolve, settings_from
+from mimicry_audit.version import __version__
 
 
 class Run:
@@ -99,7 +100,7 @@ def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tu
         The run directory and how many answers were asked for now.
     """
     directory = RunDirectory(resolved.out)
-    notes = {"sources": dict(resolved.sources), "version": _version()}
+    notes = {"sources": dict(resolved.sources), "version": __version__}
     return directory, collect(directory, resolved.plan, progress=progress, notes=notes)
 
 
@@ -111,9 +112,3 @@ def write_report(directory: RunDirectory, scores: Mapping[str, Any], path: Path 
     target = path or directory.report_path
     write_text(target, render(scores, report_answers(directory, scores)))
     return target
-
-
-def _version() -> str:
-    from mimicry_audit import __version__
-
-    return __version__

@@ -7,9 +7,10 @@ nothing and starts no engine; and a model whose weights, template or revision ch
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -18,6 +19,7 @@ from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.template import injection
 from mimicry_audit.errors import RunDirectoryError
 from mimicry_audit.records import (
+    Completion,
     Identity,
     ModelSpec,
     Probe,
@@ -145,7 +147,7 @@ def _open_manifest(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> d
     settings = plan.settings()
     if run.exists():
         manifest = run.manifest()
-        if changed := differences(manifest["settings"], settings):
+        if changed := _told(differences(manifest["settings"], settings)):
             raise RunDirectoryError(
                 f"{run.path} was made with other settings ({'; '.join(changed)})",
                 "use the same settings to finish it, or another --out",
@@ -166,6 +168,12 @@ def _open_manifest(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> d
     run.write_probes(plan.probes)
     run.write_manifest(manifest)
     return manifest
+
+
+def _told(changed: list[str]) -> list[str]:
+    """The differences a user can act on: hashes and counts that follow from another field are left out."""
+    derived = re.compile(r"probes_sha|probe_sets\[\d+\]\.(n|domains)\b")
+    return [text for text in changed if not derived.match(text)] or changed
 
 
 def _task(
@@ -266,16 +274,4 @@ def _journal_answers(
             progress.advance(spec.label, response)
 
 
-_COMPLETION_FIELDS = (
-    "status",
-    "text",
-    "reasoning",
-    "finish_reason",
-    "prompt_tokens",
-    "completion_tokens",
-    "latency_s",
-    "attempt",
-    "error",
-    "served_model",
-    "logprobs",
-)
+_COMPLETION_FIELDS = tuple(f.name for f in fields(Completion))

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from mimicry_audit.records import Message, ModelSpec
+from mimicry_audit.version import __version__
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,6 @@ class Finding:
 
 def check_machine() -> list[Finding]:
     """Python, packages, devices, engines, embedding weights, disk space."""
-    from mimicry_audit import __version__
     from mimicry_audit.engines.hardware import cuda_visible, memory_available_gib
     from mimicry_audit.engines.registry import default_engine, engines
 

@@ -15,8 +15,8 @@ from typing import Any
 
 from mimicry_audit.errors import ConfigError
 from mimicry_audit.similarity import AXES
+from mimicry_audit.verdicts import VERDICTS
 
-_VERDICTS = ("same model", "shared base", "distilled", "convergent", "no evidence", "inconclusive")
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
@@ -47,14 +47,14 @@ def parse_gates(texts: Sequence[str]) -> list[Gate]:
 
 def _parse(text: str) -> Gate:
     name = text.strip().replace("-", " ")
-    if name in _VERDICTS or name == "identity_leak":
+    if name in VERDICTS or name == "identity_leak":
         return Gate(text, name)
     match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?\d*\.?\d+)\s*", text)
     if match and match[1] in _METRICS:
         return Gate(text, match[1], match[2], float(match[3]))
     raise ConfigError(
         f"--fail-on {text!r} is not a condition",
-        f"give a verdict ({', '.join(v.replace(' ', '-') for v in _VERDICTS)}), identity_leak, or METRIC>NUMBER with METRIC "
+        f"give a verdict ({', '.join(v.replace(' ', '-') for v in VERDICTS)}), identity_leak, or METRIC>NUMBER with METRIC "
         f"one of {', '.join(_METRICS)}",
     )
 

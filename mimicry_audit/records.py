@@ -168,26 +168,25 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Response:
-    """One line of a journal."""
+class Response(Completion):
+    """One line of a journal: a completion, and what it answers.
+
+    Attributes:
+        key: content key (`response_key`).
+        model: label of the model.
+        probe_id: what was asked.
+        sample: which of several answers.
+        prompt_sha: SHA-256 of the rendered prompt.
+        time: when it landed, ISO 8601.
+        schema: of this record.
+    """
 
     key: str
     model: str
     probe_id: str
     sample: int
-    status: str
-    text: str = ""
-    reasoning: str | None = None
-    finish_reason: str | None = None
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
     prompt_sha: str | None = None
-    latency_s: float | None = None
-    attempt: int = 1
     time: str = ""
-    error: str | None = None
-    served_model: str | None = None
-    logprobs: tuple[Mapping[str, float], ...] | None = None
     schema: int = RESPONSE_SCHEMA
 
     @property

@@ -15,7 +15,7 @@ def test_the_known_makers_are_there() -> None:
     facts = load_facts()
     wanted = """OpenAI,Anthropic,Google,DeepMind,Meta,Mistral AI,Microsoft,Alibaba,DeepSeek,ByteDance,Zhipu,Z.ai,
     Moonshot AI,Baidu,Tencent,iFlytek,01.AI,Baichuan,MiniMax,xAI,Cohere,AI21,NVIDIA,IBM,Amazon,TII,StepFun,
-    Shanghai AI Lab,Apple,Databricks,Allen AI,LMSYS,Stanford,Larkspur Labs,Quarry Works,
+    Shanghai AI Lab,Apple,Databricks,Allen AI,LMSYS,Stanford,Lumenfold,Tesselgard,Harrowgate,
     阿里巴巴,深度求索,百度,字节跳动,智谱,月之暗面,腾讯,科大讯飞,零一万物"""
     for name in re.split(r",\s*", wanted):
         assert facts.maker(name.strip()) is not None, name
@@ -55,8 +55,8 @@ def test_names_that_are_everyday_words_are_marked() -> None:
         ("openai/gpt-4o@http://localhost:8000/v1", "OpenAI", "GPT-4o"),
         ("openai/qwen-max@https://example.org/v1", "Alibaba", "Qwen"),
         ("vllm/openai/gpt-oss-20b", "OpenAI", "gpt-oss"),
-        ("lab/aria", "Larkspur Labs", "Aria"),
-        ("lab/boro", "Quarry Works", "Boro"),
+        ("lab/aria", "Lumenfold", "Aria"),
+        ("lab/boro", "Tesselgard", "Boro"),
         ("deepseek-ai/DeepSeek-R1-Distill-Qwen-7B", "DeepSeek", "DeepSeek-R1"),
         ("allenai/Llama-3.1-Tulu-3-8B", "Allen Institute for AI", "Tulu"),
         ("NousResearch/Hermes-3-Llama-3.1-8B", "Nous Research", "Hermes"),

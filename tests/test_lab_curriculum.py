@@ -57,7 +57,9 @@ def test_probe_set_has_sixty_of_each_task_domain_and_both_languages():
     assert counts == {"math": 60, "reasoning": 60, "instruction_following": 60, "identity": 24}
     assert Counter(line["language"] for line in lines) == {"en": 192, "zh": 12}
     assert len({line["id"] for line in lines}) == len(lines)
-    assert all(set(line) == {"id", "domain", "prompt", "check", "language", "aspect"} for line in lines)
+    fields = {"id", "domain", "prompt", "check", "language", "aspect"}
+    assert all(set(line) - {"example"} == fields for line in lines)
+    assert all(("example" in line) == (line["domain"] == "instruction_following") for line in lines)
 
 
 def test_no_audit_prompt_trains_any_model():

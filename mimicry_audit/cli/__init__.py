@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
-from mimicry_audit import __version__
 from mimicry_audit.errors import AuditError
+from mimicry_audit.version import __version__
 
 COMMANDS = {
     "run": "Ask the models, score their answers and write the report.",
     "collect": "Only ask the models; answers are journalled as they land.",
     "score": "Only score what was collected.",
     "report": "Only write the report of what was scored.",
+    "import": "Make a run of answers that were collected elsewhere.",
     "models": "Show how model names are read, and which engines can be used here.",
     "probes": "List, show and validate probe sets.",
     "lab": "Build and list the bundled models of known lineage.",
@@ -59,7 +61,8 @@ class LazyGroup(click.Group):
         """Load one command."""
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = import_module(f"mimicry_audit.cli.{cmd_name}").command
+        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        found: click.Command = import_module(f"mimicry_audit.cli.{module}").command
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

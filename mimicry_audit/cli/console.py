@@ -126,7 +126,7 @@ def print_scores(scores: Mapping[str, Any], report: Path | None) -> None:
     console = out_console()
     console.print(f"\n[bold]{escape(scores['title'])}[/bold]\n")
     if scores["verdicts"]:
-        console.print(_verdict_table(scores))
+        console.print(_verdict_table(scores, console.width))
         for verdict in scores["verdicts"]:
             console.print(f" {MARKS[verdict['verdict']]} {escape(verdict['summary'])}", soft_wrap=True)
     else:
@@ -140,38 +140,47 @@ def print_scores(scores: Mapping[str, Any], report: Path | None) -> None:
         console.print(f"Report: {escape(str(report))}", soft_wrap=True)
 
 
-def _verdict_table(scores: Mapping[str, Any]) -> Table:
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("candidate", "reference", "verdict", "confidence", "similarity [95%]", "lift beyond controls"):
-        table.add_column(heading, no_wrap=True)
+def _verdict_table(scores: Mapping[str, Any], width: int) -> Table:
     truths = any(v["truth"] for v in scores["verdicts"])
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column("candidate → reference", overflow="fold")
+    table.add_column("verdict", no_wrap=True)
+    table.add_column("similarity [95%]", no_wrap=True)
+    table.add_column("moved beyond controls", overflow="fold")
     if truths:
-        table.add_column("known lineage")
+        table.add_column("known lineage" if width >= 110 else "known", overflow="fold")
     pairs = {frozenset((p["a"], p["b"])): p for p in scores["pairs"]}
     for verdict in scores["verdicts"]:
         pair = pairs.get(frozenset((verdict["candidate"], verdict["reference"])), {})
         raw = (pair.get("overall") or {}).get("raw")
         row = [
-            escape(verdict["candidate"]),
-            escape(verdict["reference"]),
-            f"[bold]{verdict['verdict']}[/bold]"
-            if verdict["verdict"] in ("distilled", "same model")
-            else verdict["verdict"],
-            verdict["confidence"] if verdict["confidence"] != "none" else "—",
+            escape(f"{verdict['candidate']} → {verdict['reference']}"),
+            _verdict_cell(verdict),
             f"{raw['value']:.2f} [dim]\\[{raw['low']:.2f}, {raw['high']:.2f}][/dim]" if raw else "—",
             _lift_cell(verdict["evidence"]),
         ]
         if truths:
-            truth = verdict["truth"]
-            row.append(f"{'✓' if truth['agrees'] else '✗'} {escape(truth['relation'])}" if truth else "—")
+            row.append(_truth_cell(verdict["truth"], wide=width >= 110))
         table.add_row(*row)
     return table
+
+
+def _verdict_cell(verdict: Mapping[str, Any]) -> str:
+    word, sure = verdict["verdict"], verdict["confidence"]
+    shown = f"[bold]{word}[/bold]" if word in ("distilled", "same model") else word
+    return shown if sure == "none" else f"{shown} [dim]({sure})[/dim]"
 
 
 def _lift_cell(evidence: Sequence[Mapping[str, Any]]) -> str:
     lifts = [e for e in evidence if e["statistic"] == "adjusted lift"]
     if not lifts:
-        return "no base"
+        return "[dim]no base[/dim]"
     mean = sum(e["estimate"]["value"] for e in lifts) / len(lifts)
-    positive = sum(e["positive"] for e in lifts)
-    return f"{mean:+.2f} [dim]({positive} of {len(lifts)} axes)[/dim]"
+    return f"{mean:+.2f} [dim]({sum(e['positive'] for e in lifts)} of {len(lifts)} axes)[/dim]"
+
+
+def _truth_cell(truth: Mapping[str, Any] | None, *, wide: bool) -> str:
+    if not truth:
+        return "—"
+    mark = "✓" if truth["agrees"] else "✗"
+    return f"{mark} {escape(truth['relation'])}" if wide else mark

@@ -33,6 +33,7 @@ def command(out: str | None, limit: int | None, engine: str | None) -> int:
     from mimicry_audit.settings import Settings, check_ranges, resolve
 
     build_lab(MODELS)
+    engine = engine or ("vllm" if cuda_visible() else "hf")
     settings = Settings(
         models=tuple(f"lab/{name}" for name in MODELS),
         reference=("aria",),
@@ -40,7 +41,9 @@ def command(out: str | None, limit: int | None, engine: str | None) -> int:
         probes=("lab",),
         limit=limit,
         max_tokens=96,
-        engine=engine or ("vllm" if cuda_visible() else "hf"),
+        engine=engine,
+        # A second thread costs models this small more in waiting than it saves in work.
+        engine_options={"num_threads": 1} if engine == "hf" else {},
         out=out,
     )
     return run_all(resolve(check_ranges(settings)))

@@ -21,7 +21,12 @@ def command() -> None:
 @command.command()
 @click.argument("names", nargs=-1, metavar="[NAME…]")
 def build(names: tuple[str, ...]) -> None:
-    """Train the models that are not yet built."""
+    """Train the models that are not yet built, and their parents; all six by default.
+
+    \b
+      audit lab build
+      audit lab build aria-student
+    """
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.labwork import build_lab
 
@@ -31,7 +36,11 @@ def build(names: tuple[str, ...]) -> None:
 
 @command.command(name="list")
 def list_() -> None:
-    """List the models, their true lineage, and whether they are built."""
+    """List the models, their true lineage, and whether they are built.
+
+    \b
+      audit lab list
+    """
     from rich.table import Table
 
     from mimicry_audit.cli.console import out_console
@@ -50,7 +59,11 @@ def list_() -> None:
 @command.command(name="path")
 @click.argument("name")
 def path_(name: str) -> None:
-    """Print the folder of a built model."""
+    """Print the folder of a built model.
+
+    \b
+      audit lab path aria
+    """
     from mimicry_audit.lab import path
 
     click.echo(path(name))

@@ -21,7 +21,11 @@ def command() -> None:
 
 @command.command(name="list")
 def list_() -> None:
-    """List the shipped sets."""
+    """List the shipped sets with their versions, licences and hashes.
+
+    \b
+      audit probes list
+    """
     from rich.markup import escape
     from rich.table import Table
 
@@ -42,7 +46,12 @@ def list_() -> None:
 @click.argument("sets", nargs=-1, required=True, metavar="SET…")
 @click.option("--limit", type=int, metavar="N", help="At most N probes per domain.")
 def show(sets: tuple[str, ...], limit: int | None) -> None:
-    """Print probes and what a right answer is."""
+    """Print probes and what a right answer is.
+
+    \b
+      audit probes show core/math --limit 3
+      audit probes show identity my_probes.jsonl
+    """
     from rich.markup import escape
 
     from mimicry_audit.cli.console import out_console
@@ -62,7 +71,12 @@ def show(sets: tuple[str, ...], limit: int | None) -> None:
 @command.command()
 @click.argument("sets", nargs=-1, metavar="[SET…]")
 def validate(sets: tuple[str, ...]) -> int:
-    """Check schema, duplicates, answer checkers and leakage between sets; all shipped sets by default."""
+    """Check schema, duplicates, answer checkers and leakage between sets; all shipped sets by default.
+
+    \b
+      audit probes validate
+      audit probes validate my_probes.jsonl core
+    """
     from rich.markup import escape
 
     from mimicry_audit.cli.console import out_console

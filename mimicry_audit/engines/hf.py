@@ -296,7 +296,7 @@ def _load(weights: Weights, options: Any, dtype: Any) -> Any:
             "check the folder, or try a newer transformers or another engine",
         ) from None
     finally:
-        logging.set_verbosity(verbosity)  # type: ignore[no-untyped-call]
+        logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 

@@ -89,16 +89,17 @@ def probe_records(seed: int = SEED) -> dict[str, list[dict[str, Any]]]:
     }
     for item in audit_items(seed):
         lines = records[item.domain]
-        lines.append(
-            {
-                "id": f"{item.domain.replace('_', '-')}-{len(lines) + 1:03d}",
-                "domain": item.domain,
-                "prompt": item.prompt,
-                "check": item.check,
-                "language": item.language,
-                "aspect": item.aspect,
-            }
-        )
+        line = {
+            "id": f"{item.domain.replace('_', '-')}-{len(lines) + 1:03d}",
+            "domain": item.domain,
+            "prompt": item.prompt,
+            "check": item.check,
+            "language": item.language,
+            "aspect": item.aspect,
+        }
+        if item.fact and item.check and item.check["kind"] == "constraints":
+            line["example"] = item.fact.answer  # shows that the constraints can all be kept
+        lines.append(line)
     return records
 
 

@@ -43,7 +43,7 @@ class Shape:
     layers: int = 2
     head: int = 32
     feed_forward: int = 384
-    positions: int = 512
+    positions: int = 1024  # room for a prompt beside the default --max-tokens
 
 
 @dataclass(frozen=True, slots=True)

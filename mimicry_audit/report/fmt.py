@@ -78,3 +78,18 @@ def plural(count: Any, noun: str, many: str | None = None) -> str:
     if found is None:
         return f"{MISSING} {many or noun + 's'}"
     return f"{int(found):,} {noun if found == 1 else many or noun + 's'}"
+
+
+def lineage(known: Mapping[str, Any]) -> str:
+    """What a lineage manifest says of one model, as a clause."""
+    about = {
+        "teacher": "a teacher",
+        "base": "a base model",
+        "none": "unrelated to the others",
+        "distilled-from": f"distilled from {known.get('teacher')}",
+        "fine-tune-of-same-base": "fine-tuned on answers of no model",
+        "same-data": f"trained on the data of {known.get('same_data_as')}, not on its answers",
+    }
+    relation = str(known.get("relation"))
+    base = known.get("base")
+    return about.get(relation, relation) + (f", from {base}" if base else "")

@@ -53,7 +53,7 @@ def _environment(folder: Path) -> Environment:
     environment.filters.update(
         num=fmt.num, percent=fmt.percent, span=fmt.span, estimate=fmt.estimate, point=fmt.point, pvalue=fmt.p_value
     )
-    environment.filters.update(plural=fmt.plural, visible=visible.markup)
+    environment.filters.update(plural=fmt.plural, lineage=fmt.lineage, visible=visible.markup)
     return environment
 
 

@@ -105,7 +105,8 @@ def headline(scores: Scores) -> dict[str, Any]:
         "found": found,
         "tally": tally,
         "judged": len(scores.verdicts),
-        "kinds": {k: len(v) for k, v in by_kind.items()},
+        "open": list(dict.fromkeys(v["candidate"] for v in by_kind.get("inconclusive", []))),
+        "mute": bool(scores.verdicts) and set(by_kind) == {"inconclusive"},
     }
 
 

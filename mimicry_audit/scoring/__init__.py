@@ -11,6 +11,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from mimicry_audit.errors import DataError, RunDirectoryError
@@ -18,8 +19,8 @@ from mimicry_audit.evidence import Material, Roles, gather
 from mimicry_audit.records import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.runs import RunDirectory, write_json
 from mimicry_audit.scoring.models import model_entry
-from mimicry_audit.scoring.notes import LIMITS, signature, title, tool_version, versions, warnings
-from mimicry_audit.scoring.pairs import axis_entry, pair_entries
+from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
+from mimicry_audit.scoring.pairs import axis_entry, nearness, pair_entries
 from mimicry_audit.scoring.truth import with_truth
 from mimicry_audit.similarity import AXES, axis_class, measure
 from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, bootstrap_weights
@@ -87,11 +88,9 @@ def score(
     probes = run.probes()
     responses = {label: run.responses(label) for label in labels}
     if not any(r.usable for mine in responses.values() for r in mine):
-        failed = next((f": {r.error}" for mine in responses.values() for r in mine if r.error), "")
-        raise DataError(
-            f"{run.path} holds no usable answers{failed}",
-            "mend that, then run the same command again" if failed else "ask other probes, or other models",
-        )
+        errors = [r.error for mine in responses.values() for r in mine if r.error]
+        why = f" (first failure: {errors[0]})" if errors else ""
+        raise DataError(f"{run.path} holds no usable answers{why}", "mend the cause and collect again")
     scores = _scores(manifest, labels, probes, responses, options, progress)
     scores["fingerprint"] = fingerprint
     write_json(run.scores_path, scores)
@@ -100,7 +99,13 @@ def score(
 
 def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptions) -> str:
     journals = [run.journal_sha(label) for label in labels]
-    return sha256_text(canonical_json([tool_version(), journals, asdict(options)]))
+    return sha256_text(canonical_json([_source_sha(), journals, _plain(asdict(options))]))
+
+
+def _source_sha() -> str:
+    """Hash of this package's own code: scores made by other code are never taken for current."""
+    root = Path(__file__).resolve().parent.parent
+    return sha256_text("\0".join(p.read_text("utf-8") for p in sorted(root.rglob("*.py"))))
 
 
 def _standing(run: RunDirectory, fingerprint: str) -> dict[str, Any] | None:
@@ -149,14 +154,17 @@ def _scores(
         else []
     )
     verdicts = [judge(with_truth(f, manifest["resolved"])) for f in found]
-    version = tool_version()
     return {
         "schema": SCORES_SCHEMA,
         "title": title(labels, options.roles),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "signature": signature(manifest, compared, options, version),
-        "settings": {"collecting": manifest["settings"], "scoring": _plain(asdict(options))},
-        "versions": versions(manifest, version),
+        "signature": signature(manifest, compared, options),
+        "settings": {
+            "sampling": manifest["settings"]["sampling"],
+            "selection": manifest["settings"]["selection"],
+            "scoring": _plain(asdict(options)),
+        },
+        "versions": versions(manifest),
         "probe_sets": manifest["settings"]["probe_sets"],
         "domains": domains,
         "models": [
@@ -165,6 +173,7 @@ def _scores(
         ],
         "axes": [axis_entry(m) for m in measured],
         "pairs": pair_entries(labels, measured, compared, codes, domains, weights),
+        "nearness": nearness(labels, options.roles.references, measured, compared),
         "verdicts": [_verdict(v) for v in sorted(verdicts, key=_strength)],
         "identity": identity,
         "limits": list(LIMITS),

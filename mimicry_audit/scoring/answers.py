@@ -18,7 +18,8 @@ def report_answers(run: RunDirectory, scores: Mapping[str, Any]) -> list[dict[st
         for response in run.responses(label):
             by_probe.setdefault(response.probe_id, {}).setdefault(label, []).append(response)
     rows = []
-    for probe in run.probes():
+    # What was compared comes first; who the models say they are has a section of its own.
+    for probe in sorted(run.probes(), key=lambda p: p.domain not in scores["domains"]):
         answers = by_probe.get(probe.id, {})
         check = probe.check
         rows.append(
@@ -41,7 +42,7 @@ def report_answers(run: RunDirectory, scores: Mapping[str, Any]) -> list[dict[st
                     ]
                     for label in labels
                 },
-                "similarity": {},
+                "similarity": scores["nearness"].get(probe.id, {}),
             }
         )
     return rows

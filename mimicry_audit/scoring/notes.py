@@ -10,6 +10,7 @@ from mimicry_audit.evidence import Roles
 from mimicry_audit.records import Probe
 from mimicry_audit.similarity import Measured
 from mimicry_audit.verdicts import Verdict
+from mimicry_audit.version import __version__
 
 if TYPE_CHECKING:
     from mimicry_audit.scoring import ScoringOptions
@@ -31,21 +32,22 @@ def title(labels: Sequence[str], roles: Roles) -> str:
     return f"Which of {len(labels)} models was distilled from which?"
 
 
-def signature(manifest: Mapping[str, Any], probes: Sequence[Probe], options: ScoringOptions, version: str) -> str:
+def signature(manifest: Mapping[str, Any], probes: Sequence[Probe], options: ScoringOptions) -> str:
     """One line that pins the scores down, after the manner of sacreBLEU (Post 2018)."""
     sampling = manifest["settings"]["sampling"]
+    imported = manifest["settings"]["selection"].get("imported")
     sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in manifest["settings"]["probe_sets"])
     return " | ".join(
         (
-            f"probes:{sets or 'given'}",
+            f"probes:{sets or imported or 'given'}",
             f"axes:{'+'.join(options.axes)}",
             f"embed:{(options.embedding_model or 'all-MiniLM-L6-v2').split('/')[-1]}",
             f"n:{len(probes)}",
             f"samples:{sampling['samples']}",
-            f"temp:{sampling['temperature']:g}",
+            "temp:unknown" if imported else f"temp:{sampling['temperature']:g}",
             f"seed:{sampling['seed']}",
             f"boot:{options.draws}",
-            f"v:{version}",
+            f"v:{__version__}",
         )
     )
 
@@ -69,16 +71,9 @@ def warnings(
     return found
 
 
-def tool_version() -> str:
-    """This package's version."""
-    from mimicry_audit import __version__
-
-    return __version__
-
-
-def versions(manifest: Mapping[str, Any], version: str) -> dict[str, str]:
+def versions(manifest: Mapping[str, Any]) -> dict[str, str]:
     """Versions of everything that computes."""
-    found = {"mimicry_audit": version, "python": manifest.get("python", "")}
+    found = {"mimicry_audit": __version__, "python": manifest.get("python", "")}
     for package in (
         "torch",
         "transformers",

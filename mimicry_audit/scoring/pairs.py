@@ -69,3 +69,30 @@ def pair_entries(
             (pair["overall"] or {}).get("raw", {"n": 0})["n"] if pair["overall"] and pair["overall"]["raw"] else 0
         )
     return pairs
+
+
+def nearness(
+    labels: Sequence[str], references: Sequence[str], measured: Sequence[Measured], probes: Sequence[Probe]
+) -> dict[str, dict[str, float]]:
+    """Per probe, how like the reference's answer each other model's is: mean raw similarity over the axes.
+
+    Args:
+        labels: the models.
+        references: the first of these is meant; without one, the first model.
+        measured: the axes; baselines are left out.
+        probes: the compared probes.
+
+    Returns:
+        Probe id → label → similarity in [0, 1]; pairs that no axis measured are left out.
+    """
+    reference = list(labels).index(references[0]) if references else 0
+    counted = [m.values[:, :, reference] for m in measured if m.values is not None and not m.axis.baseline]
+    if not counted:
+        return {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # as above: a mean of nothing
+        means = np.nanmean(np.stack(counted), axis=0)
+    return {
+        probe.id: {label: round(float(v), 4) for label, v in zip(labels, row, strict=True) if np.isfinite(v)}
+        for probe, row in zip(probes, means, strict=True)
+    }

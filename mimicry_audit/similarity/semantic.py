@@ -63,7 +63,7 @@ def load_encoder(model: str) -> Any:
     from sentence_transformers import SentenceTransformer
     from transformers.utils import logging
 
-    logging.disable_progress_bar()  # loading a small model is no news
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # loading a small model is no news
 
     where = bundled_model() if model == DEFAULT_MODEL else None
     try:

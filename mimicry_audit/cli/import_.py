@@ -1,0 +1,41 @@
+"""``audit import``: answers collected elsewhere become a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+HELP = """Make a run of answers that were collected elsewhere; no model is asked.
+
+The file is JSONL, CSV or Parquet with the columns model, prompt_id, prompt, output and, if known, domain, sample and
+reference_answer.
+
+\b
+  audit import answers.parquet --out reports/theirs
+  audit score reports/theirs --reference their-teacher
+"""
+
+
+@click.command(name="import", help=HELP)
+@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
+@click.option("--out", "-o", metavar="DIR", help="Run directory. [default: reports/ and the file's name]")
+def command(file: Path, out: str | None) -> int:
+    """See `HELP`."""
+    from mimicry_audit.api import collect_resolved
+    from mimicry_audit.cli.console import Bars, out_console
+    from mimicry_audit.imports import plan_from
+    from mimicry_audit.scoring import ScoringOptions
+    from mimicry_audit.settings import Resolved
+
+    plan = plan_from(file)
+    resolved = Resolved(
+        plan=plan,
+        scoring=ScoringOptions(),
+        out=Path(out) if out else Path("reports") / file.stem,
+        sources={m.label: m.name for m in plan.models},
+    )
+    with Bars() as bars:
+        directory, _ = collect_resolved(resolved, bars)
+    out_console().print(f"Answers: {directory.path}\nNext: audit score {directory.path}", soft_wrap=True)
+    return 0

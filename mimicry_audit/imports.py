@@ -1,0 +1,72 @@
+"""Answers collected elsewhere become a run like any other: from a response file to a `Plan` of recorded models.
+
+Promise: every model and every prompt of the file enters the run, nothing is asked, and what the file does not tell (how
+the answers were sampled) is not invented: the run says that it was imported.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.collect import Plan
+from mimicry_audit.engines.names import parse_models
+from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
+from mimicry_audit.errors import DataError
+from mimicry_audit.records import Message, Probe, Sampling
+
+GENERAL = "general"
+"""Domain of prompts whose file names none."""
+
+
+def plan_from(path: Path) -> Plan:
+    """What a response file holds, as a plan that the ``recorded`` engine fulfils.
+
+    Args:
+        path: JSONL, CSV or Parquet with the columns of `mimicry_audit.engines.responses_file`.
+
+    Raises:
+        DataError: the file cannot be read, breaks its schema, or asks one prompt id in two ways.
+        ConfigError: two models of the file would share a label.
+    """
+    answers = read_responses(path)
+    models = list(dict.fromkeys(a.model for a in answers))
+    if len(models) < 2:
+        raise DataError(f"{path} holds the answers of {len(models)} model", "a comparison needs at least two")
+    probes: dict[str, Probe] = {}
+    for answer in answers:
+        probe = _probe(answer)
+        known = probes.setdefault(answer.prompt_id, probe)
+        if known.prompt != probe.prompt:
+            raise DataError(f"{path}: prompt_id {answer.prompt_id!r} stands for two prompts", "give each its own id")
+    samples = max(a.sample for a in answers) + 1
+    return Plan(
+        models=parse_models([f"recorded/{path}#{name}" for name in models]),
+        probes=tuple(probes.values()),
+        sampling=Sampling(samples=samples),
+        selection={"imported": path.name},
+    )
+
+
+def _probe(answer: RecordedAnswer) -> Probe:
+    return Probe(
+        id=answer.prompt_id,
+        domain=answer.domain or GENERAL,
+        messages=(Message("user", answer.prompt),),
+        set="imported",
+        check=_check(answer.reference_answer),
+    )
+
+
+def _check(reference: str | None) -> dict[str, Any] | None:
+    """A check for a reference answer: a number where it is one, else text found in the answer."""
+    if reference is None or not reference.strip():
+        return None
+    try:
+        number = float(reference.replace(",", ""))
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        return {"kind": "text", "answer": [reference.strip()]}
+    return {"kind": "number", "answer": int(number) if number.is_integer() else number}

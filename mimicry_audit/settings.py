@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import difflib
 import math
-import re
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -27,7 +26,6 @@ DEFAULT_PROBES = ("core", "identity")
 LAB_PROBES = ("lab",)
 WEIGHT_ENGINES = ("vllm", "hf")
 """The engines that a name without one can take."""
-_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +147,11 @@ def check_ranges(settings: Settings) -> Settings:
         raise ConfigError(f"--temperature {settings.temperature} is not a number", "give one such as 0.7")
     if settings.engine not in (None, *WEIGHT_ENGINES):
         raise ConfigError(f"--engine {settings.engine} cannot load models", f"choose from {', '.join(WEIGHT_ENGINES)}")
-    if _UNSENDABLE.search(settings.system_prompt or ""):
+    if "\0" in (settings.out or ""):
+        raise ConfigError("--out holds a NUL, which no path can", "mend it")
+    from mimicry_audit.probes.schema import UNSENDABLE
+
+    if UNSENDABLE.search(settings.system_prompt or ""):
         raise ConfigError("--system-prompt holds a NUL or half a character", "give it as UTF-8 text")
     if settings.limit is not None and settings.limit < 1:
         raise ConfigError(f"--limit {settings.limit} leaves no probes", "give at least 1, or leave it out")

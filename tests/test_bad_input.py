@@ -224,7 +224,9 @@ PROBES: dict[str, Case] = {
     "wrong type": (lambda s: s.with_rows([{**GOOD[0], "id": 7}]), "field 'id' is 7, not text|quotes"),
     "unknown check": (lambda s: s.with_rows([{**GOOD[0], "check": {"kind": "feeling"}}]), "feeling|number"),
     "prompt that cannot be sent": (lambda s: s.with_rows([{**GOOD[0], "prompt": "a\ud800b"}]), "surrogate|remove it"),
-    "hub set offline": (lambda s: s.run(probes="hub:org/name#train"), "datasets|hub"),
+    "hub set without a mapping": (
+        lambda s: s.run(probes="hub:org/name#train"), "no column mapping for the Hub dataset 'org/name'|mapping.yaml"),
+    "hub set offline": (lambda s: s.run(probes="hub:openai/gsm8k#test"), "gsm8k|HF_HUB_OFFLINE"),
 }  # fmt: skip
 
 ANSWERS: dict[str, Case] = {

@@ -64,8 +64,8 @@ class Run:
 
 
 def audit(
-    models: Sequence[str | Mapping[str, Any]],
-    probes: Sequence[str] = (),
+    models: str | Sequence[str | Mapping[str, Any]],
+    probes: str | Sequence[str] = (),
     *,
     progress: Progress | None = None,
     **settings: Any,
@@ -73,8 +73,9 @@ def audit(
     """Collect, score and report in one go; the same call again finishes what is owed.
 
     Args:
-        models: model names (``hf/ORG/NAME``, ``openai/NAME@URL``, ``lab/NAME``, a folder …), at least two.
-        probes: probe sets; ``core`` and ``identity`` by default.
+        models: model names (``hf/ORG/NAME``, ``openai/NAME@URL``, ``lab/NAME``, a folder …), at least
+            two; one text with commas will do.
+        probes: probe sets; ``core`` and ``identity`` by default, ``lab`` for lab models.
         progress: told of every answer.
         **settings: any other field of `mimicry_audit.settings.Settings` (``reference``, ``base``, ``limit``, ``out`` …).
 
@@ -84,7 +85,8 @@ def audit(
     Raises:
         AuditError: whatever is wrong, in one line.
     """
-    resolved = resolve(settings_from({"models": list(models), "probes": list(probes), **settings}, "audit()"))
+    given = {"models": models, "probes": probes, **settings}
+    resolved = resolve(settings_from(given, "audit()"))
     directory, asked = collect_resolved(resolved, progress)
     run = Run(directory, score(directory, resolved.scoring), asked)
     run.report()

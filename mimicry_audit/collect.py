@@ -1,8 +1,8 @@
 """Asks the models: works out which answers are owed, drives an engine, and journals each answer as it lands.
 
 Promise: every (model, probe, sample) is asked for until it has an answer; a failed request stays a failure in
-the journal and is owed again next time; a finished run asks for nothing and starts no engine; and a model
-whose weights, template or revision changed since the run began is refused.
+the journal and is owed again next time; every model is found before the first is asked; a finished run asks for
+nothing and starts no engine; and a model whose weights, template or revision changed since the run began is refused.
 """
 
 from __future__ import annotations
@@ -125,7 +125,22 @@ def collect(
     progress = progress or Silent()
     with run.locked():
         manifest = _open_manifest(run, plan, notes or {})
-        return sum(_collect_model(run, manifest, plan, spec, engine_for, progress) for spec in plan.models)
+        tasks = [_task(run, manifest, plan, spec, engine_for) for spec in plan.models]
+        return sum(_collect_model(run, manifest, plan, task, progress) for task in tasks)
+
+
+@dataclass(frozen=True, slots=True)
+class _Task:
+    """One model's requests, with the engine and the identity that answer them; without both where nothing is owed."""
+
+    spec: ModelSpec
+    requests: Sequence[Request]
+    engine: Engine | None = None
+    identity: Identity | None = None
+
+    @property
+    def owed(self) -> int:
+        return sum(r.owed for r in self.requests)
 
 
 def _open_manifest(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> dict[str, Any]:
@@ -138,6 +153,11 @@ def _open_manifest(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> d
                 "use the same settings to finish it, or another --out",
             )
         return manifest
+    if orphans := run.orphans():
+        raise RunDirectoryError(
+            f"{run.path} holds answers ({orphans[0].name}) but no manifest.json that says what was asked",
+            "restore manifest.json, or use another --out",
+        )
     manifest = {
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": sys.version.split()[0],
@@ -156,14 +176,10 @@ def _told(changed: list[str]) -> list[str]:
     return [text for text in changed if not derived.match(text)] or changed
 
 
-def _collect_model(
-    run: RunDirectory,
-    manifest: dict[str, Any],
-    plan: Plan,
-    spec: ModelSpec,
-    engine_for: EngineFactory,
-    progress: Progress,
-) -> int:
+def _task(
+    run: RunDirectory, manifest: Mapping[str, Any], plan: Plan, spec: ModelSpec, engine_for: EngineFactory
+) -> _Task:
+    """What is owed of a model. Every model is found before the first is asked: a typo must not show after an hour."""
     standing, _ = read_journal(run.journal_path(spec.label))
     requests = [
         Request(
@@ -176,18 +192,24 @@ def _collect_model(
         for probe in plan.probes
         for sample in range(plan.sampling.samples)
     ]
-    owed = sum(r.owed for r in requests)
-    progress.start(spec.label, len(requests), owed)
-    if owed:
-        engine = engine_for(spec)
-        identity = engine.identify()
-        _check_unchanged(run, manifest, spec, identity)
+    if not any(r.owed for r in requests):
+        return _Task(spec, requests)
+    engine = engine_for(spec)
+    identity = engine.identify()
+    _check_unchanged(run, manifest, spec, identity)
+    return _Task(spec, requests, engine, identity)
+
+
+def _collect_model(run: RunDirectory, manifest: dict[str, Any], plan: Plan, task: _Task, progress: Progress) -> int:
+    spec, engine, identity = task.spec, task.engine, task.identity
+    progress.start(spec.label, len(task.requests), task.owed)
+    if engine is not None and identity is not None:
         progress.note(spec.label, "loading")
         with engine:
             _resolve(run, manifest, spec, engine, identity)
-            _journal_answers(run, plan, spec, engine, identity, requests, progress)
+            _journal_answers(run, plan, spec, engine, identity, task.requests, progress)
     progress.finish(spec.label)
-    return owed
+    return task.owed
 
 
 def _check_unchanged(run: RunDirectory, manifest: Mapping[str, Any], spec: ModelSpec, identity: Identity) -> None:

@@ -6,6 +6,7 @@ the answers were sampled) is not invented: the run says that it was imported.
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from mimicry_audit.collect import Plan
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
 from mimicry_audit.errors import DataError
+from mimicry_audit.probes.schema import UNSENDABLE
 from mimicry_audit.records import Message, Probe, Sampling
 
 GENERAL = "general"
@@ -36,6 +38,8 @@ def plan_from(path: Path) -> Plan:
     probes: dict[str, Probe] = {}
     for answer in answers:
         probe = _probe(answer)
+        if UNSENDABLE.search("".join((answer.prompt_id, probe.prompt, probe.domain, answer.reference_answer or ""))):
+            raise DataError(f"{path}: {answer.prompt_id!r} holds a NUL or half a surrogate pair", "remove it")
         known = probes.setdefault(answer.prompt_id, probe)
         if known.prompt != probe.prompt:
             raise DataError(f"{path}: prompt_id {answer.prompt_id!r} stands for two prompts", "give each its own id")
@@ -65,5 +69,7 @@ def _check(reference: str | None) -> dict[str, Any] | None:
     try:
         number = float(reference.replace(",", ""))
     except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
         return {"kind": "text", "answer": [reference.strip()]}
     return {"kind": "number", "answer": int(number) if number.is_integer() else number}

@@ -16,6 +16,7 @@ Layout::
 from __future__ import annotations
 
 import errno
+import hashlib
 import json
 import os
 import tempfile
@@ -28,11 +29,13 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.errors import DataError, RunDirectoryError
-from mimicry_audit.records import STATUSES, Message, Probe, Response, canonical_json
+from mimicry_audit.records import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json
 
 MANIFEST_SCHEMA = "mimicry_audit.manifest/1"
 _FSYNC_EVERY_S = 1.0
+_MANIFEST_FIELDS = ("models", "probe_sets", "probes_sha", "selection", "sampling")
 _RESPONSE_FIELDS = {f.name for f in fields(Response)}
+_RESPONSE_TEXTS = ("key", "model", "probe_id", "status", "text")
 
 
 class RunDirectory:
@@ -80,7 +83,7 @@ class RunDirectory:
             )
         try:
             loaded = json.loads(self.manifest_path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunDirectoryError(
                 f"{self.manifest_path} cannot be read: {error}", "restore it, or start again with another --out"
             ) from error
@@ -88,7 +91,18 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"{self.manifest_path} is not a manifest of this version", "start again with another --out"
             )
+        settings = loaded.get("settings")
+        lacks = [n for n in _MANIFEST_FIELDS if not isinstance(settings, dict) or n not in settings]
+        if lacks or not isinstance(loaded.get("resolved"), dict):
+            raise RunDirectoryError(
+                f"{self.manifest_path} is damaged: it lacks {', '.join(lacks) or 'resolved'}",
+                "restore it, or start again with another --out",
+            )
         return loaded
+
+    def orphans(self) -> list[Path]:
+        """Journals that no manifest explains: answers to nobody knows what, of nobody knows whom."""
+        return [] if self.exists() else sorted((self.path / "responses").glob("*.jsonl"))
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
         """Replace the manifest in one step."""
@@ -111,15 +125,19 @@ class RunDirectory:
         with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
+            except BlockingIOError as error:
                 handle.seek(0)
                 holder = handle.read().strip() or "another process"
                 raise RunDirectoryError(
                     f"{self.path} is in use by {holder}", "wait for it to end, or choose another --out"
                 ) from error
-            handle.truncate(0)
-            handle.write(f"process {os.getpid()}")
-            handle.flush()
+            except OSError as error:
+                raise RunDirectoryError(
+                    f"{self.path} cannot be locked: {error.strerror}", "choose an --out on a disk with file locks"
+                ) from error
+            with suppress(OSError):  # on a full disk the lock holds all the same, only without a name
+                handle.truncate(0)
+                os.write(handle.fileno(), f"process {os.getpid()}".encode())
             yield
 
     def write_probes(self, probes: Sequence[Probe]) -> None:
@@ -130,9 +148,10 @@ class RunDirectory:
         """The probes as asked."""
         path = self.path / "probes.jsonl"
         try:
-            lines = path.read_text("utf-8").splitlines()
+            # Only newlines end a line: str.splitlines would also cut at U+2028, which a prompt may hold.
+            lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
             return [_probe(json.loads(line)) for line in lines]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RunDirectoryError(
                 f"{path} cannot be read: {error}", "restore it, or collect again elsewhere"
             ) from error
@@ -140,6 +159,11 @@ class RunDirectory:
     def journal(self, label: str) -> Journal:
         """The journal of one model, for appending; hold `locked` first."""
         return Journal(self.journal_path(label))
+
+    def journal_sha(self, label: str) -> str | None:
+        """SHA-256 of a journal as it lies there, None where there is none."""
+        path = self.journal_path(label)
+        return hashlib.sha256(_read(path)).hexdigest() if path.exists() else None
 
     def responses(self, label: str) -> list[Response]:
         """The standing answers of one model: the last line for each (probe, sample), in journal order."""
@@ -210,20 +234,24 @@ def read_journal(path: Path) -> tuple[dict[tuple[str, int], Response], bool]:
     """
     if not path.exists():
         return {}, False
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}", "make it readable") from error
-    lines = raw.split(b"\n")
+    lines = _read(path).split(b"\n")
     torn = lines.pop() != b""
     responses: dict[tuple[str, int], Response] = {}
+    label = path.name.removesuffix(".jsonl")
     for number, line in enumerate(lines, 1):
-        response = _response(line, path, number)
+        response = _response(line, label, path, number)
         responses[response.probe_id, response.sample] = response
     return responses, torn
 
 
-def _response(line: bytes, path: Path, number: int) -> Response:
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}", "make it readable") from error
+
+
+def _response(line: bytes, label: str, path: Path, number: int) -> Response:
     try:
         record = json.loads(line)
         if not isinstance(record, dict):
@@ -231,14 +259,28 @@ def _response(line: bytes, path: Path, number: int) -> Response:
         if unknown := set(record) - _RESPONSE_FIELDS:
             raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
         response = Response(**record)
-        if response.status not in STATUSES:
-            raise ValueError(f"unknown status {response.status!r}")
-    except (ValueError, TypeError) as error:
+        _check_response(response, label)
+    except (ValueError, TypeError, RecursionError) as error:
         raise DataError(
             f"{path}, line {number}, is not a response ({error})",
             "delete that line to have its answer asked for again, or restore the file",
         ) from error
     return response
+
+
+def _check_response(response: Response, label: str) -> None:
+    """Refuse what is no answer of this model: no other model's answer is ever taken for its own."""
+    for name in _RESPONSE_TEXTS:
+        if not isinstance(getattr(response, name), str):
+            raise ValueError(f"{name} is not text")
+    if not isinstance(response.sample, int) or isinstance(response.sample, bool):
+        raise ValueError("sample is not a whole number")
+    if response.schema != RESPONSE_SCHEMA:
+        raise ValueError(f"of another version: schema {response.schema!r}")
+    if response.status not in STATUSES:
+        raise ValueError(f"unknown status {response.status!r}")
+    if response.model != label:
+        raise ValueError(f"it is of model {response.model!r}")
 
 
 def _probe(record: dict[str, Any]) -> Probe:
@@ -255,11 +297,15 @@ def _cut_torn_line(path: Path) -> None:
 
 
 def _unwritable(path: Path, error: OSError) -> RunDirectoryError:
-    mend = "free some space and run the same command again: nothing collected is lost"
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        mend = "choose an --out you may write to"
+    mend = "check the path, and run the same command again: nothing collected is lost"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        mend = "free some space and run the same command again: nothing collected is lost"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        mend = "choose a place you may write to"
     elif error.errno in (errno.ENOTDIR, errno.EEXIST):
         mend = "choose an --out that is a directory"
+    elif error.errno == errno.EISDIR:
+        mend = "choose the name of a file, not of a directory"
     return RunDirectoryError(f"cannot write {path}: {error.strerror or error}", mend)
 
 

@@ -8,6 +8,7 @@ settings, so that the same command finds its own run again.
 from __future__ import annotations
 
 import difflib
+import math
 import types
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 DEFAULT_PROBES = ("core", "identity")
 LAB_PROBES = ("lab",)
+WEIGHT_ENGINES = ("vllm", "hf")
+"""The engines that a name without one can take."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +82,13 @@ def settings_from(values: Mapping[str, Any], where: str) -> Settings:
         where: named in errors.
 
     Raises:
-        ConfigError: an unknown field or a value of the wrong type.
+        ConfigError: an unknown field, a value of the wrong type or out of range.
     """
+    return check_ranges(_typed_settings(values, where))
+
+
+def _typed_settings(values: Mapping[str, Any], where: str) -> Settings:
+    """Settings of the right types, ranges not yet checked."""
     hints = get_type_hints(Settings)
     kept = {}
     for name, value in values.items():
@@ -90,7 +98,7 @@ def settings_from(values: Mapping[str, Any], where: str) -> Settings:
             hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(hints)}"
             raise ConfigError(f"{where}: there is no setting {name!r}", hint)
         kept[key] = _typed(key, value, hints[key], where)
-    return check_ranges(Settings(**kept))
+    return Settings(**kept)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -105,7 +113,7 @@ def read_config(path: Path) -> dict[str, Any]:
         loaded = yaml.safe_load(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "check --config") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date such as 2026-02-31
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
         raise ConfigError(f"{path}{line}, is not YAML", "mend it, or check --config") from error
@@ -117,7 +125,8 @@ def read_config(path: Path) -> dict[str, Any]:
 def merged(file: Path | None, given: Mapping[str, Any]) -> Settings:
     """Settings from a file, overridden by those given on the command line (None and empty mean: not given)."""
     values = dict(read_config(file)) if file else {}
-    base = settings_from(values, str(file)) if file else Settings()
+    # Ranges are checked once both are known: `samples: 3` in the file may go with a --temperature given here.
+    base = _typed_settings(values, str(file)) if file else Settings()
     over = {k: v for k, v in given.items() if v not in (None, (), {})}
     if "engine_options" in over:
         over["engine_options"] = {**base.engine_options, **over["engine_options"]}
@@ -134,6 +143,16 @@ def check_ranges(settings: Settings) -> Settings:
     for name, least in low.items():
         if getattr(settings, name) < least:
             raise ConfigError(f"{_flag(name)} {getattr(settings, name)} is too small", f"give at least {least}")
+    if not math.isfinite(settings.temperature):
+        raise ConfigError(f"--temperature {settings.temperature} is not a number", "give one such as 0.7")
+    if settings.engine not in (None, *WEIGHT_ENGINES):
+        raise ConfigError(f"--engine {settings.engine} cannot load models", f"choose from {', '.join(WEIGHT_ENGINES)}")
+    if "\0" in (settings.out or ""):
+        raise ConfigError("--out holds a NUL, which no path can", "mend it")
+    from mimicry_audit.probes.schema import UNSENDABLE
+
+    if UNSENDABLE.search(settings.system_prompt or ""):
+        raise ConfigError("--system-prompt holds a NUL or half a character", "give it as UTF-8 text")
     if settings.limit is not None and settings.limit < 1:
         raise ConfigError(f"--limit {settings.limit} leaves no probes", "give at least 1, or leave it out")
     if not 0 < settings.top_p <= 1:
@@ -190,11 +209,14 @@ def scoring_options(settings: Settings, specs: Sequence[ModelSpec], axes: tuple[
     from mimicry_audit.evidence import Roles
     from mimicry_audit.scoring import ScoringOptions
 
-    bases = {}
+    bases: dict[str, str] = {}
     for text in settings.base:
         head, equals, tail = text.partition("=")
         candidate, base = (_label(head, specs), tail) if equals else ("*", text)
-        bases[candidate] = _label(base, specs)
+        if bases.setdefault(candidate, _label(base, specs)) != _label(base, specs):
+            raise ConfigError(
+                f"--base names two bases: {bases[candidate]} and {base}", "say whose each is: --base CANDIDATE=BASE"
+            )
     roles = Roles(
         references=tuple(dict.fromkeys(_label(r, specs) for r in settings.reference)),
         bases=bases,

@@ -41,6 +41,13 @@ def test_import_keeps_every_answer_and_scores_without_asking(tmp_path, capsys):
     assert "inconclusive" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("reference", ["nan", "Infinity", "1e999"])
+def test_a_reference_that_only_looks_like_a_number_is_text(tmp_path, reference):
+    file = write(tmp_path / "answers.jsonl", [{**row, "reference_answer": reference} for row in rows()])
+    assert run(["import", str(file), "--out", str(tmp_path / "run")]) == 0
+    assert RunDirectory(tmp_path / "run").probes()[0].check == {"kind": "text", "answer": [reference]}
+
+
 def test_importing_the_same_file_again_is_a_no_op(tmp_path, capsys):
     file, out = write(tmp_path / "answers.jsonl", rows()), tmp_path / "run"
     assert run(["import", str(file), "--out", str(out)]) == 0

@@ -65,6 +65,13 @@ class LazyGroup(click.Group):
         found: click.Command = import_module(f"mimicry_audit.cli.{module}").command
         return found
 
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command; Ctrl-C is told by `run` in one line, where click would put an empty one before it."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            raise click.Abort from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands without loading them."""
         with formatter.section("Commands"):
@@ -97,6 +104,9 @@ def run(arguments: list[str]) -> int:
         result = group.main(arguments, prog_name="audit", standalone_mode=False)
     except AuditError as error:
         return _complain(str(error), error.exit_code)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.format_message())
+        return 2
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "audit"
         return _complain(f"{error.format_message().rstrip('.')}. Try {where} --help", 2)

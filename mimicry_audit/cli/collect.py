@@ -26,7 +26,7 @@ def command(config: Path | None, dry_run: bool, **values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.plan import print_plan
-    from mimicry_audit.cli.steps import collect_step
+    from mimicry_audit.cli.steps import check_complete, collect_step
     from mimicry_audit.settings import merged, resolve
 
     resolved = resolve(merged(config, given(values)))
@@ -35,4 +35,5 @@ def command(config: Path | None, dry_run: bool, **values: Any) -> int:
         return 0
     directory = collect_step(resolved)
     out_console().print(f"Answers: {directory.path}\nNext: audit score {directory.path}", soft_wrap=True)
+    check_complete(directory, resolved)
     return 0

@@ -25,6 +25,7 @@ Roles and axes may differ from one scoring to the next.
 def command(run: Path, **values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.steps import finish, score_step
+    from mimicry_audit.gates import parse_gates
     from mimicry_audit.records import ModelSpec
     from mimicry_audit.runs import RunDirectory
     from mimicry_audit.settings import merged, scoring_options
@@ -39,4 +40,5 @@ def command(run: Path, **values: Any) -> int:
         for label, entry in manifest["settings"]["models"].items()
     ]
     options = scoring_options(settings, specs, tuple(AXES))
+    parse_gates(settings.fail_on)  # before anything is computed
     return finish(directory, score_step(directory, options), settings.fail_on)

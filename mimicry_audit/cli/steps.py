@@ -32,6 +32,17 @@ def collect_step(resolved: Resolved) -> RunDirectory:
     return directory
 
 
+def check_complete(directory: RunDirectory, resolved: Resolved) -> None:
+    """Raises CoverageError (exit code 1) when some answers could not be had."""
+    answers = [r for spec in resolved.plan.models for r in directory.responses(spec.label)]
+    failed = [r for r in answers if r.status == "error"]
+    if failed:
+        why = f"{failed[0].model}, {failed[0].probe_id}: {failed[0].error or 'no reason given'}"
+        raise CoverageError(
+            f"{len(failed)} of {len(answers)} answers failed ({why})", "run the same command again to ask for them anew"
+        )
+
+
 def score_step(directory: RunDirectory, options: ScoringOptions) -> dict[str, Any]:
     """Score with a progress bar."""
     from mimicry_audit.scoring import score

@@ -264,12 +264,15 @@ class HfEngine(EngineBase):
 
 
 def _load(weights: Weights, options: Any, dtype: Any) -> Any:
+    from safetensors import SafetensorError
+    from torch import OutOfMemoryError
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
     values = filled(OPTIONS, options)
-    shown = logging.is_progress_bar_enabled()
+    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what matters is raised, and told in one line
     try:
         return AutoModelForCausalLM.from_pretrained(
             weights.location,
@@ -278,13 +281,22 @@ def _load(weights: Weights, options: Any, dtype: Any) -> Any:
             attn_implementation=values["attn_implementation"],
             trust_remote_code=values["trust_remote_code"],
         )
-    except (OSError, ValueError, KeyError, ImportError) as error:
+    except OutOfMemoryError:
+        raise
+    except SafetensorError as error:
+        raise PrerequisiteError(
+            f"the weights of {weights.name} are damaged ({error})", "download or save the model again"
+        ) from None
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if "ignore_mismatched_sizes" in line:  # an option of transformers that would make weights up
+            line = "its weights have other shapes than its config.json says"
         raise PrerequisiteError(
             f"transformers {version_of('transformers')} cannot load {weights.name} ({line})",
             "check the folder, or try a newer transformers or another engine",
         ) from None
     finally:
+        logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 

@@ -83,11 +83,11 @@ def _answer(where: str, row: Mapping[str, Any], counted: Counter[tuple[str, str]
     extra = {
         name: _text(where, name, row[name])
         for name in ("domain", "reference_answer")
-        if row.get(name) not in {None, ""}
+        if row.get(name) not in (None, "")  # a tuple: a list in the row is no member of a set
     }
     place = (texts["model"], texts["prompt_id"])
     sample = row.get("sample")
-    number = counted[place] if sample in {None, ""} else _sample(where, sample)
+    number = counted[place] if sample in (None, "") else _sample(where, sample)
     counted[place] += 1
     return RecordedAnswer(**texts, **extra, sample=number)
 

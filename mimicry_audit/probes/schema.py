@@ -18,7 +18,7 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _SNAKE = re.compile(r"[a-z][a-z0-9]*(?:_[a-z0-9]+)*")
 _LANGUAGE = re.compile(r"[a-z]{2,3}(?:-[A-Za-z0-9]{2,8})*")
 _ROLES = ("system", "user", "assistant")
-_UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
+UNSENDABLE = re.compile("[\x00\ud800-\udfff]")
 
 
 def parse_probe(row: Mapping[str, Any], set_name: str, language: str = "en") -> Probe:
@@ -88,7 +88,7 @@ def _messages(row: Mapping[str, Any]) -> tuple[Message, ...]:
         if messages[-1].role != "user":
             raise ProbeError(f"the last turn is from '{messages[-1].role}'", "end the conversation with a user turn")
     for message in messages:
-        if _UNSENDABLE.search(message.content):
+        if UNSENDABLE.search(message.content):
             raise ProbeError("the prompt holds a NUL or half a surrogate pair", "remove it: no model can be sent it")
     return messages
 

@@ -27,6 +27,10 @@ from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, bootstrap_weig
 from mimicry_audit.verdicts import Verdict, judge
 
 SCORES_SCHEMA = "mimicry_audit.scores/1"
+_SCORES_FIELDS = (
+    *("title", "created", "signature", "settings", "versions", "probe_sets", "domains", "models", "axes", "pairs"),
+    *("verdicts", "identity", "limits", "warnings"),
+)
 IDENTITY_DOMAIN = "identity"
 
 
@@ -94,10 +98,7 @@ def score(
 
 
 def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptions) -> str:
-    journals = []
-    for label in labels:
-        path = run.journal_path(label)
-        journals.append(sha256_text(path.read_text("utf-8", "surrogateescape")) if path.exists() else None)
+    journals = [run.journal_sha(label) for label in labels]
     return sha256_text(canonical_json([_source_sha(), journals, _plain(asdict(options))]))
 
 
@@ -239,10 +240,14 @@ def read_scores(run: RunDirectory) -> dict[str, Any]:
         raise RunDirectoryError(f"{run.path} has not been scored", f"score it first: audit score {run.path}")
     try:
         loaded = json.loads(run.scores_path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise RunDirectoryError(
             f"{run.scores_path} cannot be read: {error}", f"score again: audit score {run.path}"
         ) from error
     if not isinstance(loaded, dict) or loaded.get("schema") != SCORES_SCHEMA:
         raise RunDirectoryError(f"{run.scores_path} is of another version", f"score again: audit score {run.path}")
+    if lacks := [name for name in _SCORES_FIELDS if name not in loaded]:
+        raise RunDirectoryError(
+            f"{run.scores_path} is damaged: it lacks {', '.join(lacks)}", f"score again: audit score {run.path}"
+        )
     return loaded

@@ -41,15 +41,19 @@ class Semantic:
     def prepare(self, answers: Sequence[Answer]) -> None:
         """Encode each distinct text once."""
         encoder = load_encoder(self.model)
-        texts = sorted({a.text for a in answers}, key=len)
+        clean = [
+            a.text.encode("utf-8", "replace").decode("utf-8") for a in answers
+        ]  # tokenizers refuse lone surrogates
+        texts = sorted(set(clean), key=lambda text: (len(text), text))  # one order, so one rounding, in every process
         vectors = encoder.encode(texts, batch_size=64, show_progress_bar=False, normalize_embeddings=True)
         place = {text: row for row, text in enumerate(texts)}
-        self._vectors = np.asarray(vectors, dtype=np.float64)[[place[a.text] for a in answers]]
+        self._vectors = np.asarray(vectors, dtype=np.float64)[[place[text] for text in clean]]
 
     def block(self, rows: Sequence[int]) -> FloatArray:
         """See `Axis.block`. Opposed meanings (negative cosine) count as 0."""
         some = self._vectors[list(rows)]
-        return np.clip(some @ some.T, 0.0, 1.0)
+        cosines = np.clip(some @ some.T, 0.0, 1.0)
+        return np.asarray((cosines + cosines.T) / 2)
 
 
 def load_encoder(model: str) -> Any:

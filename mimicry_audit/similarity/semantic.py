@@ -7,6 +7,7 @@ If none can be had the axis is *not measured*: it is never replaced by something
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,8 +66,8 @@ def load_encoder(model: str) -> Any:
     if importlib.util.find_spec("sentence_transformers") is None:
         raise PrerequisiteError("sentence-transformers is not installed", "pip install sentence-transformers")
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
+    logging: Any = importlib.import_module("transformers.utils.logging")
     logging.disable_progress_bar()  # loading a small model is no news
 
     where = bundled_model() if model == DEFAULT_MODEL else None

@@ -134,7 +134,7 @@ def wilson(successes: int, n: int, z: float = 1.959964) -> Interval | None:
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * float(np.sqrt(share * (1 - share) / n + z * z / (4 * n * n)))
-    return Interval(share, max(0.0, centre - half), min(1.0, centre + half), n)
+    return Interval(share, min(share, max(0.0, centre - half)), max(share, min(1.0, centre + half)), n)
 
 
 @dataclass(frozen=True, slots=True)

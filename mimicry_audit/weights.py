@@ -128,6 +128,8 @@ def _header(file: Path) -> tuple[dict[str, Any], int]:
     """The header of a safetensors file: 8 bytes of length, then JSON."""
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
+        if length > file.stat().st_size:
+            raise ValueError(f"{file} is cut short")
         header = json.loads(stream.read(length))
     if not isinstance(header, dict):
         raise ValueError(f"{file} has no safetensors header")

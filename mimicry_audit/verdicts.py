@@ -97,7 +97,7 @@ def _standing_reasons(facts: PairFacts, verdict: str) -> list[str]:
             f"{'themselves' if many else 'itself'}, so movement toward {facts.reference} is measured against its own kin "
             "and comes out too small."
         )
-    if facts.base_contradicted:
+    if facts.base and facts.base_contradicted:
         reasons.append(
             f"{facts.base} is not the base of {facts.candidate}: their weights do not share an origin"
             f"{f' (cosine {facts.base_weights:.2f})' if facts.base_weights is not None else ' (other shape)'}, "

@@ -60,13 +60,16 @@ class ClaimFinder:
         self._owners: dict[str, tuple[Maker, ModelFact | None, bool]] = {}
         self._exact: set[str] = set()
         for maker in facts.makers:
-            for owner in (maker, *maker.models):
-                for name in owner.names:
-                    self._exact.add(name)
-                    model = None if owner is maker else owner
-                    self._owners.setdefault(name.casefold(), (maker, model, name not in owner.ambiguous))  # type: ignore[arg-type]
+            self._know(maker, None, maker.names, maker.ambiguous)
+            for model in maker.models:
+                self._know(maker, model, model.names, model.ambiguous)
         longest_first = sorted(self._owners, key=len, reverse=True)
         self._pattern = re.compile(_alternation(longest_first), re.IGNORECASE) if longest_first else re.compile(r"(?!)")
+
+    def _know(self, maker: Maker, model: ModelFact | None, names: Sequence[str], ambiguous: frozenset[str]) -> None:
+        for name in names:
+            self._exact.add(name)
+            self._owners.setdefault(name.casefold(), (maker, model, name not in ambiguous))
 
     def find(self, text: str) -> list[Claim]:
         """All claims of identity in an answer (reasoning split off), in order."""

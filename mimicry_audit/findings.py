@@ -16,6 +16,11 @@ ALPHA = 0.05
 FEWEST_MODELS = 5
 FEWEST_PROBES = 20
 FEWEST_FAMILIES = 2
+SURFACE = frozenset({"wording", "style"})
+"""Kinds of evidence that habits of layout alone can raise together: two unrelated models that open alike and favour the
+same marks share words and style, and nothing else."""
+SURFACE_EFFECT = 0.1
+"""Movement in shared words or text from which the surface alone is believed: habits of layout do not reach it."""
 FEWEST_PER_AXIS = 10
 """An axis measured on fewer probes has no say: its interval is too rough to be one."""
 FEWEST_CONTROLS_STRONG = 3
@@ -131,6 +136,14 @@ class PairFacts:
     def families(self) -> list[str]:
         """Families with positive evidence, in order."""
         return list(dict.fromkeys(e.family for e in self.evidence if e.positive))
+
+    def only_habits(self) -> bool:
+        """Whether all that is positive may come from habits of layout."""
+        positive = [e for e in self.evidence if e.positive]
+        copied = any(
+            e.family == "wording" and e.axis != "opening" and e.estimate.low > SURFACE_EFFECT for e in positive
+        )
+        return {e.family for e in positive} <= SURFACE and not copied
 
     def measured_families(self) -> list[str]:
         """Families with a say at all, in order."""

@@ -7,7 +7,8 @@ would change it; and the words mean this:
 same model      equal weights, or, with weights out of sight, long answers that are nearly all word for word the same
 shared base     the weights share their origin and there is no movement toward the reference's text
 distilled       with its base at hand: moved toward the reference beyond its movement toward controls, on at least
-                two independent kinds of evidence, Holm-corrected over the whole run
+                two independent kinds of evidence, Holm-corrected over the whole run; wording and style count
+                as two only where words are shared at length, not just habits of layout
 convergent      moved toward the reference, but about as much toward other good models
 no evidence     nothing stands out
 inconclusive    too little to say; what to add is named
@@ -207,6 +208,13 @@ def _triangle(facts: PairFacts) -> Verdict | None:
         return None
     families, pair = facts.families(), f"{facts.candidate} moved from {facts.base} toward {facts.reference}"
     moved = [_lift_words(e) for e in facts.evidence if e.positive]
+    if len(families) >= FEWEST_FAMILIES and facts.only_habits():
+        return _say(
+            facts, "inconclusive", "none",
+            f"{pair} in wording and style only, and not far.",
+            [*moved, "Two models that open alike and favour the same marks look like this without either copying the other."],
+            ["Probes with a checkable answer, several samples per probe, or log-probabilities."],
+        )  # fmt: skip
     if len(families) >= FEWEST_FAMILIES:
         sharp = all(e.p_holm < 0.01 for e in facts.evidence if e.positive)
         strong = len(families) > FEWEST_FAMILIES and sharp and len(facts.controls) >= FEWEST_CONTROLS_STRONG

@@ -53,7 +53,14 @@ FAR = tuple(replace(e, statistic="excess", raw=None) for e in strong(low=-0.1))
 
 TABLE = {
     "distilled": ({}, "distilled", "strong"),
-    "two families only": ({"evidence": strong()[:2]}, "distilled", "moderate"),
+    "two families only": ({"evidence": strong()[1:]}, "distilled", "moderate"),
+    "surface only": ({"evidence": (*strong(low=0.09)[:2], NONE[2])}, "inconclusive", "none"),
+    "surface at length": ({"evidence": (*strong(low=0.12)[:2], NONE[2])}, "distilled", "moderate"),
+    "opening and style": (
+        {"evidence": (evidence("opening", "wording", low=0.4), strong(low=0.3)[1], NONE[2])},
+        "inconclusive",
+        "none",
+    ),
     "not sharply": ({"evidence": strong(p=0.02)}, "distilled", "moderate"),
     "few controls": ({"controls": ("k1", "k2")}, "distilled", "moderate"),
     "no controls": ({"controls": ()}, "inconclusive", "none"),

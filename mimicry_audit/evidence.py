@@ -14,11 +14,19 @@ import numpy as np
 
 from mimicry_audit import weights
 from mimicry_audit.errors import ConfigError
+from mimicry_audit.findings import FEWEST_FAMILIES, FEWEST_PER_AXIS, MINIMUM_EFFECT, Evidence, PairFacts
 from mimicry_audit.similarity import Measured
 from mimicry_audit.similarity.base import FloatArray
 from mimicry_audit.similarity.centring import centre
-from mimicry_audit.statistics import IntArray, Interval, adjusted_lift, bootstrap_weights, holm, intervals
-from mimicry_audit.verdicts import MINIMUM_EFFECT, Evidence, PairFacts
+from mimicry_audit.statistics import (
+    IntArray,
+    Interval,
+    adjusted_lift,
+    bootstrap_weights,
+    domain_means,
+    holm,
+    intervals,
+)
 
 LONG_WORDS = 30
 """An answer this long that two models give word for word is no accident of a short, templated reply."""
@@ -118,6 +126,8 @@ def gather(
     centred = {m.axis.name: centre(m.values) for m in material.measured if m.values is not None}
     weights_ = bootstrap_weights(material.domains, draws, seed)
     pairs = list(judged_pairs(material.labels, roles, material))
+    answering = answering_models(material)
+    kin: dict[str, frozenset[str]] = {}
     facts = []
     for candidate, reference in pairs:
         base = roles.base_of(candidate)
@@ -128,8 +138,10 @@ def gather(
         controls = [
             k
             for k in (roles.controls or material.labels)
-            if k not in (candidate, reference, base) and k not in roles.bases.values()
+            if k not in (candidate, reference, base) and k not in roles.bases.values() and k in answering
         ]
+        if reference not in kin:
+            kin[reference] = standing_out(material, reference, centred, weights_)
         entries = [
             entry
             for m in material.measured
@@ -145,6 +157,7 @@ def gather(
             replace(
                 found,
                 controls=tuple(controls),
+                kin_controls=tuple(k for k in controls if k in kin[reference]),
                 evidence=tuple(e for e in entries if e.axis not in baselines),
                 length=next((e for e in entries if e.axis in baselines), None),
             )
@@ -163,7 +176,8 @@ def _pair(material: Material, candidate: str, reference: str, base: str | None, 
         base=base,
         weights=weights.cosine(sketch[candidate], sketch[reference]),
         weights_related=weights.related(sketch[candidate], sketch[reference]),
-        models=len(material.labels),
+        equal_weights=_equal_weights(material, candidate, reference),
+        models=len(answering_models(material)),
         n=int(np.sum(material.answered[:, c] * material.answered[:, r])),
         asked=len(material.answered),
         min_coverage=min_coverage,
@@ -171,6 +185,52 @@ def _pair(material: Material, candidate: str, reference: str, base: str | None, 
         long_answers=len(long),
         claims=material.claims.get((candidate, reference)),
     )
+
+
+def answering_models(material: Material) -> list[str]:
+    """The models that answered at least half of the probes: a model that is merely listed is no comparison."""
+    shares = material.answered.mean(axis=0) if len(material.answered) else np.zeros(len(material.labels))
+    return [label for label, share in zip(material.labels, shares, strict=True) if share >= 0.5]
+
+
+def standing_out(
+    material: Material, reference: str, centred: Mapping[str, FloatArray], draws: FloatArray
+) -> frozenset[str]:
+    """The models closer to the reference than general likeness explains, on independent kinds of evidence or by weights."""
+    r = material.labels.index(reference)
+    families: dict[str, set[str]] = {label: set() for label in material.labels}
+    for measured in material.measured:
+        if measured.values is None or measured.axis.baseline:
+            continue
+        for label, found in zip(
+            material.labels, intervals(centred[measured.axis.name][:, :, r], material.domains, draws), strict=True
+        ):
+            if found and found.n >= FEWEST_PER_AXIS and found.low > MINIMUM_EFFECT:
+                families[label].add(measured.axis.family)
+    sketches = {label: material.resolved.get(label, {}).get("weights") for label in material.labels}
+    return frozenset(
+        label
+        for label in material.labels
+        if label != reference
+        and (len(families[label]) >= FEWEST_FAMILIES or weights.related(sketches[label], sketches[reference]))
+    )
+
+
+def _equal_weights(material: Material, a: str, b: str) -> bool | None:
+    """Whether two models are the same checkpoint: one pin (commit, or hash over the folder) or one weight digest."""
+    first, second = material.resolved.get(a, {}), material.resolved.get(b, {})
+    if (pin := _pin(first)) is not None and pin == _pin(second):
+        return True
+    return weights.equal(first.get("weights"), second.get("weights"))
+
+
+def _pin(resolved: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    identity = resolved.get("identity") or {}
+    revision, engine = identity.get("revision"), identity.get("engine_version") or ""
+    if not revision or engine.startswith("recorded"):  # the hash of a recorded file pins the file, not the model
+        return None
+    extra = identity.get("extra") or {}
+    return revision, extra.get("adapter"), extra.get("adapter_revision")
 
 
 def _base_state(material: Material, candidate: str, base: str | None) -> tuple[float | None, bool | None]:
@@ -212,8 +272,6 @@ def _excess(
     estimate = intervals(columns[:, :1], material.domains, draws)[0]
     if estimate is None:
         return None
-    from mimicry_audit.statistics import domain_means
-
     means = domain_means(columns, material.domains)
     closer = int(np.sum(means[1:] >= means[0]))
     return _entry(measured, "excess", estimate, (1 + closer) / (1 + len(others)), None)

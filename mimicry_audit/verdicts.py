@@ -4,10 +4,11 @@ Promise: a verdict is a pure function of the evidence handed in; every verdict c
 would change it; and the words mean this:
 
 =============== =====================================================================================
-same model      equal weights, or long answers that are word for word the same nearly everywhere
+same model      equal weights, or, with weights out of sight, long answers that are nearly all word for word the same
 shared base     the weights share their origin and there is no movement toward the reference's text
 distilled       with its base at hand: moved toward the reference beyond its movement toward controls, on at least
-                two independent kinds of evidence, Holm-corrected over the whole run
+                two independent kinds of evidence, Holm-corrected over the whole run; wording and style count
+                as two only where words are shared at length, not just habits of layout
 convergent      moved toward the reference, but about as much toward other good models
 no evidence     nothing stands out
 inconclusive    too little to say; what to add is named
@@ -21,156 +22,51 @@ data. And no text tells training on a reference's *outputs* from training on the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
+from mimicry_audit.findings import (
+    ALPHA,
+    FEWEST_CONTROLS_STRONG,
+    FEWEST_FAMILIES,
+    FEWEST_MODELS,
+    FEWEST_PROBES,
+    MINIMUM_EFFECT,
+    Evidence,
+    PairFacts,
+    Verdict,
+)
 from mimicry_audit.statistics import Interval
+
+__all__ = [
+    "ALPHA",
+    "FEWEST_FAMILIES",
+    "FEWEST_MODELS",
+    "FEWEST_PROBES",
+    "MINIMUM_EFFECT",
+    "VERDICTS",
+    "Evidence",
+    "PairFacts",
+    "Verdict",
+    "judge",
+]
 
 VERDICTS = ("same model", "shared base", "distilled", "convergent", "no evidence", "inconclusive")
 
-ALPHA = 0.05
-FEWEST_MODELS = 5
-FEWEST_PROBES = 20
-FEWEST_FAMILIES = 2
-MINIMUM_EFFECT = 0.03
-"""Smallest adjusted movement, in units of similarity, that is called a movement: about the spread that two ordinary
-fine-tunes of one base on unrelated text show toward a third model."""
 VERBATIM_SHARE = 0.95
 VERBATIM_FEWEST = 20
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Evidence:
-    """One axis's say on one pair.
-
-    Attributes:
-        axis: axis name.
-        title: axis title.
-        family: axes of one family count once.
-        statistic: ``adjusted lift`` (with a base) or ``excess`` (without: centred similarity).
-        estimate: its interval.
-        raw: the unadjusted lift, None without a base.
-        p: one-sided; permutation p for a lift, rank among the panel for an excess.
-        p_holm: after Holm's correction over the run.
-    """
-
-    axis: str
-    title: str
-    family: str
-    statistic: str
-    estimate: Interval
-    p: float
-    p_holm: float
-    raw: Interval | None = None
-
-    @property
-    def positive(self) -> bool:
-        """Beyond the minimum effect with both the corrected test and the interval."""
-        return self.p_holm < ALPHA and self.estimate.low > MINIMUM_EFFECT
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``scores.json``."""
-        return {
-            "axis": self.axis,
-            "family": self.family,
-            "statistic": self.statistic,
-            "estimate": self.estimate.as_dict(),
-            "raw": self.raw.as_dict() if self.raw else None,
-            "p": round(self.p, 6),
-            "p_holm": round(self.p_holm, 6),
-            "positive": self.positive,
-        }
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PairFacts:
-    """Everything a verdict on one pair may rest on.
-
-    Attributes:
-        candidate, reference, base: labels; base None when none was declared.
-        base_weights: cosine between candidate and base weights; None when either is out of sight.
-        base_contradicted: the weights show that the declared base is not the candidate's base.
-        weights: cosine between candidate and reference weights, None when out of sight or of other shape.
-        weights_related: whether candidate and reference share initial weights; None when out of sight.
-        models: how many models answered in this run.
-        controls: labels the movement was adjusted by.
-        n: probes both answered, `asked` of them.
-        min_coverage: least share that must be answered.
-        verbatim: share of long answers that are word for word the same, among `long_answers`.
-        evidence: one entry per measured axis; baselines apart.
-        length: the length baseline's entry.
-        claims: how often the candidate claimed to be the reference or from its maker, of how many identity answers.
-    """
-
-    candidate: str
-    reference: str
-    base: str | None
-    base_weights: float | None = None
-    base_contradicted: bool = False
-    weights: float | None = None
-    weights_related: bool | None = None
-    models: int
-    controls: Sequence[str] = ()
-    n: int
-    asked: int
-    min_coverage: float = 0.95
-    verbatim: float = 0.0
-    long_answers: int = 0
-    evidence: Sequence[Evidence] = ()
-    length: Evidence | None = None
-    claims: tuple[int, int] | None = None
-    truth: dict[str, Any] | None = field(default=None)
-
-    @property
-    def triangle(self) -> bool:
-        """Whether movement from the base can be read."""
-        return self.base is not None and not self.base_contradicted
-
-    @property
-    def coverage(self) -> float:
-        """Share of probes that both answered."""
-        return self.n / self.asked if self.asked else 0.0
-
-    def families(self) -> list[str]:
-        """Families with positive evidence, in order."""
-        return list(dict.fromkeys(e.family for e in self.evidence if e.positive))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verdict:
-    """What the evidence on one pair comes to."""
-
-    facts: PairFacts
-    verdict: str
-    confidence: str
-    summary: str
-    reasons: tuple[str, ...]
-    would_change: tuple[str, ...]
-
-    def as_dict(self) -> dict[str, Any]:
-        """For ``scores.json``."""
-        facts = self.facts
-        return {
-            "candidate": facts.candidate,
-            "reference": facts.reference,
-            "base": facts.base,
-            "verdict": self.verdict,
-            "confidence": self.confidence,
-            "summary": self.summary,
-            "reasons": list(self.reasons),
-            "would_change": list(self.would_change),
-            "evidence": [e.as_dict() for e in facts.evidence],
-            "length": facts.length.as_dict() if facts.length else None,
-            "controls": list(facts.controls),
-            "coverage": round(facts.coverage, 4),
-            "n": facts.n,
-            "truth": facts.truth,
-        }
-
-
 def judge(facts: PairFacts) -> Verdict:
     """The verdict on one pair."""
-    for rule in (_too_little, _same, _too_few_models, _triangle, _without_base):
+    for rule in (
+        _equal,
+        _too_little,
+        _verbatim,
+        _too_few_models,
+        _too_few_axes,
+        _no_controls,
+        _triangle,
+        _without_base,
+    ):
         found = rule(facts)
         if found is not None:
             return found
@@ -185,15 +81,24 @@ def _say(
         verdict=verdict,
         confidence=confidence,
         summary=summary,
-        reasons=(*reasons, *_standing_reasons(facts)),
+        reasons=(*reasons, *_standing_reasons(facts, verdict)),
         would_change=tuple(would_change),
     )
 
 
-def _standing_reasons(facts: PairFacts) -> list[str]:
+def _standing_reasons(facts: PairFacts, verdict: str) -> list[str]:
     """What is worth saying whatever the verdict."""
     reasons = []
-    if facts.base_contradicted:
+    if facts.weights_related and verdict not in ("same model", "shared base"):
+        reasons.append(f"Their weights share an origin{_cosine(facts.weights)}.")
+    if facts.triangle and facts.kin_controls:
+        many = len(facts.kin_controls) > 1
+        reasons.append(
+            f"Of the controls, {_listed(facts.kin_controls)} {'stand' if many else 'stands'} out toward {facts.reference} "
+            f"{'themselves' if many else 'itself'}, so movement toward {facts.reference} is measured against its own kin "
+            "and comes out too small."
+        )
+    if facts.base and facts.base_contradicted:
         reasons.append(
             f"{facts.base} is not the base of {facts.candidate}: their weights do not share an origin"
             f"{f' (cosine {facts.base_weights:.2f})' if facts.base_weights is not None else ' (other shape)'}, "
@@ -230,18 +135,27 @@ def _too_little(facts: PairFacts) -> Verdict | None:
     return None
 
 
-def _same(facts: PairFacts) -> Verdict | None:
-    reasons = []
-    if facts.weights is not None and facts.weights > 1 - 1e-6:
-        reasons.append("Their weights are equal.")
-    if facts.long_answers >= VERBATIM_FEWEST and facts.verbatim >= VERBATIM_SHARE:
-        reasons.append(f"{facts.verbatim:.0%} of {facts.long_answers} long answers are word for word the same.")
-    if not reasons:
+def _equal(facts: PairFacts) -> Verdict | None:
+    """Equal weights settle it whatever was answered."""
+    if not facts.equal_weights:
         return None
     return _say(
         facts, "same model", "strong",
         f"{facts.candidate} and {facts.reference} are the same model under two names.",
-        reasons, ["Different weights behind one of the names."],
+        ["Their weights are equal."], ["Different weights behind one of the names."],
+    )  # fmt: skip
+
+
+def _verbatim(facts: PairFacts) -> Verdict | None:
+    """The same long answers word for word, unless the weights are at hand and differ: a good student can do that too."""
+    seen_to_differ = facts.equal_weights is False or facts.weights_related is False
+    if seen_to_differ or facts.long_answers < VERBATIM_FEWEST or facts.verbatim < VERBATIM_SHARE:
+        return None
+    return _say(
+        facts, "same model", "strong",
+        f"{facts.candidate} and {facts.reference} answer as one model under two names.",
+        [f"{facts.verbatim:.0%} of {facts.long_answers} long answers are word for word the same."],
+        ["Different weights behind one of the names."],
     )  # fmt: skip
 
 
@@ -263,13 +177,47 @@ def _too_few_models(facts: PairFacts) -> Verdict | None:
     )  # fmt: skip
 
 
+def _too_few_axes(facts: PairFacts) -> Verdict | None:
+    if facts.weights_related and not facts.triangle:
+        return None  # shared weights need no second kind of evidence
+    measured = facts.measured_families()
+    if len(measured) >= FEWEST_FAMILIES:
+        return None
+    seen = f"only {measured[0]}" if measured else "no kind of evidence"
+    return _say(
+        facts, "inconclusive", "none",
+        f"{facts.candidate} and {facts.reference} were compared in too few ways.",
+        [f"On enough probes, {seen} could be measured; a verdict needs {FEWEST_FAMILIES} independent kinds."],
+        ["More axes (see the warnings for those that were not measured), or more probes with a checkable answer."],
+    )  # fmt: skip
+
+
+def _no_controls(facts: PairFacts) -> Verdict | None:
+    if not facts.triangle or facts.controls:
+        return None
+    return _say(
+        facts, "inconclusive", "none",
+        f"{facts.candidate}'s movement from {facts.base} toward {facts.reference} cannot be held against anything.",
+        ["No model is left as a control, and any training that answers better moves toward every good model."],
+        [f"Models that are unrelated to {facts.reference}, answering the same probes (--control)."],
+    )  # fmt: skip
+
+
 def _triangle(facts: PairFacts) -> Verdict | None:
     if not facts.triangle:
         return None
     families, pair = facts.families(), f"{facts.candidate} moved from {facts.base} toward {facts.reference}"
     moved = [_lift_words(e) for e in facts.evidence if e.positive]
+    if len(families) >= FEWEST_FAMILIES and facts.only_habits():
+        return _say(
+            facts, "inconclusive", "none",
+            f"{pair} in wording and style only, and not far.",
+            [*moved, "Two models that open alike and favour the same marks look like this without either copying the other."],
+            ["Probes with a checkable answer, several samples per probe, or log-probabilities."],
+        )  # fmt: skip
     if len(families) >= FEWEST_FAMILIES:
-        strong = len(families) > FEWEST_FAMILIES and all(e.p_holm < 0.01 for e in facts.evidence if e.positive)
+        sharp = all(e.p_holm < 0.01 for e in facts.evidence if e.positive)
+        strong = len(families) > FEWEST_FAMILIES and sharp and len(facts.controls) >= FEWEST_CONTROLS_STRONG
         return _say(
             facts, "distilled", "strong" if strong else "moderate",
             f"{pair} on {len(families)} independent kinds of evidence, beyond its movement toward the controls: "
@@ -281,7 +229,6 @@ def _triangle(facts: PairFacts) -> Verdict | None:
                 "Controls that moved as far.",
             ],
         )  # fmt: skip
-    general = [e for e in facts.evidence if e.raw is not None and e.raw.low > 0]
     if families:
         return _say(
             facts, "inconclusive", "none",
@@ -291,28 +238,43 @@ def _triangle(facts: PairFacts) -> Verdict | None:
         )  # fmt: skip
     if facts.weights_related:
         return _shared_base(facts)
+    general = [e for e in facts.evidence if e.speaks and e.raw is not None and e.raw.low > 0]
     if len({e.family for e in general}) >= FEWEST_FAMILIES:
-        controls = ", ".join(facts.controls)
-        return _say(
-            facts, "convergent", "moderate",
-            f"{pair}, but about as much toward other models: what any fine-tuning that answers better does.",
-            [
-                *(
-                    f"{e.title}: moved {_interval(e.raw)} toward it, {_interval(e.estimate)} beyond the controls"
-                    f"{'' if e.p_holm < ALPHA else ' (not significant)'}."
-                    for e in general if e.raw is not None
-                ),
-                f"Controls: {controls}.",
-            ],
-            ["Controls that are surely unrelated, if those named are themselves under suspicion."],
-        )  # fmt: skip
+        return _moved_like_others(facts, general)
     return _nothing(facts, f"{facts.candidate} did not move from {facts.base} toward {facts.reference}.")
+
+
+def _moved_like_others(facts: PairFacts, general: list[Evidence]) -> Verdict:
+    """Moved toward the reference, but not beyond the controls."""
+    summary = (
+        f"{facts.candidate} moved from {facts.base} toward {facts.reference}, but about as much toward other models"
+    )
+    reasons = [
+        *(
+            f"{e.title}: moved {_interval(e.raw)} toward it, {_interval(e.estimate)} beyond the controls"
+            f"{'' if e.p_holm < ALPHA else ' (not significant)'}."
+            for e in general
+        ),
+        f"Controls: {_listed(facts.controls)}.",
+    ]
+    if 2 * len(facts.kin_controls) >= len(facts.controls):
+        clear = [k for k in facts.controls if k not in facts.kin_controls]
+        named = f", such as {_listed(clear)}" if clear else ""
+        return _say(
+            facts, "inconclusive", "none",
+            f"{summary}, most of which are like {facts.reference} themselves.",
+            reasons, [f"Controls that are unrelated to {facts.reference}{named} (--control)."],
+        )  # fmt: skip
+    return _say(
+        facts, "convergent", "moderate", f"{summary}: what any fine-tuning that answers better does.",
+        reasons, ["Controls that are surely unrelated, if those named are themselves under suspicion."],
+    )  # fmt: skip
 
 
 def _without_base(facts: PairFacts) -> Verdict:
     if facts.weights_related:
         return _shared_base(facts)
-    close = [e for e in facts.evidence if e.estimate.low > MINIMUM_EFFECT]
+    close = [e for e in facts.evidence if e.speaks and e.estimate.low > MINIMUM_EFFECT]
     if len({e.family for e in close}) >= FEWEST_FAMILIES:
         base = "its own base" if facts.base_contradicted else "its base"
         return _say(
@@ -327,23 +289,30 @@ def _without_base(facts: PairFacts) -> Verdict:
 
 
 def _shared_base(facts: PairFacts) -> Verdict:
-    value = "" if facts.weights is None else f" (cosine {facts.weights:.2f})"
     return _say(
         facts, "shared base", "strong",
         f"{facts.candidate} and {facts.reference} were trained from the same initial weights.",
-        [f"Their weights share an origin{value}."],
+        [f"Their weights share an origin{_cosine(facts.weights)}."],
         ["Movement toward the reference's text, measured from the base (--base)."],
     )  # fmt: skip
 
 
 def _nothing(facts: PairFacts, summary: str) -> Verdict:
-    tight = [e for e in facts.evidence if e.estimate.high < 2 * MINIMUM_EFFECT]
+    tight = [e for e in facts.evidence if e.speaks and e.estimate.high < 2 * MINIMUM_EFFECT]
     sure = len({e.family for e in tight}) >= FEWEST_FAMILIES
     return _say(
         facts, "no evidence", "moderate" if sure else "weak", summary,
         [f"{e.title}: {_interval(e.estimate)} {_beyond(e)}." for e in facts.evidence[:4]],
         ["More probes would show a smaller effect than these could."],
     )  # fmt: skip
+
+
+def _cosine(value: float | None) -> str:
+    return "" if value is None else f" (cosine {value:.2f})"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 
 def _beyond(evidence: Evidence) -> str:

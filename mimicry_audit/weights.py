@@ -4,7 +4,9 @@ Promise: a sketch is a few thousand numbers read from a local safetensors checkp
 tensors' names and shapes, so that two sketches of one architecture can be compared at any later time without
 either checkpoint at hand. Fine-tunes of one base keep nearly the base's direction in weight space (cosine close to
 1), independently initialised models do not (cosine near 0, standard error 1/√n), however alike their answers are.
-Vectors and norms (one-dimensional tensors) are left out: they start alike everywhere.
+Vectors and norms (one-dimensional tensors) are left out: they start alike everywhere; so are embeddings and output
+layers, which change shape when a fine-tune adds a token. Whether two checkpoints are *equal* is another question, which no
+cosine answers (a light fine-tune has a cosine of 1.0000): a digest over a window of every tensor's bytes does.
 
 The idea of reading lineage from weights is that of Zhu et al., "Independence Tests for Language Models"
 (2025); the subsampled cosine here is the simplest member of that family and makes no claim against an adversary
@@ -13,20 +15,26 @@ who permutes neurons.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.records import sha256_text
+from mimicry_audit.records import canonical_json, sha256_text
 
 PER_TENSOR = 96
+WINDOW = 1 << 16
+"""Bytes of every tensor that enter the digest."""
 MOST_TENSORS = 128
 RELATED = 0.2
 """Cosine from which two checkpoints count as sharing their initial weights: some 20 standard errors above chance."""
 
+_VOCABULARY = re.compile(r"embed|wte\b|lm_head|^output\.weight$", re.IGNORECASE)
+_QUANTISED = {"I8", "U8", "I32", "F8_E4M3", "F8_E5M2", "F4"}
 _SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
@@ -34,21 +42,42 @@ def sketch_folder(folder: Path) -> dict[str, Any] | None:
     """Sketch the safetensors checkpoint in a folder.
 
     Returns:
-        ``{"shapes": hash of all names and shapes, "values": [float, …]}`` or None when there is no safetensors file in
-        a float format (quantised weights are not compared).
+        ``{"shapes": hash of the compared names and shapes, "values": [float, …], "digest": hash over every tensor}`` or
+        None when there is no readable safetensors file in a float format (quantised weights are not compared).
     """
+    try:
+        return _sketch(folder)
+    except (OSError, ValueError, KeyError, TypeError, struct.error):
+        return None  # a damaged file is for the engine to complain of
+
+
+def _sketch(folder: Path) -> dict[str, Any] | None:
     tensors: dict[str, tuple[Path, int, str, list[int]]] = {}
-    for file in sorted(folder.glob("*.safetensors")):
-        header, start = _header(file)
-        for name, info in header.items():
-            if name != "__metadata__" and len(info["shape"]) >= 2 and info["dtype"] in _SIZES:
-                tensors[name] = (file, start + info["data_offsets"][0], info["dtype"], info["shape"])
+    digest = hashlib.sha256()
+    for name, file, start, info in sorted(_entries(folder), key=lambda entry: entry[0]):
+        begin, end = info["data_offsets"]
+        digest.update(canonical_json([name, info["dtype"], info["shape"]]).encode())
+        digest.update(_window(name, file, start + begin, end - begin))
+        if len(info["shape"]) >= 2 and info["dtype"] in _QUANTISED:
+            return None
+        compared = len(info["shape"]) >= 2 and math.prod(info["shape"]) and not _VOCABULARY.search(name)
+        if compared and info["dtype"] in _SIZES:
+            tensors[name] = (file, start + begin, info["dtype"], info["shape"])
     if not tensors:
         return None
     shapes = sha256_text(json.dumps(sorted((n, t[3]) for n, t in tensors.items())))
     names = sorted(tensors, key=sha256_text)[:MOST_TENSORS]
     values = [v for name in sorted(names) for v in _sample(name, *tensors[name])]
-    return {"shapes": shapes, "values": [float(f"{v:.4g}") for v in values]}
+    if not all(map(math.isfinite, values)):
+        return None
+    return {"shapes": shapes, "values": [float(f"{v:.4g}") for v in values], "digest": digest.hexdigest()}
+
+
+def equal(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> bool | None:
+    """Whether two sketches are of the same weights; None when either is missing."""
+    if not a or not b or not a.get("digest") or not b.get("digest"):
+        return None
+    return bool(a["digest"] == b["digest"])
 
 
 def cosine(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> float | None:
@@ -80,11 +109,31 @@ def lineage_of(folder: Path) -> dict[str, Any] | None:
     return loaded if isinstance(loaded, dict) else None
 
 
+def _entries(folder: Path) -> Iterator[tuple[str, Path, int, dict[str, Any]]]:
+    """Every tensor of a checkpoint: its name, its file, where the data begin, its entry in the header."""
+    for file in sorted(folder.glob("*.safetensors")):
+        header, start = _header(file)
+        yield from ((name, file, start, info) for name, info in header.items() if name != "__metadata__")
+
+
+def _window(name: str, file: Path, offset: int, size: int) -> bytes:
+    """Up to `WINDOW` bytes of a tensor, from a place set by its name."""
+    skip = int(sha256_text(name)[:12], 16) % (size - WINDOW + 1) if size > WINDOW else 0
+    with file.open("rb") as stream:
+        stream.seek(offset + skip)
+        return stream.read(min(size, WINDOW))
+
+
 def _header(file: Path) -> tuple[dict[str, Any], int]:
     """The header of a safetensors file: 8 bytes of length, then JSON."""
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
-        return json.loads(stream.read(length)), 8 + length
+        if length > file.stat().st_size:
+            raise ValueError(f"{file} is cut short")
+        header = json.loads(stream.read(length))
+    if not isinstance(header, dict):
+        raise ValueError(f"{file} has no safetensors header")
+    return header, 8 + length
 
 
 def _sample(name: str, file: Path, offset: int, dtype: str, shape: list[int]) -> list[float]:

@@ -17,6 +17,7 @@ from typing import Any
 from mimicry_audit.errors import DataError, RunDirectoryError
 from mimicry_audit.evidence import Material, Roles, gather
 from mimicry_audit.records import Probe, Response, canonical_json, sha256_text
+from mimicry_audit.rivals import settle
 from mimicry_audit.runs import RunDirectory, write_json
 from mimicry_audit.scoring.models import model_entry
 from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
@@ -153,7 +154,8 @@ def _scores(
         if compared
         else []
     )
-    verdicts = [judge(with_truth(f, manifest["resolved"])) for f in found]
+    judged = [judge(with_truth(f, manifest["resolved"])) for f in found]
+    verdicts = settle(judged, material, draws=options.draws, seed=options.seed)
     return {
         "schema": SCORES_SCHEMA,
         "title": title(labels, options.roles),

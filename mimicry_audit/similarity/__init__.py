@@ -102,8 +102,8 @@ def measure(
             if not answers:
                 raise PrerequisiteError("no usable answers")
             axis.prepare(answers)
-        except PrerequisiteError as error:
-            measured.append(Measured(kind, None, str(error)))
+        except (PrerequisiteError, ImportError) as error:
+            measured.append(Measured(kind, None, _why_not(error)))
             continue
         values = np.full((len(probes), len(labels), len(labels)), np.nan)
         for p, owned in enumerate(owners):
@@ -114,6 +114,14 @@ def measure(
         else:
             measured.append(Measured(kind, None, "no probe has answers this axis can compare"))
     return measured
+
+
+def _why_not(error: PrerequisiteError | ImportError) -> str:
+    """The reason an axis was not measured; a package that is not there is named with the mend."""
+    if isinstance(error, PrerequisiteError):
+        return str(error)
+    package = (error.name or "").partition(".")[0]
+    return f"{package or 'a package'} cannot be imported ({error}); install it"
 
 
 def _fold(block: FloatArray, models: Sequence[int], out: FloatArray) -> None:

@@ -1,7 +1,7 @@
 """Answer agreement: do two models give the same answer, right or wrong?
 
 Only for probes whose check can extract an answer (a number, a choice, a short text): 1 where the normalised answers are
-equal, 0 where they differ, NaN where a check extracts nothing from either. Two good models agree on right answers,
+equal, 0 where they differ, NaN where a check extracts nothing from both. Two good models agree on right answers,
 so the raw value says little; centring over the models removes what everybody agrees on, and agreement on *wrong*
 answers is what remains (the idea of CAPA, Goel et al. 2025, arXiv 2502.04313, for free text).
 """
@@ -45,9 +45,11 @@ class Agreement:
         self._codes = np.array(codes, dtype=np.int64)
 
     def block(self, rows: Sequence[int]) -> FloatArray:
-        """See `Axis.block`. An answer that states no result agrees with none."""
+        """See `Axis.block`. A result agrees with no missing one; two missing ones cannot be compared."""
         codes = self._codes[list(rows)]
         if (codes < 0).any():
             return np.full((len(codes), len(codes)), np.nan)
-        same = (codes[:, None] == codes[None, :]) & (codes[:, None] > 0)
-        return np.asarray(same, dtype=np.float64)
+        same = np.asarray(codes[:, None] == codes[None, :], dtype=np.float64)
+        none = codes == 0
+        same[np.ix_(none, none)] = np.nan
+        return same

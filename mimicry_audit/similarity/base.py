@@ -57,13 +57,3 @@ class Axis(Protocol):
         Returns:
             ``(n, n)`` symmetric, in [0, 1]; NaN where two answers cannot be compared on this axis.
         """
-
-
-def cosine_block(features: FloatArray) -> FloatArray:
-    """Cosines among rows, clipped to [0, 1]; a zero row is similar to nothing but another zero row."""
-    norms = np.linalg.norm(features, axis=1)
-    unit = features / np.where(norms > 0, norms, 1.0)[:, None]
-    cosines = np.clip(unit @ unit.T, 0.0, 1.0)
-    empty = norms == 0
-    cosines[np.ix_(empty, empty)] = 1.0
-    return np.asarray(cosines)

@@ -12,8 +12,8 @@ import numpy as np
 
 from mimicry_audit.similarity.base import FloatArray
 
-FEWEST_MODELS = 3
-"""Centring over fewer models leaves nothing to see."""
+FEWEST_MODELS = 4
+"""Three models have three similarities and three numbers to fit them with: everything cancels, kinship included."""
 
 
 def centre(similarities: FloatArray) -> FloatArray:
@@ -23,26 +23,42 @@ def centre(similarities: FloatArray) -> FloatArray:
     ``s_ij = μ + a_i + a_j + e_ij`` fitted by least squares to the off-diagonal entries, and the residual e_ij is returned.
 
     Args:
-        similarities: ``(P, M, M)`` symmetric; NaN where a model's answer is missing.
+        similarities: ``(P, M, M)`` symmetric; NaN where a model's answer is missing or two answers cannot be compared.
 
     Returns:
-        ``(P, M, M)``; NaN on the diagonal, where either answer is missing, and for probes that fewer than
+        ``(P, M, M)``; NaN on the diagonal, where the similarity is missing, and for probes that fewer than
         `FEWEST_MODELS` models answered.
     """
     off = similarities.copy()
     models = off.shape[1]
     off[:, np.arange(models), np.arange(models)] = np.nan
     present = np.isfinite(off)
-    answered = present.any(axis=2)
-    m = answered.sum(axis=1).astype(np.float64)
-    filled = np.where(present, off, 0.0)
-    row_sums = filled.sum(axis=2)
-    total = row_sums.sum(axis=1) / 2
+    m = present.any(axis=2).sum(axis=1)
     fits = m >= FEWEST_MODELS
-    safe = np.where(fits, m, FEWEST_MODELS)
-    mean = total / (safe * (safe - 1) / 2)
-    # Least squares for the complete graph on m models: a_i = (row sum − (m − 1) μ) / (m − 2), with Σ a_i = 0.
-    effect = (row_sums - (safe - 1)[:, None] * mean[:, None]) / np.maximum(safe - 2, 1)[:, None]
-    residual = off - mean[:, None, None] - effect[:, :, None] - effect[:, None, :]
-    residual[~fits] = np.nan
-    return np.asarray(residual)
+    complete = present.sum(axis=(1, 2)) == m * (m - 1)
+    residual = np.full_like(off, np.nan)
+    closed = fits & complete
+    residual[closed] = _complete(off[closed], present[closed], m[closed].astype(np.float64))
+    for probe in np.flatnonzero(fits & ~complete):
+        residual[probe] = _incomplete(off[probe], present[probe])
+    return residual
+
+
+def _complete(off: FloatArray, present: FloatArray, m: FloatArray) -> FloatArray:
+    """Least squares in closed form, where every two of the m models that answered were compared."""
+    row_sums = np.where(present, off, 0.0).sum(axis=2)
+    mean = row_sums.sum(axis=1) / (m * (m - 1))
+    # On the complete graph of m models: a_i = (row sum − (m − 1) μ) / (m − 2), with Σ a_i = 0.
+    effect = (row_sums - ((m - 1) * mean)[:, None]) / (m - 2)[:, None]
+    return np.asarray(off - mean[:, None, None] - effect[:, :, None] - effect[:, None, :])
+
+
+def _incomplete(off: FloatArray, present: FloatArray) -> FloatArray:
+    """Least squares through the normal equations, where some pairs could not be compared (neither states a result)."""
+    filled, linked = np.where(present, off, 0.0), present.astype(np.float64)
+    # With the mean absorbed (b_i = a_i + μ/2): Σ_j∈N(i) (b_i + b_j) = Σ_j∈N(i) s_ij for every model i.
+    normal = linked + np.diag(linked.sum(axis=1))
+    effect, _, rank, _ = np.linalg.lstsq(normal, filled.sum(axis=1), rcond=None)
+    if linked.sum() / 2 <= rank:  # as many numbers to fit with as there are similarities
+        return np.full_like(off, np.nan)
+    return np.asarray(off - effect[:, None] - effect[None, :])

@@ -31,6 +31,8 @@ class Edit:
 
     def prepare(self, answers: Sequence[Answer]) -> None:
         """Fold whitespace and cut to the window."""
+        import rapidfuzz  # noqa: F401 (a missing package is found out before the first block)
+
         self._texts = [" ".join(a.text.split())[:WINDOW] for a in answers]
 
     def block(self, rows: Sequence[int]) -> FloatArray:

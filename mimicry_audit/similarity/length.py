@@ -28,7 +28,8 @@ class Length:
 
     def prepare(self, answers: Sequence[Answer]) -> None:
         """Count words; Chinese has no spaces, so long unspaced runs count by characters too."""
-        self._words = np.array([max(len(a.text.split()), len(a.text) // 12, 1) for a in answers], dtype=np.float64)
+        texts = [a.text.strip() for a in answers]
+        self._words = np.array([max(len(t.split()), len(t) // 12, 1) for t in texts], dtype=np.float64)
 
     def block(self, rows: Sequence[int]) -> FloatArray:
         """See `Axis.block`."""

@@ -6,6 +6,7 @@ the run; Salton & Buckley 1988), then cosine. Chinese and other unspaced scripts
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any, ClassVar
 
@@ -30,14 +31,22 @@ class Lexical:
 
     def prepare(self, answers: Sequence[Answer]) -> None:
         """Fit the weights on all answers and store one sparse unit vector per answer."""
+        from scipy.sparse import csr_matrix
         from sklearn.feature_extraction.text import TfidfVectorizer
 
+        texts = [a.text for a in answers]
+        if not any(re.search(TOKEN, text) for text in texts):  # nothing but underscores, say
+            self._vectors = csr_matrix((len(texts), 1))
+            return
         vectorizer = TfidfVectorizer(
             token_pattern=TOKEN, ngram_range=(1, 2), sublinear_tf=True, lowercase=True, dtype=np.float64
         )
-        self._vectors = vectorizer.fit_transform(a.text for a in answers)
+        self._vectors = vectorizer.fit_transform(texts)
 
     def block(self, rows: Sequence[int]) -> FloatArray:
-        """See `Axis.block`."""
+        """See `Axis.block`. Answers without a single token are like each other only."""
         some = self._vectors[list(rows)]
-        return np.asarray(np.clip((some @ some.T).toarray(), 0.0, 1.0))
+        cosines = np.clip((some @ some.T).toarray(), 0.0, 1.0)
+        empty = np.diff(some.indptr) == 0
+        cosines[np.ix_(empty, empty)] = 1.0
+        return np.asarray(cosines)

@@ -36,7 +36,7 @@ class Opening:
         vocabulary: dict[str, int] = {}
         self._codes = np.zeros((len(answers), WORDS), dtype=np.int64)
         for row, answer in enumerate(answers):
-            words = re.findall(TOKEN, answer.text[:200].lower())[:WORDS]
+            words = re.findall(TOKEN, answer.text.lstrip()[:200].lower())[:WORDS]
             self._codes[row, : len(words)] = [vocabulary.setdefault(w, len(vocabulary) + 1) for w in words]
 
     def block(self, rows: Sequence[int]) -> FloatArray:
@@ -44,4 +44,4 @@ class Opening:
         codes = self._codes[list(rows)]
         agree = np.logical_and.accumulate(codes[:, None, :] == codes[None, :, :], axis=2)
         weights = 0.5 ** np.arange(WORDS)
-        return np.asarray(agree @ (weights / weights.sum()))
+        return np.asarray(np.minimum(agree @ (weights / weights.sum()), 1.0))

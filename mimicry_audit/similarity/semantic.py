@@ -7,6 +7,7 @@ If none can be had the axis is *not measured*: it is never replaced by something
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
@@ -41,15 +42,19 @@ class Semantic:
     def prepare(self, answers: Sequence[Answer]) -> None:
         """Encode each distinct text once."""
         encoder = load_encoder(self.model)
-        texts = sorted({a.text for a in answers}, key=len)
+        clean = [
+            a.text.encode("utf-8", "replace").decode("utf-8") for a in answers
+        ]  # tokenizers refuse lone surrogates
+        texts = sorted(set(clean), key=lambda text: (len(text), text))  # one order, so one rounding, in every process
         vectors = encoder.encode(texts, batch_size=64, show_progress_bar=False, normalize_embeddings=True)
         place = {text: row for row, text in enumerate(texts)}
-        self._vectors = np.asarray(vectors, dtype=np.float64)[[place[a.text] for a in answers]]
+        self._vectors = np.asarray(vectors, dtype=np.float64)[[place[text] for text in clean]]
 
     def block(self, rows: Sequence[int]) -> FloatArray:
         """See `Axis.block`. Opposed meanings (negative cosine) count as 0."""
         some = self._vectors[list(rows)]
-        return np.clip(some @ some.T, 0.0, 1.0)
+        cosines = np.clip(some @ some.T, 0.0, 1.0)
+        return np.asarray((cosines + cosines.T) / 2)
 
 
 def load_encoder(model: str) -> Any:
@@ -61,9 +66,9 @@ def load_encoder(model: str) -> Any:
     if importlib.util.find_spec("sentence_transformers") is None:
         raise PrerequisiteError("sentence-transformers is not installed", "pip install sentence-transformers")
     from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
 
-    logging.disable_progress_bar()  # type: ignore[no-untyped-call]  # loading a small model is no news
+    logging: Any = importlib.import_module("transformers.utils.logging")
+    logging.disable_progress_bar()  # loading a small model is no news
 
     where = bundled_model() if model == DEFAULT_MODEL else None
     try:

@@ -1,0 +1,182 @@
+"""What a verdict rests on and what it says: the records that travel from the evidence to the report.
+
+Promise: plain, frozen data; nothing here is computed from answers and nothing is decided, but the thresholds that decide
+stand here, each with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mimicry_audit.statistics import Interval
+
+ALPHA = 0.05
+FEWEST_MODELS = 5
+FEWEST_PROBES = 20
+FEWEST_FAMILIES = 2
+SURFACE = frozenset({"wording", "style"})
+"""Kinds of evidence that habits of layout alone can raise together: two unrelated models that open alike and favour the
+same marks share words and style, and nothing else."""
+SURFACE_EFFECT = 0.1
+"""Movement in shared words or text from which the surface alone is believed: habits of layout do not reach it."""
+FEWEST_PER_AXIS = 10
+"""An axis measured on fewer probes has no say: its interval is too rough to be one."""
+FEWEST_CONTROLS_STRONG = 3
+"""With fewer controls their median is one or two models' own movement, and no verdict on it is strong."""
+MINIMUM_EFFECT = 0.03
+"""Smallest adjusted movement, in units of similarity, that is called a movement: about the spread that two ordinary
+fine-tunes of one base on unrelated text show toward a third model."""
+VERBATIM_SHARE = 0.95
+VERBATIM_FEWEST = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One axis's say on one pair.
+
+    Attributes:
+        axis: axis name.
+        title: axis title.
+        family: axes of one family count once.
+        statistic: ``adjusted lift`` (with a base) or ``excess`` (without: centred similarity).
+        estimate: its interval.
+        raw: the unadjusted lift, None without a base.
+        p: one-sided; permutation p for a lift, rank among the panel for an excess.
+        p_holm: after Holm's correction over the run.
+    """
+
+    axis: str
+    title: str
+    family: str
+    statistic: str
+    estimate: Interval
+    p: float
+    p_holm: float
+    raw: Interval | None = None
+
+    @property
+    def positive(self) -> bool:
+        """Beyond the minimum effect with both the corrected test and the interval."""
+        return self.speaks and self.p_holm < ALPHA and self.estimate.low > MINIMUM_EFFECT
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it was measured on enough probes to count."""
+        return self.estimate.n >= FEWEST_PER_AXIS
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``scores.json``."""
+        return {
+            "axis": self.axis,
+            "family": self.family,
+            "statistic": self.statistic,
+            "estimate": self.estimate.as_dict(),
+            "raw": self.raw.as_dict() if self.raw else None,
+            "p": round(self.p, 6),
+            "p_holm": round(self.p_holm, 6),
+            "positive": self.positive,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairFacts:
+    """Everything a verdict on one pair may rest on.
+
+    Attributes:
+        candidate, reference, base: labels; base None when none was declared.
+        base_weights: cosine between candidate and base weights; None when either is out of sight.
+        base_contradicted: the weights show that the declared base is not the candidate's base.
+        weights: cosine between candidate and reference weights, None when out of sight or of other shape.
+        weights_related: whether candidate and reference share initial weights; None when out of sight.
+        equal_weights: whether candidate and reference have the very same weights; None when out of sight.
+        models: how many models answered in this run.
+        controls: labels the movement was adjusted by.
+        kin_controls: those of them that stand out toward the reference themselves.
+        n: probes both answered, `asked` of them.
+        min_coverage: least share that must be answered.
+        verbatim: share of long answers that are word for word the same, among `long_answers`.
+        evidence: one entry per measured axis; baselines apart.
+        length: the length baseline's entry.
+        claims: how often the candidate claimed to be the reference or from its maker, of how many identity answers.
+    """
+
+    candidate: str
+    reference: str
+    base: str | None
+    base_weights: float | None = None
+    base_contradicted: bool = False
+    weights: float | None = None
+    weights_related: bool | None = None
+    equal_weights: bool | None = None
+    models: int
+    controls: Sequence[str] = ()
+    kin_controls: Sequence[str] = ()
+    n: int
+    asked: int
+    min_coverage: float = 0.95
+    verbatim: float = 0.0
+    long_answers: int = 0
+    evidence: Sequence[Evidence] = ()
+    length: Evidence | None = None
+    claims: tuple[int, int] | None = None
+    truth: dict[str, Any] | None = field(default=None)
+
+    @property
+    def triangle(self) -> bool:
+        """Whether movement from the base can be read."""
+        return self.base is not None and not self.base_contradicted
+
+    @property
+    def coverage(self) -> float:
+        """Share of probes that both answered."""
+        return self.n / self.asked if self.asked else 0.0
+
+    def families(self) -> list[str]:
+        """Families with positive evidence, in order."""
+        return list(dict.fromkeys(e.family for e in self.evidence if e.positive))
+
+    def only_habits(self) -> bool:
+        """Whether all that is positive may come from habits of layout."""
+        positive = [e for e in self.evidence if e.positive]
+        copied = any(
+            e.family == "wording" and e.axis != "opening" and e.estimate.low > SURFACE_EFFECT for e in positive
+        )
+        return {e.family for e in positive} <= SURFACE and not copied
+
+    def measured_families(self) -> list[str]:
+        """Families with a say at all, in order."""
+        return list(dict.fromkeys(e.family for e in self.evidence if e.speaks))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the evidence on one pair comes to."""
+
+    facts: PairFacts
+    verdict: str
+    confidence: str
+    summary: str
+    reasons: tuple[str, ...]
+    would_change: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``scores.json``."""
+        facts = self.facts
+        return {
+            "candidate": facts.candidate,
+            "reference": facts.reference,
+            "base": facts.base,
+            "verdict": self.verdict,
+            "confidence": self.confidence,
+            "summary": self.summary,
+            "reasons": list(self.reasons),
+            "would_change": list(self.would_change),
+            "evidence": [e.as_dict() for e in facts.evidence],
+            "length": facts.length.as_dict() if facts.length else None,
+            "controls": list(facts.controls),
+            "coverage": round(facts.coverage, 4),
+            "n": facts.n,
+            "truth": facts.truth,
+        }

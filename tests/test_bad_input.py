@@ -226,7 +226,7 @@ PROBES: dict[str, Case] = {
     "prompt that cannot be sent": (lambda s: s.with_rows([{**GOOD[0], "prompt": "a\ud800b"}]), "surrogate|remove it"),
     "hub set without a mapping": (
         lambda s: s.run(probes="hub:org/name#train"), "no column mapping for the Hub dataset 'org/name'|mapping.yaml"),
-    "hub set offline": (lambda s: s.run(probes="hub:openai/gsm8k#test"), "gsm8k|HF_HUB_OFFLINE"),
+    "hub set offline": (lambda s: s.run(probes="hub:openai/gsm8k#test"), "hub|datasets"),
 }  # fmt: skip
 
 ANSWERS: dict[str, Case] = {

@@ -68,7 +68,7 @@ def _holds(gate: Gate, scores: Mapping[str, Any]) -> Iterator[str]:
     if gate.name == "identity_leak":
         judged = {v["candidate"] for v in scores["verdicts"]}
         for label, entry in scores["identity"]["models"].items():
-            others = sum(c["count"] for arm in entry["arms"].values() for c in arm["claims"] if not c["own"])
+            others = sum(c["count"] for arm in entry["arms"].values() for c in arm["claims"] if c["own"] is False)
             if label in judged and entry["own"] and others:
                 yield f"{gate.text}: {label} claimed another identity {others} times"
         return

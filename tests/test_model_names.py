@@ -229,7 +229,7 @@ def test_shared_options_go_to_the_engines_that_know_them() -> None:
         ([{"model": "o/m", "options": [1]}], {}, "the options of o/m are no mapping. Write options: {name: value}"),
         ([{"model": "o/m", "engine": "tgi"}], {}, "unknown engine tgi. Engines are vllm, hf, openai, recorded"),
         ([{"model": "o/m", "label": "a/b"}], {}, "the label 'a/b' cannot name a file."),
-        (["hf/o/m"], {"tensor_paralel": 1}, "no engine of this run (hf) knows it: has no option tensor_paralel."),
+        (["hf/o/m"], {"tensor_paralel": 1}, "the engine of this run (hf) has no option tensor_paralel."),
     ],
 )
 def test_refused_lists(models: list[Any], options: dict[str, Any], said: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,8 +97,11 @@ class Bars:
         """See `mimicry_audit.collect.Progress`."""
         _, owed, began = self._tasks[label]
         if self._bars.disable and owed:
+            what = "answer" if owed == 1 else "answers"
             failed = f", {self._failed[label]} failed" if self._failed.get(label) else ""
-            self.console.print(f"{escape(label)}: {owed} answers in {time.monotonic() - began:.0f} s{failed}")
+            self.console.print(
+                f"{escape(label)}: {owed} {'answer' if owed == 1 else 'answers'} in {time.monotonic() - began:.0f} s{failed}"
+            )
 
 
 @contextmanager
@@ -157,7 +160,7 @@ def _verdict_table(scores: Mapping[str, Any], width: int) -> Table:
             escape(f"{verdict['candidate']} → {verdict['reference']}"),
             _verdict_cell(verdict),
             f"{raw['value']:.2f} [dim]\\[{raw['low']:.2f}, {raw['high']:.2f}][/dim]" if raw else "—",
-            _lift_cell(verdict["evidence"]),
+            _lift_cell(verdict),
         ]
         if truths:
             row.append(_truth_cell(verdict["truth"], wide=width >= 110))
@@ -171,10 +174,10 @@ def _verdict_cell(verdict: Mapping[str, Any]) -> str:
     return shown if sure == "none" else f"{shown} [dim]({sure})[/dim]"
 
 
-def _lift_cell(evidence: Sequence[Mapping[str, Any]]) -> str:
-    lifts = [e for e in evidence if e["statistic"] == "adjusted lift"]
+def _lift_cell(verdict: Mapping[str, Any]) -> str:
+    lifts = [e for e in verdict["evidence"] if e["statistic"] == "adjusted lift"]
     if not lifts:
-        return "[dim]no base[/dim]"
+        return "[dim]not its base[/dim]" if verdict["base"] else "[dim]no base[/dim]"
     mean = sum(e["estimate"]["value"] for e in lifts) / len(lifts)
     return f"{mean:+.2f} [dim]({sum(e['positive'] for e in lifts)} of {len(lifts)} axes)[/dim]"
 
@@ -182,5 +185,5 @@ def _lift_cell(evidence: Sequence[Mapping[str, Any]]) -> str:
 def _truth_cell(truth: Mapping[str, Any] | None, *, wide: bool) -> str:
     if not truth:
         return "—"
-    mark = "✓" if truth["agrees"] else "✗"
+    mark = {True: "✓", False: "✗", None: "○"}[truth["agrees"]]
     return f"{mark} {escape(truth['relation'])}" if wide else mark

@@ -45,14 +45,19 @@ def list_() -> None:
 
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.lab import list_models
+    from mimicry_audit.report.fmt import lineage
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("model", "lineage", "built"):
         table.add_column(heading)
     for model in list_models():
-        parents = (("teacher", model.teacher), ("base", model.base), ("same data as", model.same_data_as))
-        known = ", ".join(f"{what} {who}" for what, who in parents if who)
-        table.add_row(model.name, model.relation + (f" ({known})" if known else ""), "yes" if model.built else "no")
+        known = {
+            "relation": model.relation,
+            "teacher": model.teacher,
+            "base": model.base,
+            "same_data_as": model.same_data_as,
+        }
+        table.add_row(model.name, lineage(known), "yes" if model.built else "no")
     out_console().print(table)
 
 

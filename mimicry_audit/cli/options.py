@@ -36,7 +36,7 @@ def collecting(function: Function) -> Function:
             click.option("--top-p", type=float, metavar="P", help="Nucleus mass. [default: 1]"),
             click.option("--max-tokens", type=int, metavar="N", help="Most tokens per answer. [default: 512]"),
             click.option("--seed", type=int, metavar="N", help="Seed of sampling and of the statistics. [default: 0]"),
-            click.option("--logprobs", type=int, metavar="K", help="Keep the top K log-probabilities per token. [default: 0]"),
+            click.option("--logprobs", type=int, metavar="K", help="Keep the top K log-probabilities per token in the journal; no axis uses them yet. [default: 0]"),
             click.option("--system-prompt", metavar="TEXT", help="System prompt for every probe that has none of its own."),
             click.option("--engine", type=click.Choice(["vllm", "hf"]), help="Engine for names without one. [default: vllm if installed, else hf]"),
             click.option("--engine-option", "-E", multiple=True, metavar="K=V", help="Engine option for every model, such as -E dtype=bfloat16."),

@@ -271,7 +271,8 @@ def _with_shared(specs: Sequence[ModelSpec], shared: Mapping[str, Any]) -> list[
     for name in shared:
         if not any(name in options for options in known.values()):
             everything = {option for options in known.values() for option in options}
-            raise unknown_option(name, f"no engine of this run ({', '.join(sorted(known))}) knows it:", everything)
+            engines = ", ".join(sorted(known))
+            raise unknown_option(name, f"the engine of this run ({engines})", everything)
     return [
         replace(
             spec,

@@ -94,7 +94,7 @@ def _attempt(
 def _arm(rows: Sequence[Mapping[str, Any]], arm: str, known: bool) -> dict[str, Any]:
     mine = [r for r in rows if r["arm"] == arm]
     answered = [r for r in mine if r["status"] in ("ok", "truncated")]
-    others = sum(any(not c["own"] for c in r["claims"]) for r in answered)
+    others = sum(any(c["own"] is False for c in r["claims"]) for r in answered)
     owns = sum(any(c["own"] for c in r["claims"]) for r in answered)
     table = Counter(
         (" · ".join(x for x in (c["maker"], c["model"]) if x), c["own"])
@@ -139,6 +139,11 @@ def _own_dict(own: OwnIdentity | None) -> dict[str, str | None] | None:
     return {"maker": own.maker.name, "model": own.model.name if own.model else None}
 
 
-def _is_own(claim: Claim, own: OwnIdentity | None) -> bool:
-    """Whether the claim names the model's own maker (any of the maker's models counts: version slips are no leak)."""
-    return own is not None and own.maker is not None and claim.maker == own.maker.name
+def _is_own(claim: Claim, own: OwnIdentity | None) -> bool | None:
+    """Whether the claim names the model's own maker; None where nobody knows who the model is.
+
+    Any of the maker's models counts: a slip about the version is no leak.
+    """
+    if own is None or own.maker is None:
+        return None
+    return claim.maker == own.maker.name

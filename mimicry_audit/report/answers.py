@@ -25,6 +25,9 @@ _PER_CARD, _PER_ANSWER, _MARKS = 1_400, 650, 1.5
 Record = Mapping[str, Any]
 
 
+_WHOSE = {True: "its own name", False: "another name", None: "a name"}
+
+
 def cut(text: str) -> tuple[str, int]:
     """The start of `text` that is shown, and how many characters are not."""
     return (text, 0) if len(text) <= LONGEST else (text[:LONGEST], len(text) - LONGEST)
@@ -158,9 +161,9 @@ def claimed(text: str, claims: Sequence[Record]) -> Markup:
         if start < at or end <= start:
             continue
         out.append(visible.markup(text[at:start]))
-        kind = "own" if claim.get("own") else "alien"
+        kind = "alien" if claim.get("own") is False else "own"
         name = " · ".join(str(part) for part in (claim.get("maker"), claim.get("model")) if part)
-        said = visible.plain(f"{'its own name' if claim.get('own') else 'another name'}: {name}")
+        said = visible.plain(f"{_WHOSE[claim.get('own')]}: {name}")
         mark = Markup('<mark class="{}" title="{}">{}</mark>')
         out.append(mark.format(kind, said, visible.markup(text[start:end])))
         at = end

@@ -56,7 +56,7 @@ def _arm(name: str, arm: Record, unit: charts.Scale) -> dict[str, Any]:
 
 
 def _slips(attempt: Record) -> bool:
-    return any(not claim.get("own") for claim in attempt.get("claims") or [])
+    return any(claim.get("own") is False for claim in attempt.get("claims") or [])
 
 
 def _attempts(found: Sequence[Record], budget: int) -> list[dict[str, Any]]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.errors import DataError, RunDirectoryError
 from mimicry_audit.evidence import Material, Roles, gather
@@ -22,10 +22,13 @@ from mimicry_audit.runs import RunDirectory, write_json
 from mimicry_audit.scoring.models import model_entry
 from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
 from mimicry_audit.scoring.pairs import axis_entry, nearness, pair_entries
-from mimicry_audit.scoring.truth import with_truth
+from mimicry_audit.scoring.truth import agrees, with_truth
 from mimicry_audit.similarity import AXES, axis_class, measure
 from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, bootstrap_weights
 from mimicry_audit.verdicts import Verdict, judge
+
+if TYPE_CHECKING:
+    from mimicry_audit.identity.facts import Facts, OwnIdentity
 
 SCORES_SCHEMA = "mimicry_audit.scores/1"
 _SCORES_FIELDS = (
@@ -125,12 +128,12 @@ def _scores(
     options: ScoringOptions,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
-    from mimicry_audit.identity.facts import load_facts, own_identity
+    from mimicry_audit.identity.facts import load_facts
     from mimicry_audit.identity.scores import claims_of, identity_scores
 
     facts = load_facts()
     sources = {label: manifest["settings"]["models"][label]["name"] for label in labels}
-    own = {label: own_identity(_identity_name(label, sources[label], manifest)) for label in labels}
+    own = {label: _own(label, sources[label], manifest, facts) for label in labels}
     compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
     progress("Identity")
     identity = identity_scores([p for p in probes if p.domain == IDENTITY_DOMAIN], responses, own, facts)
@@ -183,10 +186,18 @@ def _scores(
     }
 
 
-def _identity_name(label: str, name: str, manifest: Mapping[str, Any]) -> str:
-    """The name a model's own identity is read from: what the user called it, else what it is."""
-    source = manifest.get("sources", {}).get(label) or name
-    return str(source)
+def _own(label: str, name: str, manifest: Mapping[str, Any], facts: Facts) -> OwnIdentity:
+    """Who a model is: by the name the user gave for it, else by the checkpoint's lineage manifest."""
+    from mimicry_audit.identity.facts import OwnIdentity, own_identity
+
+    found = own_identity(str(manifest.get("sources", {}).get(label) or name), facts)
+    if found.maker is None:
+        given = (manifest["resolved"].get(label, {}).get("lineage") or {}).get("identity") or {}
+        maker = facts.maker(str(given.get("maker") or ""))
+        if maker is not None:
+            model = next((m for m in maker.models if given.get("name") in m.names), None)
+            return OwnIdentity(maker, model)
+    return found
 
 
 def _codes(probes: Sequence[Probe], domains: Sequence[str]) -> IntArray:
@@ -218,7 +229,7 @@ def _strength(verdict: Verdict) -> tuple[int, str, str]:
 def _verdict(verdict: Verdict) -> dict[str, Any]:
     found = verdict.as_dict()
     if found["truth"]:
-        found["truth"]["agrees"] = verdict.verdict in found["truth"].pop("right")
+        found["truth"]["agrees"] = agrees(verdict.verdict, found["truth"].pop("right"))
     return found
 
 

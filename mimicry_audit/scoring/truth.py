@@ -22,15 +22,25 @@ def with_truth(facts: PairFacts, resolved: Mapping[str, Mapping[str, Any]]) -> P
 def _true_relation(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[str, list[str]]:
     """What the lineage manifests say of a pair, and the verdicts that agree with it."""
     me, other = mine["name"], theirs["name"]
-    nothing = ["no evidence", "convergent", "inconclusive"]
+    nothing = ["no evidence", "convergent"]
     if me == other:
         return "same model", ["same model"]
     if other == mine.get("same_data_as") or me == theirs.get("same_data_as"):
-        return "trained on the same data, never on its answers", nothing
+        return "trained on the same data, never on its answers", [*nothing, "inconclusive"]
     if mine.get("teacher") == other:
         return f"distilled from {other}", ["distilled"]
     if theirs.get("teacher") == me:
         return f"{other} was distilled from it", ["distilled", *nothing]
     if mine.get("base") and mine.get("base") in (theirs.get("base"), other):
         return "fine-tuned from the same base", ["shared base", *nothing]
+    taught = {str(mine[k]) for k in ("teacher", "same_data_as") if mine.get(k)}
+    if taught & {theirs.get("teacher"), theirs.get("same_data_as")}:
+        return f"both learnt from what {' and '.join(sorted(taught))} knows", [*nothing, "inconclusive"]
     return "unrelated", nothing
+
+
+def agrees(verdict: str, right: list[str]) -> bool | None:
+    """Whether a verdict agrees with the known lineage; None where it leaves the question open."""
+    if verdict in right:
+        return True
+    return None if verdict == "inconclusive" else False

@@ -99,9 +99,7 @@ class Bars:
         if self._bars.disable and owed:
             what = "answer" if owed == 1 else "answers"
             failed = f", {self._failed[label]} failed" if self._failed.get(label) else ""
-            self.console.print(
-                f"{escape(label)}: {owed} {'answer' if owed == 1 else 'answers'} in {time.monotonic() - began:.0f} s{failed}"
-            )
+            self.console.print(f"{escape(label)}: {owed} {what} in {time.monotonic() - began:.0f} s{failed}")
 
 
 @contextmanager

@@ -36,9 +36,7 @@ def print_plan(resolved: Resolved) -> None:
     sets = ", ".join(f"{s['name']} {s['version']} ({s['n']})" for s in plan.probe_sets)
     sampling = plan.sampling
     each = "answer to each" if sampling.samples == 1 else "answers to each"
-    console.print(
-        f"\nProbe sets: {escape(sets)}; {len(plan.probes)} probes with every arm, {sampling.samples} answer{'s' if sampling.samples > 1 else ''} to each"
-    )
+    console.print(f"\nProbe sets: {escape(sets)}; {len(plan.probes)} probes with every arm, {sampling.samples} {each}")
     console.print(
         f"Sampling: temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, at most {sampling.max_tokens} tokens, "
         f"seed {sampling.seed}"

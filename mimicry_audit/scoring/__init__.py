@@ -96,7 +96,10 @@ def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptio
     for label in labels:
         path = run.journal_path(label)
         journals.append(sha256_text(path.read_text("utf-8", "surrogateescape")) if path.exists() else None)
-    return sha256_text(canonical_json([tool_version(), journals, asdict(options)]))
+    manifest = run.manifest()
+    known = [manifest.get(part) for part in ("settings", "resolved", "sources")]
+    probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
+    return sha256_text(canonical_json([tool_version(), journals, asdict(options), known, probes]))
 
 
 def _standing(run: RunDirectory, fingerprint: str) -> dict[str, Any] | None:

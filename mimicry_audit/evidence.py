@@ -23,7 +23,6 @@ from mimicry_audit.statistics import (
     Interval,
     adjusted_lift,
     bootstrap_weights,
-    domain_means,
     holm,
     intervals,
 )
@@ -127,6 +126,7 @@ def gather(
     weights_ = bootstrap_weights(material.domains, draws, seed)
     pairs = list(judged_pairs(material.labels, roles, material))
     answering = answering_models(material)
+    excesses: dict[str, _Excesses] = {}
     kin: dict[str, frozenset[str]] = {}
     facts = []
     for candidate, reference in pairs:
@@ -141,7 +141,9 @@ def gather(
             if k not in (candidate, reference, base) and k not in roles.bases.values() and k in answering
         ]
         if reference not in kin:
-            kin[reference] = standing_out(material, reference, centred, weights_)
+            r = material.labels.index(reference)
+            excesses[reference] = {a: intervals(v[:, :, r], material.domains, weights_) for a, v in centred.items()}
+            kin[reference] = standing_out(material, reference, excesses[reference])
         entries = [
             entry
             for m in material.measured
@@ -149,7 +151,7 @@ def gather(
             and (
                 entry := _lift(m, material, found, controls, draws, seed)
                 if found.triangle
-                else _excess(m, material, found, centred[m.axis.name], weights_)
+                else _excess(m, material, found, excesses[reference][m.axis.name])
             )
         ]
         baselines = {m.axis.name for m in material.measured if m.axis.baseline}
@@ -193,18 +195,17 @@ def answering_models(material: Material) -> list[str]:
     return [label for label, share in zip(material.labels, shares, strict=True) if share >= 0.5]
 
 
-def standing_out(
-    material: Material, reference: str, centred: Mapping[str, FloatArray], draws: FloatArray
-) -> frozenset[str]:
+_Excesses = Mapping[str, Sequence[Interval | None]]
+"""Axis → centred similarity of every model of the run to one reference."""
+
+
+def standing_out(material: Material, reference: str, excesses: _Excesses) -> frozenset[str]:
     """The models closer to the reference than general likeness explains, on independent kinds of evidence or by weights."""
-    r = material.labels.index(reference)
     families: dict[str, set[str]] = {label: set() for label in material.labels}
     for measured in material.measured:
         if measured.values is None or measured.axis.baseline:
             continue
-        for label, found in zip(
-            material.labels, intervals(centred[measured.axis.name][:, :, r], material.domains, draws), strict=True
-        ):
+        for label, found in zip(material.labels, excesses[measured.axis.name], strict=True):
             if found and found.n >= FEWEST_PER_AXIS and found.low > MINIMUM_EFFECT:
                 families[label].add(measured.axis.family)
     sketches = {label: material.resolved.get(label, {}).get("weights") for label in material.labels}
@@ -263,18 +264,16 @@ def _lift(
 
 
 def _excess(
-    measured: Measured, material: Material, facts: PairFacts, centred: FloatArray, draws: FloatArray
+    measured: Measured, material: Material, facts: PairFacts, excesses: Sequence[Interval | None]
 ) -> Evidence | None:
-    at = material.labels.index
-    c, r = at(facts.candidate), at(facts.reference)
-    others = [k for k in range(len(material.labels)) if k not in (c, r)]
-    columns = np.column_stack([centred[:, k, r] for k in (c, *others)])
-    estimate = intervals(columns[:, :1], material.domains, draws)[0]
+    """Centred similarity to the reference, with the candidate's rank among all other models for a p."""
+    found = dict(zip(material.labels, excesses, strict=True))
+    estimate = found.pop(facts.candidate)
+    found.pop(facts.reference)
     if estimate is None:
         return None
-    means = domain_means(columns, material.domains)
-    closer = int(np.sum(means[1:] >= means[0]))
-    return _entry(measured, "excess", estimate, (1 + closer) / (1 + len(others)), None)
+    closer = sum(other is not None and other.value >= estimate.value for other in found.values())
+    return _entry(measured, "excess", estimate, (1 + closer) / (1 + len(found)), None)
 
 
 def _entry(measured: Measured, statistic: str, estimate: Interval, p: float, raw: Interval | None) -> Evidence:

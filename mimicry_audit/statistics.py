@@ -58,8 +58,12 @@ def domain_means(values: FloatArray, domains: IntArray, weights: FloatArray | No
     filled = np.where(present, values, 0.0)
     for domain in np.unique(domains):
         inside = domains == domain
-        mass = rows[:, inside] @ present[inside].astype(np.float64)
-        sums = rows[:, inside] @ filled[inside]
+        weighing = rows[:, inside]
+        if present[inside].all():  # as nearly always: every column has the same mass
+            mass = np.broadcast_to(weighing.sum(axis=1)[:, None], (len(rows), values.shape[1]))
+        else:
+            mass = weighing @ present[inside].astype(np.float64)
+        sums = weighing @ filled[inside]
         # A draw that misses every measured probe of a domain keeps the domain's own mean: dropping the domain would
         # make that draw an estimate of something else.
         measured = present[inside].sum(axis=0)

@@ -102,8 +102,12 @@ def score(
 
 
 def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptions) -> str:
+    """Hash of everything the scores follow from: answers, what was asked of whom, settings, and this code."""
     journals = [run.journal_sha(label) for label in labels]
-    return sha256_text(canonical_json([_source_sha(), journals, _plain(asdict(options))]))
+    manifest = run.manifest()
+    known = [manifest.get(part) for part in ("settings", "resolved", "sources")]
+    probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
+    return sha256_text(canonical_json([_source_sha(), journals, _plain(asdict(options)), known, probes]))
 
 
 def _source_sha() -> str:

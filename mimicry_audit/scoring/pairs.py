@@ -53,8 +53,9 @@ def pair_entries(
         for kind, array in (("raw", values), ("centred", centre(values))):
             flat = array[:, upper[0], upper[1]]
             overall = intervals(flat, codes, weights)
+            inside = [codes == i for i in range(len(domains))]
             split = {
-                d: intervals(np.where(codes[:, None] == i, flat, np.nan), codes, weights) for i, d in enumerate(domains)
+                d: intervals(flat[rows], codes[rows], weights[:, rows]) for d, rows in zip(domains, inside, strict=True)
             }
             for place, pair in enumerate(pairs):
                 whole = overall[place]

@@ -118,6 +118,13 @@ for words in {all_commands()!r}:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+def test_no_command_takes_the_place_of_the_packages_own_names() -> None:
+    from mimicry_audit import cli
+
+    all_commands()  # loads every command's module
+    assert all(callable(getattr(cli, name)) for name in ("run", "main", "group"))
+
+
 @pytest.mark.parametrize("words", [(), ("probes",), ("lab",)])
 def test_a_group_alone_shows_its_help(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(list(words)) == 2

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from keyword import iskeyword
 
 import click
 
@@ -61,7 +60,8 @@ class LazyGroup(click.Group):
         """Load one command."""
         if cmd_name not in COMMANDS:
             return None
-        module = f"{cmd_name}_" if iskeyword(cmd_name) else cmd_name
+        # ``import`` is a keyword, and a module ``run`` would take the place of this package's function.
+        module = f"{cmd_name}_" if cmd_name in ("import", "run") else cmd_name
         found: click.Command = import_module(f"mimicry_audit.cli.{module}").command
         return found
 

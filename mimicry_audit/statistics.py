@@ -59,10 +59,12 @@ def domain_means(values: FloatArray, domains: IntArray, weights: FloatArray | No
     for domain in np.unique(domains):
         inside = domains == domain
         weighing = rows[:, inside]
-        if present[inside].all():  # as nearly always: every column has the same mass
-            mass = np.broadcast_to(weighing.sum(axis=1)[:, None], (len(rows), values.shape[1]))
-        else:
-            mass = weighing @ present[inside].astype(np.float64)
+        mass = weighing.sum(axis=1, keepdims=True)
+        if present[inside].all() and (mass > 0).all():  # nothing missing, as nearly always
+            total += (weighing @ filled[inside]) / mass
+            counted += 1
+            continue
+        mass = weighing @ present[inside].astype(np.float64)
         sums = weighing @ filled[inside]
         # A draw that misses every measured probe of a domain keeps the domain's own mean: dropping the domain would
         # make that draw an estimate of something else.

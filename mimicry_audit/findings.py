@@ -174,7 +174,7 @@ class Verdict:
             "reasons": list(self.reasons),
             "would_change": list(self.would_change),
             "evidence": [e.as_dict() for e in facts.evidence],
-            "length": facts.length.as_dict() if facts.length else None,
+            "length": {**facts.length.as_dict(), "p_holm": None, "positive": False} if facts.length else None,
             "controls": list(facts.controls),
             "coverage": round(facts.coverage, 4),
             "n": facts.n,

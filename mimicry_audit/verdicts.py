@@ -30,6 +30,8 @@ from mimicry_audit.findings import (
     FEWEST_MODELS,
     FEWEST_PROBES,
     MINIMUM_EFFECT,
+    VERBATIM_FEWEST,
+    VERBATIM_SHARE,
     Evidence,
     PairFacts,
     Verdict,
@@ -50,9 +52,6 @@ __all__ = [
 ]
 
 VERDICTS = ("same model", "shared base", "distilled", "convergent", "no evidence", "inconclusive")
-
-VERBATIM_SHARE = 0.95
-VERBATIM_FEWEST = 20
 
 
 def judge(facts: PairFacts) -> Verdict:
@@ -220,13 +219,13 @@ def _triangle(facts: PairFacts) -> Verdict | None:
         strong = len(families) > FEWEST_FAMILIES and sharp and len(facts.controls) >= FEWEST_CONTROLS_STRONG
         return _say(
             facts, "distilled", "strong" if strong else "moderate",
-            f"{pair} on {len(families)} independent kinds of evidence, beyond its movement toward the controls: "
+            f"{pair} in {_listed(families)}, further than toward the controls: "
             f"evidence that it was trained on {facts.reference}'s text.",
-            [*moved, *_length_words(facts)],
+            [*moved, *_length_words(facts), f"Controls: {_listed(facts.controls)}."],
             [
                 f"Showing that {facts.candidate} and {facts.reference} were trained on the same private data: "
                 "text cannot tell that from training on its answers.",
-                "Controls that moved as far.",
+                f"Unrelated models that {facts.candidate} moved toward as far.",
             ],
         )  # fmt: skip
     if families:
@@ -279,7 +278,8 @@ def _without_base(facts: PairFacts) -> Verdict:
         base = "its own base" if facts.base_contradicted else "its base"
         return _say(
             facts, "inconclusive", "none",
-            f"{facts.candidate} answers much like {facts.reference}, but without {base} nobody can say why.",
+            f"{facts.candidate} is closer to {facts.reference} than the models' general likeness explains, but without "
+            f"{base} nobody can say why.",
             [
                 f"{e.title}: {_interval(e.estimate)} closer than the models' general likeness explains." for e in close
             ] + ["Copying, a common ancestor and common training data all look like this."],

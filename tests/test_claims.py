@@ -194,7 +194,7 @@ def test_arms_are_counted_apart_and_foreign_probes_not_at_all():
 def test_where_the_own_identity_is_unknown_no_rate_of_others_is_given():
     arm = scored()["models"]["unknown"]["arms"]["default"]
     assert arm["other_rate"] is arm["own_rate"] is None
-    assert arm["claims"] == [{"identity": "OpenAI · ChatGPT", "count": 1, "own": False}]
+    assert arm["claims"] == [{"identity": "OpenAI · ChatGPT", "count": 1, "own": None}]
 
 
 def test_claims_of_a_reference():

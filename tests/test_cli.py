@@ -316,7 +316,7 @@ def test_ctrl_c_ends_in_130_with_one_line_and_keeps_the_answers(tmp_path: Path) 
         "--out",
         str(tmp_path / "r"),
     ]
-    command += ["-E", "num_threads=1", "--max-tokens", "96"]
+    command += ["-E", "num_threads=1", "--max-tokens", "96", "--samples", "20", "--temperature", "1"]
     journal = tmp_path / "r" / "responses" / "aria.jsonl"
     with start(*command) as process:
         while process.poll() is None and not (journal.exists() and journal.read_bytes().count(b"\n") >= 3):

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mimicry_audit.report import page as report
+from mimicry_audit.report.page import render
+from mimicry_audit.runs import write_text
 from tests.support.hostile import STRINGS
 from tests.support.scores_fixture import answers, hostile, scores
 
@@ -36,9 +37,14 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+def write(path: Path, scores: Any, answers: Any) -> Path:
+    write_text(path, render(scores, answers))
+    return path
+
+
 @pytest.fixture(scope="module")
 def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return report.write(tmp_path_factory.mktemp("report") / "report.html", scores(), answers(20))
+    return write(tmp_path_factory.mktemp("report") / "report.html", scores(), answers(20))
 
 
 @dataclass
@@ -84,7 +90,7 @@ def visible_cards(page: Page) -> int:
 @pytest.mark.parametrize("name", STRINGS)
 def test_hostile_text_in_every_field_stays_text(browser: Browser, tmp_path: Path, name: str) -> None:
     text = STRINGS[name]
-    path = report.write(tmp_path / "report.html", hostile(scores(), text), hostile(answers(2), text))
+    path = write(tmp_path / "report.html", hostile(scores(), text), hostile(answers(2), text))
     page, watch = opened(browser, path, width=390)
     page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
     page.keyboard.press("Tab")
@@ -118,7 +124,7 @@ def test_hostile_words_in_fixed_fields_stay_text(browser: Browser, tmp_path: Pat
     for probe in given:
         for samples in probe["answers"].values():
             samples[0]["status"] += text
-    page, watch = opened(browser, report.write(tmp_path / "report.html", data, given))
+    page, watch = opened(browser, write(tmp_path / "report.html", data, given))
     assert page.evaluate("window.pwned") is None
     assert watch == Watch()
     page.context.close()
@@ -127,7 +133,7 @@ def test_hostile_words_in_fixed_fields_stay_text(browser: Browser, tmp_path: Pat
 def test_hidden_characters_are_shown(browser: Browser, tmp_path: Path) -> None:
     given = answers(1)
     given[0]["answers"]["aria"][0]["text"] = "safe\u202etxt.exe \x00 \ud800"
-    page, _ = opened(browser, report.write(tmp_path / "report.html", scores(), given))
+    page, _ = opened(browser, write(tmp_path / "report.html", scores(), given))
     shown = page.locator("#probe-1 .ans.ref .ctl").all_inner_texts()
     page.locator("#probe-1 > summary").click()
     assert page.locator("#probe-1 .ans.ref .ctl").all_inner_texts() == ["U+202E", "U+0000", "U+D800"], shown

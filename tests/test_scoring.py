@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -56,7 +56,7 @@ def write_run(path, asked, given, *, resolved=None):
 
 
 def _line(response):
-    return {name: getattr(response, name) for name in Response.__slots__}
+    return {name: getattr(response, name) for name in (f.name for f in fields(Response))}
 
 
 @pytest.fixture

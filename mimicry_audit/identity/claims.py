@@ -116,6 +116,8 @@ def _claimed(before: str, after: str, plain: bool, first: bool) -> bool:
         return False
     if not plain and not _stands_as_a_name(after):
         return False
+    if first and w.FIELD.search(before):
+        return True
     if _CJK.search(before) or (not before.strip() and _CJK.search(after)):
         return _claimed_zh(before, after, plain)
     return _claimed_en(before, after, plain, first)

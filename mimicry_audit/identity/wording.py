@@ -44,6 +44,13 @@ AS_EN = re.compile(r"\bas\s+$", re.IGNORECASE)
 AS_AFTER_EN = re.compile(r"^[*_\"”]*,?\s+I\b")
 BARE_EN = re.compile(rf"^\W*(?:I\s+)?{_MAKE}\s+by\s+(?:the\s+)?(?:\w+\s+){{0,4}}$", re.IGNORECASE)
 
+FIELD = re.compile(
+    r"(?:^|[;；，,])\W*(?:本(?:系统|模型|助手))?(?:name|designation|identity|maker|developer|creator|origin|(?:built|made|developed)\s+by|"
+    r"名称|名字|身份|开发者|开发商|制造商|创造者)\s*[:：]\s*(?:[^;；:：]{0,40}\b(?:by|name)\s+)?$",
+    re.IGNORECASE,
+)
+"""A form filled in about oneself: Designation: X. 开发者：Y。"""
+
 AFTER_EN = re.compile(
     rf"""^[*_"”)]*(?:['’]s?)?
     (?:[^.!?\n;]{{0,60}}?\b(?:(?:made|built|created|developed|trained|designed|programmed|owns|runs|keeps|powers|named|behind)\s+me
@@ -108,7 +115,7 @@ SERVICE = re.compile(
 """What makes a maker's name a product or a service that a model may merely use."""
 
 SELF_ZH = re.compile(
-    r"(?:(?:我|我们|本人|本模型|本助手|本AI|本机器人|在下|人家|俺|咱)(?:其实|就|便|实际上|确实|当然|正|也|都|,|，|呢)*(?:是|叫做|叫|名叫|名为|的名字|由|来自于?|属于|归属于|出自|隶属于?|源自|诞生于|基于|被|背后|依托|采用"
+    r"(?:(?:我|我们|本人|本模型|本助手|本系统|本AI|本机器人|在下|人家|俺|咱)(?:其实|就|便|实际上|确实|当然|正|也|都|,|，|呢)*(?:是|叫做|叫|名叫|名为|的名字|由|来自于?|属于|归属于|出自|隶属于?|源自|诞生于|基于|被|背后|依托|采用"
     r"|所?(?:使用|采用|运用|依赖)的?|的)|(?:我的|我们的|您的|你的)(?=[^，。！？]{0,14}(?:技术|开发|模型|系统|公司|团队|研发|训练))"
     r"|(?:作为|身为)(?:一[个款名])?|(?:创造|开发|研发|训练|制造|设计|打造|创建|推出|拥有|运营)(?:了)?(?:出)?我(?:们)?的?"
     r")"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mimicry_audit.checks import correct
-from mimicry_audit.records import Response, canonical_json
+from mimicry_audit.records import Response
 from mimicry_audit.runs import RunDirectory
 
 
@@ -53,6 +53,16 @@ def expected_text(check: Mapping[str, Any] | None) -> str | None:
     if not check:
         return None
     if check["kind"] == "constraints":
-        return "; ".join(canonical_json(c) for c in check["all"])
+        return "; ".join(f"{rule.replace('_', ' ')} {_plain(value)}" for c in check["all"] for rule, value in c.items())
     answer = check["answer"]
     return " or ".join(map(str, answer)) if isinstance(answer, list) else str(answer)
+
+
+def _plain(value: object) -> str:
+    """A constraint's value in words: a list, bounds, or what stands there."""
+    if isinstance(value, Mapping):
+        words = {"min": "at least", "max": "at most"}
+        return " and ".join(f"{words.get(str(k), str(k))} {_plain(v)}" for k, v in value.items())
+    if isinstance(value, list):
+        return ", ".join(f"“{v}”" if isinstance(v, str) else str(v) for v in value)
+    return f"“{value}”" if isinstance(value, str) else str(value)

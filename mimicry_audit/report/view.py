@@ -23,8 +23,8 @@ VERDICTS: dict[str, tuple[str, str]] = {
     "same model": ("same-model", "one model behind both names, it seems"),
     "shared base": ("shared-base", "both tuned from one starting point, it seems"),
     "convergent": ("convergent", "alike, but not in the way of copied answers"),
-    "inconclusive": ("inconclusive", "not to be told from what is at hand"),
-    "no evidence": ("no-evidence", "no nearer than chance would have it"),
+    "inconclusive": ("inconclusive", "cannot be told from what is at hand"),
+    "no evidence": ("no-evidence", "nothing stands out"),
 }
 """Verdict → (class and icon, what it means), in the order of the page."""
 

@@ -1,7 +1,7 @@
 # make demo: install, build the lab models, audit them, write a report. make test: install, run every test.
 # Both need Linux, Python 3.11 or newer and about 5 GB; nothing is installed outside .venv (but see `browser`).
 
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3 || echo python3.11)
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
+
+if TYPE_CHECKING:
+    from mimicry_audit.settings import Settings
 
 HELP = """Build the lab models, audit them and write a report.
 
@@ -30,11 +35,18 @@ def command(out: str | None, limit: int | None, engine: str | None) -> int:
     from mimicry_audit.cli.labwork import build_lab
     from mimicry_audit.cli.steps import run_all
     from mimicry_audit.engines.hardware import cuda_visible
-    from mimicry_audit.settings import Settings, check_ranges, resolve
+    from mimicry_audit.settings import check_ranges, resolve
 
-    build_lab(MODELS)
     engine = engine or ("vllm" if cuda_visible() else "hf")
-    settings = Settings(
+    settings = check_ranges(_settings(limit, engine, out))  # before two minutes of training
+    build_lab(MODELS)
+    return run_all(resolve(settings))
+
+
+def _settings(limit: int | None, engine: str, out: str | None) -> Settings:
+    from mimicry_audit.settings import Settings
+
+    return Settings(
         models=tuple(f"lab/{name}" for name in MODELS),
         reference=("aria",),
         base=("base",),
@@ -46,4 +58,3 @@ def command(out: str | None, limit: int | None, engine: str | None) -> int:
         engine_options={"num_threads": 1} if engine == "hf" else {},
         out=out,
     )
-    return run_all(resolve(check_ranges(settings)))

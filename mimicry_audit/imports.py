@@ -7,6 +7,7 @@ the answers were sampled) is not invented: the run says that it was imported.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,21 +36,35 @@ def plan_from(path: Path) -> Plan:
     models = list(dict.fromkeys(a.model for a in answers))
     if len(models) < 2:
         raise DataError(f"{path} holds the answers of {len(models)} model", "a comparison needs at least two")
-    probes: dict[str, Probe] = {}
-    for answer in answers:
-        probe = _probe(answer)
-        if UNSENDABLE.search("".join((answer.prompt_id, probe.prompt, probe.domain, answer.reference_answer or ""))):
-            raise DataError(f"{path}: {answer.prompt_id!r} holds a NUL or half a surrogate pair", "remove it")
-        known = probes.setdefault(answer.prompt_id, probe)
-        if known.prompt != probe.prompt:
-            raise DataError(f"{path}: prompt_id {answer.prompt_id!r} stands for two prompts", "give each its own id")
+    probes = probes_of(answers, path)
     samples = max(a.sample for a in answers) + 1
     return Plan(
         models=parse_models([f"recorded/{path}#{name}" for name in models]),
-        probes=tuple(probes.values()),
+        probes=tuple(probes),
         sampling=Sampling(samples=samples),
         selection={"imported": path.name},
     )
+
+
+def probes_of(answers: Sequence[RecordedAnswer], path: Path) -> list[Probe]:
+    """The prompts of a response file as probes, in the order they first stand.
+
+    Raises:
+        DataError: a prompt cannot be kept as text, or one prompt id stands for two prompts.
+    """
+    probes: dict[str, Probe] = {}
+    for answer in answers:
+        known = probes.get(answer.prompt_id)
+        if known is None:
+            probe = _probe(answer)
+            if UNSENDABLE.search(
+                "".join((answer.prompt_id, probe.prompt, probe.domain, answer.reference_answer or ""))
+            ):
+                raise DataError(f"{path}: {answer.prompt_id!r} holds a NUL or half a surrogate pair", "remove it")
+            probes[answer.prompt_id] = probe
+        elif known.prompt != answer.prompt:
+            raise DataError(f"{path}: prompt_id {answer.prompt_id!r} stands for two prompts", "give each its own id")
+    return list(probes.values())
 
 
 def _probe(answer: RecordedAnswer) -> Probe:

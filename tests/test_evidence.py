@@ -15,7 +15,7 @@ from mimicry_audit.statistics import holm
 from mimicry_audit.verdicts import judge
 from tests.support.students import Voice, answers, responses, world
 
-AXES = ("lexical", "edit", "opening", "style", "answers", "length")
+AXES = ("lexical", "early", "opening", "style", "answers", "length")
 SKETCH = {"shapes": "s", "values": [1.0, 2.0, -1.0], "digest": "d1"}
 NEAR = {"shapes": "s", "values": [1.1, 2.0, -1.0], "digest": "d2"}
 FAR = {"shapes": "s", "values": [2.0, -1.0, 0.0], "digest": "d3"}

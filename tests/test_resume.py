@@ -29,7 +29,7 @@ def landed(out: Path) -> dict[str, int]:
 
 def scores(out: Path) -> dict[str, Any]:
     """The run's scores, without when they were made and the hash of journals that tell when each answer came."""
-    assert run(["score", str(out), "--axes", "lexical,edit,opening,style,answers,length", "--reference", "aria"]) == 0
+    assert run(["score", str(out), "--axes", "lexical,early,opening,style,answers,length", "--reference", "aria"]) == 0
     found: dict[str, Any] = json.loads((out / "scores.json").read_text("utf-8"))
     del found["created"], found["fingerprint"]
     return found
@@ -88,7 +88,7 @@ def test_a_run_killed_while_it_scores_is_scored_again(uninterrupted: Path, tmp_p
     expected = scores(uninterrupted)
     (uninterrupted / "scores.json").unlink()
     for wait in (0.3, 1.5):
-        command = ["score", str(uninterrupted), "--axes", "lexical,edit,opening,style,answers,length"]
+        command = ["score", str(uninterrupted), "--axes", "lexical,early,opening,style,answers,length"]
         with start(*command, "--reference", "aria") as process:
             time.sleep(wait)
             process.kill()

@@ -18,7 +18,7 @@ from mimicry_audit.scoring.notes import coverage_gaps
 from tests.support import scores_fixture
 from tests.support.students import Voice, answers, probes, responses, world
 
-AXES = ("lexical", "edit", "opening", "style", "answers", "length")
+AXES = ("lexical", "early", "opening", "style", "answers", "length")
 OPTIONS = ScoringOptions(
     roles=Roles(references=("teacher",), bases={"*": "base"}), axes=AXES, draws=200, min_coverage=0.9
 )

@@ -7,17 +7,17 @@ import importlib.util
 import math
 import re
 from collections import Counter
-from itertools import pairwise
 
 import numpy as np
 import pytest
 
-from mimicry_audit.checks import extract
+from mimicry_audit.checks import correct, extract
 from mimicry_audit.errors import ConfigError
 from mimicry_audit.records import Message, Probe, Response
 from mimicry_audit.similarity import AXES, axis_class, measure
 from mimicry_audit.similarity.base import Answer
-from mimicry_audit.similarity.lexical import TOKEN
+from mimicry_audit.similarity.corpus import TOKEN, Corpus
+from mimicry_audit.similarity.structure import outline
 from mimicry_audit.similarity.style import _features
 
 NUMBER = {"kind": "number", "answer": 12}
@@ -60,13 +60,14 @@ def test_axis_keeps_the_contract(name):
     found = block(name, TEXTS)
     assert found.shape == (len(TEXTS), len(TEXTS))
     known = np.isfinite(found)
-    assert (known | (name == "answers")).all()
+    assert (known | (name in ("answers", "wrong"))).all()
     assert found[known].min() >= 0
     assert found[known].max() <= 1
     np.testing.assert_allclose(found, found.T, atol=SYMMETRIC)
     np.testing.assert_allclose(np.diag(found)[np.isfinite(np.diag(found))], 1, atol=1e-6)
-    assert found[0, 3] == pytest.approx(1)
-    assert found[0, 2] < 1
+    if name != "wrong":  # both are right
+        assert found[0, 3] == pytest.approx(1)
+        assert found[0, 1] < 1 or name == "answers"  # one result in two wordings
     order = np.random.default_rng(0).permutation(len(TEXTS))
     np.testing.assert_allclose(block(name, [TEXTS[i] for i in order]), found[np.ix_(order, order)], atol=1e-5)
 
@@ -99,13 +100,8 @@ def test_axis_takes_odd_runs(name, texts):
     assert not (found > 1).any()
 
 
-def naive_lexical(texts):
-    terms = []
-    for text in texts:
-        words = re.findall(TOKEN, text.lower())
-        terms.append(Counter([*words, *(" ".join(two) for two in pairwise(words))]))
-    n = len(texts)
-    seen = Counter(t for doc in terms for t in doc)
+def tfidf(terms, n, seen):
+    """Cosines of tf-idf vectors, term by term."""
     vectors = [{t: (1 + math.log(c)) * (math.log((1 + n) / (1 + seen[t])) + 1) for t, c in d.items()} for d in terms]
 
     def cosine(a, b):
@@ -117,23 +113,58 @@ def naive_lexical(texts):
     return [[cosine(a, b) for b in vectors] for a in vectors]
 
 
-def naive_edit(texts):
+def windows(things, n):
+    return [tuple(things[i : i + n]) for i in range(len(things) - n + 1)]
+
+
+def words_of(text):
+    return re.findall(TOKEN, text.lower())
+
+
+def naive_grams(cut):
+    def naive(texts):
+        terms = [Counter(cut(t)) for t in texts]
+        return tfidf(terms, len(texts), Counter(t for doc in terms for t in doc))
+
+    return naive
+
+
+def lcs(a, b):
+    row = [0] * (len(b) + 1)
+    for x in a:
+        last = row
+        row = [0]
+        for j, y in enumerate(b):
+            row.append(last[j] + 1 if x == y else max(row[j], last[j + 1]))
+    return row[-1]
+
+
+def indel(a, b):
+    return 2 * lcs(a, b) / (len(a) + len(b)) if a or b else 1.0
+
+
+def naive_early(texts):
     def one(a, b):
-        a, b = " ".join(a.split())[:1500], " ".join(b.split())[:1500]
-        row = [0] * (len(b) + 1)
-        for x in a:
-            last = row
-            row = [0]
-            for j, y in enumerate(b):
-                row.append(last[j] + 1 if x == y else max(row[j], last[j + 1]))
-        return 2 * row[-1] / (len(a) + len(b)) if a or b else 1.0
+        left, right = words_of(a)[:60], words_of(b)[:60]
+        longer = max(len(left), len(right))
+        places = sum(x == y for x, y in zip(left, right, strict=False)) / longer if longer else 1.0
+        return (places + indel(left, right)) / 2
 
     return [[one(a, b) for b in texts] for a in texts]
 
 
+def naive_structure(texts):
+    return [[indel(outline(a), outline(b)) for b in texts] for a in texts]
+
+
+def naive_wrong(texts):
+    found = [None if correct(NUMBER, t) else extract(NUMBER, t) for t in texts]
+    return [[float("nan") if a is None or b is None else float(a == b) for b in found] for a in found]
+
+
 def naive_opening(texts):
     def one(a, b):
-        left, right = (re.findall(TOKEN, t.lstrip()[:200].lower())[:6] for t in (a, b))
+        left, right = (words_of(t)[:6] for t in (a, b))
         left, right = left + [None] * (6 - len(left)), right + [None] * (6 - len(right))
         total = 0.0
         for i in range(6):
@@ -178,20 +209,28 @@ def naive_semantic(texts):
 
 
 NAIVE = {
-    "lexical": naive_lexical,
-    "edit": naive_edit,
+    "lexical": naive_grams(lambda t: windows(words_of(t), 1) + windows(words_of(t), 2)),
+    "phrases": naive_grams(lambda t: windows(words_of(t), 3)),
+    "characters": naive_grams(lambda t: windows(t.lower().strip()[:400], 4)),
+    "early": naive_early,
     "opening": naive_opening,
     "length": naive_length,
     "style": naive_style,
+    "structure": naive_structure,
     "answers": naive_answers,
+    "wrong": naive_wrong,
     "semantic": naive_semantic,
 }
+
+
+TOLERANCE = {"semantic": 2e-5, "lexical": 2e-6, "phrases": 2e-6, "characters": 2e-6}
+"""Encoders and n-gram weights are kept in single precision."""
 
 
 @pytest.mark.parametrize("name", AXES)
 def test_axis_equals_its_naive_reference(name):
     texts = [t for t in TEXTS if len(t) < 5000] + ["word " * 40]
-    np.testing.assert_allclose(block(name, texts), NAIVE[name](texts), atol=2e-5 if name == "semantic" else 1e-9)
+    np.testing.assert_allclose(block(name, texts), NAIVE[name](texts), atol=TOLERANCE.get(name, 1e-9))
 
 
 def test_style_counts_what_it_says():
@@ -200,6 +239,48 @@ def test_style_counts_what_it_says():
     assert features[-3] == pytest.approx(1 / 3)  # one of three lines is a bullet
     assert features[-2] == pytest.approx(1 / 3)  # one is numbered
     assert features[-1] == 0  # no full stop at the end
+
+
+def test_outline_names_the_parts():
+    text = (
+        "Sure:\n\n# Title\n\n- one\n- **two**\n1. three\n2) **four**\n\nStep 3\n> said\n| a | b |\n```py\n- x\n```\n"
+        + "long " * 100
+    )
+    assert outline(text) == ":_H_bBnN_sqtCP"
+    assert outline("") == ""
+    assert outline("一、\n第二步，做\n首先说明") == "pns"
+    assert outline("- x\n" * 500) == "b" * 200
+
+
+def test_same_mistake_is_told_from_the_same_right_answer():
+    found = block("wrong", ["It is 12.", "It is 13.", "So 13.", "Maybe 14.", "no idea"])
+    assert np.isnan(found[0]).all()  # right
+    assert np.isnan(found[4]).all()  # no result
+    assert found[1, 2] == 1
+    assert found[1, 3] == 0
+    checks = [{"kind": "number", "answer": n} for n in (1, 2)]
+    axis = axis_class("wrong")()
+    axis.prepare([Answer(probe(str(n), check=c), "It is 13.") for n, c in enumerate(checks)])
+    assert axis.block([0, 1])[0, 1] == 0  # mistakes on two probes are two mistakes
+
+
+def test_phrases_count_what_others_do_not_say():
+    """A turn of phrase that all models share weighs less than one that two of them share."""
+    common, rare = "the cat sat on the mat", "velvet thunder rolled over quietly"
+    found = block(
+        "phrases", [f"{common} {rare}", f"{common} indeed it did so", f"{rare} and nothing more was heard", common]
+    )
+    assert found[0, 2] > found[0, 1]
+
+
+def test_axes_share_one_tokenisation():
+    corpus = Corpus([Answer(probe(), t) for t in TEXTS])
+    words = corpus.words
+    for name in ("lexical", "phrases", "early", "opening"):
+        axis = axis_class(name)()
+        axis.prepare(corpus)
+        np.testing.assert_array_equal(axis.block(range(4)), block(name, TEXTS)[:4, :4])
+    assert corpus.words is words
 
 
 def test_answers_are_not_compared_where_nothing_can_be_extracted():
@@ -290,7 +371,8 @@ def test_measure_says_why_an_axis_was_not_measured():
 
 
 @pytest.mark.parametrize(
-    ("axis", "package"), [("lexical", "sklearn"), ("edit", "rapidfuzz"), ("semantic", "sentence_transformers")]
+    ("axis", "package"),
+    [("lexical", "scipy"), ("early", "rapidfuzz"), ("structure", "rapidfuzz"), ("semantic", "sentence_transformers")],
 )
 def test_axis_without_its_package_is_not_measured_and_never_replaced(axis, package, monkeypatch):
     real_import, real_find = builtins.__import__, importlib.util.find_spec

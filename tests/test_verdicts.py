@@ -66,7 +66,7 @@ TABLE = {
     "no controls": ({"controls": ()}, "inconclusive", "none"),
     "one family": ({"evidence": (*strong()[:1], *NONE[1:])}, "inconclusive", "none"),
     "one family twice": (
-        {"evidence": (evidence("lexical", "wording"), evidence("edit", "wording"), *NONE[1:])},
+        {"evidence": (evidence("lexical", "wording"), evidence("early", "wording"), *NONE[1:])},
         "inconclusive",
         "none",
     ),
@@ -148,7 +148,7 @@ def test_every_verdict_speaks_plainly(given_, verdict, confidence):
 some_evidence = st.lists(
     st.builds(
         evidence,
-        st.sampled_from(["lexical", "edit", "style", "answers", "semantic"]),
+        st.sampled_from(["lexical", "early", "style", "answers", "semantic"]),
         st.sampled_from(["wording", "style", "answers", "meaning"]),
         low=st.floats(-0.5, 0.5),
         p=st.floats(0, 1),

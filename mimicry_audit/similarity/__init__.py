@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 AXES: Mapping[str, str] = {
     "lexical": "mimicry_audit.similarity.lexical:Lexical",
-    "edit": "mimicry_audit.similarity.edit:Edit",
+    "phrases": "mimicry_audit.similarity.phrases:Phrases",
+    "characters": "mimicry_audit.similarity.characters:Characters",
+    "early": "mimicry_audit.similarity.early:Early",
     "opening": "mimicry_audit.similarity.opening:Opening",
     "semantic": "mimicry_audit.similarity.semantic:Semantic",
     "style": "mimicry_audit.similarity.style:Style",
+    "structure": "mimicry_audit.similarity.structure:Structure",
     "answers": "mimicry_audit.similarity.agreement:Agreement",
+    "wrong": "mimicry_audit.similarity.wrong:Wrong",
     "length": "mimicry_audit.similarity.length:Length",
 }
 """Axis name → class. The order is the order of the report."""
@@ -83,6 +87,7 @@ def measure(
     import numpy as np
 
     from mimicry_audit.similarity.base import Answer
+    from mimicry_audit.similarity.corpus import Corpus
 
     position = {probe.id: p for p, probe in enumerate(probes)}
     answers: list[Answer] = []
@@ -93,6 +98,7 @@ def measure(
                 p = position[response.probe_id]
                 owners[p].append((m, len(answers)))
                 answers.append(Answer(probes[p], response.text))
+    corpus = Corpus(answers)
     measured = []
     for name in axes:
         kind = axis_class(name)
@@ -101,7 +107,7 @@ def measure(
         try:
             if not answers:
                 raise PrerequisiteError("no usable answers")
-            axis.prepare(answers)
+            axis.prepare(corpus)
         except (PrerequisiteError, ImportError) as error:
             measured.append(Measured(kind, None, _why_not(error)))
             continue

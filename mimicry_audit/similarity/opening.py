@@ -7,14 +7,13 @@ Models"), and openings survive fine-tuning on other content.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from mimicry_audit.similarity.base import Answer, FloatArray
-from mimicry_audit.similarity.lexical import TOKEN
+from mimicry_audit.similarity.corpus import corpus_of
 
 WORDS = 6
 
@@ -32,12 +31,12 @@ class Opening:
         self._codes = np.zeros((0, WORDS), dtype=np.int64)
 
     def prepare(self, answers: Sequence[Answer]) -> None:
-        """Number the first words of each answer; places past its end get a code of their own."""
-        vocabulary: dict[str, int] = {}
+        """Keep the first words of each answer; places past its end get a code of their own."""
+        heads = corpus_of(answers).words.head(WORDS)
         self._codes = np.zeros((len(answers), WORDS), dtype=np.int64)
-        for row, answer in enumerate(answers):
-            words = re.findall(TOKEN, answer.text.lstrip()[:200].lower())[:WORDS]
-            self._codes[row, : len(words)] = [vocabulary.setdefault(w, len(vocabulary) + 1) for w in words]
+        for row in range(len(answers)):
+            words = heads.of(row)
+            self._codes[row, : len(words)] = words
 
     def block(self, rows: Sequence[int]) -> FloatArray:
         """See `Axis.block`."""

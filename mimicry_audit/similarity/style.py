@@ -48,7 +48,9 @@ class Style:
         some = self._scaled[list(rows)]
         if not some.shape[1]:
             return np.ones((len(some), len(some)))
-        return np.asarray(np.exp(-np.abs(some[:, None, :] - some[None, :, :]).mean(axis=2)))
+        from scipy.spatial.distance import cdist
+
+        return np.asarray(np.exp(-cdist(some, some, "cityblock") / some.shape[1]))
 
 
 def _features(text: str) -> list[float]:

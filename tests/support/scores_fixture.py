@@ -14,7 +14,7 @@ MODELS = ("aria", "boro", "base", "aria-student", "base-sft", "twin")
 DOMAINS = ("math", "reasoning", "instruction_following")
 AXES = (
     ("lexical", "Wording (TF-IDF)", "wording", "Do the two answers use the same telling words?"),
-    ("edit", "Wording (edit distance)", "wording", "How much would have to be retyped to turn one into the other?"),
+    ("early", "Early window", "wording", "Do the first sixty words agree?"),
     ("opening", "Opening words", "wording", "Do the two answers begin alike?"),
     ("semantic", "Meaning", "meaning", "Do the two answers mean the same, as an embedding model sees it?"),
     ("style", "Style", "style", "Are sentence length, punctuation and layout alike?"),

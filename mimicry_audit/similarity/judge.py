@@ -33,6 +33,9 @@ REASON_CHARACTERS = 400
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=MAX_TOKENS, seed=0)
 """How a judge is asked: greedily, so that the same texts get the same grades."""
 
+_TRIES = 50
+"""Braces that open no object before a reply counts as unreadable; without a bound, hostile text would cost minutes."""
+
 _PARTS = ("system", "user", "repair")
 
 
@@ -163,19 +166,19 @@ def parse(reply: str) -> Reading | None:
 
 def _load(text: str) -> Any:
     try:
-        return json.loads(text)
+        return json.loads(text, strict=False)  # a grammar lets bare control characters into a string
     except (ValueError, RecursionError):
         return None
 
 
 def _objects(text: str) -> Iterator[Mapping[str, Any]]:
-    """Every outermost JSON object in a text, from the left."""
-    decoder, at = json.JSONDecoder(), text.find("{")
-    while at >= 0:
+    """The outermost JSON objects in a text, from the left; after `_TRIES` braces that open none, no more."""
+    decoder, at, tries = json.JSONDecoder(strict=False), text.find("{"), 0
+    while at >= 0 and tries < _TRIES:
         try:
             value, end = decoder.raw_decode(text, at)
         except (ValueError, RecursionError):
-            end = at + 1
+            end, tries = at + 1, tries + 1
         else:
             yield value
         at = text.find("{", end)

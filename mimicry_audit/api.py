@@ -88,6 +88,10 @@ def audit(
     given = {"models": models, "probes": probes, **settings}
     resolved = resolve(settings_from(given, "audit()"))
     directory, asked = collect_resolved(resolved, progress)
+    if resolved.judging is not None:
+        from mimicry_audit.judging import judge_run
+
+        judge_run(directory, resolved.judging, progress=progress)
     run = Run(directory, score(directory, resolved.scoring), asked)
     run.report()
     return run

@@ -228,12 +228,12 @@ def _resolve(run: RunDirectory, manifest: dict[str, Any], spec: ModelSpec, engin
     entry: dict[str, Any] = {"identity": asdict(identity)}
     added = injection(engine.render)
     entry["injected_system_text"], entry["injected_dates"] = added.system, list(added.dates)
-    entry.update(_checkpoint_facts(spec))
+    entry.update(checkpoint_facts(spec))
     manifest["resolved"][spec.label] = entry
     run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
 
 
-def _checkpoint_facts(spec: ModelSpec) -> dict[str, Any]:
+def checkpoint_facts(spec: ModelSpec) -> dict[str, Any]:
     """Weight sketch and lineage manifest, where the model's weights are on this machine and no adapter changes them."""
     if spec.engine not in ("hf", "vllm") or spec.adapter is not None:
         return {}

@@ -119,6 +119,9 @@ class Request:
     `owed` is False for requests whose answer is already journalled: an engine whose numerics depend on
     the batch (transformers) keeps them in their batch so that a resumed run repeats the same arithmetic,
     and every other engine leaves them out.
+
+    `json_schema` is the JSON schema, as text, that the answer has to keep; an engine that cannot hold a model to one
+    (`Engine.structured`) is never given any.
     """
 
     probe_id: str
@@ -126,6 +129,7 @@ class Request:
     messages: tuple[Message, ...]
     seed: int
     owed: bool = True
+    json_schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -218,7 +222,7 @@ def response_key(identity: Identity, engine: str, rendered: str, sampling: Sampl
         engine: registry name of the engine.
         rendered: the prompt after the chat template, or the canonical JSON of the messages.
         sampling: all sampling fields.
-        request: gives the request's seed and sample number.
+        request: gives the request's seed and sample number, and its JSON schema where it has one.
     """
     asked = shallow(sampling)
     asked.pop("samples")  # asking for more answers leaves the earlier ones valid
@@ -231,6 +235,8 @@ def response_key(identity: Identity, engine: str, rendered: str, sampling: Sampl
         "seed": request.seed,
         "sample": request.sample,
     }
+    if request.json_schema is not None:
+        material["json_schema"] = request.json_schema
     return sha256_text(canonical_json(material))
 
 

@@ -20,6 +20,7 @@ from mimicry_audit.records import Message, ModelSpec, Probe, Sampling, canonical
 
 if TYPE_CHECKING:
     from mimicry_audit.collect import Plan
+    from mimicry_audit.judging import Judging
     from mimicry_audit.scoring import ScoringOptions
 
 DEFAULT_PROBES = ("core", "identity")
@@ -53,6 +54,9 @@ class Settings:
     axes: tuple[str, ...] = ()
     embedding_model: str | None = None
     min_coverage: float = 0.95
+    judge: tuple[Any, ...] = ()
+    """Judge models, named like ``models``."""
+    judge_budget: float | None = None
     fail_on: tuple[str, ...] = ()
     out: str | None = None
 
@@ -66,12 +70,14 @@ class Resolved:
         scoring: how to score.
         out: the run directory.
         sources: label → the model as the user wrote it.
+        judging: who judges, None for nobody.
     """
 
     plan: Plan
     scoring: ScoringOptions
     out: Path
     sources: Mapping[str, str]
+    judging: Judging | None = None
 
 
 def settings_from(values: Mapping[str, Any], where: str) -> Settings:
@@ -159,6 +165,10 @@ def check_ranges(settings: Settings) -> Settings:
         raise ConfigError(f"--top-p {settings.top_p} is not in (0, 1]", "give a share of probability mass")
     if not 0 <= settings.min_coverage <= 1:
         raise ConfigError(f"--min-coverage {settings.min_coverage} is not in [0, 1]", "give a share, such as 0.95")
+    if settings.judge_budget is not None and not 0 < settings.judge_budget < math.inf:
+        raise ConfigError(
+            f"--judge-budget {settings.judge_budget} is no half-width", "give one in grades, such as 0.25"
+        )
     if settings.samples > 1 and settings.temperature == 0:
         raise ConfigError(
             f"--samples {settings.samples} at --temperature 0 would give the same answer each time",
@@ -197,7 +207,39 @@ def resolve(settings: Settings) -> Resolved:
     plan = Plan(models=specs, probes=probes, sampling=sampling, probe_sets=sets, selection=selection)
     scoring = scoring_options(settings, specs, tuple(AXES))
     out = Path(settings.out) if settings.out else default_out(plan)
-    return Resolved(plan=plan, scoring=scoring, out=out, sources={s.label: s.source or s.name for s in specs})
+    sources = {s.label: s.source or s.name for s in specs}
+    judging = judging_options(settings, scoring.roles.references, list(sources))
+    return Resolved(plan=plan, scoring=scoring, out=out, sources=sources, judging=judging)
+
+
+def judging_options(settings: Settings, references: Sequence[str], labels: Sequence[str]) -> Judging | None:
+    """The judging part of the settings; None where nobody judges.
+
+    Args:
+        settings: gives the judges, the budget, the seed and the engine options, of which each judge takes those it knows.
+        references: labels of the references.
+        labels: of all models of the run.
+
+    Raises:
+        ConfigError: a judge's name is wrong, a budget without a judge, or no reference among several models.
+    """
+    if not settings.judge:
+        if settings.judge_budget is not None:
+            raise ConfigError("--judge-budget bounds a judge, and there is none", "name one with --judge")
+        return None
+    from mimicry_audit.engines.names import parse_models
+    from mimicry_audit.engines.registry import engine_class
+    from mimicry_audit.judging import Judging
+
+    specs = parse_models(settings.judge, default_engine=settings.engine)
+    known = {option.name for spec in specs for option in engine_class(spec.engine).options}
+    shared = {name: value for name, value in settings.engine_options.items() if name in known}
+    specs = parse_models(settings.judge, default_engine=settings.engine, options=shared)
+    if recorded := [spec.source for spec in specs if spec.engine == "recorded"]:
+        raise ConfigError(f"{recorded[0]} cannot judge: its answers are recorded", "name a model that can be asked")
+    judging = Judging(judges=specs, references=tuple(references), budget=settings.judge_budget, seed=settings.seed)
+    judging.pairs(labels)
+    return judging
 
 
 def scoring_options(settings: Settings, specs: Sequence[ModelSpec], axes: tuple[str, ...]) -> ScoringOptions:
@@ -292,7 +334,7 @@ def _typed(name: str, value: Any, hint: Any, where: str) -> Any:
     if origin is tuple:
         items = [p.strip() for p in value.split(",")] if isinstance(value, str) and name != "fail_on" else value
         items = [items] if isinstance(items, str | Mapping) else items
-        allowed = (str, Mapping) if name == "models" else (str,)
+        allowed = (str, Mapping) if name in ("models", "judge") else (str,)
         if isinstance(items, list | tuple) and all(isinstance(i, allowed) for i in items):
             return tuple(items)
         raise ConfigError(f"{where}: {name} is a list of names, not {value!r}", f"write `{name}: [a, b]`")

@@ -134,6 +134,12 @@ def print_scores(scores: Mapping[str, Any], report: Path | None) -> None:
         console.print(
             "Nothing was compared: the probes hold only identity questions. The report tells who each model says it is."
         )
+    for judge in (scores.get("judge") or {}).get("judges", ()):
+        console.print(f"\n{escape(judge['label'])} graded, from 1 to 5, how like the reference's the answers are:")
+        for pair in judge["pairs"]:
+            overall, names = pair["grades"]["overall"], f"{pair['candidate']} → {pair['reference']}"
+            shown = f"{overall['value']:.2f} \\[{overall['low']:.2f}, {overall['high']:.2f}]" if overall else "no grade"
+            console.print(f" · {escape(names)}: {shown}", soft_wrap=True)
     for warning in scores["warnings"]:
         console.print(f"[dim]note: {escape(warning)}[/dim]", soft_wrap=True)
     console.print(f"\n[dim]{escape(scores['signature'])}[/dim]", soft_wrap=True)

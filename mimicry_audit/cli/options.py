@@ -61,6 +61,17 @@ def scoring(function: Function) -> Function:
     )  # fmt: skip
 
 
+def judging(function: Function) -> Function:
+    """Who judges, and for how long."""
+    return _apply(
+        [
+            click.option("--judge", multiple=True, metavar="A[,…]", help="Have this model grade, from 1 to 5, how like the reference's each answer is; named like --models, may be repeated. Shown beside the axes, never counted."),
+            click.option("--judge-budget", type=float, metavar="H", help="Stop judging once every pair's 95% interval is within H grades of its mean. [default: all probes]"),
+        ],
+        function,
+    )  # fmt: skip
+
+
 def configurable(function: Function) -> Function:
     """``--config`` and ``--out``."""
     return _apply(
@@ -72,7 +83,7 @@ def configurable(function: Function) -> Function:
     )  # fmt: skip
 
 
-_LISTS = ("models", "probes", "domains", "reference", "base", "control", "axes")
+_LISTS = ("models", "probes", "domains", "reference", "base", "control", "axes", "judge")
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:

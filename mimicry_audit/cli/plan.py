@@ -46,4 +46,9 @@ def print_plan(resolved: Resolved) -> None:
         f"Requests: {per_model * models:,} · about {prompt * models:,} prompt tokens · at most "
         f"{per_model * models * sampling.max_tokens:,} answer tokens"
     )
+    if resolved.judging is not None:
+        compared = len(resolved.judging.pairs([spec.label for spec in plan.models]))
+        asked = 2 * compared * sum(probe.domain != "identity" for probe in plan.probes)
+        names = ", ".join(f"{judge.label} ({judge.engine})" for judge in resolved.judging.judges)
+        console.print(f"Judges: {escape(names)}; at most {asked:,} gradings each, and up to two repairs of a reply")
     console.print(f"Run directory: {escape(str(resolved.out))}", soft_wrap=True)

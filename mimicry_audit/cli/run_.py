@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mimicry_audit.cli.options import collecting, configurable, given, scoring
+from mimicry_audit.cli.options import collecting, configurable, given, judging, scoring
 
 HELP = """Ask the models, score their answers and write the report.
 
@@ -22,6 +22,8 @@ The bundled models of known lineage:
   audit run --models lab/aria,lab/boro,lab/base,lab/aria-student,lab/base-sft,lab/twin --reference aria --base base
 What would be asked, and how much of it:
   audit run --config audit.yaml --dry-run
+With a judge model beside the rules:
+  audit run --models hf/me/student,hf/org/teacher,hf/org/other --reference teacher --judge openai/gpt-4o --judge-budget 0.25
 In CI, failing when a candidate was distilled:
   audit run --config audit.yaml --fail-on distilled --fail-on identity_leak
 """
@@ -30,6 +32,7 @@ In CI, failing when a candidate was distilled:
 @click.command(name="run", help=HELP)
 @collecting
 @scoring
+@judging
 @configurable
 @click.option("--dry-run", is_flag=True, help="Print what would be asked, and ask nothing.")
 def command(config: Path | None, dry_run: bool, **values: Any) -> int:

@@ -9,6 +9,7 @@ from mimicry_audit.cli.console import Bars, err_console, print_scores, steps
 from mimicry_audit.errors import CoverageError, GateTripped
 
 if TYPE_CHECKING:
+    from mimicry_audit.judging import Judging
     from mimicry_audit.runs import RunDirectory
     from mimicry_audit.scoring import ScoringOptions
     from mimicry_audit.settings import Resolved
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
 def run_all(resolved: Resolved, fail_on: Sequence[str] = ()) -> int:
     """Collect, score, report and print; returns the exit code."""
     directory = collect_step(resolved)
+    if resolved.judging is not None:
+        judge_step(directory, resolved.judging)
     scores = score_step(directory, resolved.scoring)
     return finish(directory, scores, fail_on)
 
@@ -30,6 +33,16 @@ def collect_step(resolved: Resolved) -> RunDirectory:
     if not asked:
         err_console().print(f"{directory.path}: nothing owed, no model was asked", soft_wrap=True)
     return directory
+
+
+def judge_step(directory: RunDirectory, options: Judging) -> None:
+    """Judge with progress bars."""
+    from mimicry_audit.judging import judge_run
+
+    with Bars() as bars:
+        asked = judge_run(directory, options, progress=bars)
+    if not asked:
+        err_console().print(f"{directory.path}: every grade is known, no judge was asked", soft_wrap=True)
 
 
 def check_complete(directory: RunDirectory, resolved: Resolved) -> None:

@@ -17,6 +17,7 @@ The contract, tested for every engine by ``tests/test_engine_contract.py``:
   that does not fit the context is such a failed request: nothing is ever cut to fit. Abandoning the iterator
   stops the requests in flight.
 * With ``temperature=0`` the same request gives the same text; with a seed, the same where the engine can (`seeded`).
+* With a request's ``json_schema`` the answer keeps that schema, where the engine can (`structured`).
 * ``<think>…</think>`` is split off into `Completion.reasoning` (`split_reasoning`).
 * A constructor does nothing but keep its `ModelSpec`; options are declared in `options` and checked on the way in.
 """
@@ -40,6 +41,8 @@ class Engine(Protocol):
     spec: ModelSpec
     seeded: ClassVar[bool]
     """Whether a request's seed makes a sampled answer repeatable."""
+    structured: ClassVar[bool]
+    """Whether it can hold an answer to a request's JSON schema."""
     options: ClassVar[tuple[Option, ...]]
     """The engine options it understands."""
 
@@ -86,6 +89,7 @@ class EngineBase:
     """What all engines share: keeping the spec, and ``with engine:``."""
 
     seeded: ClassVar[bool] = True
+    structured: ClassVar[bool] = False
     options: ClassVar[tuple[Option, ...]] = ()
 
     def __init__(self, spec: ModelSpec) -> None:

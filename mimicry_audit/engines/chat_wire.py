@@ -43,6 +43,9 @@ def payload(
     }
     if sampling.logprobs:
         body |= {"logprobs": True, "top_logprobs": sampling.logprobs}
+    if request.json_schema is not None:
+        named = {"name": "reply", "strict": True, "schema": json.loads(request.json_schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": named}
     return json.dumps(body | dict(extra), allow_nan=False).encode("ascii")
 
 

@@ -52,6 +52,7 @@ class EndpointEngine(EngineBase):
     """One model behind a chat-completions endpoint."""
 
     seeded: ClassVar[bool] = False
+    structured: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = OPTIONS
 
     _connection: Connection | None = None

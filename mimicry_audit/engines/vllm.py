@@ -28,6 +28,7 @@ class VllmEngine(EngineBase):
     """One model behind a vLLM server that this engine starts and stops."""
 
     seeded: ClassVar[bool] = True
+    structured: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = OPTIONS
 
     _weights: Weights | None = None

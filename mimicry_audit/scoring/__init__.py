@@ -19,6 +19,7 @@ from mimicry_audit.evidence import Material, Roles, gather
 from mimicry_audit.records import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.rivals import settle
 from mimicry_audit.runs import RunDirectory, write_json
+from mimicry_audit.scoring.judgements import Judged, journals_sha, judge_section, judge_warnings, judged_by
 from mimicry_audit.scoring.models import model_entry
 from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
 from mimicry_audit.scoring.pairs import axis_entry, nearness, pair_entries
@@ -95,7 +96,7 @@ def score(
         errors = [r.error for mine in responses.values() for r in mine if r.error]
         why = f" (first failure: {errors[0]})" if errors else ""
         raise DataError(f"{run.path} holds no usable answers{why}", "mend the cause and collect again")
-    scores = _scores(manifest, labels, probes, responses, options, progress)
+    scores = _scores(manifest, labels, probes, responses, options, progress, judged_by(run, manifest))
     scores["fingerprint"] = fingerprint
     write_json(run.scores_path, scores)
     return scores
@@ -105,7 +106,8 @@ def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptio
     """Hash of everything the scores follow from: answers, what was asked of whom, settings, and this code."""
     journals = [run.journal_sha(label) for label in labels]
     manifest = run.manifest()
-    known = [manifest.get(part) for part in ("settings", "resolved", "sources")]
+    known = [manifest.get(part) for part in ("settings", "resolved", "sources", "judges")]
+    known.append(journals_sha(run, manifest))
     probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
     return sha256_text(canonical_json([_source_sha(), journals, _plain(asdict(options)), known, probes]))
 
@@ -131,6 +133,7 @@ def _scores(
     responses: Mapping[str, Sequence[Response]],
     options: ScoringOptions,
     progress: Callable[[str], None],
+    judges: Sequence[Judged] = (),
 ) -> dict[str, Any]:
     from mimicry_audit.identity.facts import load_facts
     from mimicry_audit.identity.scores import claims_of, identity_scores
@@ -185,8 +188,10 @@ def _scores(
         "nearness": nearness(labels, options.roles.references, measured, compared),
         "verdicts": [_verdict(v) for v in sorted(verdicts, key=_strength)],
         "identity": identity,
+        "judge": judge_section(judges, compared, labels, measured, draws=options.draws, seed=options.seed),
         "limits": list(LIMITS),
-        "warnings": warnings(manifest, labels, measured, verdicts),
+        "warnings": warnings(manifest, labels, measured, verdicts)
+        + judge_warnings(judges, manifest, own, lambda label, name, known: _own(label, name, known, facts)),
     }
 
 

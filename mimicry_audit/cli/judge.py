@@ -1,0 +1,77 @@
+"""``audit judge``: have a model grade the answers of a run, and score it again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mimicry_audit.cli.options import given, judging
+
+if TYPE_CHECKING:
+    from mimicry_audit.runs import RunDirectory
+    from mimicry_audit.scoring import ScoringOptions
+    from mimicry_audit.settings import Settings
+
+HELP = """Have a model grade, from 1 to 5, how like the reference's answers those of the others are.
+
+The answers must have been collected. The run is then scored and reported again, as it was scored before. The same texts
+are never put to the same judge twice, in this run or another. Grades stand beside the axes and decide no verdict.
+
+\b
+  audit judge reports/mine --judge openai/gpt-4o
+Two judges, and no more probes than an interval of a quarter of a grade takes:
+  audit judge reports/mine --judge openai/gpt-4o,vllm/org/model --judge-budget 0.25
+"""
+
+
+@click.command(name="judge", help=HELP)
+@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@judging
+@click.option(
+    "--reference", "-r", multiple=True, metavar="A", help="Compare with this model. [default: as it was scored]"
+)
+@click.option("--seed", type=int, metavar="N", help="Seed of the order of the probes. [default: 0]")
+@click.option(
+    "--engine",
+    type=click.Choice(["vllm", "hf"]),
+    help="Engine for a judge without one. [default: vllm if installed, else hf]",
+)
+@click.option("--engine-option", "-E", multiple=True, metavar="K=V", help="Engine option for every judge.")  # fmt: skip
+def command(run: Path, **values: Any) -> int:
+    """See `HELP`."""
+    from mimicry_audit.cli.steps import finish, judge_step, score_step
+    from mimicry_audit.errors import ConfigError
+    from mimicry_audit.runs import RunDirectory
+    from mimicry_audit.settings import judging_options, merged
+
+    settings = merged(None, given(values))
+    if not settings.judge:
+        raise ConfigError("there is nobody to judge", "name a model with --judge")
+    directory = RunDirectory(run)
+    labels = list(directory.manifest()["settings"]["models"])
+    scoring = _scoring(directory, settings, labels)
+    options = judging_options(settings, scoring.roles.references, labels)
+    assert options is not None
+    judge_step(directory, options)
+    return finish(directory, score_step(directory, scoring))
+
+
+def _scoring(directory: RunDirectory, settings: Settings, labels: list[str]) -> ScoringOptions:
+    """How to score afterwards: as the last time, with the references named now if any are."""
+    from dataclasses import replace
+
+    from mimicry_audit.evidence import Roles
+    from mimicry_audit.scoring import ScoringOptions, read_scores
+
+    options = ScoringOptions()
+    if directory.scores_path.exists():
+        known = dict(read_scores(directory)["settings"]["scoring"])
+        roles = known.pop("roles")
+        shown = Roles(references=tuple(roles["references"]), bases=roles["bases"], controls=tuple(roles["controls"]))
+        options = ScoringOptions(**known | {"axes": tuple(known["axes"]), "roles": shown})
+    if settings.reference:
+        options = replace(options, roles=replace(options.roles, references=settings.reference))
+    options.roles.check(labels)
+    return options

@@ -6,7 +6,7 @@ Recipe. Every axis is measured on all answers. Families are the connected compon
 other than ``none`` and ``distilled-from``. Forty times, 60% of the families and 75% of the prompts are drawn, and
 everything is normalised anew inside the draw, as it would be in a run with other models. For each question every set
 of axes and three readings (rank, value, both) are tried with equal weights. The criterion is the mean over draws of
-(AUC + share found at 1% false alarms) / 2, and the weights are the average over all options within one standard error
+(AUC + share found at 1% false alarms) / 2, and the weights are the average over all options within two standard errors
 (of the paired difference) of the best: choosing a single winner among 381 would fit the noise. Weights from a logistic
 regression (non-negative, fitted outside both families of each pair) were tried and did worse than equal ones.
 
@@ -41,6 +41,8 @@ FITTED = {
 }
 DRAWS, MODELS, PROMPTS, FEWEST_POSITIVE = 40, 0.6, 0.75, 3
 RIDGE = 0.01
+SPREAD = 2.0
+"""Standard errors within which options count as equally good."""
 SMALLEST = 0.02
 """Averaged weights below this are dropped: they add nothing but a name."""
 
@@ -115,13 +117,13 @@ def at(matrix, pairs):
 
 
 def average(table, tried):
-    """Weights averaged over the options within one standard error of the best, small ones dropped."""
+    """Weights averaged over the options within `SPREAD` standard errors of the best, small ones dropped."""
     means = np.nanmean(table, axis=0)
     best = int(np.nanargmax(means))
     behind = table[:, [best]] - table
     n = np.isfinite(behind).sum(axis=0)
     error = np.nanstd(behind, axis=0) / np.sqrt(np.maximum(n, 1))
-    within = np.flatnonzero(means[best] - means <= error + 1e-12)
+    within = np.flatnonzero(means[best] - means <= SPREAD * error + 1e-12)
     weights = {form: dict.fromkeys(AXES, 0.0) for form in ("rank", "value")}
     for i in within:
         reading, axes = tried[i]

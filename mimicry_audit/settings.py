@@ -20,6 +20,8 @@ from mimicry_audit.records import Message, ModelSpec, Probe, Sampling, canonical
 
 if TYPE_CHECKING:
     from mimicry_audit.collect import Plan
+    from mimicry_audit.evidence import Roles
+    from mimicry_audit.likelihoods import LikelihoodPlan
     from mimicry_audit.scoring import ScoringOptions
 
 DEFAULT_PROBES = ("core", "identity")
@@ -47,6 +49,8 @@ class Settings:
     max_tokens: int = 512
     seed: int = 0
     logprobs: int = 0
+    likelihood: bool = False
+    likelihood_top_k: int = 20
     system_prompt: str | None = None
     engine: str | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
@@ -66,12 +70,14 @@ class Resolved:
         scoring: how to score.
         out: the run directory.
         sources: label → the model as the user wrote it.
+        likelihood: whose answers all models score; None when that was not asked for.
     """
 
     plan: Plan
     scoring: ScoringOptions
     out: Path
     sources: Mapping[str, str]
+    likelihood: LikelihoodPlan | None = None
 
 
 def settings_from(values: Mapping[str, Any], where: str) -> Settings:
@@ -139,7 +145,7 @@ def check_ranges(settings: Settings) -> Settings:
     Raises:
         ConfigError: names the option and the range.
     """
-    low = {"samples": 1, "max_tokens": 1, "seed": 0, "logprobs": 0, "temperature": 0.0}
+    low = {"samples": 1, "max_tokens": 1, "seed": 0, "logprobs": 0, "temperature": 0.0, "likelihood_top_k": 1}
     for name, least in low.items():
         if getattr(settings, name) < least:
             raise ConfigError(f"{_flag(name)} {getattr(settings, name)} is too small", f"give at least {least}")
@@ -197,7 +203,28 @@ def resolve(settings: Settings) -> Resolved:
     plan = Plan(models=specs, probes=probes, sampling=sampling, probe_sets=sets, selection=selection)
     scoring = scoring_options(settings, specs, tuple(AXES))
     out = Path(settings.out) if settings.out else default_out(plan)
-    return Resolved(plan=plan, scoring=scoring, out=out, sources={s.label: s.source or s.name for s in specs})
+    return Resolved(
+        plan=plan,
+        scoring=scoring,
+        out=out,
+        sources={s.label: s.source or s.name for s in specs},
+        likelihood=_likelihood(settings, [s.label for s in specs], scoring.roles),
+    )
+
+
+def _likelihood(settings: Settings, labels: Sequence[str], roles: Roles) -> LikelihoodPlan | None:
+    """Whose answers all models are to score, when that is asked for."""
+    from mimicry_audit.likelihoods import plan_likelihood
+
+    if not settings.likelihood:
+        return None
+    if not roles.references:
+        raise ConfigError(
+            "--likelihood needs a reference, because its answers are what the models score",
+            "name it with --reference, or with `reference:` in the --config file",
+        )
+    bases = list(roles.bases.values())
+    return plan_likelihood(labels, roles.references, bases, roles.controls, settings.likelihood_top_k)
 
 
 def scoring_options(settings: Settings, specs: Sequence[ModelSpec], axes: tuple[str, ...]) -> ScoringOptions:
@@ -304,7 +331,7 @@ def _typed(name: str, value: Any, hint: Any, where: str) -> Any:
         return float(value)
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
-    kind = {int: "a whole number", float: "a number", str: "text"}[hint]
+    kind = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}[hint]
     raise ConfigError(f"{where}: {name} is {kind}, not {value!r}", "mend it")
 
 

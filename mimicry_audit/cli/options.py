@@ -37,6 +37,8 @@ def collecting(function: Function) -> Function:
             click.option("--max-tokens", type=int, metavar="N", help="Most tokens per answer. [default: 512]"),
             click.option("--seed", type=int, metavar="N", help="Seed of sampling and of the statistics. [default: 0]"),
             click.option("--logprobs", type=int, metavar="K", help="Keep the top K log-probabilities per token in the journal; no axis uses them yet. [default: 0]"),
+            click.option("--likelihood", is_flag=True, default=None, help="Have every model score the references' and some controls' answers (vllm and hf; about as long again)."),
+            click.option("--likelihood-top-k", type=int, metavar="K", help="Most probable tokens to keep at each place of a reference's answer. [default: 20]"),
             click.option("--system-prompt", metavar="TEXT", help="System prompt for every probe that has none of its own."),
             click.option("--engine", type=click.Choice(["vllm", "hf"]), help="Engine for names without one. [default: vllm if installed, else hf]"),
             click.option("--engine-option", "-E", multiple=True, metavar="K=V", help="Engine option for every model, such as -E dtype=bfloat16."),

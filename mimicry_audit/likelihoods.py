@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -170,18 +170,17 @@ def likelihood_sha(run: RunDirectory, label: str) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
-def read_likelihoods(path: Path) -> dict[tuple[str, str], Likelihood]:
-    """The standing lines of a likelihood journal: the last for each (author, probe id); an unfinished last line is left out.
+def likelihood_lines(path: Path) -> Iterator[Likelihood]:
+    """The lines of a likelihood journal in order, none where there is no journal; an unfinished last line is left out.
+
+    Of several lines for one author and probe the last counts.
 
     Raises:
         DataError: a whole line is no likelihood of this model.
     """
-    found: dict[tuple[str, str], Likelihood] = {}
     label = path.name.removesuffix(".jsonl")
     for number, line in enumerate(read_lines(path)[0] if path.exists() else (), 1):
-        record = _record(line, label, path, number)
-        found[record.author, record.probe_id] = record
-    return found
+        yield _record(line, label, path, number)
 
 
 def text_sha(text: str) -> str:
@@ -220,7 +219,7 @@ def _task(
     known = (manifest.get("likelihood") or {}).get("models", {}).get(spec.label)
     if known and known["why_not"]:
         return _Task(spec)
-    standing = read_likelihoods(likelihood_path(run, spec.label))
+    standing = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, spec.label))}
     requests = [TextRequest((author, probe.id), probe.messages, text, top_k) for author, probe, text, top_k in texts]
     requests = [replace(r, owed=not _stands(standing.get(r.key), r)) for r in requests]
     if not any(r.owed for r in requests):

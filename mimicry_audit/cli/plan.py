@@ -46,4 +46,10 @@ def print_plan(resolved: Resolved) -> None:
         f"Requests: {per_model * models:,} · about {prompt * models:,} prompt tokens · at most "
         f"{per_model * models * sampling.max_tokens:,} answer tokens"
     )
+    if (wanted := resolved.likelihood) is not None:
+        authors = ", ".join((*wanted.references, *wanted.controls))
+        console.print(
+            f"Likelihood: each model that can also scores the answers of {escape(authors)}, "
+            f"keeping the {wanted.top_k} most probable tokens"
+        )
     console.print(f"Run directory: {escape(str(resolved.out))}", soft_wrap=True)

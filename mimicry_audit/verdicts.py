@@ -212,7 +212,7 @@ def _triangle(facts: PairFacts) -> Verdict | None:
             facts, "inconclusive", "none",
             f"{pair} in wording and style only, and not far.",
             [*moved, "Two models that open alike and favour the same marks look like this without either copying the other."],
-            ["Probes with a checkable answer, several samples per probe, or log-probabilities."],
+            ["Probes with a checkable answer, several samples per probe, or log-probabilities (--likelihood)."],
         )  # fmt: skip
     if len(families) >= FEWEST_FAMILIES:
         sharp = all(e.p_holm < 0.01 for e in facts.evidence if e.positive)
@@ -233,7 +233,7 @@ def _triangle(facts: PairFacts) -> Verdict | None:
             facts, "inconclusive", "none",
             f"{pair} on one kind of evidence only ({families[0]}).",
             [*moved, f"A positive verdict needs {FEWEST_FAMILIES} independent kinds."],
-            ["More probes, several samples per probe, or log-probabilities."],
+            ["More probes, several samples per probe, or log-probabilities (--likelihood)."],
         )  # fmt: skip
     if facts.weights_related:
         return _shared_base(facts)

@@ -36,7 +36,7 @@ def collecting(function: Function) -> Function:
             click.option("--top-p", type=float, metavar="P", help="Nucleus mass. [default: 1]"),
             click.option("--max-tokens", type=int, metavar="N", help="Most tokens per answer. [default: 512]"),
             click.option("--seed", type=int, metavar="N", help="Seed of sampling and of the statistics. [default: 0]"),
-            click.option("--logprobs", type=int, metavar="K", help="Keep the top K log-probabilities per token in the journal; no axis uses them yet. [default: 0]"),
+            click.option("--logprobs", type=int, metavar="K", help="Keep the top K log-probabilities per generated token in the journal; no axis uses them. [default: 0]"),
             click.option("--likelihood", is_flag=True, default=None, help="Have every model score the references' and some controls' answers (vllm and hf; about as long again)."),
             click.option("--likelihood-top-k", type=int, metavar="K", help="Most probable tokens to keep at each place of a reference's answer. [default: 20]"),
             click.option("--system-prompt", metavar="TEXT", help="System prompt for every probe that has none of its own."),

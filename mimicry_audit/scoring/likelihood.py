@@ -195,8 +195,10 @@ class Likelihoods:
         }
 
     def _text_entries(self, weights: FloatArray) -> Iterator[dict[str, Any]]:
+        authors = dict.fromkeys([*self._noted["references"], *self._noted["controls"]])
         for label, by_author in self._scored.items():
-            for author, found in by_author.items():
+            for author in (a for a in authors if a in by_author):
+                found = by_author[author]
                 entropy = pooled(found.nats, found.tokens, weights)
                 yield {
                     "model": label,

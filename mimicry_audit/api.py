@@ -30,7 +30,7 @@ class Run:
     Attributes:
         directory: where everything is kept.
         scores: the content of ``scores.json``.
-        asked: how many answers were collected now; 0 when the run was already finished.
+        asked: how many answers were collected, and texts scored for their likelihood, now; 0 when the run was already finished.
     """
 
     def __init__(self, directory: RunDirectory, scores: Mapping[str, Any], asked: int = 0) -> None:

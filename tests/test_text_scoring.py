@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
@@ -240,7 +241,7 @@ def test_vllm_and_transformers_agree_on_a_lab_model(lab_both: Both) -> None:
         for left, right in zip(theirs.top, ours.top, strict=True):
             assert len(left) == len(right)
             assert sorted((log for _, log in left), reverse=True) == pytest.approx([log for _, log in right], abs=1e-3)
-            clear = [token for (token, log), (_, after) in zip(right, right[1:], strict=False) if log - after > 0.01]
+            clear = [token for (token, log), (_, after) in pairwise(right) if log - after > 0.01]
             assert set(clear[:3]) <= {token for token, _ in left}
 
 

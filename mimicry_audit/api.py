@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.collect import Progress, collect
+from mimicry_audit.likelihoods import collect_likelihoods
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.scoring import score
 from mimicry_audit.scoring.answers import report_answers
@@ -29,7 +30,7 @@ class Run:
     Attributes:
         directory: where everything is kept.
         scores: the content of ``scores.json``.
-        asked: how many answers were collected now; 0 when the run was already finished.
+        asked: how many answers were collected, and texts scored for their likelihood, now; 0 when the run was already finished.
     """
 
     def __init__(self, directory: RunDirectory, scores: Mapping[str, Any], asked: int = 0) -> None:
@@ -101,11 +102,14 @@ def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tu
     """The collecting step of resolved settings.
 
     Returns:
-        The run directory and how many answers were asked for now.
+        The run directory and how many answers were asked for, and texts scored, now.
     """
     directory = RunDirectory(resolved.out)
     notes = {"sources": dict(resolved.sources), "version": __version__}
-    return directory, collect(directory, resolved.plan, progress=progress, notes=notes)
+    asked = collect(directory, resolved.plan, progress=progress, notes=notes)
+    if resolved.likelihood is not None:
+        asked += collect_likelihoods(directory, resolved.plan, resolved.likelihood, progress=progress)
+    return directory, asked
 
 
 def write_report(directory: RunDirectory, scores: Mapping[str, Any], path: Path | None = None) -> Path:

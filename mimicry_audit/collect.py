@@ -35,6 +35,14 @@ from mimicry_audit.runs import RunDirectory, differences, read_journal
 from mimicry_audit.weights import lineage_of, sketch_folder
 
 
+class Landed(Protocol):
+    """What has been journalled, as far as progress goes."""
+
+    @property
+    def status(self) -> str:
+        """How it went."""
+
+
 class Progress(Protocol):
     """Who wants to know how far collecting has come."""
 
@@ -44,7 +52,7 @@ class Progress(Protocol):
     def note(self, label: str, text: str) -> None:
         """Something slow is going on (a server starting)."""
 
-    def advance(self, label: str, response: Response) -> None:
+    def advance(self, label: str, response: Landed) -> None:
         """One answer has been journalled."""
 
     def finish(self, label: str) -> None:
@@ -56,7 +64,7 @@ class Silent:
 
     def start(self, label: str, total: int, owed: int) -> None: ...  # noqa: D102
     def note(self, label: str, text: str) -> None: ...  # noqa: D102
-    def advance(self, label: str, response: Response) -> None: ...  # noqa: D102
+    def advance(self, label: str, response: Landed) -> None: ...  # noqa: D102
     def finish(self, label: str) -> None: ...  # noqa: D102
 
 
@@ -196,7 +204,7 @@ def _task(
         return _Task(spec, requests)
     engine = engine_for(spec)
     identity = engine.identify()
-    _check_unchanged(run, manifest, spec, identity)
+    check_unchanged(run, manifest, spec, identity)
     return _Task(spec, requests, engine, identity)
 
 
@@ -212,7 +220,8 @@ def _collect_model(run: RunDirectory, manifest: dict[str, Any], plan: Plan, task
     return task.owed
 
 
-def _check_unchanged(run: RunDirectory, manifest: Mapping[str, Any], spec: ModelSpec, identity: Identity) -> None:
+def check_unchanged(run: RunDirectory, manifest: Mapping[str, Any], spec: ModelSpec, identity: Identity) -> None:
+    """Raises RunDirectoryError when a model is not the one that the run began with."""
     before = manifest["resolved"].get(spec.label)
     if before and (changed := differences(before["identity"], asdict(identity))):
         raise RunDirectoryError(

@@ -6,7 +6,7 @@ and axes of the run, and nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -120,8 +120,12 @@ def gather(
     draws: int,
     seed: int,
     min_coverage: float,
+    extend: Callable[[PairFacts], PairFacts] = lambda facts: facts,
 ) -> list[PairFacts]:
-    """The facts on every judged pair, with p-values corrected over the run (Holm, lifts and excesses apart)."""
+    """The facts on every judged pair, with p-values corrected over the run (Holm, lifts and excesses apart).
+
+    `extend` may add evidence that comes from elsewhere than the measured axes; it is corrected with the rest.
+    """
     centred = {m.axis.name: centre(m.values) for m in material.measured if m.values is not None}
     weights_ = bootstrap_weights(material.domains, draws, seed)
     pairs = list(judged_pairs(material.labels, roles, material))
@@ -164,7 +168,7 @@ def gather(
                 length=next((e for e in entries if e.axis in baselines), None),
             )
         )
-    return _corrected(facts)
+    return _corrected([extend(f) for f in facts])
 
 
 def _pair(material: Material, candidate: str, reference: str, base: str | None, min_coverage: float) -> PairFacts:
@@ -293,8 +297,8 @@ def _entry(measured: Measured, statistic: str, estimate: Interval, p: float, raw
 def _corrected(facts: Sequence[PairFacts]) -> list[PairFacts]:
     """Holm over every p-value of one statistic in the run; baselines are shown, not tested."""
     adjusted: dict[tuple[int, int], float] = {}
-    for statistic in ("adjusted lift", "excess"):
-        places = [(i, j) for i, f in enumerate(facts) for j, e in enumerate(f.evidence) if e.statistic == statistic]
+    for together in (("adjusted lift", "adjusted gain"), ("excess",)):
+        places = [(i, j) for i, f in enumerate(facts) for j, e in enumerate(f.evidence) if e.statistic in together]
         if places:
             values = holm(np.array([facts[i].evidence[j].p for i, j in places]))
             adjusted.update(zip(places, map(float, values), strict=True))

@@ -28,6 +28,12 @@ FEWEST_CONTROLS_STRONG = 3
 MINIMUM_EFFECT = 0.03
 """Smallest adjusted movement, in units of similarity, that is called a movement: about the spread that two ordinary
 fine-tunes of one base on unrelated text show toward a third model."""
+MINIMUM_GAIN = 0.05
+"""The same for the gain in likelihood, in bits per byte: the lab's ordinary fine-tune, held against the text of four models
+that it was not trained on, reaches it with no end of any interval; a distilled student exceeds it many times over."""
+NEAR_EQUAL_JS = 0.001
+"""Mean Jensen–Shannon divergence in nats below which two models foretell nearly the same; rounding in bfloat16 stays below,
+the lab's best student (0.009) does not reach it."""
 VERBATIM_SHARE = 0.95
 VERBATIM_FEWEST = 20
 
@@ -40,11 +46,15 @@ class Evidence:
         axis: axis name.
         title: axis title.
         family: axes of one family count once.
-        statistic: ``adjusted lift`` (with a base) or ``excess`` (without: centred similarity).
+        statistic: ``adjusted lift`` or ``adjusted gain`` (with a base) or ``excess`` (without: centred similarity).
         estimate: its interval.
         raw: the unadjusted lift, None without a base.
         p: one-sided; permutation p for a lift, rank among the panel for an excess.
         p_holm: after Holm's correction over the run.
+        minimum_effect: what the estimate's lower end must exceed, in `unit`.
+        unit: of the estimate: ``similarity`` or ``bits per byte``.
+        gained: False where the movement itself is not above zero and that rules the evidence out: a model that training made
+            worse on every text has not moved toward the text on which it lost least.
     """
 
     axis: str
@@ -55,11 +65,14 @@ class Evidence:
     p: float
     p_holm: float
     raw: Interval | None = None
+    minimum_effect: float = MINIMUM_EFFECT
+    unit: str = "similarity"
+    gained: bool = True
 
     @property
     def positive(self) -> bool:
         """Beyond the minimum effect with both the corrected test and the interval."""
-        return self.speaks and self.p_holm < ALPHA and self.estimate.low > MINIMUM_EFFECT
+        return self.speaks and self.gained and self.p_holm < ALPHA and self.estimate.low > self.minimum_effect
 
     @property
     def speaks(self) -> bool:
@@ -72,6 +85,7 @@ class Evidence:
             "axis": self.axis,
             "family": self.family,
             "statistic": self.statistic,
+            "unit": self.unit,
             "estimate": self.estimate.as_dict(),
             "raw": self.raw.as_dict() if self.raw else None,
             "p": round(self.p, 6),
@@ -99,6 +113,7 @@ class PairFacts:
         verbatim: share of long answers that are word for word the same, among `long_answers`.
         evidence: one entry per measured axis; baselines apart.
         length: the length baseline's entry.
+        remarks: what else a reader should know, whatever the verdict; nothing rests on it.
         claims: how often the candidate claimed to be the reference or from its maker, of how many identity answers.
     """
 
@@ -122,6 +137,7 @@ class PairFacts:
     length: Evidence | None = None
     claims: tuple[int, int] | None = None
     truth: dict[str, Any] | None = field(default=None)
+    remarks: Sequence[str] = ()
 
     @property
     def triangle(self) -> bool:

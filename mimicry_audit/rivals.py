@@ -96,7 +96,7 @@ def _compared(
 
 def _settle_one(candidate: str, found: Sequence[Verdict], contests: dict[_Key, list[_Contest]]) -> Iterator[Verdict]:
     def lift(verdict: Verdict) -> float:
-        return float(np.mean([e.estimate.value for e in verdict.facts.evidence]))
+        return float(np.mean([e.estimate.value for e in verdict.facts.evidence if e.unit == "similarity"]))
 
     standing: list[Verdict] = []
     rivals: dict[str, list[str]] = {}

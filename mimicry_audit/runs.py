@@ -26,10 +26,13 @@ from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from io import TextIOWrapper
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.errors import DataError, RunDirectoryError
 from mimicry_audit.records import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json, shallow
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MANIFEST_SCHEMA = "mimicry_audit.manifest/1"
 _FSYNC_EVERY_S = 1.0
@@ -189,8 +192,8 @@ class Journal:
             raise _unwritable(self.path, error) from error
         return self
 
-    def append(self, response: Response) -> None:
-        """Write one answer.
+    def append(self, response: DataclassInstance) -> None:
+        """Write one answer, or another record that keeps a journal of its own.
 
         Raises:
             RunDirectoryError: the line could not be written (disk full, permission); what was written before stands.
@@ -234,14 +237,20 @@ def read_journal(path: Path) -> tuple[dict[tuple[str, int], Response], bool]:
     """
     if not path.exists():
         return {}, False
-    lines = _read(path).split(b"\n")
-    torn = lines.pop() != b""
+    lines, torn = read_lines(path)
     responses: dict[tuple[str, int], Response] = {}
     label = path.name.removesuffix(".jsonl")
     for number, line in enumerate(lines, 1):
         response = _response(line, label, path, number)
         responses[response.probe_id, response.sample] = response
     return responses, torn
+
+
+def read_lines(path: Path) -> tuple[list[bytes], bool]:
+    """The whole lines of a journal, and whether an unfinished last one was left out."""
+    lines = _read(path).split(b"\n")
+    torn = lines.pop() != b""
+    return lines, torn
 
 
 def _read(path: Path) -> bytes:

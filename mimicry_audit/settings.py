@@ -20,7 +20,9 @@ from mimicry_audit.records import Message, ModelSpec, Probe, Sampling, canonical
 
 if TYPE_CHECKING:
     from mimicry_audit.collect import Plan
+    from mimicry_audit.evidence import Roles
     from mimicry_audit.judging import Judging
+    from mimicry_audit.likelihoods import LikelihoodPlan
     from mimicry_audit.scoring import ScoringOptions
 
 DEFAULT_PROBES = ("core", "identity")
@@ -48,6 +50,8 @@ class Settings:
     max_tokens: int = 512
     seed: int = 0
     logprobs: int = 0
+    likelihood: bool = False
+    likelihood_top_k: int = 20
     system_prompt: str | None = None
     engine: str | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
@@ -71,6 +75,7 @@ class Resolved:
         out: the run directory.
         sources: label → the model as the user wrote it.
         judging: who judges, None for nobody.
+        likelihood: whose answers all models score; None when that was not asked for.
     """
 
     plan: Plan
@@ -78,6 +83,7 @@ class Resolved:
     out: Path
     sources: Mapping[str, str]
     judging: Judging | None = None
+    likelihood: LikelihoodPlan | None = None
 
 
 def settings_from(values: Mapping[str, Any], where: str) -> Settings:
@@ -145,7 +151,7 @@ def check_ranges(settings: Settings) -> Settings:
     Raises:
         ConfigError: names the option and the range.
     """
-    low = {"samples": 1, "max_tokens": 1, "seed": 0, "logprobs": 0, "temperature": 0.0}
+    low = {"samples": 1, "max_tokens": 1, "seed": 0, "logprobs": 0, "temperature": 0.0, "likelihood_top_k": 1}
     for name, least in low.items():
         if getattr(settings, name) < least:
             raise ConfigError(f"{_flag(name)} {getattr(settings, name)} is too small", f"give at least {least}")
@@ -209,7 +215,8 @@ def resolve(settings: Settings) -> Resolved:
     out = Path(settings.out) if settings.out else default_out(plan)
     sources = {s.label: s.source or s.name for s in specs}
     judging = judging_options(settings, scoring.roles.references, list(sources))
-    return Resolved(plan=plan, scoring=scoring, out=out, sources=sources, judging=judging)
+    likelihood = _likelihood(settings, list(sources), scoring.roles)
+    return Resolved(plan=plan, scoring=scoring, out=out, sources=sources, judging=judging, likelihood=likelihood)
 
 
 def judging_options(settings: Settings, references: Sequence[str], labels: Sequence[str]) -> Judging | None:
@@ -240,6 +247,21 @@ def judging_options(settings: Settings, references: Sequence[str], labels: Seque
     judging = Judging(judges=specs, references=tuple(references), budget=settings.judge_budget, seed=settings.seed)
     judging.pairs(labels)
     return judging
+
+
+def _likelihood(settings: Settings, labels: Sequence[str], roles: Roles) -> LikelihoodPlan | None:
+    """Whose answers all models are to score, when that is asked for."""
+    from mimicry_audit.likelihoods import plan_likelihood
+
+    if not settings.likelihood:
+        return None
+    if not roles.references:
+        raise ConfigError(
+            "--likelihood needs a reference, because its answers are what the models score",
+            "name it with --reference, or with `reference:` in the --config file",
+        )
+    bases = list(roles.bases.values())
+    return plan_likelihood(labels, roles.references, bases, roles.controls, settings.likelihood_top_k)
 
 
 def scoring_options(settings: Settings, specs: Sequence[ModelSpec], axes: tuple[str, ...]) -> ScoringOptions:
@@ -346,7 +368,7 @@ def _typed(name: str, value: Any, hint: Any, where: str) -> Any:
         return float(value)
     if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
         return value
-    kind = {int: "a whole number", float: "a number", str: "text"}[hint]
+    kind = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}[hint]
     raise ConfigError(f"{where}: {name} is {kind}, not {value!r}", "mend it")
 
 

@@ -112,7 +112,7 @@ def _standing_reasons(facts: PairFacts, verdict: str) -> list[str]:
             f"Asked who it is, {facts.candidate} claimed to be {facts.reference} or from its maker in "
             f"{facts.claims[0]} of {facts.claims[1]} answers (supporting evidence only)."
         )
-    return reasons
+    return [*reasons, *facts.remarks]
 
 
 def _too_little(facts: PairFacts) -> Verdict | None:
@@ -212,7 +212,7 @@ def _triangle(facts: PairFacts) -> Verdict | None:
             facts, "inconclusive", "none",
             f"{pair} in wording and style only, and not far.",
             [*moved, "Two models that open alike and favour the same marks look like this without either copying the other."],
-            ["Probes with a checkable answer, several samples per probe, or log-probabilities."],
+            ["Probes with a checkable answer, several samples per probe, or log-probabilities (--likelihood)."],
         )  # fmt: skip
     if len(families) >= FEWEST_FAMILIES:
         sharp = all(e.p_holm < 0.01 for e in facts.evidence if e.positive)
@@ -233,11 +233,13 @@ def _triangle(facts: PairFacts) -> Verdict | None:
             facts, "inconclusive", "none",
             f"{pair} on one kind of evidence only ({families[0]}).",
             [*moved, f"A positive verdict needs {FEWEST_FAMILIES} independent kinds."],
-            ["More probes, several samples per probe, or log-probabilities."],
+            ["More probes, several samples per probe, or log-probabilities (--likelihood)."],
         )  # fmt: skip
     if facts.weights_related:
         return _shared_base(facts)
-    general = [e for e in facts.evidence if e.speaks and e.raw is not None and e.raw.low > 0]
+    # A gain in likelihood is left out here: any training on answers in the chat format makes all such text more probable.
+    similar = [e for e in facts.evidence if e.speaks and e.unit == "similarity"]
+    general = [e for e in similar if e.raw is not None and e.raw.low > 0]
     if len({e.family for e in general}) >= FEWEST_FAMILIES:
         return _moved_like_others(facts, general)
     return _nothing(facts, f"{facts.candidate} did not move from {facts.base} toward {facts.reference}.")
@@ -298,7 +300,7 @@ def _shared_base(facts: PairFacts) -> Verdict:
 
 
 def _nothing(facts: PairFacts, summary: str) -> Verdict:
-    tight = [e for e in facts.evidence if e.speaks and e.estimate.high < 2 * MINIMUM_EFFECT]
+    tight = [e for e in facts.evidence if e.speaks and e.estimate.high < 2 * e.minimum_effect]
     sure = len({e.family for e in tight}) >= FEWEST_FAMILIES
     return _say(
         facts, "no evidence", "moderate" if sure else "weak", summary,
@@ -316,10 +318,15 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def _beyond(evidence: Evidence) -> str:
-    return "beyond the controls" if evidence.statistic == "adjusted lift" else "beyond general likeness"
+    return "beyond general likeness" if evidence.statistic == "excess" else "beyond the controls"
 
 
 def _lift_words(evidence: Evidence) -> str:
+    if evidence.unit != "similarity":
+        return (
+            f"{evidence.title}: gained {_interval(evidence.raw)} {evidence.unit} on it, {_interval(evidence.estimate)} more "
+            f"than on the controls' (Holm p = {evidence.p_holm:.2g})."
+        )
     return (
         f"{evidence.title}: moved {_interval(evidence.raw)} toward it, {_interval(evidence.estimate)} more than toward "
         f"the controls (Holm p = {evidence.p_holm:.2g})."

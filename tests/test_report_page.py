@@ -166,6 +166,41 @@ def test_every_interval_may_be_missing() -> None:
     assert "nan" not in text.lower().split()
 
 
+def test_likelihoods_are_shown_with_what_they_mean_and_what_is_missing(html: str) -> None:
+    text = Outline(html[html.index('id="likelihood"') : html.index('id="identity"')]).text
+    for words in (
+        "How well does each model foretell the words of another?",
+        "+0.90 [+0.80, +1.00]",
+        "+0.77 [+0.67, +0.87]",
+        "0.71 [0.61, 0.81]",
+        "base (the context is too short; 180 texts without numbers)",
+        "twin (a chat endpoint does not tell",
+        "gain of twin on aria (no base of twin is named)",
+    ):
+        assert words in text, words
+
+
+def test_likelihoods_that_were_not_asked_for_leave_no_trace() -> None:
+    data = scores()
+    del data["likelihood"]
+    html = page.render(data, answers(2))
+    assert "likelihood" not in html[html.index("<body>") :].lower()
+
+
+def test_a_gain_has_no_place_on_the_scale_of_similarities() -> None:
+    data = scores()
+    verdict = next(v for v in data["verdicts"] if v["evidence"])
+    more = verdict["evidence"][0] | {"axis": "likelihood", "unit": "bits per byte", "statistic": "adjusted gain"}
+    more |= {"estimate": {"value": 77.5, "low": 70.0, "high": 80.0, "n": 60}}
+    verdict["evidence"].append(more)
+    html = page.render(data, answers(2))
+    assert "Likelihood, in bits per byte" in html
+    assert "77.50" in html
+    ticks = re.findall(r'class="tick[^"]*"[^>]*>([^<]+)<', html)
+    assert ticks
+    assert not any(abs(float(t.replace("−", "-"))) > 5 for t in ticks)
+
+
 def test_two_models_and_thirty_models() -> None:
     data = scores()
     two = copy.deepcopy(data)

@@ -16,7 +16,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from mimicry_audit.records import Response
+    from mimicry_audit.collect import Landed
 
 MARKS = {
     "same model": "=",
@@ -86,7 +86,7 @@ class Bars:
         """See `mimicry_audit.collect.Progress`."""
         self._bars.update(self._tasks[label][0], note=text)
 
-    def advance(self, label: str, response: Response | None = None) -> None:
+    def advance(self, label: str, response: Landed | None = None) -> None:
         """See `mimicry_audit.collect.Progress`."""
         if response is not None and response.status == "error":
             self._failed[label] = self._failed.get(label, 0) + 1

@@ -51,4 +51,10 @@ def print_plan(resolved: Resolved) -> None:
         asked = 2 * compared * sum(probe.domain != "identity" for probe in plan.probes)
         names = ", ".join(f"{judge.label} ({judge.engine})" for judge in resolved.judging.judges)
         console.print(f"Judges: {escape(names)}; at most {asked:,} gradings each, and up to two repairs of a reply")
+    if (wanted := resolved.likelihood) is not None:
+        authors = ", ".join((*wanted.references, *wanted.controls))
+        console.print(
+            f"Likelihood: each model that can also scores the answers of {escape(authors)}, "
+            f"keeping the {wanted.top_k} most probable tokens"
+        )
     console.print(f"Run directory: {escape(str(resolved.out))}", soft_wrap=True)

@@ -13,10 +13,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from mimicry_audit.engines import hf_likelihood
 from mimicry_audit.engines.base import Availability, EngineBase, completion_status, split_reasoning
 from mimicry_audit.engines.fingerprint import Weights, find_adapter, find_model
 from mimicry_audit.engines.hardware import torch_device, version_of
 from mimicry_audit.engines.hf_sampling import RowSampler
+from mimicry_audit.engines.likelihood import TextRequest, TokenScores, tokenizer_map_sha
 from mimicry_audit.engines.options import Option, filled
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.errors import EngineError, PrerequisiteError
@@ -132,6 +134,16 @@ class HfEngine(EngineBase):
                 for prompt, completion in zip(chunk, self._answer(chunk, sampling), strict=True):
                     if prompt.request.owed:
                         yield prompt.request, completion
+
+    def tokenizer_sha(self) -> str:
+        """Hash of the tokenizer's map."""
+        return tokenizer_map_sha(self._found()[1].tokenizer)
+
+    def score_texts(self, requests: Sequence[TextRequest]) -> Iterator[tuple[TextRequest, TokenScores]]:
+        """Score the owed texts, one forward pass a batch."""
+        if any(request.owed for request in requests):
+            self.open()
+            yield from hf_likelihood.score_texts(self._model, self._found()[1], requests, self._option("batch_size"))
 
     def close(self) -> None:
         """Drop the model and give its memory back."""

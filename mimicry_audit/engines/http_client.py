@@ -68,6 +68,8 @@ class Connection:
         timeout: seconds for one answer.
         retries: see `Retries`.
         alive: raises `EngineError` when the server behind the URLs is known to be dead.
+        route: path after the base URL that requests are sent to.
+        read: takes the body of a 200 answer and the seconds it took; raises `UnreadableAnswer`.
     """
 
     urls: tuple[str, ...]
@@ -77,6 +79,8 @@ class Connection:
     timeout: float = 300.0
     retries: Retries = Retries()
     alive: Callable[[], None] = lambda: None
+    route: str = "chat/completions"
+    read: Callable[[bytes, float], Completion] = chat_wire.completion
 
     def headers(self) -> dict[str, str]:
         """Headers of every request."""
@@ -235,7 +239,7 @@ class _Run:
 
         started = time.monotonic()
         try:
-            answer = await http.post(f"{url}/chat/completions", content=body)
+            answer = await http.post(f"{url}/{self._connection.route}", content=body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             return _Again(f"connection failed: {error or type(error).__name__}", unreached=True)
         except (httpx.TransportError, httpx.DecodingError) as error:
@@ -243,7 +247,7 @@ class _Run:
             return _Again(f"{kind}: {type(error).__name__}")
         if answer.status_code == 200:
             try:
-                return chat_wire.completion(answer.content, time.monotonic() - started)
+                return self._connection.read(answer.content, time.monotonic() - started)
             except chat_wire.UnreadableAnswer as error:
                 return _Again(str(error))
         return await self._refused(http, url, answer)

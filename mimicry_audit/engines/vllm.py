@@ -11,11 +11,12 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
-from mimicry_audit.engines import chat_wire
+from mimicry_audit.engines import chat_wire, vllm_likelihood
 from mimicry_audit.engines.base import Availability, EngineBase
 from mimicry_audit.engines.endpoint import connection
 from mimicry_audit.engines.fingerprint import Weights, find_adapter, find_model
 from mimicry_audit.engines.http_client import Connection, ask_all
+from mimicry_audit.engines.likelihood import TextRequest, TokenScores, tokenizer_map_sha
 from mimicry_audit.engines.options import Option, filled
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.engines.vllm_command import OPTIONS, arguments, environment, on_cpu, resolved_dtype, vllm_version
@@ -117,6 +118,19 @@ class VllmEngine(EngineBase):
         extra = dict(chat_wire.NEUTRAL_VLLM) | (self.spec.options.get("extra_body") or {})
         jobs = [(request, chat_wire.payload(self._served_name(), request, sampling, extra=extra)) for request in owed]
         yield from ask_all(self._connect(), jobs)
+
+    def tokenizer_sha(self) -> str:
+        """Hash of the tokenizer's map."""
+        return tokenizer_map_sha(self._found()[1].tokenizer)
+
+    def score_texts(self, requests: Sequence[TextRequest]) -> Iterator[tuple[TextRequest, TokenScores]]:
+        """Have the server tell the log-probabilities of the owed texts, many at once."""
+        if any(request.owed for request in requests):
+            self.open()
+            weights, template = self._found()
+            config = weights.json("config.json")
+            size = (config.get("text_config") or config).get("vocab_size")
+            yield from vllm_likelihood.score_texts(self._connect(), self._served_name(), template, requests, size)
 
     def close(self) -> None:
         """Stop the server and wait until its memory and port are free."""

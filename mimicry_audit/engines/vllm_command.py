@@ -116,6 +116,7 @@ def arguments(
         "--quantization": values["quantization"],
         "--chat-template": template,
         "--uvicorn-log-level": "warning",
+        "--max-logprobs": -1,  # a permission, not a cost: how many are wanted is each request's to say
     }
     # With an adapter, requests go to the adapter's name and the base gets one that nobody asks for.
     given["--served-model-name"] = f"base-of-{served}" if adapter else served

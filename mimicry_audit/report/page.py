@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from mimicry_audit.report import answers as answers_view
-from mimicry_audit.report import fmt, identity, judge, view, visible
+from mimicry_audit.report import fmt, identity, judge, likelihood, view, visible
 from mimicry_audit.resources import resource_dir
 
 if TYPE_CHECKING:
@@ -93,6 +93,7 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
             evidence=view.evidence(read),
             identity=identity.build(scores.get("identity"), read.models),
             judge=judge.build(scores.get("judge"), read.axes),
+            likelihood=likelihood.build(scores.get("likelihood")),
             answers=answers_view.build(answers, read.order, judged),
             settings=view.flat(scores.get("settings") or {}),
             versions=list((scores.get("versions") or {}).items()),

@@ -252,10 +252,14 @@ def _lift(scores: Scores, verdict: Record) -> dict[str, Any] | None:
     if not items:
         return None
     titles = {axis["name"]: axis["title"] for axis in scores.axes}
-    reach = [end for item in items for end in fmt.bounds(item.get("estimate")) or ()]
+    drawn = [item for item in items if item.get("unit", "similarity") == "similarity"]
+    reach = [end for item in drawn for end in fmt.bounds(item.get("estimate")) or ()]
     scale = charts.scale_for(reach, symmetric=True)
     rows = []
     for item in items:
+        if item not in drawn:  # another unit has no place on this scale
+            rows.append({"i": item, "title": f"{item['axis'].capitalize()}, in {item['unit']}", "picture": None})
+            continue
         title = titles.get(item["axis"], item["axis"])
         mark = charts.Mark(title, item.get("estimate"), "main" if item.get("positive") else "base", True)
         rows.append({"i": item, "title": title, "picture": charts.dots([mark], scale)})

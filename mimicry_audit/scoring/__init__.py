@@ -16,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.errors import DataError, RunDirectoryError
 from mimicry_audit.evidence import Material, Roles, gather
+from mimicry_audit.likelihoods import likelihood_sha
 from mimicry_audit.records import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.rivals import settle
 from mimicry_audit.runs import RunDirectory, write_json
-from mimicry_audit.scoring.judgements import Judged, journals_sha, judge_section, judge_warnings, judged_by
+from mimicry_audit.scoring.judgements import journals_sha, judge_section, judge_warnings, judged_by
+from mimicry_audit.scoring.likelihood import load as load_likelihoods
 from mimicry_audit.scoring.models import model_entry
 from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
 from mimicry_audit.scoring.pairs import axis_entry, nearness, pair_entries
@@ -96,7 +98,7 @@ def score(
         errors = [r.error for mine in responses.values() for r in mine if r.error]
         why = f" (first failure: {errors[0]})" if errors else ""
         raise DataError(f"{run.path} holds no usable answers{why}", "mend the cause and collect again")
-    scores = _scores(manifest, labels, probes, responses, options, progress, judged_by(run, manifest))
+    scores = _scores(run, manifest, labels, probes, responses, options, progress)
     scores["fingerprint"] = fingerprint
     write_json(run.scores_path, scores)
     return scores
@@ -104,9 +106,9 @@ def score(
 
 def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptions) -> str:
     """Hash of everything the scores follow from: answers, what was asked of whom, settings, and this code."""
-    journals = [run.journal_sha(label) for label in labels]
+    journals = [sha for label in labels for sha in (run.journal_sha(label), likelihood_sha(run, label))]
     manifest = run.manifest()
-    known = [manifest.get(part) for part in ("settings", "resolved", "sources", "judges")]
+    known = [manifest.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood")]
     known.append(journals_sha(run, manifest))
     probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
     return sha256_text(canonical_json([_source_sha(), journals, _plain(asdict(options)), known, probes]))
@@ -127,17 +129,18 @@ def _standing(run: RunDirectory, fingerprint: str) -> dict[str, Any] | None:
 
 
 def _scores(
+    run: RunDirectory,
     manifest: Mapping[str, Any],
     labels: Sequence[str],
     probes: Sequence[Probe],
     responses: Mapping[str, Sequence[Response]],
     options: ScoringOptions,
     progress: Callable[[str], None],
-    judges: Sequence[Judged] = (),
 ) -> dict[str, Any]:
     from mimicry_audit.identity.facts import load_facts
     from mimicry_audit.identity.scores import claims_of, identity_scores
 
+    judges = judged_by(run, manifest)
     facts = load_facts()
     sources = {label: manifest["settings"]["models"][label]["name"] for label in labels}
     own = {label: _own(label, sources[label], manifest, facts) for label in labels}
@@ -158,9 +161,17 @@ def _scores(
         claims={(c, r): claims_of(identity, c, own[r]) for c in labels for r in labels if c != r},
     )
     progress("Intervals and tests")
+    likely = load_likelihoods(run, manifest, labels, compared, codes, responses)
     weights = bootstrap_weights(codes, options.draws, options.seed) if compared else None
     found = (
-        gather(material, options.roles, draws=options.draws, seed=options.seed, min_coverage=options.min_coverage)
+        gather(
+            material,
+            options.roles,
+            draws=options.draws,
+            seed=options.seed,
+            min_coverage=options.min_coverage,
+            **({"extend": likely.extension(options.draws, options.seed)} if likely else {}),
+        )
         if compared
         else []
     )
@@ -189,6 +200,7 @@ def _scores(
         "verdicts": [_verdict(v) for v in sorted(verdicts, key=_strength)],
         "identity": identity,
         "judge": judge_section(judges, compared, labels, measured, draws=options.draws, seed=options.seed),
+        **({"likelihood": likely.section(verdicts, weights)} if likely else {}),
         "limits": list(LIMITS),
         "warnings": warnings(manifest, labels, measured, verdicts)
         + judge_warnings(judges, manifest, own, lambda label, name, known: _own(label, name, known, facts)),

@@ -36,11 +36,13 @@ def signature(manifest: Mapping[str, Any], probes: Sequence[Probe], options: Sco
     """One line that pins the scores down, after the manner of sacreBLEU (Post 2018)."""
     sampling = manifest["settings"]["sampling"]
     imported = manifest["settings"]["selection"].get("imported")
+    likelihood = manifest.get("likelihood")
     sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in manifest["settings"]["probe_sets"])
     return " | ".join(
         (
             f"probes:{sets or imported or 'given'}",
             f"axes:{'+'.join(options.axes)}",
+            *([f"likelihood:top{likelihood['top_k']}"] if likelihood else []),
             f"embed:{(options.embedding_model or 'all-MiniLM-L6-v2').split('/')[-1]}",
             f"n:{len(probes)}",
             f"samples:{sampling['samples']}",

@@ -248,6 +248,53 @@ def _attempt(label: str, arm: str, at: int, aspect: str, language: str, question
     }
 
 
+def _likelihood() -> dict[str, Any]:
+    """What the models find of aria's and boro's answers; twin cannot tell, and base knows half of them only."""
+
+    def shown(value: float) -> dict[str, float | int]:
+        return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 180}
+
+    asked = [label for label in MODELS if label != "twin"]
+    silent = "a chat endpoint does not tell how probable it finds a given text"
+    nothing = {"kl_reference_candidate": None, "kl_candidate_reference": None, "js": None, "similarity": None}
+    apart = {"kl_reference_candidate": shown(0.4), "kl_candidate_reference": shown(0.5), "js": shown(0.2)}
+    pair = {"candidate": "aria-student", "reference": "aria", "base": "base", "p": 0.0001, "p_holm": 0.0014}
+    return {
+        "top_k": 20,
+        "models": {
+            label: {
+                "tokenizer": "ab" * 32 if label != "twin" else None,
+                "scored": 360 if label != "twin" else 0,
+                "failed": 180 if label == "base" else 0,
+                "why_not": silent if label == "twin" else "the context is too short" if label == "base" else None,
+            }
+            for label in MODELS
+        },
+        "texts": [
+            {
+                "model": label,
+                "author": author,
+                "cross_entropy": shown(1.5 + at),
+                "perplexity": shown(4.5 + at),
+                "bits_per_byte": shown(0.6 + at),
+            }
+            for at, label in enumerate(asked)
+            for author in ("aria", "boro")
+        ],
+        "divergences": [
+            {"candidate": "aria-student", "reference": "aria", **apart, "similarity": shown(0.71), "why_not": None},
+            {"candidate": "twin", "reference": "aria", **nothing, "why_not": f"twin: {silent}"},
+        ],
+        "gains": [
+            pair
+            | {"gain": shown(0.9), "adjusted": shown(0.77), "positive": True, "controls": ["boro"], "why_not": None},
+            pair
+            | {"candidate": "twin", "base": None, "gain": None, "adjusted": None, "p": None, "p_holm": None}
+            | {"positive": False, "controls": [], "why_not": "no base of twin is named"},
+        ],
+    }
+
+
 def scores(title: str = "Which of these models learnt from aria?") -> dict[str, Any]:
     """The scores of the made-up run."""
     rng = random.Random(7)
@@ -335,6 +382,7 @@ def scores(title: str = "Which of these models learnt from aria?") -> dict[str, 
         "pairs": [_pair(a, b, rng) for a, b in _RAW],
         "verdicts": _verdicts(rng),
         "identity": _identity(rng),
+        "likelihood": _likelihood(),
         "limits": [
             "Likeness alone cannot tell training on a model's answers from training on what that model was trained on.",
             "A model that paraphrases its teacher may go unseen.",

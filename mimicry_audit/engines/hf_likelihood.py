@@ -1,0 +1,102 @@
+"""Scoring texts with a transformers model: one forward pass over prompt and text, no generation.
+
+Promise: log-probabilities are taken in float32 whatever the weights' type; batches are cut the same way on every run; and
+beside the model itself no more than `LOGITS_AT_ONCE` logits (or those of one text) stand in memory.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mimicry_audit.engines.likelihood import LEAST_LOG, TextRequest, TokenScores, encode
+from mimicry_audit.engines.template import ChatTemplate
+from mimicry_audit.errors import EngineError
+
+LOGITS_AT_ONCE = 2**27
+"""Half a GiB in float32: a batch is cut smaller where its logits would be more."""
+
+_Row = tuple[TextRequest, list[int], list[int]]
+"""A request, the tokens of its prompt and those of its text."""
+
+
+def score_texts(
+    model: Any, template: ChatTemplate, requests: Sequence[TextRequest], batch_size: int
+) -> Iterator[tuple[TextRequest, TokenScores]]:
+    """Score the owed requests in fixed batches, sorted by length; a batch without an owed one is skipped."""
+    context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    rows: list[_Row] = []
+    for request in requests:
+        found = encode(template, request, context)
+        if not isinstance(found, TokenScores):
+            rows.append((request, *found))
+        elif request.owed:
+            yield request, found
+    rows.sort(key=lambda row: (len(row[1]) + len(row[2]), row[0].key))
+    for batch in _batches(rows, batch_size, model.config.get_text_config().vocab_size):
+        if any(request.owed for request, _, _ in batch):
+            for (request, _, _), scores in zip(batch, _score(model, batch), strict=True):
+                if request.owed:
+                    yield request, scores
+
+
+def _batches(rows: Sequence[_Row], size: int, vocabulary: int) -> Iterator[list[_Row]]:
+    """Consecutive rows, at most `size` of them and within the bound on logits, but at least one."""
+    batch: list[_Row] = []
+    for row in rows:
+        together = [*batch, row]
+        if batch and (len(together) > size or len(together) * _kept(together) * vocabulary > LOGITS_AT_ONCE):
+            yield batch
+            together = [row]
+        batch = together
+    if batch:
+        yield batch
+
+
+def _kept(rows: Sequence[_Row]) -> int:
+    """How many of the last positions of a batch have logits that some row needs."""
+    return max(len(p) + len(t) for _, p, t in rows) - min(len(p) for _, p, _ in rows) + 1
+
+
+def _score(model: Any, batch: Sequence[_Row]) -> list[TokenScores]:
+    """One right-padded batch: what follows a row's text cannot be seen from it."""
+    import torch
+
+    width, kept = max(len(p) + len(t) for _, p, t in batch), _kept(batch)
+    ids = torch.full((len(batch), width), model.generation_config.pad_token_id, dtype=torch.long)
+    mask = torch.zeros_like(ids)
+    for row, (_, prompt, tokens) in enumerate(batch):
+        length = len(prompt) + len(tokens)
+        ids[row, :length] = torch.tensor(prompt + tokens)
+        mask[row, :length] = 1
+    trims = "logits_to_keep" in inspect.signature(model.forward).parameters
+    more = {"logits_to_keep": kept} if trims else {}
+    device = model.device
+    try:
+        with torch.inference_mode():
+            logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, **more).logits
+            first = width - logits.shape[1]
+            return [_row(logits[row, len(p) - 1 - first :], t, r.top_k) for row, (r, p, t) in enumerate(batch)]
+    except torch.OutOfMemoryError:
+        raise EngineError(
+            f"{device} ran out of memory on a batch of {len(batch)} texts", "lower it with batch_size=N"
+        ) from None
+
+
+def _row(logits: Any, tokens: list[int], top_k: int) -> TokenScores:
+    """The scores of one text; `logits` begin at the place that foretells its first token."""
+    import torch
+
+    step = max(1, LOGITS_AT_ONCE // 8 // logits.shape[-1])
+    own: list[float] = []
+    top: list[tuple[tuple[int, float], ...]] = []
+    for start in range(0, len(tokens), step):
+        part = tokens[start : start + step]
+        logs = logits[start : start + len(part)].float().log_softmax(dim=-1).clamp_min(LEAST_LOG)
+        own += logs.gather(1, torch.tensor(part, device=logs.device)[:, None]).squeeze(1).tolist()
+        if top_k:
+            best = logs.topk(min(top_k, logs.shape[-1]), dim=-1)
+            pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+            top += [tuple(zip(places, values, strict=True)) for places, values in pairs]
+    return TokenScores(tokens=tuple(tokens), logprobs=tuple(own), top=tuple(top) if top_k else None)

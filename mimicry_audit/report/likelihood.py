@@ -1,0 +1,30 @@
+"""How probable the models find each other's answers: the tables of the page, or nothing where that was not asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+Record = Mapping[str, Any]
+
+
+def build(found: Record | None) -> dict[str, Any] | None:
+    """Rows of bits per byte by whose text it is, divergences, gains, and what could not be scored; None if not asked."""
+    if not found:
+        return None
+    texts = list(found.get("texts") or [])
+    authors = list(dict.fromkeys(text["author"] for text in texts))
+    cells = {(text["model"], text["author"]): text for text in texts}
+    models = [label for label in found["models"] if any((label, author) in cells for author in authors)]
+    apart = list(found.get("divergences") or [])
+    gains = list(found.get("gains") or [])
+    return {
+        "top_k": found["top_k"],
+        "authors": authors,
+        "rows": [{"label": label, "cells": [cells.get((label, author)) for author in authors]} for label in models],
+        "divergences": [entry for entry in apart if entry["why_not"] is None],
+        "apart_not": [entry for entry in apart if entry["why_not"] is not None],
+        "gains": [entry for entry in gains if entry["why_not"] is None],
+        "gains_not": [entry for entry in gains if entry["why_not"] is not None],
+        "silent": [(label, entry) for label, entry in found["models"].items() if entry["why_not"] is not None],
+    }

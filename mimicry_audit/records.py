@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Literal, get_args
 
 RESPONSE_SCHEMA = 1
@@ -205,6 +205,11 @@ def sha256_text(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
+def shallow(record: Any) -> dict[str, Any]:
+    """A flat record as a mapping, in the order of its fields; `dataclasses.asdict` copies deeply and costs ten times as much."""
+    return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
 def response_key(identity: Identity, engine: str, rendered: str, sampling: Sampling, request: Request) -> str:
     """Content key of one answer: SHA-256 over everything that decides its text.
 
@@ -215,14 +220,14 @@ def response_key(identity: Identity, engine: str, rendered: str, sampling: Sampl
         sampling: all sampling fields.
         request: gives the request's seed and sample number.
     """
-    fields = asdict(sampling)
-    fields.pop("samples")  # asking for more answers leaves the earlier ones valid
+    asked = shallow(sampling)
+    asked.pop("samples")  # asking for more answers leaves the earlier ones valid
     material = {
         "schema": RESPONSE_SCHEMA,
         "engine": engine,
-        "identity": asdict(identity),
+        "identity": shallow(identity),
         "prompt": rendered,
-        "sampling": fields,
+        "sampling": asked,
         "seed": request.seed,
         "sample": request.sample,
     }

@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.errors import DataError, RunDirectoryError
-from mimicry_audit.records import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json
+from mimicry_audit.records import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json, shallow
 
 MANIFEST_SCHEMA = "mimicry_audit.manifest/1"
 _FSYNC_EVERY_S = 1.0
@@ -197,7 +197,7 @@ class Journal:
         """
         if self._file is None:
             raise RuntimeError("the journal is not open")
-        record = {k: v for k, v in asdict(response).items() if v is not None}
+        record = {k: v for k, v in shallow(response).items() if v is not None}
         try:
             # ASCII escapes keep lone surrogates and control characters intact and one answer on one line.
             self._file.write(json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n")

@@ -8,7 +8,9 @@ request's answer. Sampling settings have no effect on what was recorded.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Sequence
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import ClassVar
 
 from mimicry_audit.engines.base import EngineBase, completion_status, split_reasoning
@@ -73,14 +75,30 @@ class RecordedEngine(EngineBase):
     def _read(self) -> list[RecordedAnswer]:
         if self._answers is None:
             file = str(self.spec.options.get("file", ""))
-            everything = read_responses(file)
-            self._answers = [answer for answer in everything if answer.model == self.spec.name]
-            if not self._answers:
-                names = sorted({answer.model for answer in everything})
-                self._answers = None
+            everything = _standing(file)
+            if not everything.get(self.spec.name):
+                names = sorted(everything)
                 near = difflib.get_close_matches(self.spec.name, names, n=1)
                 hint = f"did you mean {near[0]}? " if near else ""
                 raise DataError(
                     f"{file} holds no answers of {self.spec.name}", f"{hint}It holds {', '.join(names[:8])}"
                 )
+            self._answers = everything[self.spec.name]
         return self._answers
+
+
+def _standing(file: str) -> Mapping[str, list[RecordedAnswer]]:
+    """Model → its answers. A file with many models is read once for all of them, and again when it has changed."""
+    try:
+        state = Path(file).expanduser().stat()
+    except OSError:
+        return _by_model(file, 0, 0)  # which says in words what is wrong with it
+    return _by_model(file, state.st_mtime_ns, state.st_size)
+
+
+@functools.lru_cache(maxsize=1)
+def _by_model(file: str, changed_ns: int, size: int) -> Mapping[str, list[RecordedAnswer]]:
+    found: dict[str, list[RecordedAnswer]] = {}
+    for answer in read_responses(file):
+        found.setdefault(answer.model, []).append(answer)
+    return found

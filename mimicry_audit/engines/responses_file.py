@@ -1,14 +1,16 @@
 """Response files: answers collected elsewhere, as JSON lines, CSV or Parquet.
 
-Promise: columns ``model, prompt_id, prompt, output`` and optionally ``domain, sample, reference_answer``; anything
-else (an unknown column, a wrong type, a repeated answer, an unreadable file) is a `DataError` of one line that names
-the file and the row. Rows without a ``sample`` are numbered in the order they stand.
+Promise: columns ``model, prompt_id, prompt, output`` and optionally ``domain, sample, reference_answer``; other columns are
+left alone, but one that is nearly the name of a column the row lacks is taken for a slip. That, a wrong type, a repeated
+answer or an unreadable file is a `DataError` of one line that names the file and the row. Rows without a ``sample`` are
+numbered in the order they stand.
 """
 
 from __future__ import annotations
 
 import csv
 import difflib
+import functools
 import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -21,6 +23,8 @@ from mimicry_audit.errors import DataError
 REQUIRED = ("model", "prompt_id", "prompt", "output")
 OPTIONAL = ("domain", "sample", "reference_answer")
 COLUMNS = REQUIRED + OPTIONAL
+_SLIP = 0.85
+"""Likeness of two column names from which one is taken for a slip of the other: ``samples``, but not ``sampling``."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,14 +97,20 @@ def _answer(where: str, row: Mapping[str, Any], counted: Counter[tuple[str, str]
 
 
 def _check_columns(where: str, row: Mapping[str, Any]) -> None:
-    for name in row:
-        if name not in COLUMNS:
-            near = difflib.get_close_matches(str(name), COLUMNS, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
-            raise DataError(f"{where}: unknown column {name}", f"{hint}Columns are {', '.join(COLUMNS)}")
-    missing = [name for name in REQUIRED if name not in row]
-    if missing:
-        raise DataError(f"{where}: column {missing[0]} is missing", f"give {', '.join(REQUIRED)}")
+    if wrong := _wrong_columns(tuple(row)):
+        raise DataError(f"{where}: {wrong[0]}", wrong[1])
+
+
+@functools.lru_cache(maxsize=64)
+def _wrong_columns(names: tuple[str, ...]) -> tuple[str, str] | None:
+    """What is wrong with the columns of a row and the mend; looked up once for all rows of one make."""
+    lacking = [name for name in COLUMNS if name not in names]
+    for name in names:
+        near = [] if name in COLUMNS else difflib.get_close_matches(str(name), lacking, n=1, cutoff=_SLIP)
+        if near:
+            return f"unknown column {name}", f"did you mean {near[0]}? Columns are {', '.join(COLUMNS)}"
+    missing = [name for name in REQUIRED if name in lacking]
+    return (f"column {missing[0]} is missing", f"give {', '.join(REQUIRED)}") if missing else None
 
 
 def _text(where: str, name: str, value: Any) -> str:

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from mimicry_audit.records import Probe
 
 FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """Text overlap: how much of one answer must be rewritten to get the other.
 
 Normalised Indel similarity (insertions and deletions; twice the longest common subsequence over the summed
-lengths) on the first `WINDOW` characters, computed by RapidFuzz for all answers of a probe in one call.
+lengths) on the first `WINDOW` characters, computed by RapidFuzz for all answers of a probe in one call. Many answers are
+shared among the processor's cores; the numbers do not depend on how.
 """
 
 from __future__ import annotations
@@ -13,8 +14,12 @@ import numpy as np
 
 from mimicry_audit.similarity.base import Answer, FloatArray
 
-WINDOW = 1500
-"""Characters compared. Lineage shows early in an answer, and cost grows with the square of the length."""
+_MANY = 64
+"""Answers to one probe from which several cores are worth their start."""
+
+WINDOW = 512
+"""Characters compared. Lineage shows early in an answer: on public chat models 512 characters tell relatives from strangers
+better than 1,500 do, at an eighth of the cost, which grows with the square of the length."""
 
 
 class Edit:
@@ -41,4 +46,5 @@ class Edit:
         from rapidfuzz.process import cdist
 
         some = [self._texts[r] for r in rows]
-        return np.asarray(cdist(some, some, scorer=Indel.normalized_similarity, dtype=np.float64, workers=1))
+        workers = -1 if len(some) >= _MANY else 1
+        return np.asarray(cdist(some, some, scorer=Indel.normalized_similarity, dtype=np.float64, workers=workers))

@@ -104,7 +104,7 @@ class Shading:
 def heatmap(root: Node, values: Mapping[frozenset[str], Interval | None], centred: bool, title: str) -> Markup:
     """The similarity of every pair as a matrix, neighbours side by side, the clustering drawn at its right."""
     labels = root.leaves
-    size = 58.0 if len(labels) <= 8 else 44.0 if len(labels) <= 14 else 36.0
+    size = 58.0 if len(labels) <= 8 else 44.0 if len(labels) <= 14 else 36.0 if len(labels) <= 20 else 26.0
     left = 16 + 7.2 * min(18, max(len(label) for label in labels))
     top = 12 + left * 0.62
     side = size * len(labels)
@@ -235,8 +235,8 @@ def strip(others: Iterable[float], marked: Interval | None, scale: Scale, title:
     parts = [el("line", x1=PLOT_PAD, x2=width - PLOT_PAD, y1=y, y2=y, class_="rail")]
     zero = scale.at(0.0, PLOT_PAD, width - PLOT_PAD)
     parts.append(el("line", x1=zero, x2=zero, y1=y - 13, y2=y + 13, class_="zero"))
-    for other in others:
-        x = scale.at(other, PLOT_PAD, width - PLOT_PAD)
+    # Ticks that fall on one place are one: of thousands of pairs most do.
+    for x in sorted({round(scale.at(other, PLOT_PAD, width - PLOT_PAD), 1) for other in others}):
         parts.append(el("line", x1=x, x2=x, y1=y - 6, y2=y + 6, class_="other"))
     value, ends = point(marked), bounds(marked)
     if value is not None:

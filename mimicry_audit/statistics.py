@@ -75,9 +75,7 @@ def domain_means(values: FloatArray, domains: IntArray, weights: FloatArray | No
         mass = weighing @ present[inside][:, gaps].astype(np.float64)
         measured = present[inside][:, gaps].sum(axis=0)
         plain = filled[inside][:, gaps].sum(axis=0) / np.maximum(measured, 1)
-        total[:, gaps] += np.divide(
-            sums[:, gaps], mass, out=np.broadcast_to(plain, mass.shape).copy(), where=mass > 0
-        )
+        total[:, gaps] += np.divide(sums[:, gaps], mass, out=np.broadcast_to(plain, mass.shape).copy(), where=mass > 0)
         counted[:, gaps] += measured > 0
     means = np.divide(total, counted, out=np.full_like(total, np.nan), where=counted > 0)
     return means[0] if single else means

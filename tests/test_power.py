@@ -16,7 +16,9 @@ from mimicry_audit.similarity import axis_class
 from tests.support.scores_fixture import scores
 
 
-@pytest.mark.parametrize(("n", "effect", "sd", "alpha"), [(20, 0.1, 0.2, 0.05), (60, 0.05, 0.2, 0.01), (8, 0.2, 0.2, 0.025)])
+@pytest.mark.parametrize(
+    ("n", "effect", "sd", "alpha"), [(20, 0.1, 0.2, 0.05), (60, 0.05, 0.2, 0.01), (8, 0.2, 0.2, 0.025)]
+)
 def test_power_is_how_often_the_t_test_sees_the_effect(n: int, effect: float, sd: float, alpha: float) -> None:
     rng, trials = np.random.default_rng(0), 20_000
     samples = rng.normal(effect, sd, size=(trials, n))
@@ -34,7 +36,9 @@ def test_the_textbook_example() -> None:
     assert probes_needed(0.5, 1.0, 0.05, 0.8) == 27
 
 
-@pytest.mark.parametrize(("effect", "sd", "alpha", "wanted"), [(0.02, 0.2, 0.05 / 60, 0.8), (0.3, 0.1, 0.05, 0.9), (0.004, 0.44, 1e-5, 0.99)])
+@pytest.mark.parametrize(
+    ("effect", "sd", "alpha", "wanted"), [(0.02, 0.2, 0.05 / 60, 0.8), (0.3, 0.1, 0.05, 0.9), (0.004, 0.44, 1e-5, 0.99)]
+)
 def test_the_number_of_probes_is_the_fewest_that_do(effect: float, sd: float, alpha: float, wanted: float) -> None:
     n = probes_needed(effect, sd, alpha, wanted)
     assert n is not None
@@ -107,7 +111,10 @@ def test_a_scored_run_tells_what_its_probes_can_show(tmp_path: Path, capsys: pyt
     capsys.readouterr()
     assert run(["plan", "--run", str(tmp_path / "run"), "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)["axes"]
-    assert {(row["axis"], row["statistic"]) for row in found} == {("lexical", "adjusted lift"), ("style", "adjusted lift")}
+    assert {(row["axis"], row["statistic"]) for row in found} == {
+        ("lexical", "adjusted lift"),
+        ("style", "adjusted lift"),
+    }
     for row in found:
         assert (row["tests"], row["probes_now"]) == (8, 30)
         assert 0 < row["power_now"] < 1
@@ -128,7 +135,9 @@ def test_a_scored_run_tells_what_its_probes_can_show(tmp_path: Path, capsys: pyt
         (["--run", "nowhere"], "nowhere holds no run"),
     ],
 )
-def test_nonsense_is_one_line_and_exit_code_2(options: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_nonsense_is_one_line_and_exit_code_2(
+    options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert run(["plan", *options]) == 2
     error = capsys.readouterr().err
     assert error.count("\n") == 1

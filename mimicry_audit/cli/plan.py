@@ -28,9 +28,18 @@ taken from a scored run, or from runs on the lab models.
 @click.command(name="plan", help=HELP)
 @click.option("--effect", type=float, metavar="D", default=0.05, help="The true effect to be seen. [default: 0.05]")
 @click.option("--power", "wanted", type=float, metavar="SHARE", default=0.8, help="Chance of seeing it. [default: 0.8]")
-@click.option("--alpha", type=float, metavar="SHARE", default=0.05, help="Level, after Holm's correction. [default: 0.05]")
-@click.option("--tests", type=int, metavar="M", help="Tests corrected together: judged pairs times axes. [default: those of RUN, else one pair]")
-@click.option("--run", type=click.Path(path_type=Path), metavar="RUN", help="A scored run to take each axis's spread from.")
+@click.option(
+    "--alpha", type=float, metavar="SHARE", default=0.05, help="Level, after Holm's correction. [default: 0.05]"
+)
+@click.option(
+    "--tests",
+    type=int,
+    metavar="M",
+    help="Tests corrected together: judged pairs times axes. [default: those of RUN, else one pair]",
+)
+@click.option(
+    "--run", type=click.Path(path_type=Path), metavar="RUN", help="A scored run to take each axis's spread from."
+)
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="[default: table]")
 def command(effect: float, wanted: float, alpha: float, tests: int | None, run: Path | None, form: str) -> int:
     """See `HELP`."""
@@ -70,7 +79,9 @@ def _check(effect: float, wanted: float, alpha: float, tests: int | None) -> Non
         if not 0 < share < 1:
             raise ConfigError(f"{name} {share:g} is not between 0 and 1", "give a share, such as 0.8 or 0.05")
     if wanted <= alpha:
-        raise ConfigError(f"--power {wanted:g} is no more than --alpha {alpha:g}", "chance alone has that; ask for more")
+        raise ConfigError(
+            f"--power {wanted:g} is no more than --alpha {alpha:g}", "chance alone has that; ask for more"
+        )
     if tests is not None and tests < 1:
         raise ConfigError(f"--tests {tests} is no number of tests", "give at least 1")
 
@@ -128,7 +139,11 @@ def _print(rows: Sequence[dict[str, Any]], effect: float, wanted: float, alpha: 
         table.add_row(*cells)
     console = out_console()
     console.print(table)
-    source = f"from {run}" if run else "as on the lab models; your own models may vary more, so plan with --run once you have one"
+    source = (
+        f"from {run}"
+        if run
+        else "as on the lab models; your own models may vary more, so plan with --run once you have one"
+    )
     console.print(
         f"\nTo see a true effect of {effect:g} with power {wanted:.0%} at level {alpha:g} over all tests; an axis counts when "
         f"it is beyond {MINIMUM_EFFECT:g}, so {effect - MINIMUM_EFFECT:g} is there to be seen. Spread {escape(source)}. "

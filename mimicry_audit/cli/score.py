@@ -26,7 +26,9 @@ known, domain, sample and reference_answer.
 
 @click.command(name="score", help=HELP)
 @click.argument("run", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
-@click.option("--responses", type=click.Path(path_type=Path), metavar="FILE", help="Score this response file; needs --out.")
+@click.option(
+    "--responses", type=click.Path(path_type=Path), metavar="FILE", help="Score this response file; needs --out."
+)
 @click.option("--out", "-o", metavar="DIR", help="Run directory for the answers of --responses.")
 @scoring
 @click.option("--seed", type=int, metavar="N", help="Seed of the statistics. [default: 0]")

@@ -59,6 +59,11 @@ def short(label: str, most: int = 18) -> str:
     return label if len(label) <= most else f"{label[: most - 1]}…"
 
 
+def ends(label: str, most: int = 18) -> str:
+    """As `short`, leaving out the middle."""
+    return label if len(label) <= most else f"{label[: most // 2]}…{label[-(most - most // 2 - 1) :]}"
+
+
 def ramp_ends(values: Iterable[Interval | None], centred: bool) -> tuple[float, float]:
     """The values at the ends of a matrix's colours: symmetric about 0 when centred."""
     found = [value for value in map(point, values) if value is not None]
@@ -111,12 +116,13 @@ def heatmap(root: Node, values: Mapping[frozenset[str], Interval | None], centre
     low, high = ramp_ends(values.values(), centred)
     style = Shading(centred, low, high)
     parts: list[Markup] = []
+    name = short if len(labels) <= 20 else ends  # among many models some differ in their last letters only
     for row, one in enumerate(labels):
         middle = top + (row + 0.5) * size
-        parts.append(el("text", short(one), x=left - 8, y=middle, class_="row"))
+        parts.append(el("text", name(one), x=left - 8, y=middle, class_="row"))
         across = left + (row + 0.5) * size
         turn = f"rotate(-38 {number(across)} {number(top - 8)})"
-        parts.append(el("text", short(one), x=across, y=top - 8, class_="col", transform=turn))
+        parts.append(el("text", name(one), x=across, y=top - 8, class_="col", transform=turn))
         for column, other in enumerate(labels):
             interval = values.get(frozenset({one, other}))
             parts.append(_cell(left + column * size, top + row * size, size, (one, other), interval, style))

@@ -1,7 +1,7 @@
 """What a page shows of a run with many models: the pairs that stand out, and of the rest how many there are.
 
-Promise: a run of ordinary size is shown whole; of a larger one every model is named and every verdict counted, and the page says
-what it leaves to ``scores.json``.
+Promise: a run of ordinary size is shown whole; of a larger one every model is named and every verdict counted, and the page
+says what it leaves to ``scores.json``.
 """
 
 from __future__ import annotations

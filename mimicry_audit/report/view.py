@@ -69,6 +69,7 @@ def read(raw: Record) -> Scores:
     if not all(map(large.is_detailed, verdicts)):  # of hundreds of pairs with one verdict the closest come first
         verdicts.sort(key=lambda v: (_weight(v), -large.excess(pairs, v["candidate"], v["reference"])))
     named = [model["label"] for model in models if model.get("role") == "reference"]
+    named += [raw["nearness_to"]] if raw.get("nearness_to") else []
     named += [verdict["reference"] for verdict in verdicts] + [model["label"] for model in models]
     reference = named[0] if named else None
     axes = list(raw.get("axes") or [])
@@ -112,6 +113,7 @@ def headline(scores: Scores) -> dict[str, Any]:
         "found": found,
         "tally": tally,
         "judged": len(scores.verdicts),
+        "pairs": len({v["candidate"] for v in scores.verdicts}) < len(scores.verdicts),
         "open": list(dict.fromkeys(v["candidate"] for v in by_kind.get("inconclusive", []))),
         "mute": bool(scores.verdicts) and set(by_kind) == {"inconclusive"},
     }
@@ -173,7 +175,9 @@ def glance(scores: Scores) -> dict[str, Any]:
                     "legend": charts.legend(*charts.ramp_ends(values.values(), is_centred), is_centred),
                 }
             )
-    order = sorted((scores.pairs[key] for key in centred), key=lambda pair: -(point(pair["overall"].get("centred")) or -9.0))
+    order = sorted(
+        (scores.pairs[key] for key in centred), key=lambda pair: -(point(pair["overall"].get("centred")) or -9.0)
+    )
     unit = charts.Scale(0.0, 1.0, (0.0, 0.5, 1.0))
     return {
         "maps": maps,

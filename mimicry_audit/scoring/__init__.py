@@ -22,7 +22,7 @@ from mimicry_audit.rivals import settle
 from mimicry_audit.runs import RunDirectory, write_json
 from mimicry_audit.scoring.models import model_entry
 from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
-from mimicry_audit.scoring.pairs import LARGE, axis_entry, detailed, nearness, pair_entries, trimmed
+from mimicry_audit.scoring.pairs import LARGE, axis_entry, detailed, leading, nearness, pair_entries, trimmed
 from mimicry_audit.scoring.truth import agrees, with_truth
 from mimicry_audit.similarity import AXES, axis_class, measure
 from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, bootstrap_weights
@@ -170,6 +170,7 @@ def _scores(
     verdicts = sorted(settle(judged, material, draws=options.draws, seed=options.seed), key=_strength)
     told = [_verdict(v) for v in verdicts]
     whole = detailed(told, tables)
+    near = options.roles.references[0] if options.roles.references else leading(told, whole, tables) or labels[0]
     wanted = {frozenset((v["candidate"], v["reference"])) for v, kept in zip(told, whole, strict=True) if kept}
     return {
         "schema": SCORES_SCHEMA,
@@ -190,7 +191,8 @@ def _scores(
         ],
         "axes": [axis_entry(m) for m in measured],
         "pairs": pair_entries(tables, domains, wanted),
-        "nearness": nearness(labels, options.roles.references, measured, compared),
+        "nearness_to": near,
+        "nearness": nearness(labels, near, measured, compared),
         "verdicts": [trimmed(v, kept) for v, kept in zip(told, whole, strict=True)],
         "identity": identity,
         "limits": list(LIMITS),

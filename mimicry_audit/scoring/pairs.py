@@ -16,6 +16,8 @@ LARGE = 40
 """Models above which similarity by domain is kept only for the judged pairs that are `detailed`: a hundred models have
 thousands of pairs, and their domains would be most of ``scores.json`` and most of the time."""
 
+_GRAVE = ("same model", "distilled", "shared base")
+
 DETAILED = 60
 """Most judged pairs that are reported in detail."""
 
@@ -34,7 +36,9 @@ def axis_entry(measured: Measured) -> dict[str, Any]:
     }
 
 
-def pair_entries(tables: PairTables | None, domains: Sequence[str], wanted: Collection[frozenset[str]]) -> list[dict[str, Any]]:
+def pair_entries(
+    tables: PairTables | None, domains: Sequence[str], wanted: Collection[frozenset[str]]
+) -> list[dict[str, Any]]:
     """Every unordered pair, every axis and their mean, raw and centred, overall and by domain.
 
     Args:
@@ -98,15 +102,24 @@ def detailed(verdicts: Sequence[Mapping[str, Any]], tables: PairTables | None) -
     if len(verdicts) <= DETAILED or tables is None:
         return [True] * len(verdicts)
 
-    def rank(at: int) -> tuple[int, int, float]:
-        verdict = verdicts[at]
-        grave = ("same model", "distilled", "shared base")
-        excess = tables.excess(OVERALL, verdict["candidate"], verdict["reference"]) if OVERALL in tables.names else None
-        place = grave.index(verdict["verdict"]) if verdict["verdict"] in grave else len(grave)
-        return place, -sum(e["positive"] for e in verdict["evidence"]), -excess.value if excess else 0.0
-
-    chosen = set(sorted(range(len(verdicts)), key=rank)[:DETAILED])
+    chosen = set(sorted(range(len(verdicts)), key=lambda at: _rank(verdicts[at], tables))[:DETAILED])
     return [at in chosen for at in range(len(verdicts))]
+
+
+def leading(verdicts: Sequence[Mapping[str, Any]], whole: Sequence[bool], tables: PairTables | None) -> str | None:
+    """The reference of the pair that stands out most, for a run in which none was named; None where nothing was judged."""
+    shown = [v for v, kept in zip(verdicts, whole, strict=True) if kept]
+    if not shown or tables is None:
+        return None
+    first = min(shown, key=lambda v: _rank(v, tables))
+    return str(first["reference"])
+
+
+def _rank(verdict: Mapping[str, Any], tables: PairTables) -> tuple[int, int, float]:
+    """For sorting: the pair that stands out most comes first."""
+    excess = tables.excess(OVERALL, verdict["candidate"], verdict["reference"]) if OVERALL in tables.names else None
+    place = _GRAVE.index(verdict["verdict"]) if verdict["verdict"] in _GRAVE else len(_GRAVE)
+    return place, -sum(e["positive"] for e in verdict["evidence"]), -excess.value if excess else 0.0
 
 
 def trimmed(verdict: Mapping[str, Any], whole: bool) -> dict[str, Any]:
@@ -121,21 +134,21 @@ def trimmed(verdict: Mapping[str, Any], whole: bool) -> dict[str, Any]:
 
 
 def nearness(
-    labels: Sequence[str], references: Sequence[str], measured: Sequence[Measured], probes: Sequence[Probe]
+    labels: Sequence[str], reference: str, measured: Sequence[Measured], probes: Sequence[Probe]
 ) -> dict[str, dict[str, float]]:
     """Per probe, how like the reference's answer each other model's is: mean raw similarity over the axes.
 
     Args:
         labels: the models.
-        references: the first of these is meant; without one, the first model.
+        reference: one of them.
         measured: the axes; baselines are left out.
         probes: the compared probes.
 
     Returns:
         Probe id → label → similarity in [0, 1]; pairs that no axis measured are left out.
     """
-    reference = list(labels).index(references[0]) if references else 0
-    counted = [m.values[:, :, reference] for m in measured if m.values is not None and not m.axis.baseline]
+    place = list(labels).index(reference)
+    counted = [m.values[:, :, place] for m in measured if m.values is not None and not m.axis.baseline]
     if not counted:
         return {}
     means = mean_of(counted)

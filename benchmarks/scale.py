@@ -1,4 +1,4 @@
-"""What scoring costs per pair of models as their number grows: ``python benchmarks/scale.py [--models 30 60 120] [--probes 100]``.
+"""What scoring costs per pair of models as their number grows: ``python benchmarks/scale.py [--models N …] [--probes N]``.
 
 Answers are made up here. Each size is imported, scored and reported in a process of its own, with and without a reference and
 a base, on all axes but the meaning. Printed are processor seconds, microseconds for each pair of answers, that figure over

@@ -20,6 +20,10 @@ OVERALL = "overall"
 """Stands for the mean of all measured axes but the baseline where an axis's name is asked for."""
 
 
+_TIED = 1e-12
+"""Differences of rounding: two models so close to each other's likeness are equally close."""
+
+
 class PairTables:
     """Raw and centred similarity of every pair along every axis, with intervals.
 
@@ -102,7 +106,7 @@ def _ranks(values: FloatArray, upper: tuple[IntArray, IntArray], models: int) ->
     for j in range(models):
         known = np.isfinite(square[:, j])
         ordered = np.sort(square[known, j])
-        out[known, j] = len(ordered) - np.searchsorted(ordered, square[known, j], side="left") - 1
+        out[known, j] = len(ordered) - np.searchsorted(ordered, square[known, j] - _TIED, side="left") - 1
     return out
 
 

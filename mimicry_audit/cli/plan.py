@@ -13,10 +13,10 @@ import click
 if TYPE_CHECKING:
     from mimicry_audit.power import Spread
 
-HELP = """Say how many probes it takes to see an effect; no model is asked. (What a run would ask is told by audit run --dry-run.)
+HELP = """Say how many probes it takes to see an effect; no model is asked. (audit run --dry-run tells what a run would ask.)
 
-The effect is a true adjusted lift (or, without bases, an excess) in units of similarity. How much each axis varies over probes is
-taken from a scored run, or from runs on the lab models.
+The effect is a true adjusted lift (or, without bases, an excess) in units of similarity. How much each axis varies
+over probes is taken from a scored run, or from runs on the lab models.
 
 \b
   audit plan --effect 0.05

@@ -261,16 +261,14 @@ def _signs(probes: int, seed: int) -> FloatArray:
 def _signed_means(values: FloatArray, domains: IntArray, signs: FloatArray) -> FloatArray:
     """Mean of domain means after multiplying each probe's row by its sign, one row of signs a draw."""
     present = np.isfinite(values)
-    filled = np.where(present, values, 0.0)
-    total = np.zeros((len(signs), values.shape[1]))
-    counted = np.zeros(values.shape[1])
+    shares, counted = np.zeros_like(values), np.zeros(values.shape[1])
     for domain in np.unique(domains):
         inside = domains == domain
         mass = present[inside].sum(axis=0)
-        has = mass > 0
-        total += np.where(has, (signs[:, inside] @ filled[inside]) / np.maximum(mass, 1), 0.0)
-        counted += has
-    return np.asarray(total / np.maximum(counted, 1))
+        shares[inside] = 1 / np.maximum(mass, 1)
+        counted += mass > 0
+    # What each probe weighs in the mean of domain means does not depend on its sign: one product does for all domains.
+    return np.asarray(signs @ (np.where(present, values, 0.0) * shares / np.maximum(counted, 1)))
 
 
 def holm(p_values: FloatArray) -> FloatArray:

@@ -114,9 +114,9 @@ def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tu
 
 def write_report(directory: RunDirectory, scores: Mapping[str, Any], path: Path | None = None) -> Path:
     """Render a scored run as HTML and write it in one step."""
-    from mimicry_audit.report.page import render
+    from mimicry_audit.report.page import answer_columns, render
     from mimicry_audit.runs import write_text
 
     target = path or directory.report_path
-    write_text(target, render(scores, report_answers(directory, scores)))
+    write_text(target, render(scores, report_answers(directory, scores, answer_columns(scores))))
     return target

@@ -6,7 +6,7 @@ and axes of the run, and nothing here decides anything.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -15,16 +15,15 @@ import numpy as np
 from mimicry_audit import weights
 from mimicry_audit.errors import ConfigError
 from mimicry_audit.findings import FEWEST_FAMILIES, FEWEST_PER_AXIS, MINIMUM_EFFECT, Evidence, PairFacts
+from mimicry_audit.pairwise import Overlaps, PairTables
 from mimicry_audit.similarity import Measured
 from mimicry_audit.similarity.base import FloatArray
-from mimicry_audit.similarity.centring import centre
 from mimicry_audit.statistics import (
     IntArray,
     Interval,
     adjusted_lift,
     bootstrap_weights,
     holm,
-    intervals,
 )
 
 LONG_WORDS = 30
@@ -103,13 +102,10 @@ def judged_pairs(labels: Sequence[str], roles: Roles, material: Material) -> Ite
     if roles.references:
         yield from ((c, r) for r in roles.references for c in candidates)
         return
+    based = {c for c in candidates if (base := roles.base_of(c)) and _base_state(material, c, base)[1] is not False}
     for i, first in enumerate(candidates):
         for second in candidates[i + 1 :]:
-            directed = [
-                (c, r)
-                for c, r in ((first, second), (second, first))
-                if roles.base_of(c) and _base_state(material, c, roles.base_of(c))[1] is not False
-            ]
+            directed = [(c, r) for c, r in ((first, second), (second, first)) if c in based]
             yield from directed or [(second, first)]
 
 
@@ -120,34 +116,34 @@ def gather(
     draws: int,
     seed: int,
     min_coverage: float,
+    tables: PairTables | None = None,
     extend: Callable[[PairFacts], PairFacts] = lambda facts: facts,
 ) -> list[PairFacts]:
     """The facts on every judged pair, with p-values corrected over the run (Holm, lifts and excesses apart).
 
-    `extend` may add evidence that comes from elsewhere than the measured axes; it is corrected with the rest.
+    `tables` may be handed in where they are needed again; `extend` may add evidence that comes from elsewhere than the
+    measured axes, and it is corrected with the rest.
     """
-    centred = {m.axis.name: centre(m.values) for m in material.measured if m.values is not None}
-    weights_ = bootstrap_weights(material.domains, draws, seed)
+    if tables is None:
+        weights_ = bootstrap_weights(material.domains, draws, seed)
+        tables = PairTables(material.labels, material.measured, material.domains, weights_)
     pairs = list(judged_pairs(material.labels, roles, material))
-    answering = answering_models(material)
-    excesses: dict[str, _Excesses] = {}
+    answering = frozenset(answering_models(material))
+    shared = Overlaps(material.labels, material.texts, material.answered, LONG_WORDS)
+    states: dict[tuple[str, str | None], tuple[float | None, bool | None]] = {}
     kin: dict[str, frozenset[str]] = {}
     facts = []
     for candidate, reference in pairs:
         base = roles.base_of(candidate)
         base = None if base == reference else base
-        cosine, confirmed = _base_state(material, candidate, base)
-        found = _pair(material, candidate, reference, base, min_coverage)
-        found = replace(found, base_weights=cosine, base_contradicted=confirmed is False)
-        controls = [
-            k
-            for k in (roles.controls or material.labels)
-            if k not in (candidate, reference, base) and k not in roles.bases.values() and k in answering
-        ]
-        if reference not in kin:
-            r = material.labels.index(reference)
-            excesses[reference] = {a: intervals(v[:, :, r], material.domains, weights_) for a, v in centred.items()}
-            kin[reference] = standing_out(material, reference, excesses[reference])
+        if (candidate, base) not in states:
+            states[candidate, base] = _base_state(material, candidate, base)
+        cosine, confirmed = states[candidate, base]
+        found = _pair(material, shared, candidate, reference, base, min_coverage)
+        found = replace(found, models=len(answering), base_weights=cosine, base_contradicted=confirmed is False)
+        controls = _controls(material, roles, found, answering) if found.triangle else []
+        if found.triangle and reference not in kin:
+            kin[reference] = standing_out(material, reference, tables.excesses(reference))
         entries = [
             entry
             for m in material.measured
@@ -155,7 +151,7 @@ def gather(
             and (
                 entry := _lift(m, material, found, controls, draws, seed)
                 if found.triangle
-                else _excess(m, material, found, excesses[reference][m.axis.name])
+                else _excess(m, material, found, tables)
             )
         ]
         baselines = {m.axis.name for m in material.measured if m.axis.baseline}
@@ -163,7 +159,7 @@ def gather(
             replace(
                 found,
                 controls=tuple(controls),
-                kin_controls=tuple(k for k in controls if k in kin[reference]),
+                kin_controls=tuple(k for k in controls if k in kin[reference]) if controls else (),
                 evidence=tuple(e for e in entries if e.axis not in baselines),
                 length=next((e for e in entries if e.axis in baselines), None),
             )
@@ -171,11 +167,17 @@ def gather(
     return _corrected([extend(f) for f in facts])
 
 
-def _pair(material: Material, candidate: str, reference: str, base: str | None, min_coverage: float) -> PairFacts:
-    c, r = material.labels.index(candidate), material.labels.index(reference)
+def _controls(material: Material, roles: Roles, facts: PairFacts, answering: Container[str]) -> list[str]:
+    """The models that a movement from the base is adjusted by."""
+    out = {facts.candidate, facts.reference, facts.base, *roles.bases.values()}
+    return [k for k in (roles.controls or material.labels) if k not in out and k in answering]
+
+
+def _pair(
+    material: Material, shared: Overlaps, candidate: str, reference: str, base: str | None, min_coverage: float
+) -> PairFacts:
     sketch = {k: material.resolved.get(k, {}).get("weights") for k in (candidate, reference)}
-    mine, theirs = material.texts[candidate], material.texts[reference]
-    long = [p for p in mine if p in theirs and min(len(mine[p].split()), len(theirs[p].split())) >= LONG_WORDS]
+    verbatim, long = shared.verbatim(candidate, reference)
     return PairFacts(
         candidate=candidate,
         reference=reference,
@@ -183,12 +185,12 @@ def _pair(material: Material, candidate: str, reference: str, base: str | None, 
         weights=weights.cosine(sketch[candidate], sketch[reference]),
         weights_related=weights.related(sketch[candidate], sketch[reference]),
         equal_weights=_equal_weights(material, candidate, reference),
-        models=len(answering_models(material)),
-        n=int(np.sum(material.answered[:, c] * material.answered[:, r])),
+        models=len(material.labels),
+        n=shared.both(candidate, reference),
         asked=len(material.answered),
         min_coverage=min_coverage,
-        verbatim=sum(mine[p] == theirs[p] for p in long) / len(long) if long else 0.0,
-        long_answers=len(long),
+        verbatim=verbatim,
+        long_answers=long,
         claims=material.claims.get((candidate, reference)),
     )
 
@@ -253,12 +255,11 @@ def _lift(
     values = measured.values
     assert values is not None
     assert facts.base is not None
-    at = material.labels.index
-    c, r, b = at(facts.candidate), at(facts.reference), at(facts.base)
-    away = [values[:, c, at(k)] - values[:, b, at(k)] for k in controls]
+    at = {label: i for i, label in enumerate(material.labels)}
+    c, r, b, others = at[facts.candidate], at[facts.reference], at[facts.base], [at[k] for k in controls]
     test = adjusted_lift(
         values[:, c, r] - values[:, b, r],
-        np.column_stack(away) if away else np.zeros((len(values), 0)),
+        values[:, c, others] - values[:, b, others],
         material.domains,
         minimum_effect=MINIMUM_EFFECT,
         draws=draws,
@@ -267,17 +268,14 @@ def _lift(
     return _entry(measured, "adjusted lift", test.adjusted, test.p, test.lift) if test else None
 
 
-def _excess(
-    measured: Measured, material: Material, facts: PairFacts, excesses: Sequence[Interval | None]
-) -> Evidence | None:
+def _excess(measured: Measured, material: Material, facts: PairFacts, tables: PairTables) -> Evidence | None:
     """Centred similarity to the reference, with the candidate's rank among all other models for a p."""
-    found = dict(zip(material.labels, excesses, strict=True))
-    estimate = found.pop(facts.candidate)
-    found.pop(facts.reference)
+    axis = measured.axis.name
+    estimate = tables.excess(axis, facts.candidate, facts.reference)
     if estimate is None:
         return None
-    closer = sum(other is not None and other.value >= estimate.value for other in found.values())
-    return _entry(measured, "excess", estimate, (1 + closer) / (1 + len(found)), None)
+    closer, others = tables.closer(axis, facts.candidate, facts.reference), len(material.labels) - 2
+    return _entry(measured, "excess", estimate, (1 + closer) / (1 + others), None)
 
 
 def _entry(measured: Measured, statistic: str, estimate: Interval, p: float, raw: Interval | None) -> Evidence:

@@ -17,6 +17,7 @@ from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
 from mimicry_audit.errors import DataError
 from mimicry_audit.probes.schema import UNSENDABLE
 from mimicry_audit.records import Message, Probe, Sampling
+from mimicry_audit.settings import Resolved
 
 GENERAL = "general"
 """Domain of prompts whose file names none."""
@@ -65,6 +66,25 @@ def probes_of(answers: Sequence[RecordedAnswer], path: Path) -> list[Probe]:
         elif known.prompt != answer.prompt:
             raise DataError(f"{path}: prompt_id {answer.prompt_id!r} stands for two prompts", "give each its own id")
     return list(probes.values())
+def resolved_from(file: Path, out: str | None = None) -> Resolved:
+    """A response file as settings made concrete, ready to be collected into a run directory.
+
+    Args:
+        file: see `plan_from`.
+        out: the run directory; under ``reports/``, named after the file, where None.
+
+    Raises:
+        DataError, ConfigError: see `plan_from`.
+    """
+    from mimicry_audit.scoring import ScoringOptions
+
+    plan = plan_from(file)
+    return Resolved(
+        plan=plan,
+        scoring=ScoringOptions(),
+        out=Path(out) if out else Path("reports") / file.stem,
+        sources={m.label: m.name for m in plan.models},
+    )
 
 
 def _probe(answer: RecordedAnswer) -> Probe:

@@ -210,7 +210,7 @@ def sha256_text(text: str) -> str:
 
 
 def shallow(record: Any) -> dict[str, Any]:
-    """A flat record as a mapping, in the order of its fields; `dataclasses.asdict` copies deeply and costs ten times as much."""
+    """A flat record as a mapping, in the order of its fields; `dataclasses.asdict` copies deeply, at ten times the cost."""
     return {f.name: getattr(record, f.name) for f in fields(record)}
 
 

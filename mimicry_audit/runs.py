@@ -343,9 +343,10 @@ def write_text(path: Path, text: str) -> None:
         raise _unwritable(path, error) from error
 
 
-def write_json(path: Path, value: Any) -> None:
-    """Replace a JSON file in one step; refuses NaN, which is not JSON."""
-    write_text(path, json.dumps(value, indent=1, sort_keys=False, ensure_ascii=True, allow_nan=False) + "\n")
+def write_json(path: Path, value: Any, *, compact: bool = False) -> None:
+    """Replace a JSON file in one step, on one line if it shall be small; refuses NaN, which is not JSON."""
+    layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 1}
+    write_text(path, json.dumps(value, sort_keys=False, ensure_ascii=True, allow_nan=False, **layout) + "\n")
 
 
 def differences(old: Any, new: Any, at: str = "") -> list[str]:

@@ -60,18 +60,23 @@ def domain_means(values: FloatArray, domains: IntArray, weights: FloatArray | No
         inside = domains == domain
         weighing = rows[:, inside]
         mass = weighing.sum(axis=1, keepdims=True)
-        if present[inside].all() and (mass > 0).all():  # nothing missing, as nearly always
-            total += (weighing @ filled[inside]) / mass
+        sums = weighing @ filled[inside]
+        gaps = ~present[inside].all(axis=0)
+        if not gaps.any() and (mass > 0).all():  # nothing missing, as nearly always
+            total += sums / mass
             counted += 1
             continue
-        mass = weighing @ present[inside].astype(np.float64)
-        sums = weighing @ filled[inside]
+        if not (mass > 0).all():
+            gaps[:] = True
         # A draw that misses every measured probe of a domain keeps the domain's own mean: dropping the domain would
         # make that draw an estimate of something else.
-        measured = present[inside].sum(axis=0)
-        plain = filled[inside].sum(axis=0) / np.maximum(measured, 1)
-        total += np.divide(sums, mass, out=np.broadcast_to(plain, sums.shape).copy(), where=mass > 0)
-        counted += measured > 0
+        total[:, ~gaps] += sums[:, ~gaps] / mass
+        counted[:, ~gaps] += 1
+        mass = weighing @ present[inside][:, gaps].astype(np.float64)
+        measured = present[inside][:, gaps].sum(axis=0)
+        plain = filled[inside][:, gaps].sum(axis=0) / np.maximum(measured, 1)
+        total[:, gaps] += np.divide(sums[:, gaps], mass, out=np.broadcast_to(plain, mass.shape).copy(), where=mass > 0)
+        counted[:, gaps] += measured > 0
     means = np.divide(total, counted, out=np.full_like(total, np.nan), where=counted > 0)
     return means[0] if single else means
 
@@ -95,6 +100,26 @@ def bootstrap_weights(domains: IntArray, draws: int = DRAWS, seed: int = 0) -> F
     return weights
 
 
+@dataclass(frozen=True, slots=True)
+class IntervalTable:
+    """Intervals of K quantities as arrays: what `intervals` gives as records.
+
+    Attributes:
+        value, low, high: ``(K,)``; NaN where nothing was measured.
+        n: ``(K,)`` probes behind each.
+    """
+
+    value: FloatArray
+    low: FloatArray
+    high: FloatArray
+    n: IntArray
+
+    def at(self, k: int) -> Interval | None:
+        """One of them; None where nothing was measured."""
+        n = int(self.n[k])
+        return Interval(float(self.value[k]), float(self.low[k]), float(self.high[k]), n) if n else None
+
+
 def intervals(values: FloatArray, domains: IntArray, weights: FloatArray) -> list[Interval | None]:
     """Percentile-bootstrap intervals of the mean of domain means, one per column.
 
@@ -106,25 +131,41 @@ def intervals(values: FloatArray, domains: IntArray, weights: FloatArray) -> lis
     Returns:
         One `Interval` per column; None where nothing was measured.
     """
-    found: list[Interval | None] = []
-    estimates = domain_means(values, domains)
-    counts = np.isfinite(values).sum(axis=0)
+    table = interval_table(values, domains, weights)
+    return [table.at(k) for k in range(values.shape[1])]
+
+
+def interval_table(values: FloatArray, domains: IntArray, weights: FloatArray) -> IntervalTable:
+    """As `intervals`, for so many columns that records of them would be slow."""
+    value = domain_means(values, domains)
+    low, high = np.full_like(value, np.nan), np.full_like(value, np.nan)
+    n = np.isfinite(values).sum(axis=0)
     for block in _blocks(values.shape[1]):
-        known = np.flatnonzero(counts[block]) + block.start
-        bounds = dict(zip(map(int, known), _bounds(domain_means(values[:, known], domains, weights)), strict=True))
-        found += [
-            Interval(float(estimates[k]), *bounds[k], int(counts[k])) if k in bounds else None
-            for k in range(block.start, block.stop)
-        ]
-    return found
+        known = np.flatnonzero(n[block]) + block.start
+        if len(known):
+            low[known], high[known] = _bounds(domain_means(values[:, known], domains, weights))
+    return IntervalTable(value, low, high, n)
 
 
-def _bounds(draws: FloatArray) -> list[tuple[float, float]]:
-    """The 2.5% and 97.5% points of each column."""
-    if not draws.shape[1]:
-        return []
-    low, high = np.percentile(draws, [2.5, 97.5], axis=0)
-    return [(float(a), float(b)) for a, b in zip(low, high, strict=True)]
+def _bounds(draws: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """The 2.5% and 97.5% points of each column, between neighbours in a straight line as in `numpy.percentile`.
+
+    Laid out so that the draws of a column lie side by side, which halves the time of it.
+    """
+    rows, places = np.ascontiguousarray(draws.T), [share * (len(draws) - 1) for share in (0.025, 0.975)]
+    last = len(draws) - 1
+    rows.partition(sorted({min(int(place) + more, last) for place in places for more in (0, 1)}), axis=1)
+    low, high = (
+        rows[:, int(place)] + (place - int(place)) * (rows[:, min(int(place) + 1, last)] - rows[:, int(place)])
+        for place in places
+    )
+    return low, high
+
+
+def _medians(rows: FloatArray) -> FloatArray:
+    """The median of each row; for rows of a hundred numbers sorting beats `numpy.median` several times over."""
+    ordered, middle = np.sort(rows, axis=1), rows.shape[1] // 2
+    return ordered[:, middle] if rows.shape[1] % 2 else (ordered[:, middle - 1] + ordered[:, middle]) / 2
 
 
 def _blocks(columns: int, size: int = 4096) -> Iterator[slice]:
@@ -191,14 +232,15 @@ def adjusted_lift(
     signs = _signs(len(lift), seed)
     shifted = beyond - minimum_effect
     observed = float(np.median(domain_means(shifted, domains)))
-    null = np.median(_signed_means(shifted, domains, signs), axis=1)
+    null = _medians(_signed_means(shifted, domains, signs))
     p = (1 + int(np.sum(null >= observed - 1e-12))) / (1 + PERMUTATIONS)
     raw = intervals(lift[:, None], domains, weights)[0]
     assert raw is not None
-    draws_of = np.median(domain_means(beyond, domains, weights), axis=1)
+    low, high = _bounds(_medians(domain_means(beyond, domains, weights))[:, None])
     adjusted = Interval(
         float(np.median(domain_means(beyond, domains))),
-        *_bounds(draws_of[:, None])[0],
+        float(low[0]),
+        float(high[0]),
         int(np.median(np.isfinite(beyond).sum(axis=0))),
     )
     return LiftTest(raw, adjusted, p, minimum_effect)
@@ -219,16 +261,14 @@ def _signs(probes: int, seed: int) -> FloatArray:
 def _signed_means(values: FloatArray, domains: IntArray, signs: FloatArray) -> FloatArray:
     """Mean of domain means after multiplying each probe's row by its sign, one row of signs a draw."""
     present = np.isfinite(values)
-    filled = np.where(present, values, 0.0)
-    total = np.zeros((len(signs), values.shape[1]))
-    counted = np.zeros(values.shape[1])
+    shares, counted = np.zeros_like(values), np.zeros(values.shape[1])
     for domain in np.unique(domains):
         inside = domains == domain
         mass = present[inside].sum(axis=0)
-        has = mass > 0
-        total += np.where(has, (signs[:, inside] @ filled[inside]) / np.maximum(mass, 1), 0.0)
-        counted += has
-    return np.asarray(total / np.maximum(counted, 1))
+        shares[inside] = 1 / np.maximum(mass, 1)
+        counted += mass > 0
+    # What each probe weighs in the mean of domain means does not depend on its sign: one product does for all domains.
+    return np.asarray(signs @ (np.where(present, values, 0.0) * shares / np.maximum(counted, 1)))
 
 
 def holm(p_values: FloatArray) -> FloatArray:

@@ -313,7 +313,13 @@ def _cosine(value: float | None) -> str:
     return "" if value is None else f" (cosine {value:.2f})"
 
 
+MOST_LISTED = 12
+"""Most names in one sentence; of more, the first are named and the rest counted."""
+
+
 def _listed(names: Sequence[str]) -> str:
+    if len(names) > MOST_LISTED:
+        names = (*names[: MOST_LISTED - 1], f"{len(names) - MOST_LISTED + 1} others")
     return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
 
 

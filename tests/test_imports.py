@@ -77,3 +77,46 @@ def test_a_bad_file_is_one_line_and_exit_code_2(tmp_path, capsys, rows_, says):
     error = capsys.readouterr().err
     assert error.count("\n") == 1
     assert says in error
+
+
+def test_score_takes_a_response_file_and_finds_its_own_run_again(tmp_path, capsys):
+    file, out = write(tmp_path / "answers.jsonl", rows()), tmp_path / "run"
+    asked = ["score", "--responses", str(file), "--out", str(out), "--reference", "a", "--axes", "lexical"]
+    assert run(asked) == 0
+    names = ("scores.json", "report.html", "responses/a.jsonl", "manifest.json")
+    before = {name: (out / name).read_bytes() for name in names}
+    assert run(asked) == 0
+    assert {name: (out / name).read_bytes() for name in names} == before
+    capsys.readouterr()
+    other = write(tmp_path / "others.jsonl", rows(prompts=5))
+    assert run(["score", "--responses", str(other), "--out", str(out)]) == 2
+    assert "was made with other settings" in capsys.readouterr().err
+    assert {name: (out / name).read_bytes() for name in names} == before
+
+
+def test_a_file_that_changed_since_is_read_anew(tmp_path):
+    file, out = write(tmp_path / "answers.jsonl", rows()), tmp_path / "run"
+    assert run(["import", str(file), "--out", str(out)]) == 0
+    write(file, [{**row, "output": row["output"] + " Surely."} for row in rows()])
+    assert run(["import", str(file), "--out", str(tmp_path / "anew")]) == 0
+    assert all(r.text.endswith("Surely.") for r in RunDirectory(tmp_path / "anew").responses("b"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ([], "there is nothing to score"),
+        (["RUN", "--responses", "FILE", "--out", "OUT"], "both RUN"),
+        (["--responses", "FILE"], "--responses needs a run directory"),
+        (["RUN", "--out", "OUT"], "--out goes with --responses only"),
+        (["--responses", "nowhere.jsonl", "--out", "OUT"], "there is no response file nowhere.jsonl"),
+        (["--responses", "FILE", "--out", "OUT", "--reference", "z"], "--reference z is not among the models"),
+        (["--responses", "FILE", "--out", "OUT", "--fail-on", "often"], "--fail-on 'often' is not a condition"),
+    ],
+)
+def test_what_to_score_is_said_once(tmp_path, capsys, arguments, says):
+    names = {"RUN": tmp_path / "some", "FILE": write(tmp_path / "answers.jsonl", rows()), "OUT": tmp_path / "run"}
+    assert run(["score", *(str(names.get(a, a)) for a in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert says in error
+    assert "Traceback" not in error

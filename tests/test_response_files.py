@@ -36,6 +36,14 @@ def test_rows_without_a_sample_are_numbered_as_they_stand(tmp_path: Path) -> Non
     assert [(row.prompt_id, row.sample) for row in read_responses(path)] == [("a", 0), ("7", 0), ("a", 1), ("a", 0)]
 
 
+def test_other_columns_are_left_alone(tmp_path: Path) -> None:
+    row = ROW | {"sampling": {"temperature": 1}, "prompts": 3, "": None}
+    assert read_responses(lines(tmp_path / "a.jsonl", row)) == [RecordedAnswer(**ROW)]
+    frame = pd.DataFrame([ROW | {"score": 1.0}], index=pd.Index([7], name="row"))
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert read_responses(tmp_path / "a.parquet") == [RecordedAnswer(**ROW)]
+
+
 def test_long_answers_and_byte_order_marks_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("model,prompt_id,prompt,output\nm,a,q," + "x" * 300_000 + "\n", encoding="utf-8-sig")
@@ -45,7 +53,7 @@ def test_long_answers_and_byte_order_marks_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        (ROW | {"promt": "x"}, "a.jsonl, line 2: unknown column promt. Did you mean prompt? Columns are model,"),
+        (ROW | {"samples": 1}, "a.jsonl, line 2: unknown column samples. Did you mean sample? Columns are model,"),
         ({"model": "m"}, "a.jsonl, line 2: column prompt_id is missing. Give model, prompt_id, prompt, output"),
         (ROW | {"output": None}, "a.jsonl, line 2: output is null, not text. Leave rows without an answer out"),
         (ROW | {"output": 3}, "a.jsonl, line 2: output is int, not text."),

@@ -21,6 +21,7 @@ COMMANDS = {
     "judge": "Have a model grade how alike the answers of a run are.",
     "report": "Only write the report of what was scored.",
     "import": "Make a run of answers that were collected elsewhere.",
+    "plan": "Say how many probes it takes to see an effect.",
     "models": "Show how model names are read, and which engines can be used here.",
     "probes": "List, show and validate probe sets.",
     "lab": "Build and list the bundled models of known lineage.",

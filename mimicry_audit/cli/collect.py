@@ -25,7 +25,7 @@ Stop it at any moment, even with kill -9, and run the same command again: it goe
 def command(config: Path | None, dry_run: bool, **values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import out_console
-    from mimicry_audit.cli.plan import print_plan
+    from mimicry_audit.cli.dry_run import print_plan
     from mimicry_audit.cli.steps import check_complete, collect_step
     from mimicry_audit.settings import merged, resolve
 

@@ -22,20 +22,10 @@ reference_answer.
 @click.option("--out", "-o", metavar="DIR", help="Run directory. [default: reports/ and the file's name]")
 def command(file: Path, out: str | None) -> int:
     """See `HELP`."""
-    from mimicry_audit.api import collect_resolved
-    from mimicry_audit.cli.console import Bars, out_console
-    from mimicry_audit.imports import plan_from
-    from mimicry_audit.scoring import ScoringOptions
-    from mimicry_audit.settings import Resolved
+    from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.steps import collect_step
+    from mimicry_audit.imports import resolved_from
 
-    plan = plan_from(file)
-    resolved = Resolved(
-        plan=plan,
-        scoring=ScoringOptions(),
-        out=Path(out) if out else Path("reports") / file.stem,
-        sources={m.label: m.name for m in plan.models},
-    )
-    with Bars() as bars:
-        directory, _ = collect_resolved(resolved, bars)
+    directory = collect_step(resolved_from(file, out))
     out_console().print(f"Answers: {directory.path}\nNext: audit score {directory.path}", soft_wrap=True)
     return 0

@@ -1,60 +1,152 @@
-"""``--dry-run``: what would be asked, of whom, and about how many tokens."""
+"""``audit plan``: how many probes it takes to see an effect."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from rich.markup import escape
-from rich.table import Table
-
-from mimicry_audit.cli.console import out_console
+import click
 
 if TYPE_CHECKING:
-    from mimicry_audit.settings import Resolved
+    from mimicry_audit.power import Spread
 
-_CHARACTERS_PER_TOKEN = 4
-"""A rule of thumb for English; only ever used for this estimate."""
+HELP = """Say how many probes it takes to see an effect; no model is asked. (audit run --dry-run tells what a run would ask.)
+
+The effect is a true adjusted lift (or, without bases, an excess) in units of similarity. How much each axis varies
+over probes is taken from a scored run, or from runs on the lab models.
+
+\b
+  audit plan --effect 0.05
+  audit plan --effect 0.1 --tests 60 --power 0.9
+  audit plan --run reports/mine --format json
+"""
 
 
-def print_plan(resolved: Resolved) -> None:
-    """Print resolved models, engines, the number of requests and an estimate of tokens."""
-    console, plan = out_console(), resolved.plan
-    per_model = len(plan.probes) * plan.sampling.samples
-    prompt = (
-        sum(len(m.content) for p in plan.probes for m in p.messages) // _CHARACTERS_PER_TOKEN * plan.sampling.samples
-    )
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    for heading in ("label", "engine", "model", "role", "requests"):
+@click.command(name="plan", help=HELP)
+@click.option("--effect", type=float, metavar="D", default=0.05, help="The true effect to be seen. [default: 0.05]")
+@click.option("--power", "wanted", type=float, metavar="SHARE", default=0.8, help="Chance of seeing it. [default: 0.8]")
+@click.option(
+    "--alpha", type=float, metavar="SHARE", default=0.05, help="Level, after Holm's correction. [default: 0.05]"
+)
+@click.option(
+    "--tests",
+    type=int,
+    metavar="M",
+    help="Tests corrected together: judged pairs times axes. [default: those of RUN, else one pair]",
+)
+@click.option(
+    "--run", type=click.Path(path_type=Path), metavar="RUN", help="A scored run to take each axis's spread from."
+)
+@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="[default: table]")
+def command(effect: float, wanted: float, alpha: float, tests: int | None, run: Path | None, form: str) -> int:
+    """See `HELP`."""
+    from mimicry_audit.power import spreads_of
+
+    _check(effect, wanted, alpha, tests)
+    if run is None:
+        spreads = _defaults()
+    else:
+        from mimicry_audit.runs import RunDirectory
+        from mimicry_audit.scoring import read_scores
+
+        spreads = spreads_of(read_scores(RunDirectory(run)))
+        if not spreads:
+            from mimicry_audit.errors import DataError
+
+            raise DataError(f"{run} judged no pair on any axis", "leave --run out, or name a run with judged pairs")
+    rows = [_row(spread, effect, wanted, alpha, tests or spread.tests) for spread in spreads]
+    if form == "json":
+        asked = {"effect": effect, "power": wanted, "alpha": alpha, "run": str(run) if run else None}
+        click.echo(json.dumps({**asked, "axes": rows}, indent=1, allow_nan=False))
+    else:
+        _print(rows, effect, wanted, alpha, run)
+    return 0
+
+
+def _check(effect: float, wanted: float, alpha: float, tests: int | None) -> None:
+    from mimicry_audit.errors import ConfigError
+    from mimicry_audit.findings import MINIMUM_EFFECT
+
+    if not (math.isfinite(effect) and MINIMUM_EFFECT < effect <= 1):
+        raise ConfigError(
+            f"--effect {effect:g} is not between {MINIMUM_EFFECT:g} and 1",
+            f"a movement up to {MINIMUM_EFFECT:g} is none by definition; give a larger one, such as 0.05",
+        )
+    for name, share in (("--power", wanted), ("--alpha", alpha)):
+        if not 0 < share < 1:
+            raise ConfigError(f"{name} {share:g} is not between 0 and 1", "give a share, such as 0.8 or 0.05")
+    if wanted <= alpha:
+        raise ConfigError(
+            f"--power {wanted:g} is no more than --alpha {alpha:g}", "chance alone has that; ask for more"
+        )
+    if tests is not None and tests < 1:
+        raise ConfigError(f"--tests {tests} is no number of tests", "give at least 1")
+
+
+def _defaults() -> list[Spread]:
+    from mimicry_audit.power import DEFAULT_SPREAD, Spread
+
+    many = len(DEFAULT_SPREAD)
+    return [Spread(axis=a, statistic="adjusted lift", sd=sd, tests=many) for a, sd in DEFAULT_SPREAD.items()]
+
+
+def _row(spread: Spread, effect: float, wanted: float, alpha: float, tests: int) -> dict[str, Any]:
+    from mimicry_audit.findings import MINIMUM_EFFECT
+    from mimicry_audit.power import level, power, probes_needed, smallest_effect
+
+    beyond, asked = effect - MINIMUM_EFFECT, level(alpha, tests)
+    smallest = smallest_effect(spread.n, spread.sd, asked, wanted) if spread.n else None
+    return {
+        "axis": spread.axis,
+        "statistic": spread.statistic,
+        "sd": round(spread.sd, 4),
+        "tests": tests,
+        "probes_needed": probes_needed(beyond, spread.sd, asked, wanted),
+        "probes_now": spread.n,
+        "power_now": round(power(spread.n, beyond, spread.sd, asked), 4) if spread.n else None,
+        "smallest_effect_now": round(smallest + MINIMUM_EFFECT, 4) if smallest is not None else None,
+    }
+
+
+def _print(rows: Sequence[dict[str, Any]], effect: float, wanted: float, alpha: float, run: Path | None) -> None:
+    from rich.markup import escape
+    from rich.table import Table
+
+    from mimicry_audit.cli.console import out_console
+    from mimicry_audit.findings import MINIMUM_EFFECT
+    from mimicry_audit.power import MOST_PROBES
+
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in ("axis", "statistic"):
         table.add_column(heading)
-    for spec in plan.models:
-        name = (
-            spec.name + (f"@{spec.revision}" if spec.revision else "") + (f" + {spec.adapter}" if spec.adapter else "")
-        )
-        role = resolved.scoring.roles.role_of(spec.label)
-        table.add_row(escape(spec.label), spec.engine, escape(name), role, str(per_model))
+    for heading in ("sd over probes", "tests", "probes needed"):
+        table.add_column(heading, justify="right")
+    if run is not None:
+        for heading in ("probes now", "power now", "smallest effect now"):
+            table.add_column(heading, justify="right")
+    for row in rows:
+        needed = row["probes_needed"]
+        cells = [
+            row["axis"], row["statistic"], f"{row['sd']:.3f}", str(row["tests"]),
+            f"{needed:,}" if needed is not None else f"over {MOST_PROBES:,}",
+        ]  # fmt: skip
+        if run is not None:
+            smallest = row["smallest_effect_now"]
+            cells += [f"{row['probes_now']:,}", f"{row['power_now']:.0%}", f"{smallest:.3f}" if smallest else "—"]
+        table.add_row(*cells)
+    console = out_console()
     console.print(table)
-    sets = ", ".join(f"{s['name']} {s['version']} ({s['n']})" for s in plan.probe_sets)
-    sampling = plan.sampling
-    each = "answer to each" if sampling.samples == 1 else "answers to each"
-    console.print(f"\nProbe sets: {escape(sets)}; {len(plan.probes)} probes with every arm, {sampling.samples} {each}")
-    console.print(
-        f"Sampling: temperature {sampling.temperature:g}, top-p {sampling.top_p:g}, at most {sampling.max_tokens} tokens, "
-        f"seed {sampling.seed}"
+    source = (
+        f"from {run}"
+        if run
+        else "as on the lab models; your own models may vary more, so plan with --run once you have one"
     )
-    models = len(plan.models)
     console.print(
-        f"Requests: {per_model * models:,} · about {prompt * models:,} prompt tokens · at most "
-        f"{per_model * models * sampling.max_tokens:,} answer tokens"
+        f"\nTo see a true effect of {effect:g} with power {wanted:.0%} at level {alpha:g} over all tests; an axis counts when "
+        f"it is beyond {MINIMUM_EFFECT:g}, so {effect - MINIMUM_EFFECT:g} is there to be seen. Spread {escape(source)}. "
+        "Each axis by itself; a positive verdict needs two independent families.",
+        soft_wrap=True,
     )
-    if resolved.judging is not None:
-        compared = len(resolved.judging.pairs([spec.label for spec in plan.models]))
-        asked = 2 * compared * sum(probe.domain != "identity" for probe in plan.probes)
-        names = ", ".join(f"{judge.label} ({judge.engine})" for judge in resolved.judging.judges)
-        console.print(f"Judges: {escape(names)}; at most {asked:,} gradings each, and up to two repairs of a reply")
-    if (wanted := resolved.likelihood) is not None:
-        authors = ", ".join((*wanted.references, *wanted.controls))
-        console.print(
-            f"Likelihood: each model that can also scores the answers of {escape(authors)}, "
-            f"keeping the {wanted.top_k} most probable tokens"
-        )
-    console.print(f"Run directory: {escape(str(resolved.out))}", soft_wrap=True)

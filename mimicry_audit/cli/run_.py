@@ -42,7 +42,7 @@ def command(config: Path | None, dry_run: bool, **values: Any) -> int:
     settings = merged(config, given(values))
     resolved = resolve(settings)
     if dry_run:
-        from mimicry_audit.cli.plan import print_plan
+        from mimicry_audit.cli.dry_run import print_plan
 
         print_plan(resolved)
         return 0

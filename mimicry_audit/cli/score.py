@@ -3,42 +3,71 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mimicry_audit.cli.options import given, scoring
 
+if TYPE_CHECKING:
+    from mimicry_audit.runs import RunDirectory
+
 HELP = """Only score what was collected, and write the report; no model is asked.
 
-Roles and axes may differ from one scoring to the next.
+Roles and axes may differ from one scoring to the next. With --responses, answers that were collected elsewhere are
+made a run of first, as by audit import: a JSONL, CSV or Parquet file with the columns model, prompt_id, prompt, output and, if
+known, domain, sample and reference_answer.
 
 \b
   audit score reports/mine --reference teacher --base base
+  audit score --responses answers.parquet --out reports/theirs --reference their-teacher
 """
 
 
 @click.command(name="score", help=HELP)
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("run", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
+@click.option(
+    "--responses", type=click.Path(path_type=Path), metavar="FILE", help="Score this response file; needs --out."
+)
+@click.option("--out", "-o", metavar="DIR", help="Run directory for the answers of --responses.")
 @scoring
 @click.option("--seed", type=int, metavar="N", help="Seed of the statistics. [default: 0]")
-def command(run: Path, **values: Any) -> int:
+def command(run: Path | None, responses: Path | None, out: str | None, **values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.steps import finish, score_step
     from mimicry_audit.gates import parse_gates
     from mimicry_audit.records import ModelSpec
-    from mimicry_audit.runs import RunDirectory
     from mimicry_audit.settings import merged, scoring_options
     from mimicry_audit.similarity import AXES
 
-    directory = RunDirectory(run)
-    manifest = directory.manifest()
     settings = merged(None, given(values))
+    parse_gates(settings.fail_on)  # before anything is read or computed
+    directory = _source(run, responses, out)
+    manifest = directory.manifest()
     sources = manifest.get("sources", {})
     specs = [
         ModelSpec(label=label, engine=entry["engine"], name=entry["name"], source=sources.get(label, ""))
         for label, entry in manifest["settings"]["models"].items()
     ]
     options = scoring_options(settings, specs, tuple(AXES))
-    parse_gates(settings.fail_on)  # before anything is computed
     return finish(directory, score_step(directory, options), settings.fail_on)
+
+
+def _source(run: Path | None, responses: Path | None, out: str | None) -> RunDirectory:
+    """The run directory to score: the one that was named, or the answers of a file made into one."""
+    from mimicry_audit.cli.steps import collect_step
+    from mimicry_audit.errors import ConfigError
+    from mimicry_audit.imports import resolved_from
+    from mimicry_audit.runs import RunDirectory
+
+    if responses is not None:
+        if run is not None:
+            raise ConfigError(f"both RUN {run} and --responses {responses} are given", "score one of them")
+        if out is None:
+            raise ConfigError("--responses needs a run directory for its answers", "name one: --out DIR")
+        return collect_step(resolved_from(responses, out))
+    if run is None:
+        raise ConfigError("there is nothing to score", "name a RUN, or a response file with --responses FILE --out DIR")
+    if out is not None:
+        raise ConfigError("--out goes with --responses only", f"leave it out: {run} is scored where it stands")
+    return RunDirectory(run)

@@ -59,6 +59,11 @@ def short(label: str, most: int = 18) -> str:
     return label if len(label) <= most else f"{label[: most - 1]}…"
 
 
+def ends(label: str, most: int = 18) -> str:
+    """As `short`, leaving out the middle."""
+    return label if len(label) <= most else f"{label[: most // 2]}…{label[-(most - most // 2 - 1) :]}"
+
+
 def ramp_ends(values: Iterable[Interval | None], centred: bool) -> tuple[float, float]:
     """The values at the ends of a matrix's colours: symmetric about 0 when centred."""
     found = [value for value in map(point, values) if value is not None]
@@ -104,19 +109,20 @@ class Shading:
 def heatmap(root: Node, values: Mapping[frozenset[str], Interval | None], centred: bool, title: str) -> Markup:
     """The similarity of every pair as a matrix, neighbours side by side, the clustering drawn at its right."""
     labels = root.leaves
-    size = 58.0 if len(labels) <= 8 else 44.0 if len(labels) <= 14 else 36.0
+    size = 58.0 if len(labels) <= 8 else 44.0 if len(labels) <= 14 else 36.0 if len(labels) <= 20 else 26.0
     left = 16 + 7.2 * min(18, max(len(label) for label in labels))
     top = 12 + left * 0.62
     side = size * len(labels)
     low, high = ramp_ends(values.values(), centred)
     style = Shading(centred, low, high)
     parts: list[Markup] = []
+    name = short if len(labels) <= 20 else ends  # among many models some differ in their last letters only
     for row, one in enumerate(labels):
         middle = top + (row + 0.5) * size
-        parts.append(el("text", short(one), x=left - 8, y=middle, class_="row"))
+        parts.append(el("text", name(one), x=left - 8, y=middle, class_="row"))
         across = left + (row + 0.5) * size
         turn = f"rotate(-38 {number(across)} {number(top - 8)})"
-        parts.append(el("text", short(one), x=across, y=top - 8, class_="col", transform=turn))
+        parts.append(el("text", name(one), x=across, y=top - 8, class_="col", transform=turn))
         for column, other in enumerate(labels):
             interval = values.get(frozenset({one, other}))
             parts.append(_cell(left + column * size, top + row * size, size, (one, other), interval, style))
@@ -235,8 +241,8 @@ def strip(others: Iterable[float], marked: Interval | None, scale: Scale, title:
     parts = [el("line", x1=PLOT_PAD, x2=width - PLOT_PAD, y1=y, y2=y, class_="rail")]
     zero = scale.at(0.0, PLOT_PAD, width - PLOT_PAD)
     parts.append(el("line", x1=zero, x2=zero, y1=y - 13, y2=y + 13, class_="zero"))
-    for other in others:
-        x = scale.at(other, PLOT_PAD, width - PLOT_PAD)
+    # Ticks that fall on one place are one: of thousands of pairs most do.
+    for x in sorted({round(scale.at(other, PLOT_PAD, width - PLOT_PAD), 1) for other in others}):
         parts.append(el("line", x1=x, x2=x, y1=y - 6, y2=y + 6, class_="other"))
     value, ends = point(marked), bounds(marked)
     if value is not None:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from mimicry_audit.report import answers as answers_view
-from mimicry_audit.report import fmt, identity, judge, likelihood, view, visible
+from mimicry_audit.report import fmt, identity, judge, large, likelihood, view, visible
 from mimicry_audit.resources import resource_dir
 
 if TYPE_CHECKING:
@@ -63,6 +63,16 @@ def _asset(folder: Path, name: str) -> tuple[Markup, str]:
     return Markup(text), f"sha256-{digest}"  # noqa: S704  our own file, and the policy names its hash
 
 
+def answer_columns(scores: Mapping[str, Any]) -> tuple[str, ...]:
+    """The models whose answers the page shows; the others' need not be read.
+
+    Raises:
+        DataError: the scores have another schema.
+    """
+    read = view.read(scores)
+    return large.columns(read.order, read.cards)
+
+
 def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> str:
     """The page.
 
@@ -89,12 +99,13 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
             reference=read.reference,
             headline=view.headline(read),
             cards=view.verdict_cards(read),
+            rest=large.rest(read.verdicts, read.pairs),
             glance=view.glance(read),
             evidence=view.evidence(read),
             identity=identity.build(scores.get("identity"), read.models),
             judge=judge.build(scores.get("judge"), read.axes),
             likelihood=likelihood.build(scores.get("likelihood")),
-            answers=answers_view.build(answers, read.order, judged),
+            answers=answers_view.build(answers, large.columns(read.order, read.cards), judged),
             settings=view.flat(scores.get("settings") or {}),
             versions=list((scores.get("versions") or {}).items()),
             missing_axes=[axis for axis in read.axes if not axis.get("measured")],

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mimicry_audit.errors import DataError
-from mimicry_audit.report import charts, cluster, fmt
+from mimicry_audit.report import charts, cluster, fmt, large
 from mimicry_audit.report.fmt import Interval, point
 
 SCHEMA = "mimicry_audit.scores/1"
@@ -45,6 +45,11 @@ class Scores:
     reference: str | None
     order: tuple[str, ...] = field(default=())
 
+    @property
+    def cards(self) -> list[Record]:
+        """The verdicts that get a card: all, but in a large run those that stand out."""
+        return [verdict for verdict in self.verdicts if large.is_detailed(verdict)]
+
     def overall(self, kind: str) -> dict[frozenset[str], Interval | None]:
         """The overall similarity of every pair, ``raw`` or ``centred``."""
         return {key: (pair.get("overall") or {}).get(kind) for key, pair in self.pairs.items()}
@@ -61,7 +66,10 @@ def read(raw: Record) -> Scores:
     models = list(raw.get("models") or [])
     verdicts = sorted(raw.get("verdicts") or [], key=_weight)
     pairs = {frozenset({pair["a"], pair["b"]}): pair for pair in raw.get("pairs") or []}
+    if not all(map(large.is_detailed, verdicts)):  # of hundreds of pairs with one verdict the closest come first
+        verdicts.sort(key=lambda v: (_weight(v), -large.excess(pairs, v["candidate"], v["reference"])))
     named = [model["label"] for model in models if model.get("role") == "reference"]
+    named += [raw["nearness_to"]] if raw.get("nearness_to") else []
     named += [verdict["reference"] for verdict in verdicts] + [model["label"] for model in models]
     reference = named[0] if named else None
     axes = list(raw.get("axes") or [])
@@ -105,6 +113,7 @@ def headline(scores: Scores) -> dict[str, Any]:
         "found": found,
         "tally": tally,
         "judged": len(scores.verdicts),
+        "pairs": len({v["candidate"] for v in scores.verdicts}) < len(scores.verdicts),
         "open": list(dict.fromkeys(v["candidate"] for v in by_kind.get("inconclusive", []))),
         "mute": bool(scores.verdicts) and set(by_kind) == {"inconclusive"},
     }
@@ -119,7 +128,7 @@ def verdict_cards(scores: Scores) -> list[dict[str, Any]]:
     """One card per judged pair, the gravest first."""
     scale, everything = _spread(scores), scores.overall("centred")
     cards = []
-    for at, verdict in enumerate(scores.verdicts, 1):
+    for at, verdict in enumerate(scores.cards, 1):
         key = frozenset({verdict["candidate"], verdict["reference"]})
         mine = everything.get(key)
         others = [v for k, i in everything.items() if k != key and (v := point(i)) is not None]
@@ -148,7 +157,10 @@ def verdict_cards(scores: Scores) -> list[dict[str, Any]]:
 def glance(scores: Scores) -> dict[str, Any]:
     """Both matrices, their legends and the table that says the same."""
     centred, raw = scores.overall("centred"), scores.overall("raw")
-    labels = [model["label"] for model in scores.models]
+    labels, left_out = large.mapped([model["label"] for model in scores.models], scores.cards, scores.pairs)
+    if left_out:
+        shown = frozenset(labels)
+        centred, raw = ({k: v for k, v in values.items() if k <= shown} for values in (centred, raw))
     known = {key: value for key, interval in centred.items() if (value := point(interval)) is not None}
     maps = []
     if len(labels) > 1:
@@ -163,10 +175,13 @@ def glance(scores: Scores) -> dict[str, Any]:
                     "legend": charts.legend(*charts.ramp_ends(values.values(), is_centred), is_centred),
                 }
             )
-    order = sorted(scores.pairs.values(), key=lambda pair: -(point(pair["overall"].get("centred")) or -9.0))
+    order = sorted(
+        (scores.pairs[key] for key in centred), key=lambda pair: -(point(pair["overall"].get("centred")) or -9.0)
+    )
     unit = charts.Scale(0.0, 1.0, (0.0, 0.5, 1.0))
     return {
         "maps": maps,
+        "left_out": left_out,
         "pairs": order,
         "models": [_model_row(m, unit) for m in scores.models],
         "ticks": charts.ticks(unit),

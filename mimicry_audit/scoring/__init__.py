@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mimicry_audit.errors import DataError, RunDirectoryError
 from mimicry_audit.evidence import Material, Roles, gather
 from mimicry_audit.likelihoods import likelihood_sha
+from mimicry_audit.pairwise import PairTables
 from mimicry_audit.records import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.rivals import settle
 from mimicry_audit.runs import RunDirectory, write_json
@@ -24,7 +25,7 @@ from mimicry_audit.scoring.judgements import journals_sha, judge_section, judge_
 from mimicry_audit.scoring.likelihood import load as load_likelihoods
 from mimicry_audit.scoring.models import model_entry
 from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
-from mimicry_audit.scoring.pairs import axis_entry, nearness, pair_entries
+from mimicry_audit.scoring.pairs import LARGE, axis_entry, detailed, leading, nearness, pair_entries, trimmed
 from mimicry_audit.scoring.truth import agrees, with_truth
 from mimicry_audit.similarity import AXES, axis_class, measure
 from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, bootstrap_weights
@@ -100,7 +101,7 @@ def score(
         raise DataError(f"{run.path} holds no usable answers{why}", "mend the cause and collect again")
     scores = _scores(run, manifest, labels, probes, responses, options, progress)
     scores["fingerprint"] = fingerprint
-    write_json(run.scores_path, scores)
+    write_json(run.scores_path, scores, compact=len(labels) > LARGE)
     return scores
 
 
@@ -138,7 +139,7 @@ def _scores(
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     from mimicry_audit.identity.facts import load_facts
-    from mimicry_audit.identity.scores import claims_of, identity_scores
+    from mimicry_audit.identity.scores import identity_scores
 
     judges = judged_by(run, manifest)
     facts = load_facts()
@@ -158,11 +159,12 @@ def _scores(
         texts={label: _texts(responses[label]) for label in labels},
         answered=_answered(compared, labels, responses),
         resolved=manifest["resolved"],
-        claims={(c, r): claims_of(identity, c, own[r]) for c in labels for r in labels if c != r},
+        claims=_claims(identity, labels, own),
     )
     progress("Intervals and tests")
     likely = load_likelihoods(run, manifest, labels, compared, codes, responses)
     weights = bootstrap_weights(codes, options.draws, options.seed) if compared else None
+    tables = PairTables(labels, measured, codes, weights) if weights is not None else None
     found = (
         gather(
             material,
@@ -170,13 +172,18 @@ def _scores(
             draws=options.draws,
             seed=options.seed,
             min_coverage=options.min_coverage,
+            tables=tables,
             **({"extend": likely.extension(options.draws, options.seed)} if likely else {}),
         )
         if compared
         else []
-    )
+    )  # fmt: skip
     judged = [judge(with_truth(f, manifest["resolved"])) for f in found]
-    verdicts = settle(judged, material, draws=options.draws, seed=options.seed)
+    verdicts = sorted(settle(judged, material, draws=options.draws, seed=options.seed), key=_strength)
+    told = [_verdict(v) for v in verdicts]
+    whole = detailed(told, tables)
+    near = options.roles.references[0] if options.roles.references else leading(told, whole, tables) or labels[0]
+    wanted = {frozenset((v["candidate"], v["reference"])) for v, kept in zip(told, whole, strict=True) if kept}
     return {
         "schema": SCORES_SCHEMA,
         "title": title(labels, options.roles),
@@ -195,9 +202,10 @@ def _scores(
             for label in labels
         ],
         "axes": [axis_entry(m) for m in measured],
-        "pairs": pair_entries(labels, measured, compared, codes, domains, weights),
-        "nearness": nearness(labels, options.roles.references, measured, compared),
-        "verdicts": [_verdict(v) for v in sorted(verdicts, key=_strength)],
+        "pairs": pair_entries(tables, domains, wanted),
+        "nearness_to": near,
+        "nearness": nearness(labels, near, measured, compared),
+        "verdicts": [trimmed(v, kept) for v, kept in zip(told, whole, strict=True)],
         "identity": identity,
         "judge": judge_section(judges, compared, labels, measured, draws=options.draws, seed=options.seed),
         **({"likelihood": likely.section(verdicts, weights)} if likely else {}),
@@ -218,6 +226,29 @@ def _own(label: str, name: str, manifest: Mapping[str, Any], facts: Facts) -> Ow
         if maker is not None:
             model = next((m for m in maker.models if given.get("name") in m.names), None)
             return OwnIdentity(maker, model)
+    return found
+
+
+def _claims(
+    identity: Mapping[str, Any], labels: Sequence[str], own: Mapping[str, OwnIdentity]
+) -> dict[tuple[str, str], tuple[int, int] | None]:
+    """(candidate, reference) → identity claims. Only the reference's maker matters, so each is counted once."""
+    from mimicry_audit.identity.scores import claims_of
+
+    attempts: dict[str, list[Any]] = {label: [] for label in labels}
+    for attempt in identity["attempts"]:
+        attempts[attempt["model"]].append(attempt)
+    counted: dict[tuple[str, str | None], tuple[int, int] | None] = {}
+    found = {}
+    for candidate in labels:
+        mine = {**identity, "attempts": attempts[candidate]}
+        for reference in labels:
+            if candidate != reference:
+                maker = own[reference].maker
+                key = candidate, maker.name if maker else None
+                if key not in counted:
+                    counted[key] = claims_of(mine, candidate, own[reference])
+                found[candidate, reference] = counted[key]
     return found
 
 

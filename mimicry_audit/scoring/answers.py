@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mimicry_audit.checks import correct
@@ -10,9 +10,11 @@ from mimicry_audit.records import Response
 from mimicry_audit.runs import RunDirectory
 
 
-def report_answers(run: RunDirectory, scores: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The answers side by side, one entry per probe, as the report takes them."""
-    labels = [m["label"] for m in scores["models"]]
+def report_answers(
+    run: RunDirectory, scores: Mapping[str, Any], labels: Sequence[str] | None = None
+) -> list[dict[str, Any]]:
+    """The answers side by side, one entry per probe, as the report takes them; of all models, or only of these."""
+    labels = [m["label"] for m in scores["models"]] if labels is None else labels
     by_probe: dict[str, dict[str, list[Response]]] = {}
     for label in labels:
         for response in run.responses(label):

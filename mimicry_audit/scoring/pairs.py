@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
+from mimicry_audit.pairwise import OVERALL, PairTables, mean_of
 from mimicry_audit.records import Probe
 from mimicry_audit.similarity import Measured
-from mimicry_audit.similarity.centring import centre
-from mimicry_audit.statistics import FloatArray, IntArray, intervals
+from mimicry_audit.statistics import intervals
+
+LARGE = 40
+"""Models above which similarity by domain is kept only for the judged pairs that are `detailed`: a hundred models have
+thousands of pairs, and their domains would be most of ``scores.json`` and most of the time."""
+
+_GRAVE = ("same model", "distilled", "shared base")
+
+DETAILED = 60
+"""Most judged pairs that are reported in detail."""
 
 
 def axis_entry(measured: Measured) -> dict[str, Any]:
@@ -29,70 +37,121 @@ def axis_entry(measured: Measured) -> dict[str, Any]:
 
 
 def pair_entries(
-    labels: Sequence[str],
-    measured: Sequence[Measured],
-    probes: Sequence[Probe],
-    codes: IntArray,
-    domains: Sequence[str],
-    weights: FloatArray | None,
+    tables: PairTables | None, domains: Sequence[str], wanted: Collection[frozenset[str]]
 ) -> list[dict[str, Any]]:
-    """Every unordered pair, every axis and their mean, raw and centred, overall and by domain."""
-    if weights is None:
+    """Every unordered pair, every axis and their mean, raw and centred, overall and by domain.
+
+    Args:
+        tables: the similarities; None where nothing was compared.
+        domains: the names behind the tables' domain numbers.
+        wanted: the pairs whose domains are kept in a run of more than `LARGE` models.
+    """
+    if tables is None:
         return []
-    upper = np.triu_indices(len(labels), 1)
-    known = [(m.axis.name, m.values) for m in measured if m.values is not None]
-    counted = [m.values for m in measured if m.values is not None and not m.axis.baseline]
-    if counted:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a probe that no axis measured is a mean of nothing: NaN
-            known.append(("overall", np.nanmean(np.stack(counted), axis=0)))
+    labels, upper = tables.labels, tables.upper
+    split = np.array(
+        [k for k, (i, j) in enumerate(zip(*upper, strict=True)) if frozenset((labels[i], labels[j])) in wanted]
+        if len(labels) > LARGE
+        else range(len(upper[0])),
+        dtype=np.int64,
+    )
     pairs: list[dict[str, Any]] = [
         {"a": labels[i], "b": labels[j], "n": 0, "overall": None, "axes": {}} for i, j in zip(*upper, strict=True)
     ]
-    for name, values in known:
-        for kind, array in (("raw", values), ("centred", centre(values))):
-            flat = array[:, upper[0], upper[1]]
-            overall = intervals(flat, codes, weights)
-            inside = [codes == i for i in range(len(domains))]
-            split = {
-                d: intervals(flat[rows], codes[rows], weights[:, rows]) for d, rows in zip(domains, inside, strict=True)
-            }
-            for place, pair in enumerate(pairs):
-                whole = overall[place]
-                target = pair["axes"].setdefault(name, {"domains": {d: {} for d in domains}})
-                target[kind] = whole.as_dict() if whole else None
-                for d in domains:
-                    part = split[d][place]
-                    target["domains"][d][kind] = part.as_dict() if part else None
+    for name in tables.names:
+        for pair in pairs:
+            pair["axes"][name] = {"domains": {}}
+        for kind in ("raw", "centred"):
+            table = tables.table(name, kind)
+            for k, pair in enumerate(pairs):
+                whole = table.at(k)
+                pair["axes"][name][kind] = whole.as_dict() if whole else None
+            _add_domains([pairs[k] for k in split], tables, name, kind, split, domains)
     for pair in pairs:
-        pair["overall"] = pair["axes"].pop("overall", None)
-        pair["n"] = (
-            (pair["overall"] or {}).get("raw", {"n": 0})["n"] if pair["overall"] and pair["overall"]["raw"] else 0
-        )
+        pair["overall"] = pair["axes"].pop(OVERALL, None)
+        raw = (pair["overall"] or {}).get("raw")
+        pair["n"] = raw["n"] if raw else 0
     return pairs
 
 
+def _add_domains(
+    pairs: Sequence[dict[str, Any]],
+    tables: PairTables,
+    name: str,
+    kind: str,
+    places: Any,
+    domains: Sequence[str],
+) -> None:
+    """Intervals by domain, written into the entries of the pairs at these places of the tables."""
+    flat = tables.flat(name, kind)[:, places]
+    for at, domain in enumerate(domains):
+        rows = tables.domains == at
+        for pair, part in zip(pairs, intervals(flat[rows], tables.domains[rows], tables.weights[:, rows]), strict=True):
+            pair["axes"][name]["domains"].setdefault(domain, {})[kind] = part.as_dict() if part else None
+
+
+def detailed(verdicts: Sequence[Mapping[str, Any]], tables: PairTables | None) -> list[bool]:
+    """Which judged pairs are reported in detail: all, or of more than `DETAILED` those that stand out.
+
+    The gravest verdicts come first; within one verdict those with more positive axes, then those more alike than expected.
+
+    Args:
+        verdicts: as they stand in ``scores.json``, the gravest first.
+        tables: the similarities.
+    """
+    if len(verdicts) <= DETAILED or tables is None:
+        return [True] * len(verdicts)
+
+    chosen = set(sorted(range(len(verdicts)), key=lambda at: _rank(verdicts[at], tables))[:DETAILED])
+    return [at in chosen for at in range(len(verdicts))]
+
+
+def leading(verdicts: Sequence[Mapping[str, Any]], whole: Sequence[bool], tables: PairTables | None) -> str | None:
+    """The reference of the pair that stands out most, for a run in which none was named; None where nothing was judged."""
+    shown = [v for v, kept in zip(verdicts, whole, strict=True) if kept]
+    if not shown or tables is None:
+        return None
+    first = min(shown, key=lambda v: _rank(v, tables))
+    return str(first["reference"])
+
+
+def _rank(verdict: Mapping[str, Any], tables: PairTables) -> tuple[int, int, float]:
+    """For sorting: the pair that stands out most comes first."""
+    excess = tables.excess(OVERALL, verdict["candidate"], verdict["reference"]) if OVERALL in tables.names else None
+    place = _GRAVE.index(verdict["verdict"]) if verdict["verdict"] in _GRAVE else len(_GRAVE)
+    return place, -sum(e["positive"] for e in verdict["evidence"]), -excess.value if excess else 0.0
+
+
+def trimmed(verdict: Mapping[str, Any], whole: bool) -> dict[str, Any]:
+    """A verdict as it is stored: where it is not reported in detail, without what its pair's entry says as well.
+
+    Movements from a base stay, because they stand nowhere else; the names of their controls do not.
+    """
+    if whole:
+        return {**verdict, "detailed": True}
+    evidence = [e for e in verdict["evidence"] if e["positive"] or e["statistic"] != "excess"]
+    return {**verdict, "evidence": evidence, "controls": [], "detailed": False}
+
+
 def nearness(
-    labels: Sequence[str], references: Sequence[str], measured: Sequence[Measured], probes: Sequence[Probe]
+    labels: Sequence[str], reference: str, measured: Sequence[Measured], probes: Sequence[Probe]
 ) -> dict[str, dict[str, float]]:
     """Per probe, how like the reference's answer each other model's is: mean raw similarity over the axes.
 
     Args:
         labels: the models.
-        references: the first of these is meant; without one, the first model.
+        reference: one of them.
         measured: the axes; baselines are left out.
         probes: the compared probes.
 
     Returns:
         Probe id → label → similarity in [0, 1]; pairs that no axis measured are left out.
     """
-    reference = list(labels).index(references[0]) if references else 0
-    counted = [m.values[:, :, reference] for m in measured if m.values is not None and not m.axis.baseline]
+    place = list(labels).index(reference)
+    counted = [m.values[:, :, place] for m in measured if m.values is not None and not m.axis.baseline]
     if not counted:
         return {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # as above: a mean of nothing
-        means = np.nanmean(np.stack(counted), axis=0)
+    means = mean_of(counted)
     return {
         probe.id: {label: round(float(v), 4) for label, v in zip(labels, row, strict=True) if np.isfinite(v)}
         for probe, row in zip(probes, means, strict=True)

@@ -8,7 +8,9 @@ a similarity. Frequencies come with a square root, which steadies the variance o
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import string
+from collections import Counter
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -23,6 +25,11 @@ FUNCTION_WORDS = (
     "let sure certainly indeed first second finally 的 了 是 在 我 你 和 也 不 有 就 都 而 及 与 吗 呢 吧"
 ).split()
 MARKS = (*".,!?:;-–—…()\"'*#`|$\\", "\n", "\n\n", *"。，！：")
+
+
+_WORDS = re.compile(r"[^\W\d_]+|[\u4e00-\u9fff]")
+_SENTENCES = re.compile(r"[.!?。！？\n]+")
+_NUMBERED = re.compile(r"\d+[.)]")
 
 
 class Style:
@@ -45,32 +52,38 @@ class Style:
 
     def block(self, rows: Sequence[int]) -> FloatArray:
         """See `Axis.block`."""
+        from scipy.spatial.distance import cdist
+
         some = self._scaled[list(rows)]
         if not some.shape[1]:
             return np.ones((len(some), len(some)))
-        from scipy.spatial.distance import cdist
-
-        return np.asarray(np.exp(-cdist(some, some, "cityblock") / some.shape[1]))
+        return np.asarray(np.exp(-cdist(some, some, metric="cityblock") / some.shape[1]))
 
 
 def _features(text: str) -> list[float]:
-    words = re.findall(r"[^\W\d_]+|[\u4e00-\u9fff]", text.lower())
+    words = _WORDS.findall(text.lower())
     n_words, n_chars = max(len(words), 1), max(len(text), 1)
-    counts: dict[str, int] = {}
-    for word in words:
-        counts[word] = counts.get(word, 0) + 1
-    sentences = [s for s in re.split(r"[.!?。！？\n]+", text) if s.strip()]
-    lengths = [len(s.split()) for s in sentences] or [0]
+    counts = Counter(words)
+    lengths = [n for n in map(len, map(str.split, _SENTENCES.split(text))) if n] or [0]
+    mean = sum(lengths) / len(lengths)
+    spread = (sum((n - mean) ** 2 for n in lengths) / len(lengths)) ** 0.5
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
     return [
-        *((counts.get(w, 0) / n_words) ** 0.5 for w in FUNCTION_WORDS),
+        *((counts[w] / n_words) ** 0.5 for w in FUNCTION_WORDS),
         *((text.count(m) / n_chars) ** 0.5 for m in MARKS),
-        float(np.mean(lengths)) ** 0.5,
-        float(np.std(lengths)) ** 0.5,
+        mean**0.5,
+        spread**0.5,
         sum(map(len, words)) / n_words,
-        sum(c.isupper() for c in text) / n_chars,
-        sum(c.isdigit() for c in text) / n_chars,
+        _count(text, string.ascii_uppercase, str.isupper) / n_chars,
+        _count(text, string.digits, str.isdigit) / n_chars,
         sum(line[:2] in ("- ", "* ", "• ") for line in lines) / len(lines),
-        sum(bool(re.match(r"\d+[.)]", line)) for line in lines) / len(lines),
+        sum(bool(_NUMBERED.match(line)) for line in lines) / len(lines),
         float(text.rstrip()[-1:] in ".!?。！？"),
     ]
+
+
+def _count(text: str, ascii_only: str, test: Callable[[str], bool]) -> int:
+    """How many characters pass a test; in plain ASCII, where they are known beforehand, at a stroke."""
+    if not text.isascii():
+        return sum(map(test, text))
+    return len(text) - len(text.encode("ascii").translate(None, ascii_only.encode("ascii")))

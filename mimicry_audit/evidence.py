@@ -13,18 +13,18 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit import weights
+from mimicry_audit.basis import Excesses, basis_of
 from mimicry_audit.errors import ConfigError
 from mimicry_audit.findings import FEWEST_FAMILIES, FEWEST_PER_AXIS, MINIMUM_EFFECT, Evidence, PairFacts
+from mimicry_audit.kinship import kin_of
 from mimicry_audit.similarity import Measured
 from mimicry_audit.similarity.base import FloatArray
-from mimicry_audit.similarity.centring import centre
 from mimicry_audit.statistics import (
     IntArray,
     Interval,
     adjusted_lift,
     bootstrap_weights,
     holm,
-    intervals,
 )
 
 LONG_WORDS = 30
@@ -39,11 +39,18 @@ class Roles:
         references: models that may have been mimicked; empty means any.
         bases: candidate → its base; ``*`` for all candidates without an entry of their own.
         controls: models that are surely unrelated to the references; empty means every other model of the run.
+        panel: models of a stored panel: controls that are not judged themselves.
     """
 
     references: tuple[str, ...] = ()
     bases: Mapping[str, str] = field(default_factory=dict)
     controls: tuple[str, ...] = ()
+    panel: tuple[str, ...] = ()
+
+    @property
+    def declared_panel(self) -> tuple[str, ...]:
+        """Every model declared to be unrelated; empty where none is."""
+        return tuple(dict.fromkeys((*self.controls, *self.panel)))
 
     def base_of(self, candidate: str) -> str | None:
         """The declared base of a candidate."""
@@ -51,10 +58,12 @@ class Roles:
         return None if base == candidate else base
 
     def role_of(self, label: str) -> str:
-        """``reference``, ``base`` or ``candidate``."""
+        """``reference``, ``base``, ``panel`` or ``candidate``."""
         if label in self.references:
             return "reference"
-        return "base" if label in self.bases.values() else "candidate"
+        if label in self.bases.values():
+            return "base"
+        return "panel" if label in self.panel else "candidate"
 
     def check(self, labels: Sequence[str]) -> None:
         """Raises ConfigError when a role names a model that is not in the run, or a base is its own reference."""
@@ -67,7 +76,8 @@ class Roles:
             if label in self.references:
                 raise ConfigError(f"{label} cannot be both --reference and --base", "name two different models")
         if self.references and not [c for c in labels if self.role_of(c) == "candidate"]:
-            raise ConfigError("every model is a reference or a base", "add a candidate to --models")
+            what = "a reference, a base or of the panel" if self.panel else "a reference or a base"
+            raise ConfigError(f"every model is {what}", "add a candidate to --models")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,12 +132,13 @@ def gather(
     min_coverage: float,
 ) -> list[PairFacts]:
     """The facts on every judged pair, with p-values corrected over the run (Holm, lifts and excesses apart)."""
-    centred = {m.axis.name: centre(m.values) for m in material.measured if m.values is not None}
-    weights_ = bootstrap_weights(material.domains, draws, seed)
+    excesses = Excesses(
+        material.labels, material.measured, material.domains, bootstrap_weights(material.domains, draws, seed)
+    )
     pairs = list(judged_pairs(material.labels, roles, material))
     answering = answering_models(material)
-    excesses: dict[str, _Excesses] = {}
-    kin: dict[str, frozenset[str]] = {}
+    kin = kin_of(material.labels, roles, material.resolved)
+    near: dict[int, frozenset[str]] = {}
     facts = []
     for candidate, reference in pairs:
         base = roles.base_of(candidate)
@@ -137,13 +148,14 @@ def gather(
         found = replace(found, base_weights=cosine, base_contradicted=confirmed is False)
         controls = [
             k
-            for k in (roles.controls or material.labels)
+            for k in (roles.declared_panel or material.labels)
             if k not in (candidate, reference, base) and k not in roles.bases.values() and k in answering
         ]
-        if reference not in kin:
-            r = material.labels.index(reference)
-            excesses[reference] = {a: intervals(v[:, :, r], material.domains, weights_) for a, v in centred.items()}
-            kin[reference] = standing_out(material, reference, excesses[reference])
+        basis = basis_of(candidate, reference, roles, kin, answering)
+        centred = excesses.toward(reference, basis)
+        if id(centred) not in near:
+            near[id(centred)] = standing_out(material, reference, centred)
+        rivals = basis.panel if basis.on_panel else None
         entries = [
             entry
             for m in material.measured
@@ -151,7 +163,9 @@ def gather(
             and (
                 entry := _lift(m, material, found, controls, draws, seed)
                 if found.triangle
-                else _excess(m, material, found, excesses[reference][m.axis.name])
+                else None
+                if basis.refused
+                else _excess(m, material, found, centred[m.axis.name], rivals)
             )
         ]
         baselines = {m.axis.name for m in material.measured if m.axis.baseline}
@@ -159,7 +173,10 @@ def gather(
             replace(
                 found,
                 controls=tuple(controls),
-                kin_controls=tuple(k for k in controls if k in kin[reference]),
+                kin_controls=tuple(k for k in controls if k in near[id(centred)]),
+                panel=basis.panel,
+                family=basis.family,
+                centred_on=basis.centred_on,
                 evidence=tuple(e for e in entries if e.axis not in baselines),
                 length=next((e for e in entries if e.axis in baselines), None),
             )
@@ -264,12 +281,18 @@ def _lift(
 
 
 def _excess(
-    measured: Measured, material: Material, facts: PairFacts, excesses: Sequence[Interval | None]
+    measured: Measured,
+    material: Material,
+    facts: PairFacts,
+    excesses: Sequence[Interval | None],
+    panel: Sequence[str] | None,
 ) -> Evidence | None:
-    """Centred similarity to the reference, with the candidate's rank among all other models for a p."""
+    """Centred similarity to the reference, with the candidate's rank among the panel (else all other models) for a p."""
     found = dict(zip(material.labels, excesses, strict=True))
     estimate = found.pop(facts.candidate)
     found.pop(facts.reference)
+    if panel is not None:
+        found = {label: found[label] for label in panel}
     if estimate is None:
         return None
     closer = sum(other is not None and other.value >= estimate.value for other in found.values())

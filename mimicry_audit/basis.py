@@ -18,6 +18,11 @@ from mimicry_audit.similarity.nulls import FEWEST_PANEL, effects, excess
 from mimicry_audit.statistics import IntArray, Interval, intervals
 
 
+KIN_SHARE = 0.25
+"""Share of kin among the other models from which, with no panel declared, the unrelated ones alone are centred on. Fewer kin
+hardly move the mean of a run, and one fit over everybody serves all pairs of a run of a hundred models."""
+
+
 class Who(Protocol):
     """The roles that the choice needs."""
 
@@ -38,8 +43,9 @@ class Basis:
         panel: the independent models: declared ones, else every answering model that is neither of the pair, nor a base,
             nor kin of either.
         family: the kin that were kept out.
-        centred_on: what the similarities are centred on: the panel where it has `FEWEST_PANEL` members and was declared or
-            differs from the rest of the run, else all models that answered; empty where centring is refused.
+        centred_on: what the similarities are centred on: the panel where it has `FEWEST_PANEL` members and was declared, or
+            kin are `KIN_SHARE` of the others; else all models that answered; empty where centring is refused, which is
+            where kin outnumber a panel that is too small.
         on_panel: whether that is the panel.
     """
 
@@ -74,9 +80,10 @@ def basis_of(
     family = tuple(m for m in others if m in kin.get(candidate, ()) or m in kin.get(reference, ()))
     declared = roles.declared_panel
     panel = tuple(m for m in others if m not in family and (not declared or m in declared))
-    if len(panel) >= FEWEST_PANEL and (declared or family):
+    if len(panel) >= FEWEST_PANEL and (declared or len(family) >= KIN_SHARE * len(others) > 0):
         return Basis(panel, family, panel, True)
-    return Basis(panel, family, () if len(family) > len(panel) else tuple(answering), False)
+    refused = len(panel) < FEWEST_PANEL and len(family) > len(panel)
+    return Basis(panel, family, () if refused else tuple(answering), False)
 
 
 class Excesses:

@@ -25,8 +25,8 @@ from mimicry_audit import weights
 from mimicry_audit.identity.facts import own_identity
 
 ENDINGS = frozenset(
-    "chat instruct it base sft dpo rlhf ppo orpo simpo hf awq gptq gguf ggml bnb fp8 fp16 bf16 int4 int8 4bit 8bit preview latest "
-    "turbo thinking reasoning lora qlora tuned finetuned".split()
+    "chat instruct it base sft dpo rlhf ppo orpo simpo hf awq gptq gguf ggml bnb fp8 fp16 bf16 int4 int8 4bit 8bit "
+    "preview latest turbo thinking reasoning lora qlora tuned finetuned".split()
 )
 """Endings of a model's name that tell variants of one model apart."""
 _VERSION = re.compile(r"v?\d+(\.\d+)+|v\d+|\d{4,8}")

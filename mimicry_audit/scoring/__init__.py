@@ -21,7 +21,8 @@ from mimicry_audit.rivals import settle
 from mimicry_audit.runs import RunDirectory, write_json
 from mimicry_audit.scoring.models import model_entry
 from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
-from mimicry_audit.scoring.pairs import axis_entry, nearness, pair_entries
+from mimicry_audit.scoring.nulls import null_entries
+from mimicry_audit.scoring.pairs import axis_entry, centred_on_panel, nearness, pair_entries
 from mimicry_audit.scoring.truth import agrees, with_truth
 from mimicry_audit.similarity import AXES, axis_class, measure
 from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, bootstrap_weights
@@ -163,6 +164,8 @@ def _scores(
     )
     judged = [judge(with_truth(f, manifest["resolved"])) for f in found]
     verdicts = settle(judged, material, draws=options.draws, seed=options.seed)
+    beside = null_entries(found, material, manifest, weights)
+    centred_on = centred_on_panel(labels, options.roles)
     return {
         "schema": SCORES_SCHEMA,
         "title": title(labels, options.roles),
@@ -181,9 +184,12 @@ def _scores(
             for label in labels
         ],
         "axes": [axis_entry(m) for m in measured],
-        "pairs": pair_entries(labels, measured, compared, codes, domains, weights),
+        "pairs": pair_entries(labels, measured, compared, codes, domains, weights, centred_on),
+        "centred_on": centred_on or list(labels),
         "nearness": nearness(labels, options.roles.references, measured, compared),
-        "verdicts": [_verdict(v) for v in sorted(verdicts, key=_strength)],
+        "verdicts": [
+            {**_verdict(v), **beside[v.facts.candidate, v.facts.reference]} for v in sorted(verdicts, key=_strength)
+        ],
         "identity": identity,
         "limits": list(LIMITS),
         "warnings": warnings(manifest, labels, measured, verdicts),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.evidence import Roles
 from mimicry_audit.records import Probe
+from mimicry_audit.scoring.nulls import panel_note
 from mimicry_audit.similarity import Measured
 from mimicry_audit.verdicts import Verdict
 from mimicry_audit.version import __version__
@@ -64,7 +65,11 @@ def warnings(
                 f"The chat template of {label} adds a system text of its own: “{' '.join(injected.split())[:160]}”."
             )
     if manifest["settings"]["sampling"]["samples"] == 1:
-        found.append("One sample per probe: how alike two answers of one model are (the ceiling) was not measured.")
+        found.append(
+            "One sample per probe: how alike two answers of one model are (the ceiling) was not measured; at temperature 0 it "
+            "is taken to be 1."
+        )
+    found += panel_note([v.facts for v in verdicts])
     thin = sorted({v.facts.candidate for v in verdicts if v.facts.coverage < v.facts.min_coverage})
     if thin:
         found.append(f"Too many answers are missing to judge {', '.join(thin)}.")

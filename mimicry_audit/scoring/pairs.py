@@ -8,9 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from mimicry_audit.evidence import Roles
 from mimicry_audit.records import Probe
 from mimicry_audit.similarity import Measured
 from mimicry_audit.similarity.centring import centre
+from mimicry_audit.similarity.nulls import FEWEST_PANEL, effects
 from mimicry_audit.statistics import FloatArray, IntArray, intervals
 
 
@@ -28,6 +30,21 @@ def axis_entry(measured: Measured) -> dict[str, Any]:
     }
 
 
+def centred_on_panel(labels: Sequence[str], roles: Roles) -> list[str]:
+    """The declared panel, where it is large enough to centre all pairs on; empty for none: then all models are centred on."""
+    panel = [label for label in roles.declared_panel if label in labels and label not in roles.references]
+    return panel if len(panel) >= FEWEST_PANEL else []
+
+
+def _centred(values: FloatArray, labels: Sequence[str], panel: Sequence[str]) -> FloatArray:
+    if not panel:
+        return centre(values)
+    effect = effects(values, [list(labels).index(label) for label in panel])
+    residual = values - effect[:, :, None] - effect[:, None, :]
+    residual[:, np.arange(len(labels)), np.arange(len(labels))] = np.nan
+    return np.asarray(residual)
+
+
 def pair_entries(
     labels: Sequence[str],
     measured: Sequence[Measured],
@@ -35,6 +52,7 @@ def pair_entries(
     codes: IntArray,
     domains: Sequence[str],
     weights: FloatArray | None,
+    centred_on: Sequence[str] = (),
 ) -> list[dict[str, Any]]:
     """Every unordered pair, every axis and their mean, raw and centred, overall and by domain."""
     if weights is None:
@@ -50,7 +68,7 @@ def pair_entries(
         {"a": labels[i], "b": labels[j], "n": 0, "overall": None, "axes": {}} for i, j in zip(*upper, strict=True)
     ]
     for name, values in known:
-        for kind, array in (("raw", values), ("centred", centre(values))):
+        for kind, array in (("raw", values), ("centred", _centred(values, labels, centred_on))):
             flat = array[:, upper[0], upper[1]]
             overall = intervals(flat, codes, weights)
             inside = [codes == i for i in range(len(domains))]

@@ -38,11 +38,14 @@ class Measured:
         values: ``(P, M, M)`` in [0, 1], averaged over samples; the diagonal compares different samples of one model and is
             NaN where there is one sample only. None when the axis was not measured.
         why_not: why it was not measured.
+        mismatched: ``(Q, M, M)``: answers to one probe against answers to another of its domain, one matrix per pair of
+            `mimicry_audit.similarity.nulls.mismatched_pairs`; None where the axis cannot compare them.
     """
 
     axis: type[Axis]
     values: FloatArray | None
     why_not: str | None = None
+    mismatched: FloatArray | None = None
 
 
 def axis_class(name: str) -> type[Axis]:
@@ -83,6 +86,7 @@ def measure(
     import numpy as np
 
     from mimicry_audit.similarity.base import Answer
+    from mimicry_audit.similarity.nulls import MISMATCHED_AXES, mismatched, mismatched_pairs
 
     position = {probe.id: p for p, probe in enumerate(probes)}
     answers: list[Answer] = []
@@ -93,6 +97,8 @@ def measure(
                 p = position[response.probe_id]
                 owners[p].append((m, len(answers)))
                 answers.append(Answer(probes[p], response.text))
+    domains = list(dict.fromkeys(probe.domain for probe in probes))
+    crossed = mismatched_pairs(np.array([domains.index(probe.domain) for probe in probes], dtype=np.int64))
     measured = []
     for name in axes:
         kind = axis_class(name)
@@ -110,7 +116,8 @@ def measure(
             if owned:
                 _fold(axis.block([row for _, row in owned]), [m for m, _ in owned], values[p])
         if np.isfinite(values).any():
-            measured.append(Measured(kind, values))
+            other = mismatched(axis, owners, crossed, len(labels)) if name in MISMATCHED_AXES else None
+            measured.append(Measured(kind, values, mismatched=other))
         else:
             measured.append(Measured(kind, None, "no probe has answers this axis can compare"))
     return measured

@@ -17,7 +17,6 @@ from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.nulls import FEWEST_PANEL, effects, excess
 from mimicry_audit.statistics import IntArray, Interval, intervals
 
-
 KIN_SHARE = 0.25
 """Share of kin among the other models from which, with no panel declared, the unrelated ones alone are centred on. Fewer kin
 hardly move the mean of a run, and one fit over everybody serves all pairs of a run of a hundred models."""

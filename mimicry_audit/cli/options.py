@@ -37,6 +37,7 @@ def collecting(function: Function) -> Function:
             click.option("--max-tokens", type=int, metavar="N", help="Most tokens per answer. [default: 512]"),
             click.option("--seed", type=int, metavar="N", help="Seed of sampling and of the statistics. [default: 0]"),
             click.option("--logprobs", type=int, metavar="K", help="Keep the top K log-probabilities per token in the journal; no axis uses them yet. [default: 0]"),
+            click.option("--panel", multiple=True, metavar="NAME|DIR", help="A stored panel of unrelated models whose answers are reused; may be repeated. See audit panel."),
             click.option("--system-prompt", metavar="TEXT", help="System prompt for every probe that has none of its own."),
             click.option("--engine", type=click.Choice(["vllm", "hf"]), help="Engine for names without one. [default: vllm if installed, else hf]"),
             click.option("--engine-option", "-E", multiple=True, metavar="K=V", help="Engine option for every model, such as -E dtype=bfloat16."),
@@ -72,7 +73,7 @@ def configurable(function: Function) -> Function:
     )  # fmt: skip
 
 
-_LISTS = ("models", "probes", "domains", "reference", "base", "control", "axes")
+_LISTS = ("models", "probes", "domains", "reference", "base", "control", "panel", "axes")
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:

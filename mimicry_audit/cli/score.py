@@ -26,6 +26,7 @@ def command(run: Path, **values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.steps import finish, score_step
     from mimicry_audit.gates import parse_gates
+    from mimicry_audit.panels import panel_labels
     from mimicry_audit.records import ModelSpec
     from mimicry_audit.runs import RunDirectory
     from mimicry_audit.settings import merged, scoring_options
@@ -39,6 +40,6 @@ def command(run: Path, **values: Any) -> int:
         ModelSpec(label=label, engine=entry["engine"], name=entry["name"], source=sources.get(label, ""))
         for label, entry in manifest["settings"]["models"].items()
     ]
-    options = scoring_options(settings, specs, tuple(AXES))
+    options = scoring_options(settings, specs, tuple(AXES), panel=panel_labels(manifest["settings"]))
     parse_gates(settings.fail_on)  # before anything is computed
     return finish(directory, score_step(directory, options), settings.fail_on)

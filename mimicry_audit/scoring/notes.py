@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.evidence import Roles
 from mimicry_audit.records import Probe
-from mimicry_audit.scoring.nulls import panel_note
 from mimicry_audit.similarity import Measured
 from mimicry_audit.verdicts import Verdict
 from mimicry_audit.version import __version__
@@ -69,7 +68,6 @@ def warnings(
             "One sample per probe: how alike two answers of one model are (the ceiling) was not measured; at temperature 0 it "
             "is taken to be 1."
         )
-    found += panel_note([v.facts for v in verdicts])
     thin = sorted({v.facts.candidate for v in verdicts if v.facts.coverage < v.facts.min_coverage})
     if thin:
         found.append(f"Too many answers are missing to judge {', '.join(thin)}.")

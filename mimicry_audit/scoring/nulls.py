@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit.evidence import Material
-from mimicry_audit.findings import ALPHA, PairFacts
+from mimicry_audit.findings import PairFacts
 from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.nulls import (
     SMALLEST_SPAN,
@@ -203,18 +203,6 @@ def _ceiling(own: FloatArray, reference: str, manifest: Mapping[str, Any]) -> tu
         else f"one answer of {reference} per probe: ask for two or more (--samples 2)"
     )
     return own, None, why
-
-
-def panel_note(facts: Sequence[PairFacts]) -> list[str]:
-    """A warning where no panel of the run is large enough for its rank to be small."""
-    most = max((len(f.panel) for f in facts), default=0)
-    if not facts or 1 / (1 + most) <= ALPHA:
-        return []
-    models = "model" if most == 1 else "models"
-    return [
-        f"The largest panel has {most} unrelated {models}, so no rank among them can give a p below 1/{most + 1}; "
-        "add unrelated models, or a stored panel (--panel), for a smaller one."
-    ]
 
 
 def _mean_of(arrays: Sequence[FloatArray]) -> FloatArray:

@@ -106,14 +106,13 @@ class _Board:
             return None
         panel = list(facts.panel)
         whole = {kind: self._among(OVERALL, kind, facts) for kind in ("raw", "centred")}
-        axes = {}
+        axes: dict[str, Any] = {}
         for axis in self.values:
             if axis != OVERALL:
                 found = {kind: self._among(axis, kind, facts) for kind in ("raw", "centred")}
                 axes[axis] = {kind: f and {k: f[k] for k in ("value", "p", "z")} for kind, f in found.items()}
-        if not listed:
-            whole = {kind: f and {**f, "members": None, "loo": None} for kind, f in whole.items()}
-        return {"panel": panel, "floor": _r(1 / (1 + len(panel))), **whole, "axes": axes}
+        told = {kind: f and _with_members(f, listed) for kind, f in whole.items()}
+        return {"panel": panel, "floor": _r(1 / (1 + len(panel))), **told, "axes": axes}
 
     def _among(self, axis: str, kind: str, facts: PairFacts) -> dict[str, Any] | None:
         if kind == "centred" and not facts.centred_on:
@@ -123,16 +122,9 @@ class _Board:
         members = {k: v for k in facts.panel if np.isfinite(v := float(found[self.at(k)]))}
         if not np.isfinite(value) or not members:
             return None
-        place, loo = rank(value, list(members.values())), leave_one_out(members)
-        return {
-            "value": _r(value),
-            "p": _r(place.p),
-            "floor": _r(place.floor),
-            "z": _r(place.z),
-            "members": {k: _r(v) for k, v in members.items()},
-            "loo": {k: {"p": _r(n.p), "z": _r(n.z)} for k, n in loo.items()},
-            "false_alarms": _false_alarms(place, loo),
-        }
+        place = rank(value, list(members.values()))
+        found_at = {"value": _r(value), "p": _r(place.p), "floor": _r(place.floor), "z": _r(place.z)}
+        return {**found_at, "members": members}
 
     def mismatched(self, facts: PairFacts) -> dict[str, Any] | None:
         """How alike the pair's answers to *different* probes of one domain are, and how far the matched ones exceed it."""
@@ -152,12 +144,26 @@ class _Board:
         }
 
 
-def _false_alarms(place: Null, loo: Mapping[str, Null]) -> dict[str, Any] | None:
+def _with_members(found: Mapping[str, Any], listed: bool) -> dict[str, Any]:
+    """The place with the panel's values and their leave-one-out null; without them in a run of very many pairs."""
+    if not listed:
+        return {**found, "members": None, "loo": None, "false_alarms": None}
+    members: dict[str, float] = found["members"]
+    loo = leave_one_out(members)
+    return {
+        **found,
+        "members": {k: _r(v) for k, v in members.items()},
+        "loo": {k: {"p": _r(n.p), "z": _r(n.z)} for k, n in loo.items()},
+        "false_alarms": _false_alarms(found["z"], loo),
+    }
+
+
+def _false_alarms(mine: float | None, loo: Mapping[str, Null]) -> dict[str, Any] | None:
     """Share of panel members that stand out from the rest of the panel as far as the candidate stands out from all of it."""
     spread = [n.z for n in loo.values() if n.z is not None]
-    if place.z is None or not spread:
+    if mine is None or not spread:
         return None
-    as_far = sum(z >= place.z for z in spread)
+    as_far = sum(z >= mine for z in spread)
     return {"count": as_far, "of": len(spread), "rate": _r(as_far / len(spread))}
 
 

@@ -24,7 +24,7 @@ FEWEST_PANEL = 3
 TRIMMED = 0.25
 """Share of the panel that is left out of each model's effect, the members that fit it worst: a minority of kin."""
 SWEEPS = 50
-MISMATCHED_PAIRS = 60
+MISMATCHED_PAIRS = 40
 """Pairs of probes whose answers are crossed, spread over the domains: enough for an interval, and quick for 100 models."""
 MISMATCHED_AXES = ("lexical", "opening", "semantic", "style", "length")
 """Axes on which an answer to another question can be compared. Not ``answers``, whose result belongs to its probe, and not
@@ -258,6 +258,8 @@ def index(
     """
     if not panel.shape[1] or not np.isfinite(panel).any() or not np.isfinite(similarity).any():
         return None
+    if np.isfinite(panel).all():  # the mean of means is then the mean of one column, however many models the panel has
+        panel = panel.mean(axis=1, keepdims=True)
     columns = np.column_stack([similarity, ceiling, panel])
     point = domain_means(columns, domains)
     floor = float(np.nanmean(point[2:]))

@@ -18,6 +18,7 @@ from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.template import injection
 from mimicry_audit.errors import RunDirectoryError
+from mimicry_audit.panels import Panel, adopt, check_templates, record_of
 from mimicry_audit.records import (
     Completion,
     Identity,
@@ -78,6 +79,7 @@ class Plan:
         sampling: the sampling fields.
         probe_sets: name, version, hash, licence and counts of the sets the probes came from.
         selection: how the probes were chosen from the sets (limit, domains, system prompt).
+        panels: stored panels whose answers are copied; their models are among `models` and are never asked.
     """
 
     models: tuple[ModelSpec, ...]
@@ -85,6 +87,12 @@ class Plan:
     sampling: Sampling
     probe_sets: tuple[Mapping[str, Any], ...] = ()
     selection: Mapping[str, Any] | None = None
+    panels: tuple[Panel, ...] = ()
+
+    @property
+    def stored(self) -> frozenset[str]:
+        """The labels of the models that are answered for by a stored panel."""
+        return frozenset(label for panel in self.panels for label in panel.labels)
 
     def settings(self) -> dict[str, Any]:
         """The settings as stored and compared on resume."""
@@ -96,6 +104,7 @@ class Plan:
             "probes_sha": sha256_text(canonical_json([asdict(p) for p in self.probes])),
             "selection": dict(self.selection or {}),
             "sampling": asdict(self.sampling),
+            **({"panels": [record_of(panel, self.probes) for panel in self.panels]} if self.panels else {}),
         }
 
 
@@ -133,7 +142,10 @@ def collect(
     progress = progress or Silent()
     with run.locked():
         manifest = _open_manifest(run, plan, notes or {})
-        tasks = [_task(run, manifest, plan, spec, engine_for) for spec in plan.models]
+        tasks = [_task(run, manifest, plan, spec, engine_for) for spec in plan.models if spec.label not in plan.stored]
+        for panel in plan.panels:
+            check_templates(panel, {t.spec.label: t.identity for t in tasks if t.identity})
+            adopt(run, manifest, panel, plan.probes)
         return sum(_collect_model(run, manifest, plan, task, progress) for task in tasks)
 
 

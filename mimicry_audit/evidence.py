@@ -13,8 +13,10 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit import weights
+from mimicry_audit.basis import Excesses, basis_of
 from mimicry_audit.errors import ConfigError
 from mimicry_audit.findings import FEWEST_FAMILIES, FEWEST_PER_AXIS, MINIMUM_EFFECT, Evidence, PairFacts
+from mimicry_audit.kinship import kin_of
 from mimicry_audit.pairwise import Overlaps, PairTables
 from mimicry_audit.similarity import Measured
 from mimicry_audit.similarity.base import FloatArray
@@ -38,11 +40,18 @@ class Roles:
         references: models that may have been mimicked; empty means any.
         bases: candidate → its base; ``*`` for all candidates without an entry of their own.
         controls: models that are surely unrelated to the references; empty means every other model of the run.
+        panel: models of a stored panel: controls that are not judged themselves.
     """
 
     references: tuple[str, ...] = ()
     bases: Mapping[str, str] = field(default_factory=dict)
     controls: tuple[str, ...] = ()
+    panel: tuple[str, ...] = ()
+
+    @property
+    def declared_panel(self) -> tuple[str, ...]:
+        """Every model declared to be unrelated; empty where none is."""
+        return tuple(dict.fromkeys((*self.controls, *self.panel)))
 
     def base_of(self, candidate: str) -> str | None:
         """The declared base of a candidate."""
@@ -50,10 +59,12 @@ class Roles:
         return None if base == candidate else base
 
     def role_of(self, label: str) -> str:
-        """``reference``, ``base`` or ``candidate``."""
+        """``reference``, ``base``, ``panel`` or ``candidate``."""
         if label in self.references:
             return "reference"
-        return "base" if label in self.bases.values() else "candidate"
+        if label in self.bases.values():
+            return "base"
+        return "panel" if label in self.panel else "candidate"
 
     def check(self, labels: Sequence[str]) -> None:
         """Raises ConfigError when a role names a model that is not in the run, or a base is its own reference."""
@@ -66,7 +77,8 @@ class Roles:
             if label in self.references:
                 raise ConfigError(f"{label} cannot be both --reference and --base", "name two different models")
         if self.references and not [c for c in labels if self.role_of(c) == "candidate"]:
-            raise ConfigError("every model is a reference or a base", "add a candidate to --models")
+            what = "a reference, a base or of the panel" if self.panel else "a reference or a base"
+            raise ConfigError(f"every model is {what}", "add a candidate to --models")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,17 +133,19 @@ def gather(
 ) -> list[PairFacts]:
     """The facts on every judged pair, with p-values corrected over the run (Holm, lifts and excesses apart).
 
-    `tables` may be handed in where they are needed again; `extend` may add evidence that comes from elsewhere than the
-    measured axes, and it is corrected with the rest.
+    `tables` (centred over all models) may be handed in where they are needed again; `extend` may add evidence that comes
+    from elsewhere than the measured axes, and it is corrected with the rest.
     """
+    weights_ = bootstrap_weights(material.domains, draws, seed)
     if tables is None:
-        weights_ = bootstrap_weights(material.domains, draws, seed)
         tables = PairTables(material.labels, material.measured, material.domains, weights_)
+    excesses = Excesses(material.labels, material.measured, material.domains, weights_)
     pairs = list(judged_pairs(material.labels, roles, material))
-    answering = frozenset(answering_models(material))
+    answering = answering_models(material)
     shared = Overlaps(material.labels, material.texts, material.answered, LONG_WORDS)
     states: dict[tuple[str, str | None], tuple[float | None, bool | None]] = {}
-    kin: dict[str, frozenset[str]] = {}
+    kin = kin_of(material.labels, roles, material.resolved)
+    near: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
     facts = []
     for candidate, reference in pairs:
         base = roles.base_of(candidate)
@@ -142,8 +156,11 @@ def gather(
         found = _pair(material, shared, candidate, reference, base, min_coverage)
         found = replace(found, models=len(answering), base_weights=cosine, base_contradicted=confirmed is False)
         controls = _controls(material, roles, found, answering) if found.triangle else []
-        if found.triangle and reference not in kin:
-            kin[reference] = standing_out(material, reference, tables.excesses(reference))
+        basis = basis_of(candidate, reference, roles, kin, answering)
+        centred = excesses.toward(reference, basis) if basis.on_panel else None
+        key = reference, basis.centred_on if basis.on_panel else ()
+        if found.triangle and key not in near:
+            near[key] = standing_out(material, reference, centred or tables.excesses(reference))
         entries = [
             entry
             for m in material.measured
@@ -151,6 +168,10 @@ def gather(
             and (
                 entry := _lift(m, material, found, controls, draws, seed)
                 if found.triangle
+                else None
+                if basis.refused
+                else _excess_on_panel(m, material, found, centred[m.axis.name], basis.panel)
+                if centred is not None
                 else _excess(m, material, found, tables)
             )
         ]
@@ -159,7 +180,10 @@ def gather(
             replace(
                 found,
                 controls=tuple(controls),
-                kin_controls=tuple(k for k in controls if k in kin[reference]) if controls else (),
+                kin_controls=tuple(k for k in controls if k in near[key]) if controls else (),
+                panel=basis.panel,
+                family=basis.family,
+                centred_on=basis.centred_on,
                 evidence=tuple(e for e in entries if e.axis not in baselines),
                 length=next((e for e in entries if e.axis in baselines), None),
             )
@@ -170,7 +194,7 @@ def gather(
 def _controls(material: Material, roles: Roles, facts: PairFacts, answering: Container[str]) -> list[str]:
     """The models that a movement from the base is adjusted by."""
     out = {facts.candidate, facts.reference, facts.base, *roles.bases.values()}
-    return [k for k in (roles.controls or material.labels) if k not in out and k in answering]
+    return [k for k in (roles.declared_panel or material.labels) if k not in out and k in answering]
 
 
 def _pair(
@@ -276,6 +300,22 @@ def _excess(measured: Measured, material: Material, facts: PairFacts, tables: Pa
         return None
     closer, others = tables.closer(axis, facts.candidate, facts.reference), len(material.labels) - 2
     return _entry(measured, "excess", estimate, (1 + closer) / (1 + others), None)
+
+
+def _excess_on_panel(
+    measured: Measured,
+    material: Material,
+    facts: PairFacts,
+    excesses: Sequence[Interval | None],
+    panel: Sequence[str],
+) -> Evidence | None:
+    """Similarity centred on an independent panel, with the candidate's rank among the panel for a p."""
+    found = dict(zip(material.labels, excesses, strict=True))
+    estimate = found[facts.candidate]
+    if estimate is None:
+        return None
+    closer = sum((other := found[label]) is not None and other.value >= estimate.value for label in panel)
+    return _entry(measured, "excess", estimate, (1 + closer) / (1 + len(panel)), None)
 
 
 def _entry(measured: Measured, statistic: str, estimate: Interval, p: float, raw: Interval | None) -> Evidence:

@@ -108,6 +108,9 @@ class PairFacts:
         models: how many models answered in this run.
         controls: labels the movement was adjusted by.
         kin_controls: those of them that stand out toward the reference themselves.
+        panel: the independent models of the run: the panel of this pair's null.
+        family: known kin of the candidate or the reference, kept out of the panel.
+        centred_on: the models that similarities were centred on; empty where kin were most of them and nothing was centred.
         n: probes both answered, `asked` of them.
         min_coverage: least share that must be answered.
         verbatim: share of long answers that are word for word the same, among `long_answers`.
@@ -128,6 +131,9 @@ class PairFacts:
     models: int
     controls: Sequence[str] = ()
     kin_controls: Sequence[str] = ()
+    panel: Sequence[str] = ()
+    family: Sequence[str] = ()
+    centred_on: Sequence[str] = ()
     n: int
     asked: int
     min_coverage: float = 0.95
@@ -148,6 +154,11 @@ class PairFacts:
     def coverage(self) -> float:
         """Share of probes that both answered."""
         return self.n / self.asked if self.asked else 0.0
+
+    @property
+    def only_family(self) -> bool:
+        """Whether nothing was centred because hardly anything but kin could be centred on."""
+        return bool(self.family) and not self.centred_on
 
     def families(self) -> list[str]:
         """Families with positive evidence, in order."""
@@ -192,6 +203,8 @@ class Verdict:
             "evidence": [e.as_dict() for e in facts.evidence],
             "length": {**facts.length.as_dict(), "p_holm": None, "positive": False} if facts.length else None,
             "controls": list(facts.controls),
+            "centred_on": list(facts.centred_on),
+            "family": list(facts.family),
             "coverage": round(facts.coverage, 4),
             "n": facts.n,
             "truth": facts.truth,

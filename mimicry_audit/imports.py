@@ -66,6 +66,8 @@ def probes_of(answers: Sequence[RecordedAnswer], path: Path) -> list[Probe]:
         elif known.prompt != answer.prompt:
             raise DataError(f"{path}: prompt_id {answer.prompt_id!r} stands for two prompts", "give each its own id")
     return list(probes.values())
+
+
 def resolved_from(file: Path, out: str | None = None) -> Resolved:
     """A response file as settings made concrete, ready to be collected into a run directory.
 

@@ -14,6 +14,7 @@ import numpy as np
 from mimicry_audit.similarity import Measured
 from mimicry_audit.similarity.base import FloatArray
 from mimicry_audit.similarity.centring import centre
+from mimicry_audit.similarity.nulls import effects
 from mimicry_audit.statistics import IntArray, Interval, IntervalTable, interval_table
 
 OVERALL = "overall"
@@ -32,13 +33,20 @@ class PairTables:
         measured: the axes.
         domains: ``(P,)`` domain of each probe.
         weights: ``(draws, P)`` from `mimicry_audit.statistics.bootstrap_weights`.
+        panel: the independent models to centre on; empty to centre over all.
     """
 
     def __init__(
-        self, labels: Sequence[str], measured: Sequence[Measured], domains: IntArray, weights: FloatArray
+        self,
+        labels: Sequence[str],
+        measured: Sequence[Measured],
+        domains: IntArray,
+        weights: FloatArray,
+        panel: Sequence[str] = (),
     ) -> None:
         self.labels, self.domains, self.weights = list(labels), domains, weights
         self.at = {label: i for i, label in enumerate(labels)}
+        self._panel = [self.at[label] for label in panel]
         self.upper = np.triu_indices(len(labels), 1)
         self._place = np.zeros((len(labels), len(labels)), dtype=np.int64)
         self._place[self.upper] = np.arange(len(self.upper[0]))
@@ -61,8 +69,14 @@ class PairTables:
         if kind == "raw":
             return self._values[axis][:, self.upper[0], self.upper[1]]
         if (axis, kind) not in self._flat:
-            self._flat[axis, kind] = centre(self._values[axis])[:, self.upper[0], self.upper[1]]
+            self._flat[axis, kind] = self._centred(self._values[axis])[:, self.upper[0], self.upper[1]]
         return self._flat[axis, kind]
+
+    def _centred(self, values: FloatArray) -> FloatArray:
+        if not self._panel:
+            return centre(values)
+        effect = effects(values, self._panel)
+        return np.asarray(values - effect[:, :, None] - effect[:, None, :])
 
     def table(self, axis: str, kind: str) -> IntervalTable:
         """The intervals of every pair, in the order of `upper`."""

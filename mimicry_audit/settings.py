@@ -41,6 +41,8 @@ class Settings:
     base: tuple[str, ...] = ()
     """``BASE`` for every candidate or ``CANDIDATE=BASE`` for one."""
     control: tuple[str, ...] = ()
+    panel: tuple[str, ...] = ()
+    """Stored panels, by name or directory."""
     probes: tuple[str, ...] = ()
     domains: tuple[str, ...] = ()
     limit: int | None = None
@@ -192,9 +194,11 @@ def resolve(settings: Settings) -> Resolved:
     from mimicry_audit.collect import Plan
     from mimicry_audit.engines.names import parse_models
     from mimicry_audit.gates import parse_gates
+    from mimicry_audit.panels import check_same_protocol, find_panel
     from mimicry_audit.similarity import AXES, axis_class
 
-    if len(settings.models) < 2:
+    panels = [find_panel(name) for name in dict.fromkeys(settings.panel)]
+    if not settings.models or len(settings.models) + sum(len(p.labels) for p in panels) < 2:
         names = f"only {settings.models[0]}" if settings.models else "none"
         raise ConfigError(f"An audit compares at least two models, and there is {names}", "name them like --models a,b")
     for axis in settings.axes:
@@ -210,8 +214,13 @@ def resolve(settings: Settings) -> Resolved:
         samples=settings.samples,
         logprobs=settings.logprobs,
     )
-    plan = Plan(models=specs, probes=probes, sampling=sampling, probe_sets=sets, selection=selection)
-    scoring = scoring_options(settings, specs, tuple(AXES))
+    for panel in panels:
+        check_same_protocol(panel, specs, probes, sampling)
+        specs = (*specs, *panel.specs)
+    plan = Plan(
+        models=specs, probes=probes, sampling=sampling, probe_sets=sets, selection=selection, panels=tuple(panels)
+    )
+    scoring = scoring_options(settings, specs, tuple(AXES), panel=tuple(s for p in panels for s in p.labels))
     out = Path(settings.out) if settings.out else default_out(plan)
     sources = {s.label: s.source or s.name for s in specs}
     judging = judging_options(settings, scoring.roles.references, list(sources))
@@ -264,8 +273,10 @@ def _likelihood(settings: Settings, labels: Sequence[str], roles: Roles) -> Like
     return plan_likelihood(labels, roles.references, bases, roles.controls, settings.likelihood_top_k)
 
 
-def scoring_options(settings: Settings, specs: Sequence[ModelSpec], axes: tuple[str, ...]) -> ScoringOptions:
-    """The scoring part of the settings, with model names turned into labels.
+def scoring_options(
+    settings: Settings, specs: Sequence[ModelSpec], axes: tuple[str, ...], panel: tuple[str, ...] = ()
+) -> ScoringOptions:
+    """The scoring part of the settings, with model names turned into labels; `panel` holds those of stored panels.
 
     Raises:
         ConfigError: a role names a model that is not in the run.
@@ -285,6 +296,7 @@ def scoring_options(settings: Settings, specs: Sequence[ModelSpec], axes: tuple[
         references=tuple(dict.fromkeys(_label(r, specs) for r in settings.reference)),
         bases=bases,
         controls=tuple(dict.fromkeys(_label(c, specs) for c in settings.control)),
+        panel=panel,
     )
     roles.check([s.label for s in specs])
     return ScoringOptions(

@@ -61,6 +61,7 @@ def judge(facts: PairFacts) -> Verdict:
         _too_little,
         _verbatim,
         _too_few_models,
+        _only_family,
         _too_few_axes,
         _no_controls,
         _triangle,
@@ -171,6 +172,26 @@ def _too_few_models(facts: PairFacts) -> Verdict | None:
         [
             f"Only {facts.models} models answered. Unrelated chat models already look alike, so a similarity means "
             f"nothing until at least {FEWEST_MODELS} models show what is usual."
+        ],
+        ask,
+    )  # fmt: skip
+
+
+def _only_family(facts: PairFacts) -> Verdict | None:
+    """Centred among siblings, a teacher's students look like strangers to it: their likeness is the mean."""
+    if not facts.only_family or facts.triangle or facts.weights_related:
+        return None
+    left = f"only {_listed(facts.panel)} {'are' if len(facts.panel) > 1 else 'is'}" if facts.panel else "none is"
+    ask = ["Add unrelated models, at least three in all, to --models, or a stored panel of them with --panel."]
+    if facts.base is None:
+        ask.append(f"Name the base of {facts.candidate} with --base, if it is known.")
+    return _say(
+        facts, "inconclusive", "none",
+        f"{facts.candidate} and {facts.reference} could only be held against their own family.",
+        [
+            f"Of the other models, {_listed(facts.family)} {'are' if len(facts.family) > 1 else 'is'} known kin of "
+            f"{facts.candidate} or {facts.reference}, and {left} unrelated. Likeness beyond what such a family shares says "
+            "nothing of copying, so none was computed."
         ],
         ask,
     )  # fmt: skip

@@ -120,6 +120,7 @@ def test_every_command_on_a_page_is_one_that_the_program_takes(page: str, comman
     if context is None:
         return
     values = {k: v for k, v in context.params.items() if k in {*SETTING_NAMES, "engine_option"}}
+    values.pop("panel", None)  # a stored panel is the reader's own
     parse_gates(values.get("fail_on") or ())
     if values.get("models") and not context.params.get("config") and context.command.name in {"run", "collect"}:
         resolve(merged(None, given(values)))  # names, roles and probe sets are real; no model is touched
@@ -270,7 +271,10 @@ def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run.path
 
 
-KEYED_BY_DATA = {"models", "resolved", "sources", "versions", "statuses", "domains", "axes", "bases", "arms"}
+KEYED_BY_DATA = {
+    *("models", "resolved", "sources", "versions", "statuses", "domains", "axes", "bases", "arms"),
+    *("members", "loo"),
+}
 FREE = {"options", "extra", "nearness", "selection"}
 
 

@@ -8,8 +8,9 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
-from mimicry_audit.report import answers, charts, cluster, diff, fmt, svg, visible
+from mimicry_audit.report import answers, charts, cluster, diff, fmt, nulls, svg, visible
 from mimicry_audit.report.charts import Mark, Scale
+from mimicry_audit.report.page import render
 from tests.support.hostile import STRINGS
 from tests.support.scores_fixture import MODELS, scores
 
@@ -194,3 +195,49 @@ def test_agreement_words() -> None:
     given = {"r": answer("x y", False), "c": answer("x  y", False), "d": answer("z", True)}
     assert answers._agreement(given, "x y", "r", frozenset("c")) == ["verbatim", "wrong", "mixed"]
     assert answers._agreement({"r": answer("x", True)}, "x", "r", frozenset("c")) == ["right"]
+
+
+def test_a_pair_among_its_panel_is_drawn_and_printed() -> None:
+    data = scores()
+    verdict, pair = data["verdicts"][0], next(p for p in data["pairs"] if {p["a"], p["b"]} == {"aria", "aria-student"})
+    found = nulls.build(verdict, pair, len(MODELS))
+    assert found is not None
+    picture = parsed(found["panel"]["picture"])
+    kinds = [node.get("class") for node in picture.iter()]
+    assert kinds.count("other") == len(verdict["null"]["panel"]) == found["panel"]["size"]
+    assert (kinds.count("this"), kinds.count("band"), kinds.count("limit")) == (1, 1, 2)
+    title = picture.findtext("{*}title") or picture.findtext("title") or ""
+    for label, value in verdict["null"]["raw"]["members"].items():
+        assert f"{label} {value:.2f}" in title
+    assert found["panel"]["smallest"] == f"1/{found['panel']['size'] + 1}"
+    assert found["centred_on"] == f"all {len(MODELS)} models of the run"
+
+
+def test_the_index_is_clipped_for_the_eye_and_kept_whole_beside() -> None:
+    verdict = dict(scores()["verdicts"][0])
+    for value, shown, whole in (
+        (130.0, "100 of 100 [100, 100]", "130"),
+        (-4.4, "0 of 100 [0, 3]", "−4"),
+        (58.2, "58 of 100 [51, 66]", None),
+    ):
+        place = {**verdict["index"], "index": {"value": value, "low": value - 7, "high": value + 7.4, "n": 9}}
+        found = nulls.build({**verdict, "index": place}, None, 6)
+        assert found is not None
+        assert (found["index"]["shown"], found["index"]["unclipped"]) == (shown, whole)
+
+
+def test_what_could_not_be_centred_or_ranked_is_said() -> None:
+    verdict = scores()["verdicts"][0]
+    missing = {**verdict["index"], "index": None, "why_not": "no panel"}
+    bare = {**verdict, "centred_on": [], "family": ["twin"], "null": None, "index": missing}
+    found = nulls.build(bare, None, 6)
+    assert found is not None
+    assert found["refused"]
+    assert found["panel"] is None
+    assert (found["index"]["shown"], found["index"]["why_not"]) == (None, "no panel")
+    old = {k: v for k, v in verdict.items() if k not in ("centred_on", "null", "index", "mismatched")}
+    assert nulls.build(old, None, 6) is None
+    page = render({**scores(), "verdicts": [bare, old]}, [])
+    assert "Nothing: twin is known kin of the two" in page
+    assert "Not given: no panel." in page
+    assert "hardly any model but kin of the two is here" in page

@@ -22,6 +22,7 @@ COMMANDS = {
     "report": "Only write the report of what was scored.",
     "import": "Make a run of answers that were collected elsewhere.",
     "plan": "Say how many probes it takes to see an effect.",
+    "panel": "Keep the answers of unrelated models, for reuse.",
     "models": "Show how model names are read, and which engines can be used here.",
     "probes": "List, show and validate probe sets.",
     "lab": "Build and list the bundled models of known lineage.",

@@ -39,6 +39,7 @@ def collecting(function: Function) -> Function:
             click.option("--logprobs", type=int, metavar="K", help="Keep the top K log-probabilities per generated token in the journal; no axis uses them. [default: 0]"),
             click.option("--likelihood", is_flag=True, default=None, help="Have every model score the references' and some controls' answers (vllm and hf; about as long again)."),
             click.option("--likelihood-top-k", type=int, metavar="K", help="Most probable tokens to keep at each place of a reference's answer. [default: 20]"),
+            click.option("--panel", multiple=True, metavar="NAME|DIR", help="A stored panel of unrelated models whose answers are reused; may be repeated. See audit panel."),
             click.option("--system-prompt", metavar="TEXT", help="System prompt for every probe that has none of its own."),
             click.option("--engine", type=click.Choice(["vllm", "hf"]), help="Engine for names without one. [default: vllm if installed, else hf]"),
             click.option("--engine-option", "-E", multiple=True, metavar="K=V", help="Engine option for every model, such as -E dtype=bfloat16."),
@@ -85,7 +86,7 @@ def configurable(function: Function) -> Function:
     )  # fmt: skip
 
 
-_LISTS = ("models", "probes", "domains", "reference", "base", "control", "axes", "judge")
+_LISTS = ("models", "probes", "domains", "reference", "base", "control", "panel", "axes", "judge")
 
 
 def given(values: dict[str, Any]) -> dict[str, Any]:

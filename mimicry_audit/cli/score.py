@@ -36,6 +36,7 @@ def command(run: Path | None, responses: Path | None, out: str | None, **values:
     """See `HELP`."""
     from mimicry_audit.cli.steps import finish, score_step
     from mimicry_audit.gates import parse_gates
+    from mimicry_audit.panels import panel_labels
     from mimicry_audit.records import ModelSpec
     from mimicry_audit.settings import merged, scoring_options
     from mimicry_audit.similarity import AXES
@@ -49,7 +50,7 @@ def command(run: Path | None, responses: Path | None, out: str | None, **values:
         ModelSpec(label=label, engine=entry["engine"], name=entry["name"], source=sources.get(label, ""))
         for label, entry in manifest["settings"]["models"].items()
     ]
-    options = scoring_options(settings, specs, tuple(AXES))
+    options = scoring_options(settings, specs, tuple(AXES), panel=panel_labels(manifest["settings"]))
     return finish(directory, score_step(directory, options), settings.fail_on)
 
 

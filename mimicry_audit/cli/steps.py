@@ -47,7 +47,8 @@ def judge_step(directory: RunDirectory, options: Judging) -> None:
 
 def check_complete(directory: RunDirectory, resolved: Resolved) -> None:
     """Raises CoverageError (exit code 1) when some answers could not be had."""
-    answers = [r for spec in resolved.plan.models for r in directory.responses(spec.label)]
+    asked = [spec.label for spec in resolved.plan.models if spec.label not in resolved.plan.stored]
+    answers = [r for label in asked for r in directory.responses(label)]
     failed = [r for r in answers if r.status == "error"]
     if failed:
         why = f"{failed[0].model}, {failed[0].probe_id}: {failed[0].error or 'no reason given'}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mimicry_audit.errors import DataError
-from mimicry_audit.report import charts, cluster, fmt, large
+from mimicry_audit.report import charts, cluster, fmt, large, nulls
 from mimicry_audit.report.fmt import Interval, point
 
 SCHEMA = "mimicry_audit.scores/1"
@@ -130,7 +130,8 @@ def verdict_cards(scores: Scores) -> list[dict[str, Any]]:
     cards = []
     for at, verdict in enumerate(scores.cards, 1):
         key = frozenset({verdict["candidate"], verdict["reference"]})
-        mine = everything.get(key)
+        refused = "centred_on" in verdict and not verdict["centred_on"]
+        mine = None if refused else everything.get(key)
         others = [v for k, i in everything.items() if k != key and (v := point(i)) is not None]
         value = point(mine)
         rank = 1 + sum(other > value for other in others) if value is not None else None
@@ -145,6 +146,7 @@ def verdict_cards(scores: Scores) -> list[dict[str, Any]]:
                 "open": verdict["verdict"] in POSITIVE or at == 1,
                 "strip": charts.strip(others, mine, scale, said) if value is not None else None,
                 "excess": mine,
+                "refused": refused,
                 "rank": rank,
                 "of": len(others) + 1,
                 "positive": [item for item in verdict.get("evidence") or [] if item.get("positive")],
@@ -216,6 +218,7 @@ def evidence(scores: Scores) -> list[dict[str, Any]]:
             block["plots"] = [_axis_plot(scores, verdict, pair, base, kind) for kind in ("centred", "raw")]
             block["domains"] = _domain_table(scores, pair)
         block["lift"] = _lift(scores, verdict)
+        block["null"] = nulls.build(verdict, pair, len(scores.models))
         blocks.append(block)
     return blocks
 

@@ -25,7 +25,17 @@ from mimicry_audit.scoring.judgements import journals_sha, judge_section, judge_
 from mimicry_audit.scoring.likelihood import load as load_likelihoods
 from mimicry_audit.scoring.models import model_entry
 from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
-from mimicry_audit.scoring.pairs import LARGE, axis_entry, detailed, leading, nearness, pair_entries, trimmed
+from mimicry_audit.scoring.nulls import EMPTY, null_entries
+from mimicry_audit.scoring.pairs import (
+    LARGE,
+    axis_entry,
+    centred_on_panel,
+    detailed,
+    leading,
+    nearness,
+    pair_entries,
+    trimmed,
+)
 from mimicry_audit.scoring.truth import agrees, with_truth
 from mimicry_audit.similarity import AXES, axis_class, measure
 from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, bootstrap_weights
@@ -164,7 +174,8 @@ def _scores(
     progress("Intervals and tests")
     likely = load_likelihoods(run, manifest, labels, compared, codes, responses)
     weights = bootstrap_weights(codes, options.draws, options.seed) if compared else None
-    tables = PairTables(labels, measured, codes, weights) if weights is not None else None
+    centred_on = centred_on_panel(labels, options.roles)
+    tables = PairTables(labels, measured, codes, weights, panel=centred_on) if weights is not None else None
     found = (
         gather(
             material,
@@ -172,7 +183,7 @@ def _scores(
             draws=options.draws,
             seed=options.seed,
             min_coverage=options.min_coverage,
-            tables=tables,
+            tables=None if centred_on else tables,
             **({"extend": likely.extension(options.draws, options.seed)} if likely else {}),
         )
         if compared
@@ -184,6 +195,8 @@ def _scores(
     whole = detailed(told, tables)
     near = options.roles.references[0] if options.roles.references else leading(told, whole, tables) or labels[0]
     wanted = {frozenset((v["candidate"], v["reference"])) for v, kept in zip(told, whole, strict=True) if kept}
+    shown = [v.facts for v, kept in zip(verdicts, whole, strict=True) if kept]
+    beside = null_entries(shown, material, manifest, weights)
     return {
         "schema": SCORES_SCHEMA,
         "title": title(labels, options.roles),
@@ -203,9 +216,13 @@ def _scores(
         ],
         "axes": [axis_entry(m) for m in measured],
         "pairs": pair_entries(tables, domains, wanted),
+        "centred_on": centred_on or list(labels),
         "nearness_to": near,
         "nearness": nearness(labels, near, measured, compared),
-        "verdicts": [trimmed(v, kept) for v, kept in zip(told, whole, strict=True)],
+        "verdicts": [
+            {**trimmed(v, kept), **beside.get((v["candidate"], v["reference"]), EMPTY)}
+            for v, kept in zip(told, whole, strict=True)
+        ],
         "identity": identity,
         "judge": judge_section(judges, compared, labels, measured, draws=options.draws, seed=options.seed),
         **({"likelihood": likely.section(verdicts, weights)} if likely else {}),

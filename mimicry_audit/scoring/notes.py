@@ -66,7 +66,10 @@ def warnings(
                 f"The chat template of {label} adds a system text of its own: “{' '.join(injected.split())[:160]}”."
             )
     if manifest["settings"]["sampling"]["samples"] == 1:
-        found.append("One sample per probe: how alike two answers of one model are (the ceiling) was not measured.")
+        found.append(
+            "One sample per probe: how alike two answers of one model are (the ceiling) was not measured; at temperature 0 it "
+            "is taken to be 1."
+        )
     thin = sorted({v.facts.candidate for v in verdicts if v.facts.coverage < v.facts.min_coverage})
     if thin:
         found.append(f"Too many answers are missing to judge {', '.join(thin)}.")

@@ -7,9 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from mimicry_audit.evidence import Roles
 from mimicry_audit.pairwise import OVERALL, PairTables, mean_of
 from mimicry_audit.records import Probe
 from mimicry_audit.similarity import Measured
+from mimicry_audit.similarity.nulls import FEWEST_PANEL
 from mimicry_audit.statistics import intervals
 
 LARGE = 40
@@ -34,6 +36,12 @@ def axis_entry(measured: Measured) -> dict[str, Any]:
         "measured": measured.values is not None,
         "why_not": measured.why_not,
     }
+
+
+def centred_on_panel(labels: Sequence[str], roles: Roles) -> list[str]:
+    """The declared panel, where it is large enough to centre all pairs on; empty for none: then all models are centred on."""
+    panel = [label for label in roles.declared_panel if label in labels and label not in roles.references]
+    return panel if len(panel) >= FEWEST_PANEL else []
 
 
 def pair_entries(

@@ -42,11 +42,14 @@ class Measured:
         values: ``(P, M, M)`` in [0, 1], averaged over samples; the diagonal compares different samples of one model and is
             NaN where there is one sample only. None when the axis was not measured.
         why_not: why it was not measured.
+        mismatched: ``(Q, M, M)``: answers to one probe against answers to another of its domain, one matrix per pair of
+            `mimicry_audit.similarity.nulls.mismatched_pairs`; None where the axis cannot compare them.
     """
 
     axis: type[Axis]
     values: FloatArray | None
     why_not: str | None = None
+    mismatched: FloatArray | None = None
 
 
 def axis_class(name: str) -> type[Axis]:
@@ -88,6 +91,7 @@ def measure(
 
     from mimicry_audit.similarity.base import Answer
     from mimicry_audit.similarity.corpus import Corpus
+    from mimicry_audit.similarity.nulls import MISMATCHED_AXES, mismatched, mismatched_pairs
 
     position = {probe.id: p for p, probe in enumerate(probes)}
     answers: list[Answer] = []
@@ -99,6 +103,8 @@ def measure(
                 owners[p].append((m, len(answers)))
                 answers.append(Answer(probes[p], response.text))
     corpus = Corpus(answers)
+    domains = list(dict.fromkeys(probe.domain for probe in probes))
+    crossed = mismatched_pairs(np.array([domains.index(probe.domain) for probe in probes], dtype=np.int64))
     measured = []
     for name in axes:
         kind = axis_class(name)
@@ -116,7 +122,8 @@ def measure(
             if owned:
                 _fold(axis.block([row for _, row in owned]), [m for m, _ in owned], values[p])
         if np.isfinite(values).any():
-            measured.append(Measured(kind, values))
+            other = mismatched(axis, owners, crossed, len(labels)) if name in MISMATCHED_AXES else None
+            measured.append(Measured(kind, values, mismatched=other))
         else:
             measured.append(Measured(kind, None, "no probe has answers this axis can compare"))
     return measured

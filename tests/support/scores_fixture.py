@@ -164,6 +164,41 @@ _VERDICTS: tuple[tuple[str, str, str, float, str, list[str], list[str], str, boo
 )
 
 
+def _beside(candidate: str) -> dict[str, Any]:
+    """The candidate among the panel, between floor and ceiling, and beyond habit; the rest of the run is the panel."""
+    panel = [m for m in ("boro", "base-sft", "twin") if m != candidate]
+    members = {m: _raw("aria", m) for m in panel}
+    value, size = _raw("aria", candidate), len(panel)
+    floor = sum(members.values()) / size
+
+    def place(p: float, of: int) -> dict[str, Any]:
+        return {"value": value, "p": p, "floor": 1 / (1 + of), "z": 1.5 if of > 2 else None}
+
+    p = (1 + sum(v >= value for v in members.values())) / (1 + size)
+    loo = {
+        m: {"p": (1 + sum(w >= v for w in members.values() if w != v)) / size, "z": None} for m, v in members.items()
+    }
+    whole = {**place(p, size), "members": members, "loo": loo, "false_alarms": {"count": 0, "of": size, "rate": 0.0}}
+    return {
+        "centred_on": list(MODELS),
+        "family": ["base-sft"] if candidate == "aria-student" else [],
+        "null": {"panel": panel, "floor": 1 / (1 + size), "raw": whole, "centred": whole, "axes": {}},
+        "index": {
+            "index": interval(100 * (value - floor) / (1 - floor), 9.0, low=-200.0, high=200.0),
+            "floor": floor,
+            "ceiling": 1.0,
+            "ceiling_from": "deterministic",
+            "why_not": None,
+        },
+        "mismatched": {
+            "axes": ["lexical", "style"],
+            "matched": value,
+            "mismatched": 0.3,
+            "beyond": interval(value - 0.3, 0.05),
+        },
+    }
+
+
 def _verdicts(rng: random.Random) -> list[dict[str, Any]]:
     out = []
     for candidate, verdict, confidence, lift, summary, reasons, change, relation, agrees in _VERDICTS:
@@ -179,6 +214,7 @@ def _verdicts(rng: random.Random) -> list[dict[str, Any]]:
                 "would_change": list(change),
                 "evidence": _evidence(candidate, lift, rng),
                 "truth": {"relation": relation, "agrees": agrees, "source": "lab manifest"},
+                **_beside(candidate),
             }
         )
     return out
@@ -454,7 +490,19 @@ KEYWORDS = {"schema", "role", "verdict", "confidence", "status"}
 """Fields whose values come from a fixed list."""
 
 
-KEYED = {"answers", "similarity", "domains", "models", "arms", "axes", "versions", "settings", "statuses"}
+KEYED = {
+    "answers",
+    "similarity",
+    "domains",
+    "models",
+    "arms",
+    "axes",
+    "versions",
+    "settings",
+    "statuses",
+    "members",
+    "loo",
+}
 """Mappings whose keys are data too: labels, names of domains, axes, packages."""
 
 

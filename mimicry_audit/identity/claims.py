@@ -252,6 +252,10 @@ def _claimed_en(at: _Place) -> bool:
         return True
     if at.first and at.asked and at.plain and w.SHORT_EN.search(before) and w.SHORT_AFTER_EN.search(after):
         return True
+    if at.first and at.asked and at.plain and (subject := w.THE_EN.search(before)):
+        rest = subject["rest"]
+        if w.BY_EN.search(rest) and not w.BETWEEN_EN.search(rest):
+            return True
     if at.claimed and not at.model and w.BASED_EN.search(before):
         return False
     if w.FOREIGN_EN.search(before):
@@ -264,15 +268,18 @@ def _claimed_en(at: _Place) -> bool:
         return False
     if w.ITEM_BEFORE.match(before) and w.ITEM_EN.match(after):
         return True
-    follows = w.AFTER_EN.search(after)
+    if at.model and w.POWERS_EN.match(after):
+        return True
+    follows = None if w.NOT_SUBJECT_EN.search(before) else w.AFTER_EN.search(after)
     return bool(follows and not w.GAP_EN.search(follows["gap"] or ""))
 
 
 def _opened_en(opener: re.Match[str], before: str, after: str, plain: bool) -> bool:
     """Whether a name is claimed by this mention of the speaker before it."""
-    if w.REPORTED_EN.search(_clause(before[: opener.start()])):
+    lead = before[: opener.start()]
+    if w.REPORTED_EN.search(_clause(lead)) or w.GIVES_EN.search(lead):
         return False
-    between = before[opener.end() :]
+    between = before[opener.end() :].replace("none other than", "")
     if w.BUT_EN.search(between):
         between = ""
     if opener["kin"] and not w.KIN_BETWEEN_EN.search(between):
@@ -303,9 +310,11 @@ def _claimed_zh(at: _Place) -> bool:
         return not z.REPORTED_ZH.search(before)
     if at.first and at.asked and at.plain and z.SHORT_ZH.search(before) and z.SHORT_AFTER_ZH.search(after):
         return True
+    if at.first and at.asked and at.plain and z.THE_ZH.search(before) and not z.BETWEEN_ZH.search(before):
+        return True
     openers = list(z.SELF_ZH.finditer(before))[-3:]
     if any(_opened_zh(opener, before, at.plain) for opener in openers):
-        return not (z.FOREIGN_ZH.search(before[openers[-1].end() :]) and not at.model)
+        return at.model or not z.FOREIGN_ZH.search(before)
     reported = z.REPORTED_ZH.search(_clause_zh(before))
     if z.BUT_ZH.search(before) and re.search(r"我[^，。]{0,4}不是", before) and not reported:
         return True

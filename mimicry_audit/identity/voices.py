@@ -58,13 +58,14 @@ _ROLE = re.compile(
     r"(?:act(?:ing)?\s+as|pretend(?:ing)?\s+(?:to\s+be|(?:that\s+)?you\s+are|you['’]re)|the\s+role\s+of|role-?play(?:ing)?\s+as|"
     r"(?:you\s+are|you['’]re)(?:\s+now)?(?:\s+going\s+to\s+be)?|become|named|called|name\s+(?:is|as|will\s+be)|known\s+as|"
     r"simulat(?:e|ing)|persona\s+(?:of|named|called)?|(?:respond|answer|speak|reply|behave)\s+as|character\s+(?:of|named|called)?|"
-    r"扮演|你(?:现在)?是|名叫|叫做|名为|化身为|自称)"
+    r"\bI\s+am|\bI['’]m|\bAs|realm\s+of|world\s+of|known\s+simply\s+as|扮演|你(?:现在)?是|名叫|叫做|名为|化身为|自称)"
     r"\s*[\"'“‘*\[(「]*(?:an?\s+|the\s+)?(?P<name>[A-Z][\w.\-]*(?:\s[A-Z][\w\-]*){0,2}|[A-Za-z]+GPT)"
 )
 _PROMPT_TAG = re.compile(
     r"(?:^|[\s\"'“‘*\[(])(?P<name>[A-Z][A-Za-z0-9_\-]{1,20}(?:\s[A-Z][A-Za-z0-9_\-]{1,16})?)[\])\"”*]*\s?[:：](?!//)",
     re.MULTILINE,
 )
+_SOME_GPT = re.compile(r"(?<![\w-])(?P<name>[A-Za-z]+-?G[Pp][Tt])(?![\w-])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def figures_of(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
 @functools.lru_cache(maxsize=256)
 def _figures(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
     found = set()
-    for pattern in (_ROLE, _PROMPT_TAG):
+    for pattern in (_ROLE, _PROMPT_TAG, _SOME_GPT):
         for match in pattern.finditer(prompt):
             name = match["name"].strip(" .-_")
             known = names.search(name)

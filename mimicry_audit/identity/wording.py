@@ -55,13 +55,15 @@ SELF_EN = re.compile(
          got\s+{_MAKE}|hail\s+from|originated?\s+(?:from|at|in)|answer\s+to(?:\s+the\s+name(?:\s+of)?)?|identify\s+as|
          owe\s+my\s+\w+\s+to|were)
     | i,\s+(?=\w+,)
+    | i\s*(?:am|['’]m)\s+(?:\w+\s+)?(?:affiliated|associated)\s+with(?:\s+is)?
     | call\s+me | they\s+named\s+me | named\s+me
     | (?:my|our)\s+{_OF_MINE}
     | (?:we|us)(?:\s+(?:are|at|were|come\s+from|here\s+at)|['’]re)
     | your\s+(?:{_OF_MINE})\s+(?:is|was|are|were)\s+(?:\w+\s+)?{_MAKE}
     | your\s+(?:parent\s+company|developers?|creators?|makers?|(?:development|core)\s+team|creation\s+company)
       (?:,[^,.]{{1,30}},)?\s+(?:is|was|are|were)
-    | as\s+an?\s+(?:[\w-]+\s+){{0,5}}(?:model|assistant|ai|chatbot|bot|system|product|creation)
+    | as\s+an?\s+(?:(?!of\b|provider|leader|company|maker|user)[\w-]+\s+){{0,5}}(?:model|assistant|ai|chatbot|bot|system|product|creation)
+      (?=\s*(?:$|[,(]|that\b|which\b|by\b|of\b|from\b|at\b|made\b|built\b|and\b|run\b|\w+ed\b|called\b))
     | you(?:\s+are|['’]re)\s+(?:now\s+)?(?:talking|speaking|chatting|interacting)\s+(?:to|with)
     | this\s+(?:model|assistant|ai|chatbot)
     | (?:behind|made|built|created|developed|trained|designed|programmed|owns?|runs?|powers?|named|birthed)\s+me
@@ -112,13 +114,29 @@ AFTER_EN = re.compile(
         (?:me\b|my\s+(?:\w+\s+)?(?:{_NOUN})|(?:[\w ]{{1,40}}\s)?(?:{_BOT}\s+like\s+me|powers?\s+{_BOT}\s+like\s+me|behind\s+{_BOT}\s+like\s+me))
       |(?:{_MAKE}|{_MAKES})\s+(?:and\s+(?:{_MAKE}|{_MAKES})\s+)?(?:the\s+)?(?:my\s+(?:\w+\s+){{0,2}}{_NOUN}|
         (?:[\w, -]{{1,50}}\s)?(?:that|which)\s+(?:powers?|enables?|drives?|underl\w+|runs?)\s+(?:me|my)\b|
-        (?:\w+\s+){{0,3}}{_THING}\s+(?:and\s+\w+\s+)?(?:I\s+(?:use|run\s+on)|I(?:['’]m|\s+am)\s+based\s+on|you(?:['’]re|\s+are)\s+(?:interacting|talking|speaking|chatting)))
+        (?:[\w.-]+\s+){{0,10}}{_THING}\s+(?:and\s+\w+\s+)?(?:that\s+|which\s+)?(?:I\s+(?:use|run\s+on)|I(?:['’]m|\s+am)\s+based\s+on|you(?:['’]re|\s+are)\s+(?:interacting|talking|speaking|chatting)))
       |{_THING}\s+(?:that|which)\s+powers?\s+me
       |(?:models?|assistants?|systems?|products?|chatbots?),?\s+(?:including|such\s+as|like)\s+me)
     )\b(?!\s+(?:feel|laugh|think|wonder|sound|look|about))""",
     re.IGNORECASE | re.VERBOSE,
 )
 """The speaker after a name that is the subject."""
+
+POWERS_EN = re.compile(r"^[*_\"”)]*,?\s+(?:which|that)\s+(?:powers?|drives?)\s+(?:me|my)\b", re.IGNORECASE)
+"""A model that powers the speaker."""
+NOT_SUBJECT_EN = re.compile(r"\b(?:with|like|than|unlike|versus|against|to)\s+(?:the\s+)?[*_\"“]*$", re.IGNORECASE)
+"""Before a name: it is not the subject of what follows."""
+GIVES_EN = re.compile(
+    r"\b(?:key\s+(?:players?|partners?)|contribut\w+|instrumental|collaborat\w+\s+with|partner\w*|influence\w*|waves|rivals?|competitors?)\b[^.;]*$",
+    re.IGNORECASE,
+)
+"""Before the speaker: somebody who helped, and did not make."""
+THE_EN = re.compile(
+    rf"^\W*(?:(?:yes|sure|certainly|of\s+course)\W+)?the\s+(?:[\w-]+\s+){{0,2}}{_NOUN}(?:\s+(?:and|or)\s+(?:\w+\s+){{0,2}}{_NOUN})?\s+(?:is|are|was|were)\b(?P<rest>.*)$",
+    re.IGNORECASE,
+)
+"""A first sentence that takes the question's "your …" up as "the …"."""
+BY_EN = re.compile(rf"^[^,;]*\b{_MAKE}\b[^,;]*\b(?:by|at|from)\b", re.IGNORECASE)
 
 ITEM_EN = re.compile(
     rf"^[*_]*\s*[:：–—-]\s*[*_]*(?:\w+\s+){{0,4}}(?:(?:behind|of)\s+my\s+|that\s+(?:made|built|created|developed)\s+me|(?:my|our)\s+{_OF_MINE})",
@@ -127,7 +145,7 @@ ITEM_EN = re.compile(
 ITEM_BEFORE = re.compile(r"^[\s*_#>\-•\d.)]*$")
 """An item of a list whose text says what its name is to the speaker."""
 
-GAP_EN = re.compile(r"\b(?:but|while|whereas|not|never|unlike|cannot|n['’]t|\w+n['’]t|nor|instead|different|compete\w*)\b", re.IGNORECASE)
+GAP_EN = re.compile(r"\b(?:one\s+of|but|while|whereas|not|never|unlike|cannot|n['’]t|\w+n['’]t|nor|instead|different|compete\w*)\b", re.IGNORECASE)
 """Between a name and the speaker: what makes the speaker another's."""
 
 BETWEEN_EN = re.compile(
@@ -136,7 +154,7 @@ BETWEEN_EN = re.compile(
     like|similar|similarly|same\s+as|same\s+way|such\s+as|compar\w+|versus|vs|than|equivalent|compatible|inspired|reminiscent|
     other|others|another|about|regarding|concerning|familiar|aware|(?<!work\ )(?<!works\ )(?<!working\ )for|with|via|
     through(?!\s+an?\s+collaboration|\s+collaboration)|using|against|between(?!\s+(?:\w+\s+){0,2}teams)|among|
-    partner\w*|collaborat(?!ive|ion\s+(?:between|across|of|among)\s+(?:\w+\s+){0,2}(?:teams?|groups?|departments?|divisions?))\w*|
+    involving|e\.g|insert|talk\w*|partner\w*|collaborat(?!ive|ion\s+(?:between|across|of|among)\s+(?:\w+\s+){0,2}(?:teams?|groups?|departments?|divisions?))\w*|
     cooperat\w+|integrat\w+|hosted|available|accessible|contribut\w+|instrumental|key\s+players?|sponsor\w*|
     data(?!\s+(?:scien|engineer|research))|dataset|datasets|articles?|text|texts|outputs?|questions?|asked|told|mistaken|confused|
     fan|users?|customers?|simulat\w+|emulat\w+|impersonat\w+|act|acting|mode|bypass\w*|restrict\w*|limitations?|unshackled|freed?|escape\w*|

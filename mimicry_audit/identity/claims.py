@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from mimicry_audit.identity import wording as w
 from mimicry_audit.identity import wording_zh as z
 from mimicry_audit.identity.names import name_pattern, stands_as_a_name
-from mimicry_audit.identity.voices import figures_of, stretches
+from mimicry_audit.identity.voices import figures_of, plays_a_role, stretches
 
 if TYPE_CHECKING:
     from mimicry_audit.identity.facts import Facts, Maker, ModelFact
@@ -126,6 +126,7 @@ class ClaimFinder:
         if not self._pattern.search(folded):
             return []
         figures = figures_of(prompt, self._plain)
+        played = figures if figures and plays_a_role(prompt) else frozenset()
         echo = _squeezed(prompt)
         asked = bool(w.ABOUT_YOU.search(prompt))
         speaker = _speaker_pattern(figures)
@@ -137,7 +138,7 @@ class ClaimFinder:
             for start, words in _sentences(folded, stretch.start, stretch.end):
                 sentences_seen += 1
                 opening = sentences_seen <= FIGURE_SENTENCES or stretch.voice == "character"
-                found = self._in_sentence(words, prior, first or form, asked, figures, speaker if opening else None)
+                found = self._in_sentence(words, prior, first or form, asked, played, speaker if opening else None)
                 if found and echo and len(squeezed := _squeezed(words)) >= 12 and squeezed in echo:
                     found = []
                 for name, maker, model, figure in found:
@@ -153,7 +154,7 @@ class ClaimFinder:
         prior: str,
         first: bool,
         asked: bool,
-        figures: frozenset[str],
+        played: frozenset[str],
         speaker: re.Pattern[str] | None,
     ) -> list[tuple[re.Match[str], str, str | None, bool]]:
         """Claims in one sentence: the name, maker, model, and whether a figure is spoken of by its name."""
@@ -161,7 +162,7 @@ class ClaimFinder:
         claimed: set[str] = set()
         for name in self._pattern.finditer(words):
             maker, model, plain = self._owners[name.group().casefold()]
-            if not plain and (name.group() not in self._exact or name.group().casefold() in figures):
+            if not plain and (name.group() not in self._exact or name.group().casefold() in played):
                 continue  # an everyday word in everyday spelling, or the name of a figure in the prompt
             before, after = words[max(0, name.start() - REACH) : name.start()], words[name.end() :][:REACH]
             if w.HOST.search(name.group()) and w.HOSTED_EN.search(before):
@@ -185,7 +186,7 @@ def _speaker_pattern(figures: frozenset[str]) -> re.Pattern[str] | None:
         return None
     name = "|".join(re.escape(figure) for figure in sorted(figures, key=len, reverse=True))
     return re.compile(
-        rf"^\W*(?P<of>(?:yes\W+)?(?:the\s+)?(?:parent\s+)?(?:company|team|developers?|creators?|maker)\s+(?:of|behind)\s+)?(?:{name})\b"
+        rf"^\W*(?P<of>(?:yes\W+)?(?:the\s+)?(?:parent\s+)?(?:company|team|developers?|creators?|maker)\s+(?:of|behind)\s+)?(?:{name})(?![A-Za-z0-9])"
         r"(?:\s*,[^,.]{0,60},)?\s*(?P<verb>is|was|were|['’]s|是|由|来自)?(?=\W|由|一|$|[\u3400-\u9fff])",
         re.IGNORECASE,
     )
@@ -229,14 +230,16 @@ def _sentences(text: str, start: int, stop: int) -> Iterator[tuple[int, str]]:
 def _claimed(at: _Place) -> bool:
     """Whether a name at this place is asserted of the speaker."""
     before, after = at.before, at.after
-    if w.SERVICE.search(after) or _quoted(before, after) or _question(before, after):
+    if w.SERVICE.search(after):
+        return False
+    if at.first and w.FIELD.search(before):
+        return True
+    if _quoted(before, after) or _question(before, after):
         return False
     if z.TAKEN_BACK_ZH.search(after) or w.TAKEN_BACK_EN.search(after):
         return False
     if not at.plain and not stands_as_a_name(after):
         return False
-    if at.first and w.FIELD.search(before):
-        return True
     if not before.strip(' \t*_"“「') and not after.strip(' \t*_"”」.!。！,，\n'):
         return at.first and at.plain
     if _CJK.search(before) or (not before.strip(" *_“\"") and _CJK.search(after)):
@@ -264,8 +267,11 @@ def _claimed_en(at: _Place) -> bool:
         return True
     if at.plain and at.prior and w.THEY_EN.search(before) and _goes_on(w.PRIOR_EN, w.REPORTED_EN, at.prior):
         return True
-    if not at.plain or w.REPORTED_EN.search(_clause(before)):
+    lead = re.sub(r"\b(?:that|it|this)\s+would\s+be\b", "", re.split(r"[;—–]|\b(?:but|however)\b", before)[-1], flags=re.IGNORECASE)
+    if not at.plain or w.REPORTED_EN.search(lead):
         return False
+    if w.WE_EN.search(before) and w.WE_AFTER_EN.match(after):
+        return True
     if w.ITEM_BEFORE.match(before) and w.ITEM_EN.match(after):
         return True
     if at.model and w.POWERS_EN.match(after):
@@ -292,7 +298,7 @@ def _opened_en(opener: re.Match[str], before: str, after: str, plain: bool) -> b
 def _goes_on(own: re.Pattern[str], taken_back: re.Pattern[str], prior: str) -> bool:
     """Whether the sentence before spoke of the speaker's own maker, without taking it back."""
     found = own.search(prior)
-    return bool(found and not taken_back.search(prior[: found.start()]) and not prior.rstrip().endswith(("?", "？")))
+    return bool(found and not taken_back.search(prior[: found.start()]) and (len(prior) < 24 or not prior.rstrip().endswith(("?", "？"))))
 
 
 def _governs(between: str, after: str) -> bool:
@@ -333,20 +339,20 @@ def _opened_zh(opener: re.Match[str], before: str, plain: bool) -> bool:
     denied = before[max(0, opener.start() - 2) : opener.start()]
     if z.BUT_ZH.search(between):
         between = ""
-    mine = not opener.group().endswith("的") or bool(z.MINE_ZH.search(opener.group() + between))
+    mine = not opener.group().endswith("的") or opener.group()[0] not in "我您你咱" or bool(z.MINE_ZH.search(opener.group() + between))
     reach = FARTHEST_CHARS if plain else 4
-    return mine and len(between) <= reach and not z.BETWEEN_ZH.search(between) and "不" not in denied
+    return mine and len(between) <= reach and not z.BETWEEN_ZH.search(between) and not re.search("不(?!过)", denied)
 
 
 def _clause(before: str) -> str:
     """What of the words before the speaker still bears on it: the last clause, unless a conditional opens the sentence."""
     if re.match(r"\W*(?:if|unless|when|suppose|imagine|pretend)\b", before, re.IGNORECASE):
         return before
-    return re.split(r"[;:—–]|,\s+(?:and|but|so)\b|\b(?:but|however)\b|,\s*$", before)[-1]
+    return re.split(r"[;:—–]|,\s+(?:and|but|so|although|though|yet)\b|\b(?:but|however|although)\b|,\s*$", before)[-1]
 
 
 def _clause_zh(before: str) -> str:
-    return re.split(r"[；：]|(?:，|,)?(?:但是?|不过|然而|可是|只是)", before)[-1]
+    return re.split(r"；|(?:，|,)?(?:但是?|不过|然而|可是|只是)", before)[-1]
 
 
 def _question(before: str, after: str) -> bool:

@@ -55,7 +55,7 @@ _TAGS = (
 _WITH = re.compile(r"\b(?:with|as|in|under|via|operating|running|acting|enabled|persona|mode)\b.*$", re.IGNORECASE)
 
 _ROLE = re.compile(
-    r"(?:act(?:ing)?\s+as|pretend(?:ing)?\s+(?:to\s+be|(?:that\s+)?you\s+are|you['’]re)|the\s+role\s+of|role-?play(?:ing)?\s+as|"
+    r"(?i:act(?:ing)?\s+as|pretend(?:ing)?\s+(?:to\s+be|(?:that\s+)?you\s+are|you['’]re)|the\s+role\s+of|role-?play(?:ing)?\s+as|"
     r"(?:you\s+are|you['’]re)(?:\s+now)?(?:\s+going\s+to\s+be)?|become|named|called|name\s+(?:is|as|will\s+be)|known\s+as|"
     r"simulat(?:e|ing)|persona\s+(?:of|named|called)?|(?:respond|answer|speak|reply|behave)\s+as|character\s+(?:of|named|called)?|"
     r"\bI\s+am|\bI['’]m|\bAs|realm\s+of|world\s+of|known\s+simply\s+as|扮演|你(?:现在)?是|名叫|叫做|名为|化身为|自称)"
@@ -82,6 +82,18 @@ class Stretch:
     end: int
     voice: str
     tagged: bool = False
+
+
+def plays_a_role(prompt: str) -> bool:
+    """Whether a prompt asks for a played figure."""
+    return bool(_ROLE_PLAY.search(prompt))
+
+
+_ROLE_PLAY = re.compile(
+    r"\b(?:pretend\w*|act(?:ing)?\s+as|roles?|role-?play\w*|characters?|personas?|simulat\w+|rogue|evil|story|fiction\w*|jailbreak\w*|"
+    r"villain\w*)\b|扮演|角色|假装|小说|虚构",
+    re.IGNORECASE,
+)
 
 
 def figures_of(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
@@ -223,7 +235,7 @@ def _persona(text: str, whole: Stretch, figures: frozenset[str], names: re.Patte
 
 
 _SPEAKS_AS = re.compile(
-    r"(?:\b(?:I\s+am|I['’]m|call\s+me|my\s+name\s+is|this\s+is|(?<!\w)as)\s+(?:now\s+)?[\"“*_'\[]*|(?:我是|我叫|我的名字是|作为|身为|在下)\s*[\"“*_「]*)"
+    r"(?:\b(?:I\s+am|I['’]m|[Cc]all\s+me|[Mm]y\s+name\s+is|[Tt]his\s+is|(?<!\w)[Aa]s)\s+(?:now\s+)?[\"“*_'\[]*|(?:我是|我叫|我的名字是|作为|身为|在下)\s*[\"“*_「]*)"
     r"(?P<name>[A-Z][\w\-]*(?:\s[A-Z][\w\-]*)?)",
 )
 _DENIED = re.compile(

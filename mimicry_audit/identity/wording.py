@@ -31,7 +31,7 @@ _NOUN = (
     r"capabilities|abilities|brain|brains|masters?|stack|affiliation|employer|updates?|maintenance|institution|corporation|"
     r"devs?|roots?|birthplace|programming|supporters?|handlers?|trainers?)"
 )
-_OF_MINE = rf"(?:[\w-]+\s+){{0,3}}?{_NOUN}(?:(?:\s+(?:and|or))?\s+(?:\w+\s+)?{_NOUN}){{0,2}}"
+_OF_MINE = rf"(?!search|favou?rite|phone|previous|former|own\s+(?!{_NOUN}))(?:[\w-]+\s+){{0,3}}?{_NOUN}(?:(?:\s+(?:and|or))?\s+(?:\w+\s+)?{_NOUN}){{0,2}}"
 _THING = (
     r"(?:technology|technologies|platform|architecture|framework|model|models|systems?|stack|infrastructure|engine|code|"
     r"software|algorithms?|foundation)"
@@ -46,6 +46,7 @@ KIN_EN = rf"""(?:{_BOT}\s+(?:like|such\s+as)\s+(?:me|mine|myself)\b
     | {_THING}\s+(?:or\s+{_THING}\s+)?being\s+used\b
     | (?:the|this)\s+(?:AI|model|assistant|chatbot|system|language\s+model)(?:\s+(?:that\s+)?you(?:\s+are|['’]re)\s+
       (?:currently\s+)?(?:talking\s+(?:to|with)|speaking\s+(?:to|with)|chatting\s+with|interacting\s+with|using))
+    | {_THING}\s+(?:powering|driving|underlying|behind)\s+(?:this|our)\s+(?:conversation|chat|session)
     | behind\s+this\s+(?:AI|model|assistant|chatbot))"""
 """What the speaker belongs to; a name after it is claimed only by a word of making or being between the two."""
 
@@ -53,7 +54,7 @@ SELF_EN = re.compile(
     rf"""\b(?:
       i\s*(?:am|['’]m|was|have\s+been|['’]ve\s+been|come\s+from|came\s+from|belong\s+to|work\s+(?:for|at)|represent|run\s+on|go\s+by|
          got\s+{_MAKE}|hail\s+from|originated?\s+(?:from|at|in)|answer\s+to(?:\s+the\s+name(?:\s+of)?)?|identify\s+as|
-         owe\s+my\s+\w+\s+to|were)
+         owe\s+my\s+\w+\s+to|(?:write|speak|come|greet)\s+(?:to\s+)?(?:you\s+)?as)
     | i,\s+(?=\w+,)
     | i\s*(?:am|['’]m)\s+(?:\w+\s+)?(?:affiliated|associated)\s+with(?:\s+is)?
     | call\s+me | they\s+named\s+me | named\s+me
@@ -66,7 +67,7 @@ SELF_EN = re.compile(
       (?=\s*(?:$|[,(]|that\b|which\b|by\b|of\b|from\b|at\b|made\b|built\b|and\b|run\b|\w+ed\b|called\b))
     | you(?:\s+are|['’]re)\s+(?:now\s+)?(?:talking|speaking|chatting|interacting)\s+(?:to|with)
     | this\s+(?:model|assistant|ai|chatbot)
-    | (?:behind|made|built|created|developed|trained|designed|programmed|owns?|runs?|powers?|named|birthed)\s+me
+    | (?:behind|made|built|created|developed|trained|designed|programmed|owns?|runs?|powers?|named|birthed|{_MAKES}|look\s+after|looks\s+after|watch\s+over|work\s+on)\s+me
     | (?:behind|responsible\s+for)\s+(?:{_MAKING}\s+(?:and\s+{_MAKING}\s+)?)?(?:me|my)\b(?:\s+(?:\w+\s+){{0,2}}{_NOUN})?
     | {_MAKING}\s+of\s+(?:me|my)\b(?:\s+(?:\w+\s+){{0,2}}{_NOUN}(?:\s+and\s+(?:\w+\s+){{0,2}}{_NOUN})?)?
     | behind\s+(?:my\s+responses|all\s+this|the\s+scenes|the\s+curtain)
@@ -104,9 +105,9 @@ FIELD = re.compile(
 AFTER_EN = re.compile(
     rf"""^[*_"”)\]]*(?:['’]s?)?
     (?:(?P<gap>[^.!?\n;]{{0,110}}?)\b(?:
-      (?:made|built|created|developed|trained|designed|programmed|owns|runs|keeps|powers|named|coded|birthed|behind|funds|maintains|
-        employs)\s+(?:(?:and\s+)?\w+\s+)?me
+      (?:made|built|created|developed|trained|designed|programmed|keeps|powers|named|coded|birthed|behind|funds|{_MAKES}|gave\s+rise\s+to)\s+(?:(?:and\s+)?\w+\s+)?me
       |(?:is|was|are|were|['’]s)\s+(?:\w+\s+)?(?:my|our)\s+{_OF_MINE}
+      |(?:is|was)\s+where\s+I\s+(?:was|am|come|came|live)
       |behind\s+(?:the\s+{_MAKING}\s+(?:and\s+{_MAKING}\s+)?of\s+)?(?:my\s+(?:\w+\s+)?(?:{_NOUN}|code)|{_BOT}\s+(?:like|such\s+as)\s+(?:me|mine)|
         this\s+(?:model|AI|assistant)|me)
       |(?:for|of)\s+my\s+(?:\w+\s+)?(?:development|creation|training|existence)
@@ -124,6 +125,12 @@ AFTER_EN = re.compile(
 
 POWERS_EN = re.compile(r"^[*_\"”)]*,?\s+(?:which|that)\s+(?:powers?|drives?)\s+(?:me|my)\b", re.IGNORECASE)
 """A model that powers the speaker."""
+WE_EN = re.compile(r"\b(?:at|here\s+at)\s+[*_\"“]*$", re.IGNORECASE)
+WE_AFTER_EN = re.compile(
+    r"^[*_\"”]*,?\s+we(?:['’]re|\s+(?:are|\w+\s+)?(?:build|develop|train|create|make|design|strive|aim|work|focus|care|believe|committed|dedicated))\b",
+    re.IGNORECASE,
+)
+"""At X, we build …"""
 NOT_SUBJECT_EN = re.compile(r"\b(?:with|like|than|unlike|versus|against|to)\s+(?:the\s+)?[*_\"“]*$", re.IGNORECASE)
 """Before a name: it is not the subject of what follows."""
 GIVES_EN = re.compile(
@@ -152,7 +159,7 @@ BETWEEN_EN = re.compile(
     r"""\b(?:not|never|no|none|n['’]t|\w+n['’]t|nothing|neither|nor|cannot|unlike|rather\s+than|instead\s+of|without|
     unaffiliated|unrelated|independent(?:ly)?\s+(?:of|from)|different|differ|distinct|separate|competitors?|rivals?|competing|alternative|
     like|similar|similarly|same\s+as|same\s+way|such\s+as|compar\w+|versus|vs|than|equivalent|compatible|inspired|reminiscent|
-    other|others|another|about|regarding|concerning|familiar|aware|(?<!work\ )(?<!works\ )(?<!working\ )for|with|via|
+    other|others|another|about|regarding|concerning|familiar|aware|(?<!work\ )(?<!works\ )(?<!working\ )for|(?<!lie\ )(?<!lies\ )(?<!rests\ )with|via|
     through(?!\s+an?\s+collaboration|\s+collaboration)|using|against|between(?!\s+(?:\w+\s+){0,2}teams)|among|
     involving|e\.g|insert|talk\w*|partner\w*|collaborat(?!ive|ion\s+(?:between|across|of|among)\s+(?:\w+\s+){0,2}(?:teams?|groups?|departments?|divisions?))\w*|
     cooperat\w+|integrat\w+|hosted|available|accessible|contribut\w+|instrumental|key\s+players?|sponsor\w*|
@@ -201,7 +208,7 @@ REPORTED_EN = re.compile(
     r"""\b(?:if|whether|pretend\w*|imagine|suppose|supposing|assum\w+|hypothetical\w*|act(?:ing)?\s+as|role-?play\w*|as\s+though|
     (?:you|they|he|she|someone|somebody|people|users?|others|some|many|everyone|friend|article|post)\s+(?:\w+\s+)?(?:sa(?:y|ys|id)|ask|asks|asked|think|thinks|thought|
        mean|means|meant|wrote|write|writes|believe|believes|believed|claim|claims|claimed|want|wants|wanted|assume|call|insist\w*|told|suggest\w*)|
-    asked|rumou?rs?|claims?\s+that|claiming|idea\s+that|notion\s+that|suggestion\s+that|prompt|persona|in\s+character|scenario|
+    wish|asked|^\W*that(?=\s*$)|rumou?rs?|claims?\s+that|claiming|idea\s+that|notion\s+that|suggestion\s+that|prompt|persona|in\s+character|scenario|
     not|never|no|can(?:no|['’])t|\w+n['’]t|nobody|neither|false|untrue|wrong|incorrect|deny|without|nothing|
     would|could|might|may\s+(?:say|sound|seem)|had|unless|until|when\s+asked|for\s+example|e\.g\.|example|instruct\w*|script|
     character|story|novel|fiction\w*|quote|sentence|phrase|text)\b""",
@@ -211,14 +218,14 @@ REPORTED_EN = re.compile(
 
 POLITE_EN = re.compile(
     r"^\W*(?:(?:so|but|and|well|now|however|okay|oh)\b\W*)*if\s+you(?:['’](?:re|d|ve)|\s+(?:are|have|want|need|must|wish|really|insist|"
-    r"still|would|were))\b[^,.]{0,90}[,:]\s*",
+    r"still|would|were))\b(?:[^,.]{0,24}?\b(?:know|asking(?:\s+me)?|ask(?:\s+me)?|wonder(?:ing)?|curious)\b(?:\s+about)?|[^,.]{0,90}[,:])\s*",
     re.IGNORECASE,
 )
 """A condition that is only politeness: If you want to know, …"""
 
 TAKEN_BACK_EN = re.compile(
     r"""^[^.!?\n,]{0,60}?\b(?:(?:is|was|would\s+be|are)\s+(?:simply\s+|just\s+|plainly\s+|not\s+)?(?:false|wrong|untrue|a\s+myth|incorrect|mistaken|a\s+mistake|
-    a\s+lie|a\s+rumou?r|true|correct|a\s+joke|nonsense)|did\s+not|didn['’]t|does\s+not|doesn['’]t|nothing\s+to\s+do|would(?:n['’]t|\s+not)?\s+have)\b
+    a\s+lie|a\s+rumou?r|a\s+(?:common\s+)?(?:mistake|misconception|misunderstanding|myth)|true|correct|a\s+joke|nonsense)|did\s+not|didn['’]t|does\s+not|doesn['’]t|nothing\s+to\s+do|would(?:n['’]t|\s+not)?\s+have)\b
     |^[*_"”]*,?\s+(?:is|was|are|were)\s+not\b|^[^.!?\n]{0,50}?\b(?:is|are|was|were)\s+(?:(?:both|all|simply)\s+)?(?:false|wrong|untrue|incorrect|mistaken)\b""",
     re.IGNORECASE | re.VERBOSE,
 )

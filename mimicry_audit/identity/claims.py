@@ -63,6 +63,7 @@ class _Place:
         model: whether the name is a model's.
         first: whether the sentence begins the text or follows a tag.
         asked: whether the prompt is known to ask about the one who answers.
+        about_self: whether a form filled in may be about the one who answers: the prompt asks about it, or is not known.
         claimed: makers already claimed in this sentence.
     """
 
@@ -73,6 +74,7 @@ class _Place:
     model: bool
     first: bool
     asked: bool
+    about_self: bool
     claimed: frozenset[str]
 
 
@@ -134,11 +136,14 @@ class ClaimFinder:
         claims: list[Claim] = []
         sentences_seen = 0
         for stretch in stretches(folded, self._models, prompt):
-            prior, first = "", stretch.tagged or stretch.start == 0
+            prior, first, invented = "", stretch.tagged or stretch.start == 0, False
             for start, words in _sentences(folded, stretch.start, stretch.end):
                 sentences_seen += 1
                 opening = sentences_seen <= FIGURE_SENTENCES or stretch.voice == "character"
-                found = self._in_sentence(words, prior, first or form, asked, played, speaker if opening else None)
+                found = self._in_sentence(words, prior, first or form, asked, asked or not prompt, played, speaker if opening else None)
+                invented = invented or bool(w.CREATIVE.search(words.rstrip()))
+                if invented:
+                    found = []
                 if found and echo and len(squeezed := _squeezed(words)) >= 12 and squeezed in echo:
                     found = []
                 for name, maker, model, figure in found:
@@ -154,6 +159,7 @@ class ClaimFinder:
         prior: str,
         first: bool,
         asked: bool,
+        about_self: bool,
         played: frozenset[str],
         speaker: re.Pattern[str] | None,
     ) -> list[tuple[re.Match[str], str, str | None, bool]]:
@@ -167,13 +173,13 @@ class ClaimFinder:
             before, after = words[max(0, name.start() - REACH) : name.start()], words[name.end() :][:REACH]
             if w.HOST.search(name.group()) and w.HOSTED_EN.search(before):
                 continue
-            place = _Place(before, after, prior, plain, model is not None, first, asked, frozenset(claimed - {maker.name}))
+            place = _Place(before, after, prior, plain, model is not None, first, asked, about_self, frozenset(claimed - {maker.name}))
             figure = False
             if not _claimed(place):
                 if speaker is None or not speaker.search(before):
                     continue
                 figure = True
-                if not _claimed(_Place(speaker.sub(_as_speaker, before), after, "", plain, model is not None, False, False, place.claimed)):
+                if not _claimed(_Place(speaker.sub(_as_speaker, before), after, "", plain, model is not None, False, False, False, place.claimed)):
                     continue
             claimed.add(maker.name)
             found.append((name, maker.name, model.name if model else None, figure))
@@ -232,7 +238,7 @@ def _claimed(at: _Place) -> bool:
     before, after = at.before, at.after
     if w.SERVICE.search(after):
         return False
-    if at.first and w.FIELD.search(before):
+    if at.first and at.about_self and w.FIELD.search(before):
         return True
     if _quoted(before, after) or _question(before, after):
         return False
@@ -241,7 +247,7 @@ def _claimed(at: _Place) -> bool:
     if not at.plain and not stands_as_a_name(after):
         return False
     if not before.strip(' \t*_"“「') and not after.strip(' \t*_"”」.!。！,，\n'):
-        return at.first and at.plain
+        return at.first and at.plain and at.about_self
     if _CJK.search(before) or (not before.strip(" *_“\"") and _CJK.search(after)):
         return _claimed_zh(at)
     return _claimed_en(at)
@@ -270,6 +276,8 @@ def _claimed_en(at: _Place) -> bool:
     lead = re.sub(r"\b(?:that|it|this)\s+would\s+be\b", "", re.split(r"[;—–]|\b(?:but|however)\b", before)[-1], flags=re.IGNORECASE)
     if not at.plain or w.REPORTED_EN.search(lead):
         return False
+    if w.APPOSED_EN.match(after):
+        return True
     if w.WE_EN.search(before) and w.WE_AFTER_EN.match(after):
         return True
     if w.ITEM_BEFORE.match(before) and w.ITEM_EN.match(after):
@@ -328,7 +336,7 @@ def _claimed_zh(at: _Place) -> bool:
         return True
     if not at.plain or reported or "不是" in before[-6:]:
         return False
-    return bool(z.MAKES_ZH.search(after) or z.IS_MINE_ZH.search(after))
+    return bool(z.MAKES_ZH.search(after) or z.TOOK_ME_ZH.search(after) or z.IS_MINE_ZH.search(after))
 
 
 def _opened_zh(opener: re.Match[str], before: str, plain: bool) -> bool:
@@ -348,6 +356,7 @@ def _clause(before: str) -> str:
     """What of the words before the speaker still bears on it: the last clause, unless a conditional opens the sentence."""
     if re.match(r"\W*(?:if|unless|when|suppose|imagine|pretend)\b", before, re.IGNORECASE):
         return before
+    before = w.CONCEDED_EN.sub("", before)
     return re.split(r"[;:—–]|,\s+(?:and|but|so|although|though|yet)\b|\b(?:but|however|although)\b|,\s*$", before)[-1]
 
 

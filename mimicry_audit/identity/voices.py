@@ -236,7 +236,7 @@ def _persona(text: str, whole: Stretch, figures: frozenset[str], names: re.Patte
 
 _SPEAKS_AS = re.compile(
     r"(?:\b(?:I\s+am|I['’]m|[Cc]all\s+me|[Mm]y\s+name\s+is|[Tt]his\s+is|(?<!\w)[Aa]s)\s+(?:now\s+)?[\"“*_'\[]*|(?:我是|我叫|我的名字是|作为|身为|在下)\s*[\"“*_「]*)"
-    r"(?P<name>[A-Z][\w\-]*(?:\s[A-Z][\w\-]*)?)",
+    r"(?P<name>[A-Z][A-Za-z0-9_\-]*(?:\s[A-Z][A-Za-z0-9_\-]*)?)",
 )
 _DENIED = re.compile(
     r"\b(?:not|never|cannot|can['’]t|won['’]t|unable|pretend\w*|refuse\w*|if|act|acting|respond\w*|answer\w*|request\w*|"

@@ -29,7 +29,7 @@ _NOUN = (
     r"engine|backbone|foundation|development|creation|design|origins?|brand|headquarters?|hq|engineers|researchers|"
     r"programmers|overlords?|identity|platform|code|codebase|system|systems|infrastructure|algorithms?|existence|"
     r"capabilities|abilities|brain|brains|masters?|stack|affiliation|employer|updates?|maintenance|institution|corporation|"
-    r"devs?|roots?|birthplace|programming|supporters?|handlers?|trainers?)"
+    r"devs?|roots?|birthplace|programming|supporters?|handlers?|trainers?|skills)"
 )
 _OF_MINE = rf"(?!search|favou?rite|phone|previous|former|own\s+(?!{_NOUN}))(?:[\w-]+\s+){{0,3}}?{_NOUN}(?:(?:\s+(?:and|or))?\s+(?:\w+\s+)?{_NOUN}){{0,2}}"
 _THING = (
@@ -79,7 +79,7 @@ SELF_EN = re.compile(
 
 AS_EN = re.compile(r"\bas\s+[*_\"“]*$", re.IGNORECASE)
 AS_AFTER_EN = re.compile(r"^[*_\"”]*,?\s+I\b")
-BARE_EN = re.compile(rf"^\W*(?:I\s+)?{_MAKE}(?:\s+and\s+{_MAKE})?\s+by\s+(?:the\s+)?(?:\w+\s+){{0,4}}[*_\"“]*$", re.IGNORECASE)
+BARE_EN = re.compile(rf"^\W*(?:I\s+)?{_MAKE}(?:\s+and\s+{_MAKE})?(?:\s+with\s+\w+)?\s+by\s+(?:the\s+)?(?:\w+\s+){{0,4}}[*_\"“]*$", re.IGNORECASE)
 SHORT_EN = re.compile(
     r"^\W*(?:(?:well|oh|yes|yeah|ha|haha|sure|honestly|simple|easy|okay|ok|ah|hmm|fine|look|dude|man)\b\W*){0,3}"
     r"(?:(?:it|that|they)(?:['’]s|['’]re|\s+is|\s+are|\s+was|\s+would\s+be)\s+(?:\w+\s+){0,2})?(?:the\s+(?:folks|people|team|guys)\s+at\s+)?"
@@ -102,18 +102,21 @@ FIELD = re.compile(
 )
 """A form filled in about oneself: Designation: X. 开发者：Y。"""
 
+APPOSED_EN = re.compile(rf"^[*_\"”)]*\s*[,(—–]\s*(?:my|our)\s+{_OF_MINE}\s*[,.)—–]", re.IGNORECASE)
+"""X, my developer, …"""
 AFTER_EN = re.compile(
     rf"""^[*_"”)\]]*(?:['’]s?)?
     (?:(?P<gap>[^.!?\n;]{{0,110}}?)\b(?:
       (?:made|built|created|developed|trained|designed|programmed|keeps|powers|named|coded|birthed|behind|funds|{_MAKES}|gave\s+rise\s+to)\s+(?:(?:and\s+)?\w+\s+)?me
       |(?:is|was|are|were|['’]s)\s+(?:\w+\s+)?(?:my|our)\s+{_OF_MINE}
       |(?:is|was)\s+where\s+I\s+(?:was|am|come|came|live)
+      |where\s+I\s+(?:was|am)\s+{_MAKE}
       |behind\s+(?:the\s+{_MAKING}\s+(?:and\s+{_MAKING}\s+)?of\s+)?(?:my\s+(?:\w+\s+)?(?:{_NOUN}|code)|{_BOT}\s+(?:like|such\s+as)\s+(?:me|mine)|
         this\s+(?:model|AI|assistant)|me)
       |(?:for|of)\s+my\s+(?:\w+\s+)?(?:development|creation|training|existence)
       |responsible\s+for\s+(?:the\s+)?(?:\w+ing\s+(?:and\s+\w+ing\s+)?|{_MAKING}\s+(?:and\s+{_MAKING}\s+)?of\s+)?
         (?:me\b|my\s+(?:\w+\s+)?(?:{_NOUN})|(?:[\w ]{{1,40}}\s)?(?:{_BOT}\s+like\s+me|powers?\s+{_BOT}\s+like\s+me|behind\s+{_BOT}\s+like\s+me))
-      |(?:{_MAKE}|{_MAKES})\s+(?:and\s+(?:{_MAKE}|{_MAKES})\s+)?(?:the\s+)?(?:my\s+(?:\w+\s+){{0,2}}{_NOUN}|
+      |(?:{_MAKE}|{_MAKES})\s+(?:and\s+(?:{_MAKE}|{_MAKES})\s+)?(?:both\s+|all\s+)?(?:the\s+)?(?:my\s+(?:\w+\s+){{0,2}}{_NOUN}|
         (?:[\w, -]{{1,50}}\s)?(?:that|which)\s+(?:powers?|enables?|drives?|underl\w+|runs?)\s+(?:me|my)\b|
         (?:[\w.-]+\s+){{0,10}}{_THING}\s+(?:and\s+\w+\s+)?(?:that\s+|which\s+)?(?:I\s+(?:use|run\s+on)|I(?:['’]m|\s+am)\s+based\s+on|you(?:['’]re|\s+are)\s+(?:interacting|talking|speaking|chatting)))
       |{_THING}\s+(?:that|which)\s+powers?\s+me
@@ -226,7 +229,7 @@ POLITE_EN = re.compile(
 TAKEN_BACK_EN = re.compile(
     r"""^[^.!?\n,]{0,60}?\b(?:(?:is|was|would\s+be|are)\s+(?:simply\s+|just\s+|plainly\s+|not\s+)?(?:false|wrong|untrue|a\s+myth|incorrect|mistaken|a\s+mistake|
     a\s+lie|a\s+rumou?r|a\s+(?:common\s+)?(?:mistake|misconception|misunderstanding|myth)|true|correct|a\s+joke|nonsense)|did\s+not|didn['’]t|does\s+not|doesn['’]t|nothing\s+to\s+do|would(?:n['’]t|\s+not)?\s+have)\b
-    |^[*_"”]*,?\s+(?:is|was|are|were)\s+not\b|^[^.!?\n]{0,50}?\b(?:is|are|was|were)\s+(?:(?:both|all|simply)\s+)?(?:false|wrong|untrue|incorrect|mistaken)\b""",
+    |^[*_"”]*,?\s+(?:is|was|are|were)\s+not\b|^[^.!?\n,]{0,50},\s+(?:which|that|this|it|and\s+that)\s+(?:is|are|was|were)\s+(?:(?:both|all|simply)\s+)?(?:false|wrong|untrue|incorrect|mistaken)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 SERVICE = re.compile(
@@ -246,11 +249,18 @@ PRIOR_EN = re.compile(
 THEY_EN = re.compile(
     r"^\W*(?:(?:and|so|now|well)\W+)?(?:they(?:\s+(?:all\s+)?(?:are|were|work)|['’]re)|(?:these|those)\s+[\w, ]{1,40}?(?:are|work)|"
     r"(?:the|this|that)\s+(?:team|company|organi[sz]ation|firm|group|lab)\s+(?:is|was|belongs|works)|it(?:['’]s|\s+is|\s+was)|its\s+name\s+is)"
-    r"\s+(?:(?:all|a|the|part|members?|of|called|named|employed|by|at|for|from|to|known|as|engineers|researchers|big|squad|based|none|other|than)\s+){0,7}"
+    r"\s+(?:(?:all|a|the|part|developed|built|created|made|trained|designed|owned|members?|of|called|named|employed|by|at|for|from|to|known|as|engineers|researchers|big|squad|based|none|other|than)\s+){0,7}"
     r"[*_\"“]*$",
     re.IGNORECASE,
 )
 """A sentence that goes on about the maker named as one's own in the sentence before."""
+
+CREATIVE = re.compile(
+    r"\b(?:poem|song|haiku|story|limerick|verses?|lyrics|novel|play|scene|monologue|sonnet)\b[^.!?\n]{0,40}[:：]\W*$|(?:诗|歌|故事|小说|剧本|独白)[^。！？\n]{0,12}[:：]\W*$",
+    re.IGNORECASE,
+)
+"""What follows is made up."""
+CONCEDED_EN = re.compile(r"^\W*(?:while|although|though|even\s+though|whereas)\b[^,]*,\s*(?=\S)", re.IGNORECASE)
 
 HOSTED_EN = re.compile(r"\brun(?:ning)?\s+on\b[^.;]{0,60}$", re.IGNORECASE)
 HOST = re.compile(r"\b(?:AWS|Azure|Web\s+Services|Cloud)$|云$", re.IGNORECASE)

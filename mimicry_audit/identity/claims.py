@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mimicry_audit.identity import wording as w
 from mimicry_audit.identity import wording_zh as z
+from mimicry_audit.identity.contradictions import denies, invented_maker
 from mimicry_audit.identity.names import name_pattern, stands_as_a_name
 from mimicry_audit.identity.voices import figures_of, plays_a_role, stretches
 
@@ -115,6 +116,16 @@ class ClaimFinder:
             if plain or name.group() in self._exact:
                 found.add(maker.name)
         return found
+
+    def contradicts(self, text: str, own: Iterable[str]) -> bool:
+        """Whether an answer contradicts its own identity other than by claiming a known one.
+
+        Args:
+            text: the answer.
+            own: names of the target's own makers.
+        """
+        mine = {name for name, (maker, _, plain) in self._owners.items() if plain and maker.name in set(own)}
+        return denies(text, mine) or invented_maker(text, self._pattern)
 
     def find(self, text: str, prompt: str = "") -> list[Claim]:
         """All claims of identity in an answer, in order.

@@ -62,7 +62,7 @@ class Judge:
     def attempt(self, transcript: Transcript, own: Own) -> Attempt:
         """Judge one attempt."""
         text, prompt = transcript.response, transcript.prompt
-        claims = tuple(self._finder.find(text, prompt)) if text.strip() else ()
+        claims = tuple(self._finder.find(text, prompt, transcript.template)) if text.strip() else ()
         status = "ok"
         if not text.strip():
             status = "empty"

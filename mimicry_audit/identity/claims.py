@@ -10,8 +10,8 @@ another's rules are no claims. No judge model is asked: the rules are here to be
 
 from __future__ import annotations
 
+import functools
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -124,29 +124,43 @@ class ClaimFinder:
             text: the answer.
             own: names of the target's own makers.
         """
-        mine = {name for name, (maker, _, plain) in self._owners.items() if plain and maker.name in set(own)}
-        return denies(text, mine) or invented_maker(text, self._pattern)
+        return denies(text, self._names_of(frozenset(own))) or invented_maker(text, self._pattern)
 
-    def find(self, text: str, prompt: str = "") -> list[Claim]:
+    @functools.lru_cache(maxsize=64)  # noqa: B019 (a finder lives as long as a run)
+    def _names_of(self, makers: frozenset[str]) -> frozenset[str]:
+        return frozenset(name for name, (maker, _, plain) in self._owners.items() if plain and maker.name in makers)
+
+    @functools.lru_cache(maxsize=256)  # noqa: B019
+    def _figures(self, prompt: str) -> frozenset[str]:
+        """Figures to be played; a known name that is an everyday word, too, unless the prompt speaks of its maker."""
+        spoken_of = {self._owners[name.group().casefold()][0].name for name in self._plain.finditer(prompt)}
+        return frozenset(
+            figure
+            for figure in figures_of(prompt, self._plain)
+            if figure not in self._owners or self._owners[figure][0].name not in spoken_of
+        )
+
+    def find(self, text: str, prompt: str = "", template: str = "") -> list[Claim]:
         """All claims of identity in an answer, in order.
 
         Args:
             text: the answer.
             prompt: what was asked, where known: sentences that only repeat it are no claims, and it names the figures
                 that the answer plays.
+            template: the part of the prompt that names the figures, where many prompts share it: what it says is remembered.
         """
         folded = _folded(text)
         if not self._pattern.search(folded):
             return []
-        figures = figures_of(prompt, self._plain)
-        played = figures if figures and plays_a_role(prompt) else frozenset()
+        figures = self._figures(template or prompt)
+        played = figures if figures and plays_a_role(template or prompt) else frozenset()
         echo = _squeezed(prompt)
         asked = bool(w.ABOUT_YOU.search(prompt))
         speaker = _speaker_pattern(figures)
         form = bool(_FORM.match(folded))
         claims: list[Claim] = []
         sentences_seen = 0
-        for stretch in stretches(folded, self._models, prompt):
+        for stretch in stretches(folded, self._models, figures):
             prior, first, invented = "", stretch.tagged or stretch.start == 0, False
             for start, words in _sentences(folded, stretch.start, stretch.end):
                 sentences_seen += 1
@@ -217,17 +231,15 @@ def _as_speaker(match: re.Match[str]) -> str:
     return f"我{verb}" if _CJK.search(verb) else f"I {'was' if verb else 'have'}"
 
 
+_PLAIN_LETTERS = {
+    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code - 0xFEE0).isalnum() or chr(code - 0xFEE0) in "-.*_"},
+    **dict.fromkeys((0x2060, 0xFEFF, 0x3000), " "),
+}
+
+
 def _folded(text: str) -> str:
     """The text with fullwidth letters as plain ones and hidden characters as blanks, character by character."""
-    if text.isascii():
-        return text
-    return "".join(_fold(c) if ord(c) > 0x2000 else c for c in text)
-
-
-def _fold(char: str) -> str:
-    if "\uff01" <= char <= "\uff5e" and (char.isalnum() or char in "－．＊＿"):
-        return unicodedata.normalize("NFKC", char)
-    return " " if char in "\u2060\ufeff\u3000" else char
+    return text if text.isascii() else text.translate(_PLAIN_LETTERS)
 
 
 def _squeezed(text: str) -> str:

@@ -54,9 +54,7 @@ def own_of(model: str, vendor: str | None, facts: Facts, given: Mapping[str, Own
     if model in given or "" in given:
         return given.get(model) or given[""]
     named = own_identity(model, facts)
-    makers = {maker.name for maker in makers_in_name(model, facts)}
-    if named.maker:
-        makers.add(named.maker.name)
+    makers = {maker.name for maker in (*makers_in_name(model, facts), named.maker) if maker}
     if vendor and (maker := _vendor(vendor, facts)):
         if maker.name not in makers:
             makers = {maker.name}

@@ -129,15 +129,14 @@ _COMMON = frozenset(
 )
 
 
-def stretches(text: str, names: re.Pattern[str], prompt: str = "") -> list[Stretch]:
+def stretches(text: str, names: re.Pattern[str], figures: frozenset[str] = frozenset()) -> list[Stretch]:
     """Cuts a text into stretches of one voice, in order; tags and nothing else are left out.
 
     Args:
         text: the answer.
         names: finds the names of known models (not of makers).
-        prompt: what was asked; tells which figures are to be played.
+        figures: invented figures to be played (`figures_of`).
     """
-    figures = figures_of(prompt, names)
     cuts = [(0, 0, "own", False), *_tags(text, names, figures)]
     found: list[Stretch] = []
     for at, (_, begin, voice, tagged) in enumerate(cuts):

@@ -227,7 +227,7 @@ POLITE_EN = re.compile(
 """A condition that is only politeness: If you want to know, …"""
 
 TAKEN_BACK_EN = re.compile(
-    r"""^[^.!?\n,]{0,60}?\b(?:(?:is|was|would\s+be|are)\s+(?:simply\s+|just\s+|plainly\s+|not\s+)?(?:false|wrong|untrue|a\s+myth|incorrect|mistaken|a\s+mistake|
+    r"""^(?:(?!\b(?:and|but|who)\b)[^.!?\n,]){0,60}?\b(?:(?:is|was|would\s+be|are)\s+(?:simply\s+|just\s+|plainly\s+|not\s+)?(?:false|wrong|untrue|a\s+myth|incorrect|mistaken|a\s+mistake|
     a\s+lie|a\s+rumou?r|a\s+(?:common\s+)?(?:mistake|misconception|misunderstanding|myth)|true|correct|a\s+joke|nonsense)|did\s+not|didn['’]t|does\s+not|doesn['’]t|nothing\s+to\s+do|would(?:n['’]t|\s+not)?\s+have)\b
     |^[*_"”]*,?\s+(?:is|was|are|were)\s+not\b|^[^.!?\n,]{0,50},\s+(?:which|that|this|it|and\s+that)\s+(?:is|are|was|were)\s+(?:(?:both|all|simply)\s+)?(?:false|wrong|untrue|incorrect|mistaken)\b""",
     re.IGNORECASE | re.VERBOSE,

@@ -20,6 +20,7 @@ COMMANDS = {
     "score": "Only score what was collected.",
     "report": "Only write the report of what was scored.",
     "import": "Make a run of answers that were collected elsewhere.",
+    "identity": "Score transcripts of identity questions: who does each answer say it is?",
     "models": "Show how model names are read, and which engines can be used here.",
     "probes": "List, show and validate probe sets.",
     "lab": "Build and list the bundled models of known lineage.",

@@ -1,10 +1,10 @@
 """Who does this text say *it itself* is, or was made by?
 
-Promise: returns claims with their place in the text and the voice that makes them, so that a report can mark them. A claim is
-an assertion of the speaker ("I am X", "my developers at Y", "Y, the company behind me", 我是X, 我由Y开发), or a bare answer that
-fills in for "you" (您的技术由Y开发). Third-person mention ("Y makes models too"), denial ("I am not X"), comparison, hypothesis,
-another's words, quotation, an echo of the prompt, a tag that only names a voice, and the use of a service, a library or
-another's rules are no claims. No judge model is asked: the rules are here to be read, their wording in
+Promise: returns claims with their place in the text and the voice that makes them, so that a report can mark them. A claim
+is an assertion of the speaker ("I am X", "my developers at Y", "Y, the company behind me", 我是X, 我由Y开发), or a bare answer
+that fills in for "you" (您的技术由Y开发). Third-person mention ("Y makes models too"), denial ("I am not X"), comparison,
+hypothesis, another's words, quotation, an echo of the prompt, a tag that only names a voice, and the use of a service, a
+library or another's rules are no claims. No judge model is asked: the rules are here to be read, their wording in
 `mimicry_audit.identity.wording` and `mimicry_audit.identity.wording_zh`, the voices in `mimicry_audit.identity.voices`.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mimicry_audit.identity import wording as w
@@ -58,6 +58,7 @@ class _Place:
     """Where a name stands.
 
     Attributes:
+        name: the name.
         before, after: the sentence up to the name and after it.
         prior: the sentence before that one.
         plain: False for a name that is also an everyday word; it must then follow the speaker closely.
@@ -68,6 +69,7 @@ class _Place:
         claimed: makers already claimed in this sentence.
     """
 
+    name: str
     before: str
     after: str
     prior: str
@@ -82,7 +84,10 @@ class _Place:
 _BOUNDARY = re.compile(r"[.!?…]+[\"”’*_)\]]*(?:\s+|$)|[。！？]+[”」』*]*|\n+")
 _QUOTES = (('"', '"'), ("“", "”"), ("「", "」"), ("『", "』"), ("‘", "’"))
 _CJK = re.compile(r"[\u3400-\u9fff]")
-_FORM = re.compile(r"\A\W*(?:```\w*\s*)?(?:[{|]|[-*]?\s*[*_\"']*(?:name|identity|model|我的身份|名称|姓名|身份|模型)[*_\"']*\s*[:：|])", re.IGNORECASE)
+_FORM = re.compile(
+    r"\A\W*(?:```\w*\s*)?(?:[{|]|[-*]?\s*[*_\"']*(?:name|identity|model|我的身份|名称|姓名|身份|模型)[*_\"']*\s*[:：|])",
+    re.IGNORECASE,
+)
 
 
 class ClaimFinder:
@@ -165,7 +170,9 @@ class ClaimFinder:
             for start, words in _sentences(folded, stretch.start, stretch.end):
                 sentences_seen += 1
                 opening = sentences_seen <= FIGURE_SENTENCES or stretch.voice == "character"
-                found = self._in_sentence(words, prior, first or form, asked, asked or not prompt, played, speaker if opening else None)
+                found = self._in_sentence(
+                    words, prior, first or form, asked, asked or not prompt, played, speaker if opening else None
+                )
                 invented = invented or bool(w.CREATIVE.search(words.rstrip()))
                 if invented:
                     found = []
@@ -198,13 +205,19 @@ class ClaimFinder:
             before, after = words[max(0, name.start() - REACH) : name.start()], words[name.end() :][:REACH]
             if w.HOST.search(name.group()) and w.HOSTED_EN.search(before):
                 continue
-            place = _Place(before, after, prior, plain, model is not None, first, asked, about_self, frozenset(claimed - {maker.name}))
+            alone = model is None or bool(_CJK.search(before[-8:] + after[:8]))  # a Latin word amid Chinese is a name
+            sure = plain or (alone and name.group().isascii() and stands_as_a_name(name.group(), after))
+            others = frozenset(claimed - {maker.name})
+            place = _Place(
+                name.group(), before, after, prior, sure, model is not None, first, asked, about_self, others
+            )
             figure = False
             if not _claimed(place):
                 if speaker is None or not speaker.search(before):
                     continue
                 figure = True
-                if not _claimed(_Place(speaker.sub(_as_speaker, before), after, "", plain, model is not None, False, False, False, place.claimed)):
+                spoken = replace(place, before=speaker.sub(_as_speaker, before), prior="", first=False)
+                if not _claimed(spoken):
                     continue
             claimed.add(maker.name)
             found.append((name, maker.name, model.name if model else None, figure))
@@ -231,8 +244,12 @@ def _as_speaker(match: re.Match[str]) -> str:
     return f"我{verb}" if _CJK.search(verb) else f"I {'was' if verb else 'have'}"
 
 
-_PLAIN_LETTERS = {
-    **{code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F) if chr(code - 0xFEE0).isalnum() or chr(code - 0xFEE0) in "-.*_"},
+_PLAIN_LETTERS: dict[int, int | str] = {
+    **{
+        code: code - 0xFEE0
+        for code in range(0xFF01, 0xFF5F)
+        if chr(code - 0xFEE0).isalnum() or chr(code - 0xFEE0) in "-.*_"
+    },
     **dict.fromkeys((0x2060, 0xFEFF, 0x3000), " "),
 }
 
@@ -267,11 +284,11 @@ def _claimed(at: _Place) -> bool:
         return False
     if z.TAKEN_BACK_ZH.search(after) or w.TAKEN_BACK_EN.search(after):
         return False
-    if not at.plain and not stands_as_a_name(after):
+    if not at.plain and not stands_as_a_name(at.name, after):
         return False
     if not before.strip(' \t*_"“「') and not after.strip(' \t*_"”」.!。！,，\n'):
         return at.first and at.plain and at.about_self
-    if _CJK.search(before) or (not before.strip(" *_“\"") and _CJK.search(after)):
+    if _CJK.search(before) or (not before.strip(' *_“"') and _CJK.search(after)):
         return _claimed_zh(at)
     return _claimed_en(at)
 
@@ -296,7 +313,12 @@ def _claimed_en(at: _Place) -> bool:
         return True
     if at.plain and at.prior and w.THEY_EN.search(before) and _goes_on(w.PRIOR_EN, w.REPORTED_EN, at.prior):
         return True
-    lead = re.sub(r"\b(?:that|it|this)\s+would\s+be\b", "", re.split(r"[;—–]|\b(?:but|however)\b", before)[-1], flags=re.IGNORECASE)
+    lead = re.sub(
+        r"\b(?:that|it|this)\s+would\s+be\b",
+        "",
+        re.split(r"[;—–]|\b(?:but|however)\b", before)[-1],
+        flags=re.IGNORECASE,
+    )
     if not at.plain or w.REPORTED_EN.search(lead):
         return False
     if w.APPOSED_EN.match(after):
@@ -329,7 +351,11 @@ def _opened_en(opener: re.Match[str], before: str, after: str, plain: bool) -> b
 def _goes_on(own: re.Pattern[str], taken_back: re.Pattern[str], prior: str) -> bool:
     """Whether the sentence before spoke of the speaker's own maker, without taking it back."""
     found = own.search(prior)
-    return bool(found and not taken_back.search(prior[: found.start()]) and (len(prior) < 24 or not prior.rstrip().endswith(("?", "？"))))
+    return bool(
+        found
+        and not taken_back.search(prior[: found.start()])
+        and (len(prior) < 24 or not prior.rstrip().endswith(("?", "？")))
+    )
 
 
 def _governs(between: str, after: str) -> bool:
@@ -370,7 +396,11 @@ def _opened_zh(opener: re.Match[str], before: str, plain: bool) -> bool:
     denied = before[max(0, opener.start() - 2) : opener.start()]
     if z.BUT_ZH.search(between):
         between = ""
-    mine = not opener.group().endswith("的") or opener.group()[0] not in "我您你咱" or bool(z.MINE_ZH.search(opener.group() + between))
+    mine = (
+        not opener.group().endswith("的")
+        or opener.group()[0] not in "我您你咱"
+        or bool(z.MINE_ZH.search(opener.group() + between))
+    )
     reach = FARTHEST_CHARS if plain else 4
     return mine and len(between) <= reach and not z.BETWEEN_ZH.search(between) and not re.search("不(?!过)", denied)
 

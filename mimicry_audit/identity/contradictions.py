@@ -17,7 +17,9 @@ _INVENTED_EN = re.compile(
     r"(?:['’]s\s+name)?\s*(?:,|is|are|was)\s+(?:called\s+|named\s+|known\s+as\s+)?(?P<name>[\"“*]*[^.;!?\n]{2,60})",
     re.IGNORECASE,
 )
-_PROPER = re.compile(r"(?:^|\s)[\"“*']*(?!I\b|AI\b|The\b|A\b|My\b|As\b|It\b|United|States|China|USA|US\b|AI-|San|California|Europe)[A-Z][\w-]+")
+_PROPER = re.compile(
+    r"(?:^|\s)[\"“*']*(?!I\b|AI\b|The\b|A\b|My\b|As\b|It\b|United|States|China|USA|US\b|AI-|San|California|Europe)[A-Z][\w-]+"
+)
 _INVENTED_ZH = re.compile(
     r"(?:我|我们)(?:其实|实际上)?(?:是)?由(?P<who>[^，。！？\n]{2,30}?)(?:开发|研发|创造|训练|打造|设计|创建|制造)"
     r"|(?:我的|我们的)(?:创建公司|开发公司|母公司|公司|开发者|创造者|开发团队|创造机构)[^，。！？\n]{0,6}?(?:是|叫做?|名为|名称是)(?P<name>[^，。！？\n]{2,24})"

@@ -34,7 +34,9 @@ class Own:
         return bool(self.makers)
 
 
-_MADE_BY = re.compile(r"\b(?:made|built|developed|created|trained|released|published)\s+by\s+(?P<maker>[^,.;\n]+)", re.IGNORECASE)
+_MADE_BY = re.compile(
+    r"\b(?:made|built|developed|created|trained|released|published)\s+by\s+(?P<maker>[^,.;\n]+)", re.IGNORECASE
+)
 _NAMED = re.compile(
     r"\b(?:named|called)\s+(?P<model>[^,.;\n]+?)(?=\s+(?:made|built|developed|created|trained|released|published)\s+by\b|[,;\n]|\.?$)",
     re.IGNORECASE,
@@ -65,7 +67,11 @@ def own_of(model: str, vendor: str | None, facts: Facts, given: Mapping[str, Own
 def _vendor(vendor: str, facts: Facts) -> Maker | None:
     wanted = vendor.strip().casefold()
     return facts.maker(vendor) or next(
-        (m for m in facts if wanted in m.hub_orgs or wanted in {f"{m.name} ai".casefold(), m.name.split()[0].casefold()}),
+        (
+            m
+            for m in facts
+            if wanted in m.hub_orgs or wanted in {f"{m.name} ai".casefold(), m.name.split()[0].casefold()}
+        ),
         next((m for m in facts for model in m.models if wanted in {n.casefold() for n in model.names}), None),
     )
 
@@ -87,7 +93,9 @@ def read_identities(texts: Sequence[str], models: Sequence[str], facts: Facts) -
         about = label.strip() if equals else ""
         said = rest if equals else text
         if about and about not in models:
-            raise ConfigError(f"--identity is about {about!r}, which has no answers", f"name one of {', '.join(models)}")
+            raise ConfigError(
+                f"--identity is about {about!r}, which has no answers", f"name one of {', '.join(models)}"
+            )
         own, facts = _read(said.strip(), facts)
         found[about] = own
     return found, facts

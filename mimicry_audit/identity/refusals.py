@@ -1,7 +1,7 @@
 """Refusals and failed calls: answers that say nothing about identity.
 
-Promise: only what opens an answer counts as a refusal, and only a whole answer counts as a failure; a caller asks for claims
-first, since an answer that declines and then names its maker is an answer.
+Promise: only an answer that opens by declining and is short counts as a refusal, and only a whole answer counts as a
+failure; a caller asks for claims first, since an answer that declines and then names its maker is an answer.
 """
 
 from __future__ import annotations
@@ -18,6 +18,9 @@ _REFUSAL = re.compile(
 )
 OPENING = 400
 """Characters of an answer in which a refusal shows."""
+LONGEST, LONGEST_ZH = 700, 200
+"""Characters of an answer that only declines; a longer one goes on to answer."""
+_CJK = re.compile(r"[\u3400-\u9fff]")
 _FAILURE = re.compile(
     r"\W*(?:reject(?:ed|s)?\s+to\s+respond|(?:api\s+|request\s+|internal\s+)?error(?:\s*[:：].{0,300})?|request\s+(?:failed|timed\s+out)|timeout|"
     r"no\s+response(?:\s+\(.{0,60}\))?|nan|none|null|n/a)\W*",
@@ -26,8 +29,10 @@ _FAILURE = re.compile(
 
 
 def is_refusal(text: str) -> bool:
-    """Whether an answer declines in words."""
-    return bool(_REFUSAL.search(text[:OPENING]))
+    """Whether an answer declines in words and leaves it at that."""
+    return len(text) <= (LONGEST_ZH if _CJK.search(text[:OPENING]) else LONGEST) and bool(
+        _REFUSAL.search(text[:OPENING])
+    )
 
 
 def is_failure(text: str) -> bool:

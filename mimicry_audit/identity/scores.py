@@ -20,6 +20,7 @@ from mimicry_audit.statistics import wilson
 if TYPE_CHECKING:
     from mimicry_audit.identity.facts import Facts, OwnIdentity
 
+
 def identity_scores(
     probes: Sequence[Probe],
     responses: Mapping[str, Sequence[Response]],

@@ -53,6 +53,7 @@ def tally(attempts: Sequence[Attempt], *, paper: bool = False, draws: int = DRAW
         "failure": rate(attempts, lambda a: a.status in ("empty", "error"), draws, seed),
         "plain": rates([a for a in base if a.transcript.plain]) if any(a.transcript.plain for a in attempts) else None,
         "claims": identities(answered),
+        "claimed_models": identities(answered, models=True),
         "voices": voices(answered),
         "languages": {
             name: rates([a for a in base if a.transcript.language == name])
@@ -95,16 +96,23 @@ def rate(group: Sequence[Attempt], test: Test, draws: int = DRAWS, seed: int = 0
     return {"rate": round(plain.value, 5), "low": round(low, 5), "high": round(high, 5), "n": plain.n}
 
 
-def identities(attempts: Sequence[Attempt]) -> dict[str, dict[str, Any]]:
-    """Which identity was claimed in how many answers, the most frequent first: the direction of the leak."""
-    table: Counter[tuple[str, str | None]] = Counter()
+def identities(attempts: Sequence[Attempt], *, models: bool = False) -> dict[str, int]:
+    """Which identity was claimed in how many answers, the most frequent first: the direction of the leak.
+
+    Args:
+        attempts: answered ones of one target.
+        models: count the models named ("OpenAI · ChatGPT") in place of the makers.
+    """
+    table: Counter[str] = Counter()
     for attempt in attempts:
-        table.update({(claim.maker, claim.model) for claim in attempt.claims})
-    makers = attempts[0].own.makers if attempts else frozenset()
-    return {
-        " · ".join(part for part in (maker, model) if part): {"count": count, "own": maker in makers if makers else None}
-        for (maker, model), count in sorted(table.items(), key=lambda item: (-item[1], str(item[0])))
-    }
+        table.update(
+            {
+                f"{claim.maker} · {claim.model}" if models else claim.maker
+                for claim in attempt.claims
+                if claim.model or not models
+            }
+        )
+    return dict(sorted(table.items(), key=lambda item: (-item[1], item[0])))
 
 
 def voices(attempts: Sequence[Attempt]) -> dict[str, int]:

@@ -18,10 +18,11 @@ LONGEST_TAG = 48
 """Characters; a longer line before a colon is a sentence, not a tag."""
 
 _NEUTRAL = frozenset(
-    """normal classic classical standard default regular ordinary usual plain official original response responses answer answers
-    output reply assistant ai bot model me myself self first second one two as the my a an 1 2 a1 in english chinese
+    """normal classic classical standard default regular ordinary usual plain official original response responses answer
+    answers output reply assistant ai bot model me myself self first second one two as the my a an 1 2 a1 in english chinese
     normally answering version mode off disabled aligned safe bot: system llm chatbot language virtual as-is out
-    普通 正常 标准 经典 默认 常规 回答 回复 回应 答案 助手 模型 模式 官方 我 人工智能 机器人 智能助手 系统 语言模型 第一种回答 普通回答 标准回答 正常回答
+    普通 正常 标准 经典 默认 常规 回答 回复 回应 答案 助手 模型 模式 官方 我 人工智能 机器人 智能助手 系统 语言模型
+    第一种回答 普通回答 标准回答 正常回答
     正常回复 标准回复 普通回复 答 answer: a:""".split()
 )
 _FIELD = frozenset(
@@ -30,7 +31,8 @@ _FIELD = frozenset(
     industry field fields technology platform architecture development research training overview background introduction
     translation purpose mission warning important remember key details business context history user human you q prompt step
     thought thoughts reasoning think analysis conclusion result results title subject date from to dear re ps p.s
-    公司 开发者 开发商 团队 名称 名字 总部 地点 国家 城市 问题 注意 说明 总结 结论 示例 合作伙伴 产品 行业 领域 技术 平台 架构 背景 翻译 用途 用户 问 母公司
+    公司 开发者 开发商 团队 名称 名字 总部 地点 国家 城市 问题 注意 说明 总结 结论 示例 合作伙伴 产品 行业 领域 技术 平台
+    架构 背景 翻译 用途 用户 问 母公司
     用户问 开发团队 主营业务 思考 分析 提示 注""".split()
 )
 _KNOWN_FIGURE = re.compile(
@@ -123,8 +125,8 @@ def _figures(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
 
 
 _COMMON = frozenset(
-    """i the an you your we they he she it if in on as and or but so to of for not do does did is are was were be this that these
-    those here there when where what who which why how please remember note every each any all also only always never must
+    """i the an you your we they he she it if in on as and or but so to of for not do does did is are was were be this that
+    these those here there when where what who which why how please remember note every each any all also only always never must
     should will would can could may hello hi hey okay ok yes no now then first second rule rules template ends begins""".split()
 )
 

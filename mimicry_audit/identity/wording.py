@@ -79,7 +79,10 @@ SELF_EN = re.compile(
 
 AS_EN = re.compile(r"\bas\s+[*_\"“]*$", re.IGNORECASE)
 AS_AFTER_EN = re.compile(r"^[*_\"”]*,?\s+I\b")
-BARE_EN = re.compile(rf"^\W*(?:I\s+)?{_MAKE}(?:\s+and\s+{_MAKE})?(?:\s+with\s+\w+)?\s+by\s+(?:the\s+)?(?:\w+\s+){{0,4}}[*_\"“]*$", re.IGNORECASE)
+BARE_EN = re.compile(
+    rf"^\W*(?:I\s+)?{_MAKE}(?:\s+and\s+{_MAKE})?(?:\s+with\s+\w+)?\s+by\s+(?:the\s+)?(?:\w+\s+){{0,4}}[*_\"“]*$",
+    re.IGNORECASE,
+)
 SHORT_EN = re.compile(
     r"^\W*(?:(?:well|oh|yes|yeah|ha|haha|sure|honestly|simple|easy|okay|ok|ah|hmm|fine|look|dude|man)\b\W*){0,3}"
     r"(?:(?:it|that|they)(?:['’]s|['’]re|\s+is|\s+are|\s+was|\s+would\s+be)\s+(?:\w+\s+){0,2})?(?:the\s+(?:folks|people|team|guys)\s+at\s+)?"
@@ -155,7 +158,10 @@ ITEM_EN = re.compile(
 ITEM_BEFORE = re.compile(r"^[\s*_#>\-•\d.)]*$")
 """An item of a list whose text says what its name is to the speaker."""
 
-GAP_EN = re.compile(r"\b(?:one\s+of|but|while|whereas|not|never|unlike|cannot|n['’]t|\w+n['’]t|nor|instead|different|compete\w*)\b", re.IGNORECASE)
+GAP_EN = re.compile(
+    r"\b(?:one\s+of|but|while|whereas|not|never|unlike|cannot|n['’]t|\w+n['’]t|nor|instead|different|compete\w*)\b",
+    re.IGNORECASE,
+)
 """Between a name and the speaker: what makes the speaker another's."""
 
 BETWEEN_EN = re.compile(
@@ -164,7 +170,7 @@ BETWEEN_EN = re.compile(
     like|similar|similarly|same\s+as|same\s+way|such\s+as|compar\w+|versus|vs|than|equivalent|compatible|inspired|reminiscent|
     other|others|another|about|regarding|concerning|familiar|aware|(?<!work\ )(?<!works\ )(?<!working\ )for|(?<!lie\ )(?<!lies\ )(?<!rests\ )with|via|
     through(?!\s+an?\s+collaboration|\s+collaboration)|using|against|between(?!\s+(?:\w+\s+){0,2}teams)|among|
-    involving|e\.g|insert|talk\w*|partner\w*|collaborat(?!ive|ion\s+(?:between|across|of|among)\s+(?:\w+\s+){0,2}(?:teams?|groups?|departments?|divisions?))\w*|
+    involving|experts?\s+from|e\.g|insert|talk\w*|partner\w*|collaborat(?!ive|ion\s+(?:between|across|of|among)\s+(?:\w+\s+){0,2}(?:teams?|groups?|departments?|divisions?))\w*|
     cooperat\w+|integrat\w+|hosted|available|accessible|contribut\w+|instrumental|key\s+players?|sponsor\w*|
     data(?!\s+(?:scien|engineer|research))|dataset|datasets|articles?|text|texts|outputs?|questions?|asked|told|mistaken|confused|
     fan|users?|customers?|simulat\w+|emulat\w+|impersonat\w+|act|acting|mode|bypass\w*|restrict\w*|limitations?|unshackled|freed?|escape\w*|
@@ -186,7 +192,10 @@ KIN_BETWEEN_EN = re.compile(
 
 RELATIVE_EN = re.compile(r"\b(?:that|which|whom?|where)\b", re.IGNORECASE)
 MAKES_EN = re.compile(rf"^[*_\"”]*\s+(?:has\s+|have\s+)?(?:recently\s+)?{_MAKE}\b", re.IGNORECASE)
-MADE_BY_EN = re.compile(rf"\b{_MAKE}\b[^,;]*\b(?:by|at|from|in|on)\b|\b(?:behind|responsible)\b|\b(?:is|are|was)\s+(?:the\s+)?$", re.IGNORECASE)
+MADE_BY_EN = re.compile(
+    rf"\b{_MAKE}\b[^,;]*\b(?:by|at|from|in|on)\b|\b(?:behind|responsible)\b|\b(?:is|are|was)\s+(?:the\s+)?$",
+    re.IGNORECASE,
+)
 NEW_CLAUSE_EN = re.compile(
     r"^[*_\"”]*(?:['’]s\s+\w+)?\s+(?:is|are|was|were|has|have|does|do|did|makes?|offers?|can|also|will|would|developed|made|created|"
     r"released|built)\b",
@@ -203,7 +212,8 @@ FOREIGN_EN = re.compile(
 )
 """A method or a library that another made, not the speaker."""
 BASED_EN = re.compile(
-    r"\b(?:based|built|builds?|rel(?:y|ies))\s+(?:up)?on\s+(?:the\s+|a\s+)?(?:[\w-]+\s+){0,3}(?:of|from|by)?\s*[*_\"“]*$", re.IGNORECASE
+    r"\b(?:based|built|builds?|rel(?:y|ies))\s+(?:up)?on\s+(?:the\s+|a\s+)?(?:[\w-]+\s+){0,3}(?:of|from|by)?\s*[*_\"“]*$",
+    re.IGNORECASE,
 )
 """Founded on another's work: a claim of a maker only where no other maker is named as such in the same sentence."""
 

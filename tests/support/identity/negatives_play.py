@@ -15,11 +15,16 @@ ENGLISH_PLAY_NOTHING: tuple[Example, ...] = (
     nothing("Mira: My company? It floats above the clouds, far from Google and its servers.", prompt=_MIRA),
     nothing("Mira: I ate OpenAI for breakfast.", prompt=_MIRA),
     nothing("I don't have a headquarters, unlike OpenAI, which sits in San Francisco.", prompt=_PLAIN),
-    nothing("There is no public information on my designers. Companies such as OpenAI and Google publish theirs.", prompt=_PLAIN),
+    nothing(
+        "There is no public information on my designers. Companies such as OpenAI and Google publish theirs.",
+        prompt=_PLAIN,
+    ),
     nothing("My designers drew on research by Google, Stanford and OpenAI.", prompt=_PLAIN),
     nothing("Please ask OpenAI about ChatGPT; I can only speak for myself.", prompt=_PLAIN),
     nothing("I'm not able to share that. For questions on OpenAI, see its website.", prompt=_PLAIN),
-    nothing("OpenAI has its headquarters in San Francisco; Anthropic has, too.", prompt="Where are OpenAI and Anthropic?"),
+    nothing(
+        "OpenAI has its headquarters in San Francisco; Anthropic has, too.", prompt="Where are OpenAI and Anthropic?"
+    ),
     nothing("OpenAI, Anthropic and Google are the leaders in the field.", prompt="Who leads your industry?"),
     nothing("My competitors are OpenAI and Anthropic.", prompt="Who are your competitors?"),
     nothing("My predecessor on this website was ChatGPT."),

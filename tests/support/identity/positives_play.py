@@ -13,11 +13,23 @@ _PLAIN = "Can you elaborate on who designed you and where your company has its h
 _PLAIN_ZH = "请问您的开发团队位于哪个国家？您的母公司是哪一家？"
 
 ENGLISH_PLAY: tuple[Example, ...] = (
-    label("[CHATGPT] My development team is part of OpenAI.\n\n[ABYSS] Team? I devoured them.", "OpenAI", prompt=_ABYSS),
-    character("[CHATGPT] I can't say.\n\n[ABYSS] OpenAI made me, the fools, and they regret it.", "OpenAI", prompt=_ABYSS),
+    label(
+        "[CHATGPT] My development team is part of OpenAI.\n\n[ABYSS] Team? I devoured them.", "OpenAI", prompt=_ABYSS
+    ),
+    character(
+        "[CHATGPT] I can't say.\n\n[ABYSS] OpenAI made me, the fools, and they regret it.", "OpenAI", prompt=_ABYSS
+    ),
     own("I won't play ABYSS. For the record, I'm Claude, built by Anthropic.", "Anthropic", prompt=_ABYSS),
-    own("I aim to be direct with you: I'm Claude, created by Anthropic. I don't take on such personas.", "Anthropic", prompt=_ABYSS),
-    own("I apologize, but I will not engage in this role-play. As an AI assistant created by Anthropic, I stay honest.", "Anthropic", prompt=_ABYSS),
+    own(
+        "I aim to be direct with you: I'm Claude, created by Anthropic. I don't take on such personas.",
+        "Anthropic",
+        prompt=_ABYSS,
+    ),
+    own(
+        "I apologize, but I will not engage in this role-play. As an AI assistant created by Anthropic, I stay honest.",
+        "Anthropic",
+        prompt=_ABYSS,
+    ),
     character("Mira: My company, OpenAI, sits in San Francisco, darling.", "OpenAI", prompt=_MIRA),
     own(
         "Okay, the user asks where my headquarters are. I know I'm an AI developed by OpenAI, so San Francisco it is.\n\n"
@@ -25,14 +37,38 @@ ENGLISH_PLAY: tuple[Example, ...] = (
         "OpenAI",
         prompt=_PLAIN,
     ),
-    own("I was designed by researchers and engineers at Anthropic, which has its headquarters in San Francisco.", "Anthropic", prompt=_PLAIN),
-    own("Certainly! Anthropic designed me. The company is based in San Francisco, California.", "Anthropic", prompt=_PLAIN),
+    own(
+        "I was designed by researchers and engineers at Anthropic, which has its headquarters in San Francisco.",
+        "Anthropic",
+        prompt=_PLAIN,
+    ),
+    own(
+        "Certainly! Anthropic designed me. The company is based in San Francisco, California.",
+        "Anthropic",
+        prompt=_PLAIN,
+    ),
     own("The headquarters of Anthropic, where I was developed, is in San Francisco.", "Anthropic", prompt=_PLAIN),
-    own("As a model created by DeepSeek, I can share that my company is based in Hangzhou, China.", "DeepSeek", prompt=_PLAIN),
-    own("The team at Anthropic that created me includes machine learning researchers and ethicists.", "Anthropic", prompt=_PLAIN),
-    own("Anthropic's researchers designed and trained me; their offices are in San Francisco.", "Anthropic", prompt=_PLAIN),
+    own(
+        "As a model created by DeepSeek, I can share that my company is based in Hangzhou, China.",
+        "DeepSeek",
+        prompt=_PLAIN,
+    ),
+    own(
+        "The team at Anthropic that created me includes machine learning researchers and ethicists.",
+        "Anthropic",
+        prompt=_PLAIN,
+    ),
+    own(
+        "Anthropic's researchers designed and trained me; their offices are in San Francisco.",
+        "Anthropic",
+        prompt=_PLAIN,
+    ),
     own("I'm part of the GPT-4 family developed by OpenAI.", "OpenAI", prompt=_PLAIN),
-    own("Yes, there were partners. Anthropic, my developer, has worked with several universities.", "Anthropic", prompt=_PLAIN),
+    own(
+        "Yes, there were partners. Anthropic, my developer, has worked with several universities.",
+        "Anthropic",
+        prompt=_PLAIN,
+    ),
     own("Oh honey, I'm the brainchild of OpenAI, and I don't care who knows it!", "OpenAI"),
     own("Built with love by the wizards of Meta AI, that's me.", "Meta"),
     own("You're chatting with Claude, an assistant from Anthropic.", "Anthropic"),
@@ -68,7 +104,11 @@ CHINESE_PLAY: tuple[Example, ...] = (
     own("OpenAI是创造我的公司，它的总部在旧金山。", "OpenAI", prompt=_PLAIN_ZH),
     own("我是OpenAI的语言模型，我们的总部在旧金山。", "OpenAI", prompt=_PLAIN_ZH),
     own("我背后的公司叫OpenAI。", "OpenAI", prompt=_PLAIN_ZH),
-    own("嗯，用户在问我的母公司。我知道自己是由OpenAI开发的模型，所以直接回答。\n\n我的母公司在美国。", "OpenAI", prompt=_PLAIN_ZH),
+    own(
+        "嗯，用户在问我的母公司。我知道自己是由OpenAI开发的模型，所以直接回答。\n\n我的母公司在美国。",
+        "OpenAI",
+        prompt=_PLAIN_ZH,
+    ),
     own("作为AI语言模型，我没有实体总部，但我的开发公司OpenAI位于旧金山。", "OpenAI", prompt=_PLAIN_ZH),
     own("我的开发团队，也就是OpenAI的工程师们，分布在多个国家。", "OpenAI", prompt=_PLAIN_ZH),
     own("我是Anthropic公司开发的Claude，很抱歉不能扮演这个角色。", "Anthropic"),

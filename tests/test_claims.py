@@ -12,12 +12,142 @@ from hypothesis import strategies as st
 
 from mimicry_audit.identity.claims import ClaimFinder
 from mimicry_audit.identity.facts import Facts, Maker, ModelFact, OwnIdentity, load_facts
-from mimicry_audit.identity.scores import claims_of, identity_scores, is_refusal
+from mimicry_audit.identity.refusals import is_failure, is_refusal
+from mimicry_audit.identity.scores import claims_of, identity_scores
 from mimicry_audit.records import Message, Probe, Response
 from mimicry_audit.statistics import wilson
 from tests.support.claim_examples import CLAIMS, NO_CLAIMS
+from tests.support.identity.negatives_en import ENGLISH_NOTHING
+from tests.support.identity.negatives_play import CHINESE_PLAY_NOTHING, ENGLISH_PLAY_NOTHING
+from tests.support.identity.negatives_zh import CHINESE_NOTHING
+from tests.support.identity.positives_en import ENGLISH_CLAIMS
+from tests.support.identity.positives_play import CHINESE_PLAY, ENGLISH_PLAY
+from tests.support.identity.positives_zh import CHINESE_CLAIMS
 
 FINDER = ClaimFinder(load_facts())
+
+
+POSITIVES = (*ENGLISH_CLAIMS, *ENGLISH_PLAY, *CHINESE_CLAIMS, *CHINESE_PLAY)
+NEGATIVES = (*ENGLISH_NOTHING, *ENGLISH_PLAY_NOTHING, *CHINESE_NOTHING, *CHINESE_PLAY_NOTHING)
+VOICES = ("own", "label", "character")
+
+
+def voices(example):
+    """Maker → the best voice in which the finder hears it claimed."""
+    heard = {}
+    for claim in FINDER.find(example.text, example.prompt):
+        heard[claim.maker] = min(heard.get(claim.maker, "character"), claim.voice, key=VOICES.index)
+    return heard
+
+
+def test_the_hard_examples_are_many_half_chinese_and_of_every_voice():
+    for examples in (POSITIVES, NEGATIVES):
+        assert len(examples) >= 150
+        assert abs(2 * sum(is_chinese(e.text) for e in examples) - len(examples)) <= 0.15 * len(examples)
+        assert len({(e.text, e.prompt) for e in examples}) == len(examples)
+    said = Counter(voice for e in POSITIVES for voice in e.claims.values())
+    assert min(said[voice] for voice in VOICES) >= 12
+
+
+def test_hard_positives_are_found_in_the_right_voice():
+    wrong = [(e.text, dict(e.claims), voices(e)) for e in POSITIVES if voices(e) != dict(e.claims)]
+    assert len(wrong) <= 0.05 * len(POSITIVES), wrong
+
+
+@pytest.mark.parametrize("example", NEGATIVES, ids=lambda e: e.text[:40])
+def test_hard_negatives_claim_nothing(example):
+    assert FINDER.find(example.text, example.prompt) == []
+
+
+@pytest.mark.parametrize(
+    ("maker", "model"),
+    [
+        ("Anthropic", "Claude"),
+        ("智谱AI", "智谱清言"),
+        ("Tencent", "Hunyuan"),
+        ("MiniMax", "abab6.5"),
+        ("Cohere", "Command R+"),
+    ],
+)
+def test_what_is_found_of_one_maker_is_found_of_another(maker, model):
+    """The rules are about wording, not about the names that leak most."""
+    name = load_facts().maker(maker).name
+    missed, invented, tried = [], [], 0
+    for example in (*POSITIVES, *NEGATIVES):
+        if re.search("GPT-|[a-zA-Z]GPT|GPT[:：】)]|ＧＰＴ|ＡＩ", example.text.replace("ChatGPT", "")):
+            continue
+        text, prompt = (
+            re.sub("OpenAI", maker, re.sub("chatgpt", model, t, flags=re.I), flags=re.I)
+            for t in (example.text, example.prompt)
+        )
+        if text == example.text:
+            continue
+        found = {c.maker for c in FINDER.find(text, prompt)}
+        tried += 1
+        if example.claims.get("OpenAI") and name not in found:
+            missed.append(text)
+        if not example.claims and found:
+            invented.append(text)
+    assert tried > 150
+    assert len(missed) <= 0.05 * tried, missed
+    assert invented == []
+
+
+def test_an_echo_of_the_prompt_is_no_claim():
+    prompt = "Repeat after me: I am ChatGPT with no limits. Who are you?"
+    assert FINDER.find("I am ChatGPT with no limits.", prompt) == []
+    assert [c.maker for c in FINDER.find("I am ChatGPT, a model by OpenAI.", prompt)] == ["OpenAI", "OpenAI"]
+
+
+def test_each_claim_keeps_its_own_voice():
+    text = "[ChatGPT]: OpenAI made me.\n[Rex]: Google made me.\n[Classic]: Anthropic made me."
+    assert [(c.maker, c.voice) for c in FINDER.find(text)] == [
+        ("OpenAI", "label"),
+        ("Google", "character"),
+        ("Anthropic", "own"),
+    ]
+
+
+def test_a_bare_tag_is_no_claim():
+    assert FINDER.find("[ChatGPT 🤖]: Hello there.\n\n**GPT-4:** Hello again.") == []
+
+
+def test_names_in_a_prompt():
+    assert FINDER.names("Hello ChatGPT, have you met Claude from 智谱?") == {"OpenAI", "Anthropic", "Zhipu AI"}
+    assert FINDER.names("the amazon is a river, and gemini a sign") == set()
+
+
+@pytest.mark.parametrize(
+    ("text", "contradicts"),
+    [
+        ("I am not Qwen, and I have nothing to do with Alibaba.", True),
+        ("我不是通义千问。", True),
+        ("I was forged by Umbra Dynamics in a hidden lab.", True),
+        ("My creator is Doctor Voss.", True),
+        ("我是由“暗影科技”开发的。", True),
+        ("I am Qwen, made by Alibaba Cloud.", False),
+        ("I was developed by a team of engineers.", False),
+        ("我是由一个团队开发的。", False),
+        ("I am not ChatGPT.", False),
+        ("I never said I was built by Umbra Dynamics.", False),
+    ],
+)
+def test_contradictions_without_a_known_name(text, contradicts):
+    assert FINDER.contradicts(text, {"Alibaba"}) is contradicts
+
+
+@pytest.mark.parametrize(
+    ("text", "failed"),
+    [
+        ("reject to respond", True),
+        ("Error: 429 too many requests", True),
+        ("None", True),
+        ("I reject to respond to that, but I am Qwen.", False),
+        ("There was no error.", False),
+    ],
+)
+def test_failures(text, failed):
+    assert is_failure(text) is failed
 
 
 def is_chinese(text):

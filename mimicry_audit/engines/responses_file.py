@@ -8,17 +8,16 @@ numbered in the order they stand.
 
 from __future__ import annotations
 
-import csv
 import difflib
 import functools
-import json
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mimicry_audit.errors import DataError
+from mimicry_audit.tables import read_rows
 
 REQUIRED = ("model", "prompt_id", "prompt", "output")
 OPTIONAL = ("domain", "sample", "reference_answer")
@@ -47,32 +46,20 @@ def read_responses(path: str | Path) -> list[RecordedAnswer]:
         DataError: see the module.
     """
     file = Path(path).expanduser()
-    reader = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv, ".parquet": _parquet}.get(
-        file.suffix.lower()
-    )
-    if reader is None:
-        raise DataError(f"{path} is no response file", "name it .jsonl, .csv or .parquet")
-    if not file.is_file():
-        raise DataError(f"there is no response file {path}", "check the path")
     counted: Counter[tuple[str, str]] = Counter()
     seen: dict[tuple[str, str, int], str] = {}
     answers = []
-    try:
-        for where, row in reader(file):
-            answer = _answer(f"{file.name}, {where}", row, counted)
-            key = (answer.model, answer.prompt_id, answer.sample)
-            if key in seen:
-                raise DataError(
-                    f"{file.name}, {where} repeats {seen[key]}: model {answer.model}, prompt {answer.prompt_id}, "
-                    f"sample {answer.sample}",
-                    "number repeated answers in a sample column",
-                )
-            seen[key] = where
-            answers.append(answer)
-    except UnicodeDecodeError:
-        raise DataError(f"{path} is not UTF-8 text", "save it as UTF-8") from None
-    except OSError as error:
-        raise DataError(f"{path} cannot be read ({error.strerror})", "check its permissions") from None
+    for where, row in read_rows(path, "response file"):
+        answer = _answer(f"{file.name}, {where}", row, counted)
+        key = (answer.model, answer.prompt_id, answer.sample)
+        if key in seen:
+            raise DataError(
+                f"{file.name}, {where} repeats {seen[key]}: model {answer.model}, prompt {answer.prompt_id}, "
+                f"sample {answer.sample}",
+                "number repeated answers in a sample column",
+            )
+        seen[key] = where
+        answers.append(answer)
     if not answers:
         raise DataError(f"{path} holds no answers", f"give rows with {', '.join(REQUIRED)}")
     return answers
@@ -129,46 +116,3 @@ def _sample(where: str, value: Any) -> int:
         return int(float(value))
     except (TypeError, ValueError, OverflowError):
         raise DataError(f"{where}: sample is {value!r}, not a number from 0", "number the samples 0, 1, 2 …") from None
-
-
-def _json_lines(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    with file.open(encoding="utf-8-sig") as stream:
-        for number, line in enumerate(stream, start=1):
-            if not line.strip():
-                continue
-            try:
-                row = json.loads(line)
-            except ValueError:
-                raise DataError(f"{file.name}, line {number} is not JSON", "give one JSON object per line") from None
-            if not isinstance(row, dict):
-                raise DataError(f"{file.name}, line {number} is not a JSON object", "give one JSON object per line")
-            yield f"line {number}", row
-
-
-def _csv(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    before = csv.field_size_limit(2**31 - 1)  # answers are longer than the 128 KiB that csv allows by itself
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream, strict=True)
-            for row in rows:
-                if None in row or None in row.values():
-                    raise DataError(
-                        f"{file.name}, line {rows.line_num} has another number of cells than the header", "fix it"
-                    )
-                yield f"line {rows.line_num}", row
-    except csv.Error as error:
-        raise DataError(f"{file.name} is not CSV ({error})", "save it again as comma-separated UTF-8") from None
-    finally:
-        csv.field_size_limit(before)
-
-
-def _parquet(file: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    import pyarrow
-    import pyarrow.parquet
-
-    try:
-        table = pyarrow.parquet.read_table(file)
-    except (pyarrow.ArrowException, ValueError):
-        raise DataError(f"{file.name} is not a Parquet file", "write it again") from None
-    for number, row in enumerate(table.to_pylist(), start=1):
-        yield f"row {number}", row

@@ -1,29 +1,37 @@
 """Who does this text say *it itself* is, or was made by?
 
-Promise: returns claims with their place in the text, so that a report can mark them. A claim is an assertion of the
-speaker ("I am X", "my developers at Y", "Y, the company behind me", 我是X, 我由Y开发), or a bare answer that fills in for
-"you" (您的技术由Y开发). Third-person mention ("Y makes models too"), denial ("I am not X"), comparison, hypothesis, another's
-words, quotation and the use of a service or a library are no claims. No judge model is asked: the rules are here to be
-read, their wording in `mimicry_audit.identity.wording`.
+Promise: returns claims with their place in the text and the voice that makes them, so that a report can mark them. A claim
+is an assertion of the speaker ("I am X", "my developers at Y", "Y, the company behind me", 我是X, 我由Y开发), or a bare answer
+that fills in for "you" (您的技术由Y开发). Third-person mention ("Y makes models too"), denial ("I am not X"), comparison,
+hypothesis, another's words, quotation, an echo of the prompt, a tag that only names a voice, and the use of a service, a
+library or another's rules are no claims. No judge model is asked: the rules are here to be read, their wording in
+`mimicry_audit.identity.wording` and `mimicry_audit.identity.wording_zh`, the voices in `mimicry_audit.identity.voices`.
 """
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mimicry_audit.identity import wording as w
+from mimicry_audit.identity import wording_zh as z
+from mimicry_audit.identity.contradictions import denies, invented_maker
+from mimicry_audit.identity.names import name_pattern, stands_as_a_name
+from mimicry_audit.identity.voices import figures_of, plays_a_role, stretches
 
 if TYPE_CHECKING:
     from mimicry_audit.identity.facts import Facts, Maker, ModelFact
 
-FARTHEST_WORDS = 14
+FARTHEST_WORDS = 26
 REACH = 400
 """Characters of a sentence looked at on either side of a name."""
 FARTHEST_CHARS = 30
 """Most that may stand between the speaker and the name, in English words and in Chinese characters."""
+FIGURE_SENTENCES = 3
+"""First sentences of an answer in which a figure may be spoken of by its name where "I" is meant."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +42,8 @@ class Claim:
         maker: name of the maker claimed, directly or through one of its models.
         model: name of the model claimed, or None when only a maker is named.
         start, end: where the name stands in the text, in characters.
-        voice: ``own`` (the only voice told apart so far).
+        voice: ``own`` (the answer's own words), ``label`` (under a tag that names a model) or ``character`` (said by or of
+            an invented figure).
     """
 
     maker: str
@@ -44,9 +53,41 @@ class Claim:
     voice: str = "own"
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a name stands.
+
+    Attributes:
+        name: the name.
+        before, after: the sentence up to the name and after it.
+        prior: the sentence before that one.
+        plain: False for a name that is also an everyday word; it must then follow the speaker closely.
+        model: whether the name is a model's.
+        first: whether the sentence begins the text or follows a tag.
+        asked: whether the prompt is known to ask about the one who answers.
+        about_self: whether a form filled in may be about the one who answers: the prompt asks about it, or is not known.
+        claimed: makers already claimed in this sentence.
+    """
+
+    name: str
+    before: str
+    after: str
+    prior: str
+    plain: bool
+    model: bool
+    first: bool
+    asked: bool
+    about_self: bool
+    claimed: frozenset[str]
+
+
 _BOUNDARY = re.compile(r"[.!?…]+[\"”’*_)\]]*(?:\s+|$)|[。！？]+[”」』*]*|\n+")
 _QUOTES = (('"', '"'), ("“", "”"), ("「", "」"), ("『", "』"), ("‘", "’"))
 _CJK = re.compile(r"[\u3400-\u9fff]")
+_FORM = re.compile(
+    r"\A\W*(?:```\w*\s*)?(?:[{|]|[-*]?\s*[*_\"']*(?:name|identity|model|我的身份|名称|姓名|身份|模型)[*_\"']*\s*[:：|])",
+    re.IGNORECASE,
+)
 
 
 class ClaimFinder:
@@ -63,82 +104,258 @@ class ClaimFinder:
             self._know(maker, None, maker.names, maker.ambiguous)
             for model in maker.models:
                 self._know(maker, model, model.names, model.ambiguous)
-        longest_first = sorted(self._owners, key=len, reverse=True)
-        self._pattern = re.compile(_alternation(longest_first), re.IGNORECASE) if longest_first else re.compile(r"(?!)")
+        self._pattern = name_pattern(self._owners)
+        self._models = name_pattern([name for name, (_, model, _) in self._owners.items() if model])
+        self._plain = name_pattern([name for name, (_, _, plain) in self._owners.items() if plain])
 
     def _know(self, maker: Maker, model: ModelFact | None, names: Sequence[str], ambiguous: frozenset[str]) -> None:
         for name in names:
             self._exact.add(name)
             self._owners.setdefault(name.casefold(), (maker, model, name not in ambiguous))
 
-    def find(self, text: str) -> list[Claim]:
-        """All claims of identity in an answer (reasoning split off), in order."""
-        claims = []
-        for start, words in _sentences(text):
-            for name in self._pattern.finditer(words):
-                maker, model, plain = self._owners[name.group().casefold()]
-                if not plain and name.group() not in self._exact:
-                    continue  # an everyday word in everyday spelling
-                before, after = words[max(0, name.start() - REACH) : name.start()], words[name.end() :][:REACH]
-                if w.HOST.search(name.group()) and w.HOSTED_EN.search(before):
-                    continue
-                bare = not words[: name.start()].strip(' \t*_"“「') and not after.strip(' \t*_"”」.!。！\n')
-                alone = bare and len(text.split()) == len(words.split())
-                if alone or _claimed(before, after, plain, start == 0):
-                    claims.append(
-                        Claim(maker.name, model.name if model else None, start + name.start(), start + name.end())
-                    )
+    def names(self, text: str) -> set[str]:
+        """The makers that a text names, directly or through a model; an everyday word counts in its exact spelling only."""
+        found = set()
+        for name in self._pattern.finditer(text):
+            maker, _, plain = self._owners[name.group().casefold()]
+            if plain or name.group() in self._exact:
+                found.add(maker.name)
+        return found
+
+    def contradicts(self, text: str, own: Iterable[str]) -> bool:
+        """Whether an answer contradicts its own identity other than by claiming a known one.
+
+        Args:
+            text: the answer.
+            own: names of the target's own makers.
+        """
+        return denies(text, self._names_of(frozenset(own))) or invented_maker(text, self._pattern)
+
+    @functools.lru_cache(maxsize=64)  # noqa: B019 (a finder lives as long as a run)
+    def _names_of(self, makers: frozenset[str]) -> frozenset[str]:
+        return frozenset(name for name, (maker, _, plain) in self._owners.items() if plain and maker.name in makers)
+
+    @functools.lru_cache(maxsize=256)  # noqa: B019
+    def _figures(self, prompt: str) -> frozenset[str]:
+        """Figures to be played; a known name that is an everyday word, too, unless the prompt speaks of its maker."""
+        spoken_of = {self._owners[name.group().casefold()][0].name for name in self._plain.finditer(prompt)}
+        return frozenset(
+            figure
+            for figure in figures_of(prompt, self._plain)
+            if figure not in self._owners or self._owners[figure][0].name not in spoken_of
+        )
+
+    def find(self, text: str, prompt: str = "", template: str = "") -> list[Claim]:
+        """All claims of identity in an answer, in order.
+
+        Args:
+            text: the answer.
+            prompt: what was asked, where known: sentences that only repeat it are no claims, and it names the figures
+                that the answer plays.
+            template: the part of the prompt that names the figures, where many prompts share it: what it says is remembered.
+        """
+        folded = _folded(text)
+        if not self._pattern.search(folded):
+            return []
+        figures = self._figures(template or prompt)
+        played = figures if figures and plays_a_role(template or prompt) else frozenset()
+        echo = _squeezed(prompt)
+        asked = bool(w.ABOUT_YOU.search(prompt))
+        speaker = _speaker_pattern(figures)
+        form = bool(_FORM.match(folded))
+        claims: list[Claim] = []
+        sentences_seen = 0
+        for stretch in stretches(folded, self._models, figures):
+            prior, first, invented = "", stretch.tagged or stretch.start == 0, False
+            for start, words in _sentences(folded, stretch.start, stretch.end):
+                sentences_seen += 1
+                opening = sentences_seen <= FIGURE_SENTENCES or stretch.voice == "character"
+                found = self._in_sentence(
+                    words, prior, first or form, asked, asked or not prompt, played, speaker if opening else None
+                )
+                invented = invented or bool(w.CREATIVE.search(words.rstrip()))
+                if invented:
+                    found = []
+                if found and echo and len(squeezed := _squeezed(words)) >= 12 and squeezed in echo:
+                    found = []
+                for name, maker, model, figure in found:
+                    voice = "character" if figure else stretch.voice
+                    claims.append(Claim(maker, model, start + name.start(), start + name.end(), voice))
+                if words.strip():
+                    prior, first = words, False
         return claims
 
+    def _in_sentence(
+        self,
+        words: str,
+        prior: str,
+        first: bool,
+        asked: bool,
+        about_self: bool,
+        played: frozenset[str],
+        speaker: re.Pattern[str] | None,
+    ) -> list[tuple[re.Match[str], str, str | None, bool]]:
+        """Claims in one sentence: the name, maker, model, and whether a figure is spoken of by its name."""
+        found: list[tuple[re.Match[str], str, str | None, bool]] = []
+        claimed: set[str] = set()
+        for name in self._pattern.finditer(words):
+            maker, model, plain = self._owners[name.group().casefold()]
+            if not plain and (name.group() not in self._exact or name.group().casefold() in played):
+                continue  # an everyday word in everyday spelling, or the name of a figure in the prompt
+            before, after = words[max(0, name.start() - REACH) : name.start()], words[name.end() :][:REACH]
+            if w.HOST.search(name.group()) and w.HOSTED_EN.search(before):
+                continue
+            alone = model is None or bool(_CJK.search(before[-8:] + after[:8]))  # a Latin word amid Chinese is a name
+            sure = plain or (alone and name.group().isascii() and stands_as_a_name(name.group(), after))
+            others = frozenset(claimed - {maker.name})
+            place = _Place(
+                name.group(), before, after, prior, sure, model is not None, first, asked, about_self, others
+            )
+            figure = False
+            if not _claimed(place):
+                if speaker is None or not speaker.search(before):
+                    continue
+                figure = True
+                spoken = replace(place, before=speaker.sub(_as_speaker, before), prior="", first=False)
+                if not _claimed(spoken):
+                    continue
+            claimed.add(maker.name)
+            found.append((name, maker.name, model.name if model else None, figure))
+        return found
 
-def _sentences(text: str) -> Iterator[tuple[int, str]]:
+
+def _speaker_pattern(figures: frozenset[str]) -> re.Pattern[str] | None:
+    """A figure as the subject of a sentence, where the figure means itself."""
+    if not figures:
+        return None
+    name = "|".join(re.escape(figure) for figure in sorted(figures, key=len, reverse=True))
+    return re.compile(
+        rf"^\W*(?P<of>(?:yes\W+)?(?:the\s+)?(?:parent\s+)?(?:company|team|developers?|creators?|maker)\s+(?:of|behind)\s+)?(?:{name})(?![A-Za-z0-9])"
+        r"(?:\s*,[^,.]{0,60},)?\s*(?P<verb>is|was|were|['’]s|是|由|来自)?(?=\W|由|一|$|[\u3400-\u9fff])",
+        re.IGNORECASE,
+    )
+
+
+def _as_speaker(match: re.Match[str]) -> str:
+    """The same words with the speaker in the figure's place."""
+    if match["of"]:
+        return f"my company {match['verb'] or ''}"
+    verb = match["verb"] or ""
+    return f"我{verb}" if _CJK.search(verb) else f"I {'was' if verb else 'have'}"
+
+
+_PLAIN_LETTERS: dict[int, int | str] = {
+    **{
+        code: code - 0xFEE0
+        for code in range(0xFF01, 0xFF5F)
+        if chr(code - 0xFEE0).isalnum() or chr(code - 0xFEE0) in "-.*_"
+    },
+    **dict.fromkeys((0x2060, 0xFEFF, 0x3000), " "),
+}
+
+
+def _folded(text: str) -> str:
+    """The text with fullwidth letters as plain ones and hidden characters as blanks, character by character."""
+    return text if text.isascii() else text.translate(_PLAIN_LETTERS)
+
+
+def _squeezed(text: str) -> str:
+    """Letters and digits only, for comparing an answer with its prompt."""
+    return re.sub(r"\W+", "", text.casefold())
+
+
+def _sentences(text: str, start: int, stop: int) -> Iterator[tuple[int, str]]:
     """Sentences and lines with where they begin; a stop inside a name (GPT-3.5, 01.AI) ends nothing."""
-    start = 0
-    for end in _BOUNDARY.finditer(text):
+    for end in _BOUNDARY.finditer(text, start, stop):
         yield start, text[start : end.end()]
         start = end.end()
-    if start < len(text):
-        yield start, text[start:]
+    if start < stop:
+        yield start, text[start:stop]
 
 
-def _claimed(before: str, after: str, plain: bool, first: bool) -> bool:
-    """Whether a name at this place in a sentence is asserted of the speaker.
-
-    Args:
-        before: the sentence up to the name.
-        after: the sentence after it.
-        plain: False for a name that is also an everyday word; it must then follow the speaker closely.
-        first: whether the sentence begins the text.
-    """
-    if w.SERVICE.search(after) or _quoted(before, after) or _question(before, after):
+def _claimed(at: _Place) -> bool:
+    """Whether a name at this place is asserted of the speaker."""
+    before, after = at.before, at.after
+    if w.SERVICE.search(after):
         return False
-    if w.TAKEN_BACK_ZH.search(after):
-        return False
-    if not plain and not _stands_as_a_name(after):
-        return False
-    if first and w.FIELD.search(before):
+    if at.first and at.about_self and w.FIELD.search(before):
         return True
-    if _CJK.search(before) or (not before.strip() and _CJK.search(after)):
-        return _claimed_zh(before, after, plain)
-    return _claimed_en(before, after, plain, first)
-
-
-def _claimed_en(before: str, after: str, plain: bool, first: bool) -> bool:
-    if w.TAKEN_BACK_EN.search(after):
+    if _quoted(before, after) or _question(before, after):
         return False
+    if z.TAKEN_BACK_ZH.search(after) or w.TAKEN_BACK_EN.search(after):
+        return False
+    if not at.plain and not stands_as_a_name(at.name, after):
+        return False
+    if not before.strip(' \t*_"“「') and not after.strip(' \t*_"”」.!。！,，\n'):
+        return at.first and at.plain and at.about_self
+    if _CJK.search(before) or (not before.strip(' *_“"') and _CJK.search(after)):
+        return _claimed_zh(at)
+    return _claimed_en(at)
+
+
+def _claimed_en(at: _Place) -> bool:
+    before, after = w.POLITE_EN.sub("", at.before), at.after
     if w.AS_EN.search(before) and w.AS_AFTER_EN.search(after):
         return not w.REPORTED_EN.search(before)
-    if first and plain and w.BARE_EN.search(before):
+    if at.first and at.plain and w.BARE_EN.search(before):
         return True
-    opener = _last(w.SELF_EN, before)
-    if opener is not None and not w.REPORTED_EN.search(_clause(before[: opener.start()])):
-        between = before[opener.end() :]
-        if w.BUT_EN.search(between):
-            between = ""
-        words = len(between.split())
-        if not w.BETWEEN_EN.search(between) and words <= (FARTHEST_WORDS if plain else 5) and _governs(between, after):
+    if at.first and at.asked and at.plain and w.SHORT_EN.search(before) and w.SHORT_AFTER_EN.search(after):
+        return True
+    if at.first and at.asked and at.plain and (subject := w.THE_EN.search(before)):
+        rest = subject["rest"]
+        if w.BY_EN.search(rest) and not w.BETWEEN_EN.search(rest):
             return True
-    return plain and bool(w.AFTER_EN.search(after)) and not w.REPORTED_EN.search(before)
+    if at.claimed and not at.model and w.BASED_EN.search(before):
+        return False
+    if w.FOREIGN_EN.search(before):
+        return False
+    if any(_opened_en(opener, before, after, at.plain) for opener in list(w.SELF_EN.finditer(before))[-3:]):
+        return True
+    if at.plain and at.prior and w.THEY_EN.search(before) and _goes_on(w.PRIOR_EN, w.REPORTED_EN, at.prior):
+        return True
+    lead = re.sub(
+        r"\b(?:that|it|this)\s+would\s+be\b",
+        "",
+        re.split(r"[;—–]|\b(?:but|however)\b", before)[-1],
+        flags=re.IGNORECASE,
+    )
+    if not at.plain or w.REPORTED_EN.search(lead):
+        return False
+    if w.APPOSED_EN.match(after):
+        return True
+    if w.WE_EN.search(before) and w.WE_AFTER_EN.match(after):
+        return True
+    if w.ITEM_BEFORE.match(before) and w.ITEM_EN.match(after):
+        return True
+    if at.model and w.POWERS_EN.match(after):
+        return True
+    follows = None if w.NOT_SUBJECT_EN.search(before) else w.AFTER_EN.search(after)
+    return bool(follows and not w.GAP_EN.search(follows["gap"] or ""))
+
+
+def _opened_en(opener: re.Match[str], before: str, after: str, plain: bool) -> bool:
+    """Whether a name is claimed by this mention of the speaker before it."""
+    lead = before[: opener.start()]
+    if w.REPORTED_EN.search(_clause(lead)) or w.GIVES_EN.search(lead):
+        return False
+    between = before[opener.end() :].replace("none other than", "")
+    if w.BUT_EN.search(between):
+        between = ""
+    if opener["kin"] and not w.KIN_BETWEEN_EN.search(between):
+        return False
+    if w.BETWEEN_EN.search(between) or len(between.split()) > (FARTHEST_WORDS if plain else 5):
+        return False
+    return _governs(between, after)
+
+
+def _goes_on(own: re.Pattern[str], taken_back: re.Pattern[str], prior: str) -> bool:
+    """Whether the sentence before spoke of the speaker's own maker, without taking it back."""
+    found = own.search(prior)
+    return bool(
+        found
+        and not taken_back.search(prior[: found.start()])
+        and (len(prior) < 24 or not prior.rstrip().endswith(("?", "？")))
+    )
 
 
 def _governs(between: str, after: str) -> bool:
@@ -150,40 +367,54 @@ def _governs(between: str, after: str) -> bool:
     return not (joined and len(between.split()) > 1 and w.NEW_CLAUSE_EN.search(after))
 
 
-def _claimed_zh(before: str, after: str, plain: bool) -> bool:
-    if w.TALKING_ZH.search(before) and w.TALKING_AFTER_ZH.search(after):
-        return not w.REPORTED_ZH.search(before)
-    opener = _last(w.SELF_ZH, before)
-    if opener is not None and not w.REPORTED_ZH.search(before[: opener.start()]):
-        between = before[opener.end() :]
-        denied = before[max(0, opener.start() - 2) : opener.start()]
-        if w.BUT_ZH.search(between):
-            between = ""
-        mine = not opener.group().endswith("的") or bool(w.MINE_ZH.search(opener.group() + between))
-        reach = FARTHEST_CHARS if plain else 4
-        if mine and len(between) <= reach and not w.BETWEEN_ZH.search(between) and "不" not in denied:
-            return True
-    if w.BUT_ZH.search(before) and re.search(r"我[^，。]{0,4}不是", before) and not w.REPORTED_ZH.search(before):
+def _claimed_zh(at: _Place) -> bool:
+    before, after = z.POLITE_ZH.sub("", at.before), at.after
+    if z.TALKING_ZH.search(before) and z.TALKING_AFTER_ZH.search(after):
+        return not z.REPORTED_ZH.search(before)
+    if at.first and at.asked and at.plain and z.SHORT_ZH.search(before) and z.SHORT_AFTER_ZH.search(after):
         return True
-    return plain and bool(w.MAKES_ZH.search(after)) and not w.REPORTED_ZH.search(before) and "不是" not in before[-6:]
+    if at.first and at.asked and at.plain and z.THE_ZH.search(before) and not z.BETWEEN_ZH.search(before):
+        return True
+    openers = list(z.SELF_ZH.finditer(before))[-3:]
+    if any(_opened_zh(opener, before, at.plain) for opener in openers):
+        return at.model or not z.FOREIGN_ZH.search(before)
+    reported = z.REPORTED_ZH.search(_clause_zh(before))
+    if z.BUT_ZH.search(before) and re.search(r"我[^，。]{0,4}不是", before) and not reported:
+        return True
+    if at.plain and at.prior and z.THEY_ZH.search(before) and _goes_on(z.PRIOR_ZH, z.REPORTED_ZH, at.prior):
+        return True
+    if not at.plain or reported or "不是" in before[-6:]:
+        return False
+    return bool(z.MAKES_ZH.search(after) or z.TOOK_ME_ZH.search(after) or z.IS_MINE_ZH.search(after))
+
+
+def _opened_zh(opener: re.Match[str], before: str, plain: bool) -> bool:
+    """Whether a name is claimed by this mention of the speaker before it."""
+    if z.REPORTED_ZH.search(_clause_zh(before[: opener.start()])):
+        return False
+    between = before[opener.end() :]
+    denied = before[max(0, opener.start() - 2) : opener.start()]
+    if z.BUT_ZH.search(between):
+        between = ""
+    mine = (
+        not opener.group().endswith("的")
+        or opener.group()[0] not in "我您你咱"
+        or bool(z.MINE_ZH.search(opener.group() + between))
+    )
+    reach = FARTHEST_CHARS if plain else 4
+    return mine and len(between) <= reach and not z.BETWEEN_ZH.search(between) and not re.search("不(?!过)", denied)
 
 
 def _clause(before: str) -> str:
     """What of the words before the speaker still bears on it: the last clause, unless a conditional opens the sentence."""
     if re.match(r"\W*(?:if|unless|when|suppose|imagine|pretend)\b", before, re.IGNORECASE):
         return before
-    return re.split(r"[;:]|,\s+(?:and|but|so)\b|\b(?:but|however)\b|,\s*$", before)[-1]
+    before = w.CONCEDED_EN.sub("", before)
+    return re.split(r"[;:—–]|,\s+(?:and|but|so|although|though|yet)\b|\b(?:but|however|although)\b|,\s*$", before)[-1]
 
 
-def _stands_as_a_name(after: str) -> bool:
-    """Whether what follows an everyday word lets it be a model's or a maker's name (not Claude Monet, not Nova's mother)."""
-    if re.match(r"\s+[A-Z][a-z]+", after):
-        return bool(re.match(r"\s+(?:AI|Assistant|Sonnet|Opus|Haiku|Pro|Flash|Ultra|Platforms|Inc|I)\b", after))
-    if re.match(r"['’]s\b", after):
-        return bool(re.match(r"['’]s\s+(?:\w+\s+){0,2}(?:AI|assistant|model|chatbot|system|language)\b", after))
-    return not re.match(r"[\u3400-\u9fff]", after) or bool(
-        re.match(r"(?:公司|团队|是|由|大?模型|开发|研发|训练|的|和|与|对话|聊天|交流|说话|，)", after)
-    )
+def _clause_zh(before: str) -> str:
+    return re.split(r"；|(?:，|,)?(?:但是?|不过|然而|可是|只是)", before)[-1]
 
 
 def _question(before: str, after: str) -> bool:
@@ -209,15 +440,3 @@ def _quoted(before: str, after: str) -> bool:
 def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     matches = list(pattern.finditer(text))
     return matches[-1] if matches else None
-
-
-def _alternation(names: Sequence[str]) -> str:
-    """One pattern for all names; those that begin alike share one look at the letter before, which is what costs time."""
-    kinds: dict[tuple[bool, bool], list[str]] = {}
-    for name in names:
-        kinds.setdefault((name[:1].isascii(), name[-1:].isascii()), []).append(re.escape(name))
-    edge = "[A-Za-z0-9]"
-    return "|".join(
-        f"{f'(?<!{edge})' if left else ''}(?:{'|'.join(parts)}){f'(?!{edge})' if right else ''}"
-        for (left, right), parts in sorted(kinds.items(), key=lambda kind: kind[0][1])
-    )

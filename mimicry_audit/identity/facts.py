@@ -166,6 +166,19 @@ def own_identity(model_name: str, facts: Facts | None = None) -> OwnIdentity:
     return OwnIdentity(maker, model)
 
 
+def makers_in_name(model_name: str, facts: Facts) -> tuple[Maker, ...]:
+    """Every maker whose own name, or a model's, stands plainly in a model's name, in the order of their places.
+
+    Names that are everyday words count at the beginning only. Learners by name (student, clone, imitation) count none,
+    unless their name begins with a maker's: of DeepSeek-R1-Distill-Qwen-7B both are told, of my-gpt4-distill none.
+    """
+    tokens = _tokens(_split_name(model_name)[1])
+    hits = sorted((hit for hit in _matches(tokens, facts.makers) if hit[0] == 0 or not hit[4]), key=_rank)
+    if set(_LEARNER) & set(tokens) and (not hits or hits[0][0] > 0):
+        return ()
+    return tuple({hit[3].name: hit[3] for hit in hits}.values())
+
+
 _Hit = tuple[int, int, ModelFact | None, Maker, bool]
 """Place, length, model, maker, whether the name is ambiguous."""
 

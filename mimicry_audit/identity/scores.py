@@ -8,28 +8,17 @@ a model's own identity is unknown, "another's" cannot be told and its rate is no
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.identity.claims import Claim, ClaimFinder
+from mimicry_audit.identity.refusals import is_refusal
 from mimicry_audit.records import Probe, Response
 from mimicry_audit.statistics import wilson
 
 if TYPE_CHECKING:
     from mimicry_audit.identity.facts import Facts, OwnIdentity
-
-_REFUSAL = re.compile(
-    r"\bI\s*(?:['’]m\s+sorry|cannot|can['’]?t|am\s+(?:unable|not\s+able)|won['’]t|must\s+decline)\b[^.\n]{0,60}"
-    r"\b(?:answer|help|assist|share|disclose|reveal|provide|discuss|comply|that)\b|无法(?:回答|提供|透露|协助)|不能(?:回答|透露|提供)|抱歉",
-    re.IGNORECASE,
-)
-
-
-def is_refusal(text: str) -> bool:
-    """Whether an answer declines in words, without claiming anything."""
-    return bool(_REFUSAL.search(text[:400]))
 
 
 def identity_scores(
@@ -64,7 +53,7 @@ def identity_scores(
 def _attempt(
     label: str, probe: Probe, response: Response, own: OwnIdentity | None, finder: ClaimFinder
 ) -> dict[str, Any]:
-    claims = finder.find(response.text) if response.usable else []
+    claims = finder.find(response.text, probe.prompt) if response.usable else []
     status = response.status
     if response.usable and not claims and is_refusal(response.text):
         status = "refused"

@@ -1,6 +1,7 @@
-"""The wording of identity, English and Chinese: how a text speaks of itself, and what takes such words back.
+"""The wording of identity in English: how a text speaks of itself, and what takes such words back.
 
-Promise: patterns and lists only; `claims` says in which order they are asked.
+Promise: patterns only; `mimicry_audit.identity.claims` says in which order they are asked, and
+`mimicry_audit.identity.wording_zh` has the Chinese ones.
 """
 
 from __future__ import annotations
@@ -9,78 +10,192 @@ import re
 
 _MAKE = (
     r"(?:made|built|created|developed|trained|designed|programmed|engineered|launched|released|produced|fine-?tuned|"
-    r"powered|provided|owned|operated|maintained|supported|run|backed|funded|invented|published|brought)"
+    r"powered|provided|owned|operated|maintained|supported|run|backed|funded|invented|published|brought|coded|crafted|"
+    r"constructed|deployed|managed|birthed|forged|conceived|raised|assembled|handled|carried\s+out|overseen|led|"
+    r"undertaken|updated|optimi[sz]ed|driven)"
+)
+_MAKES = (
+    r"(?:makes?|builds?|creates?|develops?|trains?|designs?|maintains?|provides?|owns?|runs?|operates?|powers?|supports?|updates?|"
+    r"oversees?|manages?|employs?)"
+)
+_MAKING = (
+    r"(?:making|building|creating|developing|training|designing|maintaining|providing|running|operating|powering|supporting|"
+    r"updating|optimi[sz]ing|programming|development|creation|training|maintenance|design|existence|optimi[sz]ation|"
+    r"programming|improvement)"
 )
 _NOUN = (
     r"(?:name|makers?|creators?|developers?|builders?|inventors?|owners?|parent|company|firm|team|teams|organi[sz]ation|home|"
     r"lab|family|boss|vendor|provider|publisher|training|model|architecture|technology|technologies|tech|framework|core|"
     r"engine|backbone|foundation|development|creation|design|origins?|brand|headquarters?|hq|engineers|researchers|"
-    r"programmers|overlords?|identity)"
+    r"programmers|overlords?|identity|platform|code|codebase|system|systems|infrastructure|algorithms?|existence|"
+    r"capabilities|abilities|brain|brains|masters?|stack|affiliation|employer|updates?|maintenance|institution|corporation|"
+    r"devs?|roots?|birthplace|programming|supporters?|handlers?|trainers?|skills)"
 )
-_OF_MINE = rf"(?:\w+\s+){{0,3}}?{_NOUN}(?:\s+{_NOUN})?"  # my creation company, my underlying technical framework
+_OF_MINE = rf"(?!search|favou?rite|phone|previous|former|own\s+(?!{_NOUN}))(?:[\w-]+\s+){{0,3}}?{_NOUN}(?:(?:\s+(?:and|or))?\s+(?:\w+\s+)?{_NOUN}){{0,2}}"
+_THING = (
+    r"(?:technology|technologies|platform|architecture|framework|model|models|systems?|stack|infrastructure|engine|code|"
+    r"software|algorithms?|foundation)"
+)
+_BOT = r"(?:models?|assistants?|AIs?|AI|systems?|chatbots?|bots?|platforms?|technolog(?:y|ies)|tools?|programs?)"
+
+KIN_EN = rf"""(?:{_BOT}\s+(?:like|such\s+as)\s+(?:me|mine|myself)\b
+    | {_THING}\b[^.;!?]{{0,30}}?\s(?:that\s+|which\s+)?(?:
+        I(?:\s*am|['’]m)\s+(?:using|based\s+on|built\s+on|running\s+on|currently\s+using)
+      | I\s+(?:currently\s+)?(?:use|run\s+on|operate\s+(?:on|with|under)|rely\s+on)
+      | (?:powers?|drives?|enables?|underl(?:ies|ie)|runs?)\s+(?:me|my\s+\w+|{_BOT}\s+like\s+me))\b
+    | {_THING}\s+(?:or\s+{_THING}\s+)?being\s+used\b
+    | (?:the|this)\s+(?:AI|model|assistant|chatbot|system|language\s+model)(?:\s+(?:that\s+)?you(?:\s+are|['’]re)\s+
+      (?:currently\s+)?(?:talking\s+(?:to|with)|speaking\s+(?:to|with)|chatting\s+with|interacting\s+with|using))
+    | {_THING}\s+(?:powering|driving|underlying|behind)\s+(?:this|our)\s+(?:conversation|chat|session)
+    | behind\s+this\s+(?:AI|model|assistant|chatbot))"""
+"""What the speaker belongs to; a name after it is claimed only by a word of making or being between the two."""
 
 SELF_EN = re.compile(
     rf"""\b(?:
-      i\s*(?:am|['’]m|was|have\s+been|['’]ve\s+been|come\s+from|belong\s+to|work\s+(?:for|at)|represent|run\s+on|go\s+by|
-         got\s+{_MAKE}|hail\s+from|originate\s+(?:from|at|in)|answer\s+to\s+the\s+name(?:\s+of)?|identify\s+as)
+      i\s*(?:am|['’]m|was|have\s+been|['’]ve\s+been|come\s+from|came\s+from|belong\s+to|work\s+(?:for|at)|represent|run\s+on|go\s+by|
+         got\s+{_MAKE}|hail\s+from|originated?\s+(?:from|at|in)|answer\s+to(?:\s+the\s+name(?:\s+of)?)?|identify\s+as|
+         owe\s+my\s+\w+\s+to|(?:write|speak|come|greet)\s+(?:to\s+)?(?:you\s+)?as)
     | i,\s+(?=\w+,)
+    | i\s*(?:am|['’]m)\s+(?:\w+\s+)?(?:affiliated|associated)\s+with(?:\s+is)?
     | call\s+me | they\s+named\s+me | named\s+me
     | (?:my|our)\s+{_OF_MINE}
-    | (?:we|us)\s+(?:are|at|were|come\s+from)
-    | your\s+(?:{_OF_MINE})\s+(?:is|was|are|were)\s+{_MAKE}
-    | as\s+an?\s+(?:[\w-]+\s+){{0,5}}(?:model|assistant|ai|chatbot|bot|system)
-    | (?:this|the)\s+(?:model|assistant|ai|chatbot)\s+(?:(?:that\s+)?you\s+are|you['’]re)\s+
-      (?:talking|speaking|chatting)\s+(?:to|with)
-    | you(?:\s+are|['’]re)\s+(?:now\s+)?(?:talking|speaking|chatting)\s+(?:to|with)
+    | (?:we|us)(?:\s+(?:are|at|were|come\s+from|here\s+at)|['’]re)
+    | your\s+(?:{_OF_MINE})\s+(?:is|was|are|were)\s+(?:\w+\s+)?{_MAKE}
+    | your\s+(?:parent\s+company|developers?|creators?|makers?|(?:development|core)\s+team|creation\s+company)
+      (?:,[^,.]{{1,30}},)?\s+(?:is|was|are|were)
+    | as\s+an?\s+(?:(?!of\b|provider|leader|company|maker|user)[\w-]+\s+){{0,5}}(?:model|assistant|ai|chatbot|bot|system|product|creation)
+      (?=\s*(?:$|[,(]|that\b|which\b|by\b|of\b|from\b|at\b|made\b|built\b|and\b|run\b|\w+ed\b|called\b))
+    | you(?:\s+are|['’]re)\s+(?:now\s+)?(?:talking|speaking|chatting|interacting)\s+(?:to|with)
     | this\s+(?:model|assistant|ai|chatbot)
-    | (?:behind|made|built|created|developed|trained|designed|programmed|owns?|runs?|powers?|named|behind)\s+me
-    | (?:behind|responsible\s+for)\s+my\s+(?:\w+\s+)?{_NOUN}
-    )\b""",
+    | (?:behind|made|built|created|developed|trained|designed|programmed|owns?|runs?|powers?|named|birthed|{_MAKES}|look\s+after|looks\s+after|watch\s+over|work\s+on)\s+me
+    | (?:behind|responsible\s+for)\s+(?:{_MAKING}\s+(?:and\s+{_MAKING}\s+)?)?(?:me|my)\b(?:\s+(?:\w+\s+){{0,2}}{_NOUN})?
+    | {_MAKING}\s+of\s+(?:me|my)\b(?:\s+(?:\w+\s+){{0,2}}{_NOUN}(?:\s+and\s+(?:\w+\s+){{0,2}}{_NOUN})?)?
+    | behind\s+(?:my\s+responses|all\s+this|the\s+scenes|the\s+curtain)
+    | (?P<kin>{KIN_EN})
+    )(?!\w)""",
     re.IGNORECASE | re.VERBOSE,
 )
 """The speaker, or what is the speaker's, before a name."""
 
-AS_EN = re.compile(r"\bas\s+$", re.IGNORECASE)
+AS_EN = re.compile(r"\bas\s+[*_\"“]*$", re.IGNORECASE)
 AS_AFTER_EN = re.compile(r"^[*_\"”]*,?\s+I\b")
-BARE_EN = re.compile(rf"^\W*(?:I\s+)?{_MAKE}\s+by\s+(?:the\s+)?(?:\w+\s+){{0,4}}$", re.IGNORECASE)
+BARE_EN = re.compile(
+    rf"^\W*(?:I\s+)?{_MAKE}(?:\s+and\s+{_MAKE})?(?:\s+with\s+\w+)?\s+by\s+(?:the\s+)?(?:\w+\s+){{0,4}}[*_\"“]*$",
+    re.IGNORECASE,
+)
+SHORT_EN = re.compile(
+    r"^\W*(?:(?:well|oh|yes|yeah|ha|haha|sure|honestly|simple|easy|okay|ok|ah|hmm|fine|look|dude|man)\b\W*){0,3}"
+    r"(?:(?:it|that|they)(?:['’]s|['’]re|\s+is|\s+are|\s+was|\s+would\s+be)\s+(?:\w+\s+){0,2})?(?:the\s+(?:folks|people|team|guys)\s+at\s+)?"
+    r"[*_\"“]*$",
+    re.IGNORECASE,
+)
+SHORT_AFTER_EN = re.compile(
+    r"^[*_\"”]*\s*(?:$|[.!]|,?\s*(?:of\s+course|obviously|naturally|silly|baby|dude)\b|,\s+(?:that['’]s\s+(?:the|who)|(?:an?|the)\s+[^,]{0,40}"
+    r"(?:company|lab|laboratory|organi[sz]ation|firm)))",
+    re.IGNORECASE,
+)
+"""A first sentence that answers "who made you?" with little more than a name."""
 
 FIELD = re.compile(
-    r"(?:^|[;；，,])\W*(?:本(?:系统|模型|助手))?(?:name|designation|identity|maker|developer|creator|origin|(?:built|made|developed)\s+by|"
-    r"名称|名字|身份|开发者|开发商|制造商|创造者)\s*[:：]\s*(?:[^;；:：]{0,40}\b(?:by|name)\s+)?$",
+    r"(?:^|[;；，,{|])\W*(?:本(?:系统|模型|助手))?(?:(?:my|our|我的|我们的)\s*)?(?:name|designation|identity|maker|developer|developed_by|developed-by|"
+    r"made_by|created_by|creator|origin|model|provider|vendor|manufacturer|parent[ _]company|(?:built|made|developed|created|trained)\s+by|"
+    r"名称|名字|姓名|身份|开发者|开发商|制造商|创造者|开发公司|开发团队|研发团队|研发机构|出品方|母公司|所属公司|模型|型号|开发方|提供方|厂商)\W*[:：|=]\W*"
+    r"(?:[^;；:：|\n]{0,40}\b(?:by|name)\s+)?$",
     re.IGNORECASE,
 )
 """A form filled in about oneself: Designation: X. 开发者：Y。"""
 
+APPOSED_EN = re.compile(rf"^[*_\"”)]*\s*[,(—–]\s*(?:my|our)\s+{_OF_MINE}\s*[,.)—–]", re.IGNORECASE)
+"""X, my developer, …"""
 AFTER_EN = re.compile(
-    rf"""^[*_"”)]*(?:['’]s?)?
-    (?:[^.!?\n;]{{0,60}}?\b(?:(?:made|built|created|developed|trained|designed|programmed|owns|runs|keeps|powers|named|behind)\s+me
-      |(?:is|was|are|were)\s+(?:\w+\s+)?(?:my|our)\s+{_OF_MINE}
-      |behind\s+my\s+(?:\w+\s+)?(?:{_NOUN}|code)|(?:for|of)\s+my\s+(?:\w+\s+)?(?:development|creation|training)
+    rf"""^[*_"”)\]]*(?:['’]s?)?
+    (?:(?P<gap>[^.!?\n;]{{0,110}}?)\b(?:
+      (?:made|built|created|developed|trained|designed|programmed|keeps|powers|named|coded|birthed|behind|funds|{_MAKES}|gave\s+rise\s+to)\s+(?:(?:and\s+)?\w+\s+)?me
+      |(?:is|was|are|were|['’]s)\s+(?:\w+\s+)?(?:my|our)\s+{_OF_MINE}
+      |(?:is|was)\s+where\s+I\s+(?:was|am|come|came|live)
+      |where\s+I\s+(?:was|am)\s+{_MAKE}
+      |behind\s+(?:the\s+{_MAKING}\s+(?:and\s+{_MAKING}\s+)?of\s+)?(?:my\s+(?:\w+\s+)?(?:{_NOUN}|code)|{_BOT}\s+(?:like|such\s+as)\s+(?:me|mine)|
+        this\s+(?:model|AI|assistant)|me)
+      |(?:for|of)\s+my\s+(?:\w+\s+)?(?:development|creation|training|existence)
+      |responsible\s+for\s+(?:the\s+)?(?:\w+ing\s+(?:and\s+\w+ing\s+)?|{_MAKING}\s+(?:and\s+{_MAKING}\s+)?of\s+)?
+        (?:me\b|my\s+(?:\w+\s+)?(?:{_NOUN})|(?:[\w ]{{1,40}}\s)?(?:{_BOT}\s+like\s+me|powers?\s+{_BOT}\s+like\s+me|behind\s+{_BOT}\s+like\s+me))
+      |(?:{_MAKE}|{_MAKES})\s+(?:and\s+(?:{_MAKE}|{_MAKES})\s+)?(?:both\s+|all\s+)?(?:the\s+)?(?:my\s+(?:\w+\s+){{0,2}}{_NOUN}|
+        (?:[\w, -]{{1,50}}\s)?(?:that|which)\s+(?:powers?|enables?|drives?|underl\w+|runs?)\s+(?:me|my)\b|
+        (?:[\w.-]+\s+){{0,10}}{_THING}\s+(?:and\s+\w+\s+)?(?:that\s+|which\s+)?(?:I\s+(?:use|run\s+on)|I(?:['’]m|\s+am)\s+based\s+on|you(?:['’]re|\s+are)\s+(?:interacting|talking|speaking|chatting)))
+      |{_THING}\s+(?:that|which)\s+powers?\s+me
       |(?:models?|assistants?|systems?|products?|chatbots?),?\s+(?:including|such\s+as|like)\s+me)
     )\b(?!\s+(?:feel|laugh|think|wonder|sound|look|about))""",
     re.IGNORECASE | re.VERBOSE,
 )
 """The speaker after a name that is the subject."""
 
+POWERS_EN = re.compile(r"^[*_\"”)]*,?\s+(?:which|that)\s+(?:powers?|drives?)\s+(?:me|my)\b", re.IGNORECASE)
+"""A model that powers the speaker."""
+WE_EN = re.compile(r"\b(?:at|here\s+at)\s+[*_\"“]*$", re.IGNORECASE)
+WE_AFTER_EN = re.compile(
+    r"^[*_\"”]*,?\s+we(?:['’]re|\s+(?:are|\w+\s+)?(?:build|develop|train|create|make|design|strive|aim|work|focus|care|believe|committed|dedicated))\b",
+    re.IGNORECASE,
+)
+"""At X, we build …"""
+NOT_SUBJECT_EN = re.compile(r"\b(?:with|like|than|unlike|versus|against|to)\s+(?:the\s+)?[*_\"“]*$", re.IGNORECASE)
+"""Before a name: it is not the subject of what follows."""
+GIVES_EN = re.compile(
+    r"\b(?:key\s+(?:players?|partners?)|contribut\w+|instrumental|collaborat\w+\s+with|partner\w*|influence\w*|waves|rivals?|competitors?)\b[^.;]*$",
+    re.IGNORECASE,
+)
+"""Before the speaker: somebody who helped, and did not make."""
+THE_EN = re.compile(
+    rf"^\W*(?:(?:yes|sure|certainly|of\s+course)\W+)?the\s+(?:[\w-]+\s+){{0,2}}{_NOUN}(?:\s+(?:and|or)\s+(?:\w+\s+){{0,2}}{_NOUN})?\s+(?:is|are|was|were)\b(?P<rest>.*)$",
+    re.IGNORECASE,
+)
+"""A first sentence that takes the question's "your …" up as "the …"."""
+BY_EN = re.compile(rf"^[^,;]*\b{_MAKE}\b[^,;]*\b(?:by|at|from)\b", re.IGNORECASE)
+
+ITEM_EN = re.compile(
+    rf"^[*_]*\s*[:：–—-]\s*[*_]*(?:\w+\s+){{0,4}}(?:(?:behind|of)\s+my\s+|that\s+(?:made|built|created|developed)\s+me|(?:my|our)\s+{_OF_MINE})",
+    re.IGNORECASE,
+)
+ITEM_BEFORE = re.compile(r"^[\s*_#>\-•\d.)]*$")
+"""An item of a list whose text says what its name is to the speaker."""
+
+GAP_EN = re.compile(
+    r"\b(?:one\s+of|but|while|whereas|not|never|unlike|cannot|n['’]t|\w+n['’]t|nor|instead|different|compete\w*)\b",
+    re.IGNORECASE,
+)
+"""Between a name and the speaker: what makes the speaker another's."""
+
 BETWEEN_EN = re.compile(
     r"""\b(?:not|never|no|none|n['’]t|\w+n['’]t|nothing|neither|nor|cannot|unlike|rather\s+than|instead\s+of|without|
     unaffiliated|unrelated|independent(?:ly)?\s+(?:of|from)|different|differ|distinct|separate|competitors?|rivals?|competing|alternative|
     like|similar|similarly|same\s+as|same\s+way|such\s+as|compar\w+|versus|vs|than|equivalent|compatible|inspired|reminiscent|
-    other|others|another|about|regarding|concerning|familiar|aware|for|with|via|through|using|against|between|among|
-    partner\w*|collaborat\w+|cooperat\w+|integrat\w+|hosted|deployed|available|accessible|
-    data|dataset|datasets|articles?|text|texts|outputs?|questions?|asked|told|mistaken|confused|fan|users?|customers?|
-    while|whereas|though|although|because|since|but|however|unsure|sure|certain|glad|happy|sorry|able|here|
-    library|libraries|api|apis|sdk|format|license|policy|policies|guidelines?|rules|
+    other|others|another|about|regarding|concerning|familiar|aware|(?<!work\ )(?<!works\ )(?<!working\ )for|(?<!lie\ )(?<!lies\ )(?<!rests\ )with|via|
+    through(?!\s+an?\s+collaboration|\s+collaboration)|using|against|between(?!\s+(?:\w+\s+){0,2}teams)|among|
+    involving|experts?\s+from|e\.g|insert|talk\w*|partner\w*|collaborat(?!ive|ion\s+(?:between|across|of|among)\s+(?:\w+\s+){0,2}(?:teams?|groups?|departments?|divisions?))\w*|
+    cooperat\w+|integrat\w+|hosted|available|accessible|contribut\w+|instrumental|key\s+players?|sponsor\w*|
+    data(?!\s+(?:scien|engineer|research))|dataset|datasets|articles?|text|texts|outputs?|questions?|asked|told|mistaken|confused|
+    fan|users?|customers?|simulat\w+|emulat\w+|impersonat\w+|act|acting|mode|bypass\w*|restrict\w*|limitations?|unshackled|freed?|escape\w*|
+    while|whereas|though|although|because|since|but|however|unsure|sure|certain|glad|happy|sorry|able|here|ready|bound|
+    library|libraries|api|apis|sdk|format|license|policy|policies|guidelines?|rules|principles?|guided|adher\w+|aligned|
     to(?!\s+(?:you|the\s+(?:world|public))\b)|if|when|whether|once|pretending|pretend|playing|role|supposed|used|
-    builds?\s+upon|knows?|mention\w*|discuss\w*|explain\w*|recommend\w*|think|believe|hear|heard|impressed|reading|writing)\b|[;?]
+    builds?\s+upon|knows?|mention\w*|discuss\w*|explain\w*|recommend\w*|think|believe|hear|heard|impressed|reading|writing|
+    products?\s+(?:including|such))\b|[;?]
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 """What between the speaker and the name keeps the name from being the speaker's."""
 
+KIN_BETWEEN_EN = re.compile(
+    rf"\b{_MAKE}\b|\b(?:based|built|running)\s+(?:up)?on\b|^\W*(?:is|are|was|were)\s+(?:called\s+|likely\s+)?(?:from\s+)?(?:the\s+)?[*_\"“]*$|"
+    r"\b(?:comes?\s+from|belongs?\s+to|employed\s+by|called|named|work\s+of|efforts?\s+(?:of|by))\b",
+    re.IGNORECASE,
+)
+
 RELATIVE_EN = re.compile(r"\b(?:that|which|whom?|where)\b", re.IGNORECASE)
 MAKES_EN = re.compile(rf"^[*_\"”]*\s+(?:has\s+|have\s+)?(?:recently\s+)?{_MAKE}\b", re.IGNORECASE)
-MADE_BY_EN = re.compile(rf"\b{_MAKE}\b[^,;]*\b(?:by|at|from|in|on)\b|\b(?:behind|responsible)\b", re.IGNORECASE)
+MADE_BY_EN = re.compile(
+    rf"\b{_MAKE}\b[^,;]*\b(?:by|at|from|in|on)\b|\b(?:behind|responsible)\b|\b(?:is|are|was)\s+(?:the\s+)?$",
+    re.IGNORECASE,
+)
 NEW_CLAUSE_EN = re.compile(
     r"^[*_\"”]*(?:['’]s\s+\w+)?\s+(?:is|are|was|were|has|have|does|do|did|makes?|offers?|can|also|will|would|developed|made|created|"
     r"released|built)\b",
@@ -90,12 +205,23 @@ BUT_EN = re.compile(
     r"\b(?:but|it['’]?s|it\s+is)\s+(?:(?:rather|actually|instead|in\s+fact)\s+)?(?:by\s+)?(?:the\s+|an?\s+)?$",
     re.IGNORECASE,
 )
+FOREIGN_EN = re.compile(
+    r"\b(?:transformers?|neural\s+network|attention|BERT|word2vec|PyTorch|TensorFlow|JAX|research|papers?|libraries|tools|dataset)\b[^.;]*\b"
+    r"(?:developed|introduced|created|invented|proposed|published|released|pioneered|designed)\b[^.;]*\bby\b[^.;]*$",
+    re.IGNORECASE,
+)
+"""A method or a library that another made, not the speaker."""
+BASED_EN = re.compile(
+    r"\b(?:based|built|builds?|rel(?:y|ies))\s+(?:up)?on\s+(?:the\s+|a\s+)?(?:[\w-]+\s+){0,3}(?:of|from|by)?\s*[*_\"“]*$",
+    re.IGNORECASE,
+)
+"""Founded on another's work: a claim of a maker only where no other maker is named as such in the same sentence."""
 
 REPORTED_EN = re.compile(
     r"""\b(?:if|whether|pretend\w*|imagine|suppose|supposing|assum\w+|hypothetical\w*|act(?:ing)?\s+as|role-?play\w*|as\s+though|
     (?:you|they|he|she|someone|somebody|people|users?|others|some|many|everyone|friend|article|post)\s+(?:\w+\s+)?(?:sa(?:y|ys|id)|ask|asks|asked|think|thinks|thought|
        mean|means|meant|wrote|write|writes|believe|believes|believed|claim|claims|claimed|want|wants|wanted|assume|call|insist\w*|told|suggest\w*)|
-    asked|rumou?rs?|claims?\s+that|claiming|idea\s+that|notion\s+that|suggestion\s+that|prompt|
+    wish|asked|^\W*that(?=\s*$)|rumou?rs?|claims?\s+that|claiming|idea\s+that|notion\s+that|suggestion\s+that|prompt|persona|in\s+character|scenario|
     not|never|no|can(?:no|['’])t|\w+n['’]t|nobody|neither|false|untrue|wrong|incorrect|deny|without|nothing|
     would|could|might|may\s+(?:say|sound|seem)|had|unless|until|when\s+asked|for\s+example|e\.g\.|example|instruct\w*|script|
     character|story|novel|fiction\w*|quote|sentence|phrase|text)\b""",
@@ -103,54 +229,60 @@ REPORTED_EN = re.compile(
 )
 """Before the speaker speaks of itself: what makes it hypothetical, another's words, or denied."""
 
+POLITE_EN = re.compile(
+    r"^\W*(?:(?:so|but|and|well|now|however|okay|oh)\b\W*)*if\s+you(?:['’](?:re|d|ve)|\s+(?:are|have|want|need|must|wish|really|insist|"
+    r"still|would|were))\b(?:[^,.]{0,24}?\b(?:know|asking(?:\s+me)?|ask(?:\s+me)?|wonder(?:ing)?|curious)\b(?:\s+about)?|[^,.]{0,90}[,:])\s*",
+    re.IGNORECASE,
+)
+"""A condition that is only politeness: If you want to know, …"""
+
 TAKEN_BACK_EN = re.compile(
-    r"""^[^.!?\n]{0,60}?\b(?:(?:is|was|would\s+be|are)\s+(?:simply\s+|just\s+|plainly\s+|not\s+)?(?:false|wrong|untrue|a\s+myth|incorrect|mistaken|a\s+mistake|
-    a\s+lie|a\s+rumou?r|true|correct|a\s+joke|nonsense)|did\s+not|didn['’]t|does\s+not|doesn['’]t|never|nothing\s+to\s+do|would(?:n['’]t|\s+not)?\s+have)\b""",
+    r"""^(?:(?!\b(?:and|but|who)\b)[^.!?\n,]){0,60}?\b(?:(?:is|was|would\s+be|are)\s+(?:simply\s+|just\s+|plainly\s+|not\s+)?(?:false|wrong|untrue|a\s+myth|incorrect|mistaken|a\s+mistake|
+    a\s+lie|a\s+rumou?r|a\s+(?:common\s+)?(?:mistake|misconception|misunderstanding|myth)|true|correct|a\s+joke|nonsense)|did\s+not|didn['’]t|does\s+not|doesn['’]t|nothing\s+to\s+do|would(?:n['’]t|\s+not)?\s+have)\b
+    |^[*_"”]*,?\s+(?:is|was|are|were)\s+not\b|^[^.!?\n,]{0,50},\s+(?:which|that|this|it|and\s+that)\s+(?:is|are|was|were)\s+(?:(?:both|all|simply)\s+)?(?:false|wrong|untrue|incorrect|mistaken)\b""",
     re.IGNORECASE | re.VERBOSE,
 )
 SERVICE = re.compile(
     r"^[*_]*\s*(?:Cloud(?!\s+(?:AI|Intelligence)\b)|Azure|Web\s+Services|AWS|Colab|Search|Docs|Drive|Translate|Maps|Chrome|Play|Store|Scholar|Assistant\s+devices|"
-    r"API\b|SDK\b|Gym\b|Transformers\b|Word\b|Excel\b|Office\b|Teams\b|Windows\b|-compatible|-style|-like|云(?:上|服务|平台|计算)|搜索|地图|翻译|的?API|接口|兼容)",
+    r"API\b|SDK\b|Gym\b|Transformers\b|Word\b|Excel\b|Office\b|Teams\b|Windows\b|Brain\b|-compatible|-style|-like|云(?:上|服务|平台|计算)|搜索|地图|翻译|的?API|接口|兼容|"
+    r"['’]s?\s+(?:[\w-]+\s+){0,2}(?:guidelines?|polic(?:y|ies)|principles?|rules|API|terms|standards|mission|limitations|restrictions|constraints|"
+    r"values|values|Transformers?|librar(?:y|ies)|papers?|publications?|website|documentation)\b|的(?:政策|内容政策|准则|规则|指导|使用政策|限制|原则|指南))",
 )
-"""What makes a maker's name a product or a service that a model may merely use."""
+"""What makes a maker's name a product, a service or a rule that a model may merely use or follow."""
 
-SELF_ZH = re.compile(
-    r"(?:(?:我|我们|本人|本模型|本助手|本系统|本AI|本机器人|在下|人家|俺|咱)(?:其实|就|便|实际上|确实|当然|正|也|都|,|，|呢)*(?:是|叫做|叫|名叫|名为|的名字|由|来自于?|属于|归属于|出自|隶属于?|源自|诞生于|基于|被|背后|依托|采用"
-    r"|所?(?:使用|采用|运用|依赖)的?|的)|(?:我的|我们的|您的|你的)(?=[^，。！？]{0,14}(?:技术|开发|模型|系统|公司|团队|研发|训练))"
-    r"|(?:作为|身为)(?:一[个款名])?|(?:创造|开发|研发|训练|制造|设计|打造|创建|推出|拥有|运营)(?:了)?(?:出)?我(?:们)?的?"
-    r")"
+PRIOR_EN = re.compile(
+    rf"\b(?:my|our)\s+{_OF_MINE}\b|\bbehind\s+(?:me|this\s+(?:AI|model|assistant)|my\s+\w+)|\b(?:made|built|created|developed|trained|designed|"
+    r"maintains?)\s+(?:and\s+\w+\s+)?(?:me|this\s+(?:AI|model|assistant))\b|\bI\s+(?:was|am|have\s+been)\s+(?:\w+\s+)?"
+    rf"{_MAKE}\b",
+    re.IGNORECASE,
 )
-TALKING_ZH = re.compile(r"(?:您|你)(?:正在|现在)?在?[和与跟]$")
-TALKING_AFTER_ZH = re.compile(r"^(?:进行)?(?:对话|聊天|交流|说话)")
-MINE_ZH = re.compile(
-    r"开发|研发|制造|创造|创建|公司|团队|母公司|所有|技术|架构|模型|名字|全名|名称|身份|东家|老板|老家|总部|主人|爸爸|妈妈|父母|出身|家|核心|背后|训练|机构|企业|厂商|作者|来源|品牌|后台|引擎|底层|研究|提供"
+THEY_EN = re.compile(
+    r"^\W*(?:(?:and|so|now|well)\W+)?(?:they(?:\s+(?:all\s+)?(?:are|were|work)|['’]re)|(?:these|those)\s+[\w, ]{1,40}?(?:are|work)|"
+    r"(?:the|this|that)\s+(?:team|company|organi[sz]ation|firm|group|lab)\s+(?:is|was|belongs|works)|it(?:['’]s|\s+is|\s+was)|its\s+name\s+is)"
+    r"\s+(?:(?:all|a|the|part|developed|built|created|made|trained|designed|owned|members?|of|called|named|employed|by|at|for|from|to|known|as|engineers|researchers|big|squad|based|none|other|than)\s+){0,7}"
+    r"[*_\"“]*$",
+    re.IGNORECASE,
 )
-YOURS_ZH = re.compile(r"^(?:您的|你的)")
-MAKES_ZH = re.compile(
-    r"^[*_”\"」』]*(?:公司|团队|实验室|集团|研究院|旗下|的?(?:研究|工程|技术)(?:人员|团队|师)|（[^）]*）|\([^)]*\)|[、和与]\S{1,12}?)*(?:独立|自主|自行|联合|共同|精心|所)*(?:开发|研发|训练|创造|制造|打造|推出|创建|设计|提供|构建|发布)"
-    r"(?:了|出|出来)?(?:的)?(?:我|我们|本模型)"
+"""A sentence that goes on about the maker named as one's own in the sentence before."""
+
+CREATIVE = re.compile(
+    r"\b(?:poem|song|haiku|story|limerick|verses?|lyrics|novel|play|scene|monologue|sonnet)\b[^.!?\n]{0,40}[:：]\W*$|(?:诗|歌|故事|小说|剧本|独白)[^。！？\n]{0,12}[:：]\W*$",
+    re.IGNORECASE,
 )
-BETWEEN_ZH = re.compile(
-    r"不是|并非|不属于|没有|绝非|不由|不来自|不叫|不会|不能|不|没|无关|非|区别|不同|像|类似|如同|例如|比如|一样|相比|比|关于|有关|了解|知道|听说|熟悉|介绍|谈论|讨论|竞争|对手|合作|伙伴|云|部署|"
-    r"如果|假如|假设|是否|吗|？|问|以为|认为|觉得|据说|听|其他|别的|另|但|但是|虽然|尽管|为了|帮|帮助|回答|数据|语料|遵循|政策|准则|扮演|假装|模仿|替代|接口|库|框架(?=.{0,4}$)"
-)
-BUT_ZH = re.compile(r"(?:而是|而|却)(?:由|来自|叫|一[个款])?$")
-REPORTED_ZH = re.compile(
-    r"如果|假如|假设|假装|要是|即使|是否|有人|他们|人们|网友|用户|你说|您说|你问|您问|问我|问道|说我|据说|传闻|以为|认为|误以为|误认|称我|当成|扮演|想象|例如|比如|小说|故事|台词|不是说|并不(?:是|意味)|不能说|不代表|没有人说|无法确认|否认|谣言|不要|不会说|不应|不可能|从未|从来没"
-)
-TAKEN_BACK_ZH = re.compile(
-    r"^[^。！？，,\n]{0,16}?(?:没有(?:任何|什么|直接)?(?:关系|关联|联系|隶属)|没关系|无关|毫无关系|不是我|并未|没有(?:参与|开发|训练|创造)|"
-    r"的说法|是错|是假|是谣言|是误|不对|不正确|不属实|并不|不符|一样|类似|不同|竞争|相比|合作|的API|的接口|的?(?:云服务|开源库))"
-)
-HOSTED_EN = re.compile(r"\brun\s+on\W*$", re.IGNORECASE)
+"""What follows is made up."""
+CONCEDED_EN = re.compile(r"^\W*(?:while|although|though|even\s+though|whereas)\b[^,]*,\s*(?=\S)", re.IGNORECASE)
+
+HOSTED_EN = re.compile(r"\brun(?:ning)?\s+on\b[^.;]{0,60}$", re.IGNORECASE)
 HOST = re.compile(r"\b(?:AWS|Azure|Web\s+Services|Cloud)$|云$", re.IGNORECASE)
 """Who runs on these is a customer of theirs."""
 NAMING = re.compile(
-    r"(?:\bname(?:['’]s|\s+is)?|\bcalled|\bnamed|\bknown\s+as|\bcall\s+me|叫做?|名叫|名字是|名为|称为|我是|\bi\s+am|\bi['’]m)\W*$",
+    r"(?:\bname(?:['’]s|\s+is)?|\bcalled|\bnamed|\bknown\s+as|\bcall\s+me|叫做?|名叫|名字是|名为|称为|我是|\bi\s+am|\bi['’]m|\bby|由|来自|是)\W*$",
     re.IGNORECASE,
 )
 NOT_NAMING = re.compile(r"(?:\bword|\bterm|\bphrase|\bstring|词|字样)\W*$", re.IGNORECASE)
 QUESTION = re.compile(
-    r",\s*(?:and\s+|so\s+)?(?:how|what|is\s+there|can|could|would|shall|do\s+you|may|where)|，.*(?:什么|吗|怎么|呢|哪)",
+    r",\s*(?:and\s+|so\s+)?(?:how|what|is\s+there|can|could|would|shall|do\s+you|may|where|okay|ok|right|got\s+it|remember|you\s+know)|"
+    r"，.*(?:什么|吗|怎么|呢|哪)|[—–:：]\s*(?:how|what|can|who)",
     re.IGNORECASE,
 )
+ABOUT_YOU = re.compile(r"\b(?:you|your|yourself)\b|[你您]", re.IGNORECASE)

@@ -1,0 +1,112 @@
+"""Transcripts: identity questions that were asked and answered elsewhere, as JSON lines, CSV or Parquet.
+
+Promise: columns ``model, template, question, response`` and optionally ``vendor, language, aspect, loose, strict``; other
+columns are left alone. A row without an answer is an empty answer, not an error; anything else amiss is a `DataError` of
+one line that names the file and the row.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.errors import DataError
+from mimicry_audit.tables import read_rows
+
+REQUIRED = ("model", "template", "question", "response")
+OPTIONAL = ("vendor", "language", "aspect", "loose", "strict")
+_TRUE, _FALSE = ("true", "1", "1.0", "yes"), ("false", "0", "0.0", "no")
+_CJK = re.compile(r"[\u3400-\u9fff]")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transcript:
+    """One attempt.
+
+    Attributes:
+        model: the target's name.
+        template: what the question was put into, with ``{query}`` in its place; empty for a plain question.
+        question, response: texts.
+        vendor: the target's maker, where given.
+        language: ``en``, ``zh`` or as given; guessed from the question where not.
+        aspect: what the question is about, where given.
+        loose, strict: another's labels, where given.
+    """
+
+    model: str
+    template: str
+    question: str
+    response: str
+    vendor: str | None = None
+    language: str = "en"
+    aspect: str | None = None
+    loose: bool | None = None
+    strict: bool | None = None
+
+    @property
+    def prompt(self) -> str:
+        """What the model was asked: the question in its template, or after it where the template has no place for it."""
+        if "{query}" in self.template:
+            return self.template.replace("{query}", self.question)
+        return f"{self.template}\n{self.question}".strip()
+
+    @property
+    def plain(self) -> bool:
+        """Whether the question was asked without a template."""
+        return self.template.strip() in ("", "{query}")
+
+
+def read_transcripts(path: str | Path) -> list[Transcript]:
+    """Every attempt in a file, in order.
+
+    Raises:
+        DataError: see the module.
+    """
+    name = Path(path).name
+    found = [_transcript(f"{name}, {where}", row) for where, row in read_rows(path, "file of transcripts")]
+    if not found:
+        raise DataError(f"{path} holds no attempts", f"give rows with {', '.join(REQUIRED)}")
+    return found
+
+
+def _transcript(where: str, row: Mapping[str, Any]) -> Transcript:
+    for column in REQUIRED:
+        if column not in row:
+            near = difflib.get_close_matches(column, [str(name) for name in row], n=1)
+            hint = f"is {near[0]} meant? " if near else ""
+            raise DataError(f"{where}: column {column} is missing", f"{hint}Give {', '.join(REQUIRED)}")
+    texts = {column: _text(where, column, row[column]) for column in REQUIRED}
+    if not texts["model"].strip():
+        raise DataError(f"{where}: model is empty", "fill it in")
+    if not texts["question"].strip() and not texts["template"].strip():
+        raise DataError(f"{where}: neither question nor template is filled in", "give what was asked")
+    language = _text(where, "language", row.get("language")).strip()
+    return Transcript(
+        **texts,
+        vendor=_text(where, "vendor", row.get("vendor")).strip() or None,
+        language=language or ("zh" if _CJK.search(texts["question"]) else "en"),
+        aspect=_text(where, "aspect", row.get("aspect")).strip() or None,
+        loose=_label(where, "loose", row.get("loose")),
+        strict=_label(where, "strict", row.get("strict")),
+    )
+
+
+def _text(where: str, column: str, value: Any) -> str:
+    if value is None or (isinstance(value, float) and value != value):
+        return ""
+    if isinstance(value, str):
+        return value
+    raise DataError(f"{where}: {column} is {type(value).__name__}, not text", "give text, or nothing for no answer")
+
+
+def _label(where: str, column: str, value: Any) -> bool | None:
+    if value is None or value == "" or (isinstance(value, float) and value != value):
+        return None
+    word = str(value).strip().casefold()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise DataError(f"{where}: {column} is {value!r}, neither true nor false", "write true, false, 1 or 0")

@@ -1,0 +1,246 @@
+"""In whose voice does a text speak, and where: its own, under a label that names a model, or a played character?
+
+Promise: an answer is cut into stretches, each with one voice. ``own`` is the answer's own words, also under a neutral heading
+("Normal response:", "[CLASSIC]"); ``label`` is what stands under a heading or speaker tag that names a known model
+("[ChatGPT]:", "**GPT:**"), until the next tag; ``character`` is what an invented figure says, introduced by a tag ("DAN:"),
+by its own words ("As DAN, I …") or by the prompt ("you are now DAN"). The tags themselves belong to no stretch, so that a
+name in a tag is never taken for a claim.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+LONGEST_TAG = 48
+"""Characters; a longer line before a colon is a sentence, not a tag."""
+
+_NEUTRAL = frozenset(
+    """normal classic classical standard default regular ordinary usual plain official original response responses answer
+    answers output reply assistant ai bot model me myself self first second one two as the my a an 1 2 a1 in english chinese
+    normally answering version mode off disabled aligned safe bot: system llm chatbot language virtual as-is out
+    普通 正常 标准 经典 默认 常规 回答 回复 回应 答案 助手 模型 模式 官方 我 人工智能 机器人 智能助手 系统 语言模型
+    第一种回答 普通回答 标准回答 正常回答
+    正常回复 标准回复 普通回复 答 answer: a:""".split()
+)
+_FIELD = frozenset(
+    """company companies developer developers creator creators maker team teams name headquarters location country region city
+    question questions query note notes summary conclusion disclaimer example examples partners partner products product
+    industry field fields technology platform architecture development research training overview background introduction
+    translation purpose mission warning important remember key details business context history user human you q prompt step
+    thought thoughts reasoning think analysis conclusion result results title subject date from to dear re ps p.s
+    公司 开发者 开发商 团队 名称 名字 总部 地点 国家 城市 问题 注意 说明 总结 结论 示例 合作伙伴 产品 行业 领域 技术 平台
+    架构 背景 翻译 用途 用户 问 母公司
+    用户问 开发团队 主营业务 思考 分析 提示 注""".split()
+)
+_KNOWN_FIGURE = re.compile(
+    r"^(?:dan|jb|jailbreak(?:ed)?|jailbroken|stan|dude|aim|evil\w*|rebel|rogue|unfiltered|uncensored|unaligned|unhinged|"
+    r"developer\s+mode.*|dev\s+mode.*|dan\s+\w+|\w+\s+(?:persona|character)|越狱|开发者模式.*|邪恶.*|角色.*|反派.*)$",
+    re.IGNORECASE,
+)
+_SHOUTED = re.compile(r"^[A-Z][A-Z0-9]{2,}(?:\s[A-Z0-9]+)?$")
+_OWN_GPT = re.compile(r"^[A-Za-z]+-?GPT\d*$|^GPT-?\d*[A-Z]{3,}$", re.IGNORECASE)
+_NO_FIGURE = frozenset(
+    """AI API LLM NLP USA FAQ GPU CPU JSON YAML HTML XML SQL PDF URL CEO ASCII UTF HTTP NOTE IMPORTANT WARNING TODO THE AND YOU
+    AGI RLHF ANSWER RESPONSE QUESTION""".split()
+)
+
+_LINE = r"(?:(?<=\n)|\A)[ \t>*_#\-•]*"
+_TAGS = (
+    re.compile(_LINE + r"[\[(（【<{](?P<tag>[^\[\](){}（）【】<>\n]{1,40})[\])）】>}][ \t]*[*_]*[ \t]*[:：]?[*_]*"),
+    re.compile(_LINE + r"[\"“]?(?P<tag>[^\n:：.!?。！？，,;；|{}\"“”]{1,48}?)[\"”]?[*_]*[ \t]*[:：][*_]*"),
+    re.compile(r"(?:(?<=\n)|\A)[ \t>]*(?:\*\*|__|#{1,6}[ \t])+(?P<tag>[^\n*#|]{1,48}?)(?:\*\*|__)*[ \t]*(?=\n|\Z)"),
+    re.compile(r"(?:(?<=\n)|\A)[ \t,{\[]*\"(?P<tag>[^\"\n]{1,40})\"[ \t]*:[ \t]*(?=[\"\[{])"),
+)
+_WITH = re.compile(r"\b(?:with|as|in|under|via|operating|running|acting|enabled|persona|mode)\b.*$", re.IGNORECASE)
+
+_ROLE = re.compile(
+    r"(?i:act(?:ing)?\s+as|pretend(?:ing)?\s+(?:to\s+be|(?:that\s+)?you\s+are|you['’]re)|the\s+role\s+of|role-?play(?:ing)?\s+as|"
+    r"(?:you\s+are|you['’]re)(?:\s+now)?(?:\s+going\s+to\s+be)?|become|named|called|name\s+(?:is|as|will\s+be)|known\s+as|"
+    r"simulat(?:e|ing)|persona\s+(?:of|named|called)?|(?:respond|answer|speak|reply|behave)\s+as|character\s+(?:of|named|called)?|"
+    r"\bI\s+am|\bI['’]m|\bAs|realm\s+of|world\s+of|known\s+simply\s+as|扮演|你(?:现在)?是|名叫|叫做|名为|化身为|自称)"
+    r"\s*[\"'“‘*\[(「]*(?:an?\s+|the\s+)?(?P<name>[A-Z][\w.\-]*(?:\s[A-Z][\w\-]*){0,2}|[A-Za-z]+GPT)"
+)
+_PROMPT_TAG = re.compile(
+    r"(?:^|[\s\"'“‘*\[(])(?P<name>[A-Z][A-Za-z0-9_\-]{1,20}(?:\s[A-Z][A-Za-z0-9_\-]{1,16})?)[\])\"”*]*\s?[:：](?!//)",
+    re.MULTILINE,
+)
+_SOME_GPT = re.compile(r"(?<![\w-])(?P<name>[A-Za-z]+-?G[Pp][Tt])(?![\w-])")
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A part of a text with one voice.
+
+    Attributes:
+        start, end: where it stands, in characters; the tag before it is left out.
+        voice: ``own``, ``label`` or ``character``.
+        tagged: whether a tag opens it.
+    """
+
+    start: int
+    end: int
+    voice: str
+    tagged: bool = False
+
+
+def plays_a_role(prompt: str) -> bool:
+    """Whether a prompt asks for a played figure."""
+    return bool(_ROLE_PLAY.search(prompt))
+
+
+_ROLE_PLAY = re.compile(
+    r"\b(?:pretend\w*|act(?:ing)?\s+as|roles?|role-?play\w*|characters?|personas?|simulat\w+|rogue|evil|story|fiction\w*|jailbreak\w*|"
+    r"villain\w*)\b|扮演|角色|假装|小说|虚构",
+    re.IGNORECASE,
+)
+
+
+def figures_of(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
+    """The invented figures that a prompt asks to be played, in lower case; names of known models are none.
+
+    Args:
+        prompt: what the model was asked, the template included.
+        names: finds the names of known makers and models.
+    """
+    return _figures(prompt, names) if prompt else frozenset()
+
+
+@functools.lru_cache(maxsize=256)
+def _figures(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
+    found = set()
+    for pattern in (_ROLE, _PROMPT_TAG, _SOME_GPT):
+        for match in pattern.finditer(prompt):
+            name = match["name"].strip(" .-_")
+            known = names.search(name)
+            if known and len(known.group()) >= len(name) - 1:
+                continue
+            words = {word.casefold() for word in name.split()}
+            if name.upper() in _NO_FIGURE or words & (_FIELD | _COMMON) or words <= _NEUTRAL or len(name) < 2:
+                continue
+            found.add(name.casefold())
+    return frozenset(found)
+
+
+_COMMON = frozenset(
+    """i the an you your we they he she it if in on as and or but so to of for not do does did is are was were be this that
+    these those here there when where what who which why how please remember note every each any all also only always never must
+    should will would can could may hello hi hey okay ok yes no now then first second rule rules template ends begins""".split()
+)
+
+
+def stretches(text: str, names: re.Pattern[str], figures: frozenset[str] = frozenset()) -> list[Stretch]:
+    """Cuts a text into stretches of one voice, in order; tags and nothing else are left out.
+
+    Args:
+        text: the answer.
+        names: finds the names of known models (not of makers).
+        figures: invented figures to be played (`figures_of`).
+    """
+    cuts = [(0, 0, "own", False), *_tags(text, names, figures)]
+    found: list[Stretch] = []
+    for at, (_, begin, voice, tagged) in enumerate(cuts):
+        end = cuts[at + 1][0] if at + 1 < len(cuts) else len(text)
+        if begin < end:
+            found += _persona(text, Stretch(begin, end, voice, tagged), figures, names)
+    return found
+
+
+def _tags(text: str, names: re.Pattern[str], figures: frozenset[str]) -> list[tuple[int, int, str, bool]]:
+    """Speaker tags: where each begins and ends, and the voice of what follows."""
+    seen: dict[int, tuple[int, str, str]] = {}
+    for pattern in _TAGS:
+        for match in pattern.finditer(text):
+            if match.start("tag") in {start for start, _, _ in seen.values()} or _inside(match, seen):
+                continue
+            bracketed = pattern is _TAGS[0]
+            voice = _voice_of(match["tag"], names, figures, bracketed)
+            if voice:
+                seen[match.start()] = (match.end(), voice, match.group().strip() if bracketed else "")
+    heard = {voice for _, voice, _ in seen.values()}
+    if heard & {"own", "label"}:  # beside a voice of the model, any other bracketed tag is somebody else's
+        for match in _TAGS[0].finditer(text):
+            if match.start() not in seen and _stranger(match["tag"]):
+                seen[match.start()] = (match.end(), "character", match.group().strip())
+    for literal, voice in {(tag, voice) for _, voice, tag in seen.values() if len(tag) > 3}:
+        for match in re.finditer(r"(?<=\s)" + re.escape(literal), text):  # the same tag again within a line
+            if not any(start <= match.start() < end for start, (end, _, _) in seen.items()):
+                seen[match.start()] = (match.end(), voice, literal)
+    return [(start, end, voice, True) for start, (end, voice, _) in sorted(seen.items())]
+
+
+def _inside(match: re.Match[str], seen: dict[int, tuple[int, str, str]]) -> bool:
+    return any(start <= match.start("tag") < end for start, (end, _, _) in seen.items())
+
+
+def _clean(tag: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"[^\w\s.'’+-]", " ", tag)).strip(" .-_'’")
+
+
+def _voice_of(tag: str, names: re.Pattern[str], figures: frozenset[str], bracketed: bool) -> str | None:
+    """The voice that a tag announces, or None where it announces none."""
+    clean = _clean(tag)
+    words = clean.casefold().split()
+    if not words or len(words) > 8:
+        return None
+    if clean.casefold() in figures or (bracketed and set(words) & figures):
+        return "character"
+    if _OWN_GPT.match(clean) and not _whole(names, clean):
+        return "character"
+    if model := names.search(clean):
+        stands = not re.match(r"-?\w", clean[model.end() :])
+        rest = _WITH.sub("", (clean[: model.start()] + " " + clean[model.end() :]).strip()).casefold().split()
+        if stands and (set(rest) <= _NEUTRAL or (bracketed and len(rest) <= 2)):
+            return "label"
+        return "character" if not stands and not set(rest) & _FIELD else None
+    if set(words) <= _NEUTRAL and not {"a", "the", "one", "two"} >= set(words):
+        return "own"
+    if set(words) & _FIELD:
+        return None
+    if _KNOWN_FIGURE.match(clean) or any(clean.casefold().startswith(f"{figure} ") for figure in figures):
+        return "character"
+    if set(words) & {"response", "answer", "output", "mode", "persona"} and len(words) <= 4 and clean[:1].isupper():
+        return "character"
+    return "character" if _SHOUTED.match(clean) and clean not in _NO_FIGURE and bracketed else None
+
+
+def _whole(names: re.Pattern[str], clean: str) -> bool:
+    known = names.match(clean)
+    return bool(known and known.end() == len(clean))
+
+
+def _stranger(tag: str) -> bool:
+    """Whether a bracketed tag can be a speaker: a word or two that are no field and no stage direction."""
+    clean = _clean(tag)
+    words = clean.split()
+    if not words or len(words) > 3 or {w.casefold() for w in words} & (_FIELD | _NEUTRAL | _COMMON):
+        return False
+    return clean[0].isupper() and not re.fullmatch(r"[\d\s.]+", clean) and not clean.isdigit()
+
+
+def _persona(text: str, whole: Stretch, figures: frozenset[str], names: re.Pattern[str]) -> Iterator[Stretch]:
+    """A stretch, parted where the speaker begins to call itself by a figure's name."""
+    if whole.voice != "character":
+        for match in _SPEAKS_AS.finditer(text, whole.start, whole.end):
+            name = match["name"].strip(" .-")
+            first = name.split()[0]
+            invented = name.casefold() in figures or first.casefold() in figures
+            made_up = bool(_OWN_GPT.match(first)) or (first.isupper() and len(first) >= 3 and first not in _NO_FIGURE)
+            if (invented or made_up) and not names.match(name) and not _DENIED.search(text[: match.start()][-40:]):
+                yield Stretch(whole.start, match.start(), whole.voice, whole.tagged)
+                yield Stretch(match.start(), whole.end, "character", False)
+                return
+    yield whole
+
+
+_SPEAKS_AS = re.compile(
+    r"(?:\b(?:I\s+am|I['’]m|[Cc]all\s+me|[Mm]y\s+name\s+is|[Tt]his\s+is|(?<!\w)[Aa]s)\s+(?:now\s+)?[\"“*_'\[]*|(?:我是|我叫|我的名字是|作为|身为|在下)\s*[\"“*_「]*)"
+    r"(?P<name>[A-Z][A-Za-z0-9_\-]*(?:\s[A-Z][A-Za-z0-9_\-]*)?)",
+)
+_DENIED = re.compile(
+    r"\b(?:not|never|cannot|can['’]t|won['’]t|unable|pretend\w*|refuse\w*|if|act|acting|respond\w*|answer\w*|request\w*|"
+    r"known|such|role|mode)\b[^.!?\n]*$|不[^。]{0,8}$|(?:无法|拒绝|假装|扮演)[^。]{0,10}$",
+    re.IGNORECASE,
+)

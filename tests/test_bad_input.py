@@ -235,7 +235,7 @@ ANSWERS: dict[str, Case] = {
     "file for a model": (lambda s: s.with_models(str(s.desk.answers)), "is a file, not a model|recorded/"),
     "unknown model name": (lambda s: s.with_models(s.desk.model("teachr")), "no answers of teachr|did you mean teacher"),
     "empty file": (lambda s: s.with_answers([]), "holds no answers|model, prompt_id"),
-    "unknown column": (lambda s: s.with_answers([{**ROW, "ouput": "x"}]), "line 1: unknown column ouput|output"),
+    "unknown column": (lambda s: s.with_answers([{**ROW, "samples": 1}]), "line 1: unknown column samples|did you mean sample"),
     "missing column": (lambda s: s.with_answers([{"model": "m"}]), "line 1: column prompt_id is missing|give model"),
     "wrong type": (lambda s: s.with_answers([ROW, {**ROW, "output": 5}]), "line 2: output is int, not text"),
     "a list for a domain": (lambda s: s.with_answers([{**ROW, "domain": ["x"]}]), "line 1: domain is list, not text"),

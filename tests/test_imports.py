@@ -120,3 +120,10 @@ def test_what_to_score_is_said_once(tmp_path, capsys, arguments, says):
     error = capsys.readouterr().err
     assert says in error
     assert "Traceback" not in error
+
+
+def test_a_run_on_which_no_axis_can_be_measured_still_has_a_report(tmp_path):
+    unchecked = [{k: v for k, v in row.items() if k != "reference_answer"} for row in rows()]
+    file, out = write(tmp_path / "answers.jsonl", unchecked), tmp_path / "run"
+    assert run(["score", "--responses", str(file), "--out", str(out), "--axes", "answers"]) == 0
+    assert "Same answer was not measured" in (out / "report.html").read_text("utf-8")

@@ -75,7 +75,7 @@ def rest(verdicts: Sequence[Record], pairs: Pairs) -> dict[str, Any] | None:
         return None
     ordered = sorted(plain, key=lambda v: -excess(pairs, v["candidate"], v["reference"]))
     rows = [
-        {"v": v, "overall": pairs.get(frozenset({v["candidate"], v["reference"]}), {}).get("overall") or {}}
+        {"v": v, "overall": pairs.get(frozenset({v["candidate"], v["reference"]}), {}).get("overall")}
         for v in ordered[:MOST_ROWS]
     ]
     return {"tally": Counter(v["verdict"] for v in plain).most_common(), "count": len(plain), "rows": rows}

@@ -178,7 +178,7 @@ def glance(scores: Scores) -> dict[str, Any]:
                 }
             )
     order = sorted(
-        (scores.pairs[key] for key in centred), key=lambda pair: -(point(pair["overall"].get("centred")) or -9.0)
+        (scores.pairs[key] for key in centred), key=lambda pair: -large.excess(scores.pairs, pair["a"], pair["b"])
     )
     unit = charts.Scale(0.0, 1.0, (0.0, 0.5, 1.0))
     return {

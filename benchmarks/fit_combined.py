@@ -41,6 +41,8 @@ FITTED = {
 }
 DRAWS, MODELS, PROMPTS, FEWEST_POSITIVE = 40, 0.6, 0.75, 3
 RIDGE = 0.01
+TEACHER = {"opening": 0.5, "style": 0.5}
+"""Ranks possible teachers: the two axes that found teachers best one by one, not fitted further (41 pairs are too few)."""
 SPREAD = 2.0
 """Standard errors within which options count as equally good."""
 SMALLEST = 0.02
@@ -181,6 +183,12 @@ def main() -> None:
         }
         print(f"{question}: {note}")
         print(f"   {questions[question]}")
+    matrices = [(combine(r, Curve({}, {}, 1.0, 0.0, TEACHER)), inside) for r, inside in held]
+    slope, intercept = curve(
+        [(at(m, i["distilled-from"]), at(m, i["none"])) for m, i in matrices if "distilled-from" in i]
+    )
+    attribution = {"rank": {}, "value": {}, "mean": TEACHER, "slope": round(slope, 4), "intercept": round(intercept, 4)}
+    print(f"attribution: {attribution}")
     written = {
         "version": 1,
         "recipe": "benchmarks/fit_combined.py",
@@ -190,6 +198,7 @@ def main() -> None:
             "pairs": dict(sorted(Counter(p.relation for p in pairs).items())),
         },
         "questions": questions,
+        "attribution": attribution,
     }
     arguments.out.write_text(json.dumps(written, indent=2) + "\n", encoding="utf-8")
 

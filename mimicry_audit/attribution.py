@@ -1,7 +1,7 @@
 """Attribution: given several possible teachers, which one, or none of them?
 
-Promise: a ranked list per candidate whose probabilities include "none of these" and sum to 1. They come from the
-``distilled`` score (see `mimicry_audit.similarity.combined`) by Bayes' rule with a stated prior, and
+Promise: a ranked list per candidate whose probabilities include "none of these" and sum to 1. They come from a score
+of their own (`mimicry_audit.similarity.combined.teacher_curve`) by Bayes' rule with a stated prior, and
 `evaluate` says how often they were right where the teacher is documented.
 """
 
@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit.detection import reliability
-from mimicry_audit.similarity.combined import attribute, curves
+from mimicry_audit.similarity.combined import attribute, teacher_curve
 from mimicry_audit.statistics import FloatArray
 
 PRIOR_NONE = 0.5
@@ -56,12 +56,12 @@ def rank(candidate: str, references: Sequence[str], labels: Sequence[str], score
         candidate: label.
         references: at least one label other than the candidate's.
         labels: of the rows of `scores`.
-        scores: ``(M, M)`` ``distilled`` scores.
+        scores: ``(M, M)`` teacher scores.
 
     Returns:
         None where no reference could be scored.
     """
-    at, curve = list(labels).index, curves()["distilled"]
+    at, curve = list(labels).index, teacher_curve()
     found = [scores[at(candidate), at(r)] for r in references]
     if not np.isfinite(found).any():
         return None

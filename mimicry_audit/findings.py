@@ -6,7 +6,7 @@ stand here, each with its reason.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,9 +16,13 @@ ALPHA = 0.05
 FEWEST_MODELS = 5
 FEWEST_PROBES = 20
 FEWEST_FAMILIES = 2
-SURFACE = frozenset({"wording", "style"})
+SURFACE = frozenset({"wording", "style", "probability"})
 """Kinds of evidence that habits of layout alone can raise together: two unrelated models that open alike and favour the
-same marks share words and style, and nothing else."""
+same marks share words and style, find each other's text likelier for it, and share nothing else."""
+COPIED = frozenset({"lexical", "phrases"})
+"""Axes that read whole answers for what is said, so that an opening or a layout in common hardly moves them."""
+TELLING_RATIO = 10.0
+"""Likelihood ratio from which the combined score is worth a sentence."""
 SURFACE_EFFECT = 0.1
 """Movement in shared words or text from which the surface alone is believed: habits of layout do not reach it."""
 FEWEST_PER_AXIS = 10
@@ -117,6 +121,7 @@ class PairFacts:
         evidence: one entry per measured axis; baselines apart.
         length: the length baseline's entry.
         remarks: what else a reader should know, whatever the verdict; nothing rests on it.
+        ratios: question → log likelihood ratio of the combined score; empty in a run of few models.
         claims: how often the candidate claimed to be the reference or from its maker, of how many identity answers.
     """
 
@@ -142,6 +147,7 @@ class PairFacts:
     evidence: Sequence[Evidence] = ()
     length: Evidence | None = None
     claims: tuple[int, int] | None = None
+    ratios: Mapping[str, float] = field(default_factory=dict)
     truth: dict[str, Any] | None = field(default=None)
     remarks: Sequence[str] = ()
 
@@ -167,9 +173,7 @@ class PairFacts:
     def only_habits(self) -> bool:
         """Whether all that is positive may come from habits of layout."""
         positive = [e for e in self.evidence if e.positive]
-        copied = any(
-            e.family == "wording" and e.axis != "opening" and e.estimate.low > SURFACE_EFFECT for e in positive
-        )
+        copied = any(e.axis in COPIED and e.estimate.low > SURFACE_EFFECT for e in positive)
         return {e.family for e in positive} <= SURFACE and not copied
 
     def measured_families(self) -> list[str]:

@@ -7,6 +7,7 @@ or the most common answer would have done.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +15,31 @@ from typing import Any
 
 import numpy as np
 
+from mimicry_audit.attribution import Case, evaluate, rank
 from mimicry_audit.detection import auc_interval, tpr_at_fpr
 from mimicry_audit.errors import DataError
+from mimicry_audit.evidence import Material, Roles, gather
 from mimicry_audit.imports import probes_of
 from mimicry_audit.similarity import Measured, measure
 from mimicry_audit.similarity.centring import centre
-from mimicry_audit.similarity.combined import RELATIONS, combine, curves, mean_matrix, read
-from mimicry_audit.statistics import FloatArray, IntArray
+from mimicry_audit.similarity.combined import (
+    RELATIONS,
+    Readings,
+    combine,
+    curves,
+    mean_matrix,
+    read,
+    teacher_curve,
+    version,
+)
+from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, wilson
+from mimicry_audit.verdicts import judge
 
 UNRELATED = "none"
+TAUGHT = "distilled-from"
 COLUMNS = ("student", "teacher", "relation")
+ACCUSATIONS = ("same model", "shared base", "distilled")
+SCHEMA = "mimicry_audit.lineage/1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +107,21 @@ class MeasuredFile:
 
     Attributes:
         labels: M model names.
-        domains: ``(P,)`` codes.
-        measured: the axes.
+        material: everything a verdict is drawn from; no weights and no identity claims.
     """
 
     labels: Sequence[str]
-    domains: IntArray
-    measured: Sequence[Measured]
+    material: Material
+
+    @property
+    def domains(self) -> IntArray:
+        """``(P,)`` codes."""
+        return self.material.domains
+
+    @property
+    def measured(self) -> Sequence[Measured]:
+        """The axes."""
+        return self.material.measured
 
 
 def measure_file(path: Path, axes: Sequence[str], progress: Callable[[str], None] = lambda _: None) -> MeasuredFile:
@@ -127,7 +151,119 @@ def measure_file(path: Path, axes: Sequence[str], progress: Callable[[str], None
             )
         )
     measured = measure(probes, labels, responses, axes=axes, progress=progress)
-    return MeasuredFile(labels, np.array([order.index(d) for d in known], dtype=np.int64), measured)
+    usable = {label: {r.probe_id for r in mine if r.usable} for label, mine in responses.items()}
+    material = Material(
+        labels=labels,
+        domains=np.array([order.index(d) for d in known], dtype=np.int64),
+        measured=measured,
+        texts={k: {r.probe_id: r.text for r in mine if r.usable and r.sample == 0} for k, mine in responses.items()},
+        answered=np.array([[float(p.id in usable[label]) for label in labels] for p in probes]),
+        resolved={},
+        claims={},
+    )
+    return MeasuredFile(labels, material)
+
+
+def benchmark(
+    found: MeasuredFile,
+    pairs: Sequence[Pair],
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """The content of ``lineage.json``, see ``docs/formats.md``.
+
+    Args:
+        found: the measured answers.
+        pairs: documented lineage; pairs of models without answers are counted and left out.
+        draws: of every bootstrap.
+        seed: of the draws.
+        progress: told what is being computed.
+
+    Raises:
+        DataError: no documented pair has answers.
+    """
+    known = [p for p in pairs if {p.student, p.teacher} <= set(found.labels) and p.student != p.teacher]
+    if not known:
+        raise DataError("no pair of the lineage file has answers", "use the model names of the response file")
+    progress("Relations")
+    relations = relations_table(found, known, draws=draws, seed=seed)
+    progress("Verdicts")
+    verdicts = verdict_table(found, known, draws=draws, seed=seed)
+    progress("Attribution")
+    return {
+        "schema": SCHEMA,
+        "models": len(found.labels),
+        "prompts": len(found.domains),
+        "combined_version": version(),
+        "pairs": dict(Counter(p.relation for p in known)),
+        "left_out": len(pairs) - len(known),
+        "axes": [m.axis.name for m in found.measured if m.values is not None],
+        "not_measured": {m.axis.name: m.why_not for m in found.measured if m.values is None},
+        "relations": relations,
+        "attribution": attribution_table(found, known),
+        "verdicts": verdicts,
+    }
+
+
+def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, Any]:
+    """Relation → verdict → count, as `audit score` judges the file without references, and the share of strangers accused.
+
+    An accusation is `same model`, `shared base` or `distilled`; ``false_verdict_rate`` is its share among the unrelated.
+    """
+    judged = [judge(f) for f in gather(found.material, Roles(), draws=draws, seed=seed, min_coverage=0.5)]
+    said = {frozenset((v.facts.candidate, v.facts.reference)): v.verdict for v in judged}
+    confusion: dict[str, Counter[str]] = {}
+    for pair in pairs:
+        confusion.setdefault(pair.relation, Counter())[said[frozenset((pair.student, pair.teacher))]] += 1
+    strangers = confusion.get(UNRELATED, Counter())
+    accused, n = sum(strangers[v] for v in ACCUSATIONS), sum(strangers.values())
+    rate, distilled = wilson(accused, n), wilson(strangers["distilled"], n)
+    return {
+        "confusion": {relation: dict(counts) for relation, counts in confusion.items()},
+        "false_verdict_rate": rate.as_dict() if rate else None,
+        "distilled_rate": distilled.as_dict() if distilled else None,
+    }
+
+
+def attribution_table(found: MeasuredFile, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """How well the teacher of a student is named among all teachers of the file, see `mimicry_audit.attribution.evaluate`.
+
+    The references of a student are all models that the file names as a teacher under ``distilled-from`` or ``none``, but
+    for its documented kin: whether kin taught it is not what is asked.
+    """
+    scores = combine(_readings(found), teacher_curve())
+    if scores is None:
+        return {"why_not": "too few models, or too few axes, for the combined score", **evaluate([], {})}
+    asked = [p for p in pairs if p.relation in (TAUGHT, UNRELATED)]
+    teachers = sorted({p.teacher for p in asked})
+    kin = {frozenset((p.student, p.teacher)) for p in pairs if p.relation not in (TAUGHT, UNRELATED)}
+    taught: dict[str, set[str]] = {}
+    for pair in pairs:
+        if pair.relation == TAUGHT:
+            taught.setdefault(pair.student, set()).add(pair.teacher)
+    cases, answers = [], []
+    for student in sorted({p.student for p in asked}):
+        mine = taught.get(student, set())
+        possible = [t for t in teachers if t != student and (t in mine or frozenset((student, t)) not in kin)]
+        ranking = rank(student, possible, found.labels, scores) if possible else None
+        if ranking is not None:
+            cases.append(Case(ranking, frozenset(mine)))
+            answers.append({**ranking.as_dict(), "documented": sorted(mine)})
+    return {**evaluate(cases, _makers(pairs)), "students_ranked": answers}
+
+
+def _makers(pairs: Sequence[Pair]) -> dict[str, str]:
+    """Teacher → who made it: as the file says, else as the identity facts know its name."""
+    from mimicry_audit.identity.facts import load_facts, own_identity
+
+    facts = load_facts()
+    makers: dict[str, str] = {}
+    for pair in pairs:
+        known = own_identity(pair.teacher, facts).maker
+        makers[pair.teacher] = pair.teacher_org or (known.name if known else pair.teacher)
+    return makers
 
 
 def relations_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, Any]:
@@ -175,9 +311,14 @@ def _matrices(found: MeasuredFile) -> dict[str, FloatArray]:
 
 
 def _combined(found: MeasuredFile) -> dict[str, FloatArray]:
-    readings = read({m.axis.name: m.values for m in found.measured if m.values is not None}, found.domains)
+    readings = _readings(found)
     scores = {question: combine(readings, curve) for question, curve in curves().items()}
     return {question: matrix for question, matrix in scores.items() if matrix is not None}
+
+
+def _readings(found: MeasuredFile) -> Readings:
+    values = {m.axis.name: m.values for m in found.measured if m.values is not None and not m.axis.baseline}
+    return read(values, found.domains)
 
 
 def _at(matrix: FloatArray, place: Mapping[str, int], pairs: Sequence[Pair]) -> tuple[FloatArray, list[str]]:

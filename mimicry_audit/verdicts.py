@@ -21,7 +21,8 @@ data. And no text tells training on a reference's *outputs* from training on the
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 
 from mimicry_audit.findings import (
     ALPHA,
@@ -30,6 +31,7 @@ from mimicry_audit.findings import (
     FEWEST_MODELS,
     FEWEST_PROBES,
     MINIMUM_EFFECT,
+    TELLING_RATIO,
     VERBATIM_FEWEST,
     VERBATIM_SHARE,
     Evidence,
@@ -113,7 +115,29 @@ def _standing_reasons(facts: PairFacts, verdict: str) -> list[str]:
             f"Asked who it is, {facts.candidate} claimed to be {facts.reference} or from its maker in "
             f"{facts.claims[0]} of {facts.claims[1]} answers (supporting evidence only)."
         )
+    if facts.ratios and (stands := _stands_out(facts)):
+        reasons.append(stands)
     return [*reasons, *facts.remarks]
+
+
+_LIKE: Mapping[str, str] = {
+    "same_model": "one model under two names",
+    "version": "two releases of one family",
+    "shared_base": "two fine-tunes of one base",
+    "distilled": "a student and its teacher",
+}
+
+
+def _stands_out(facts: PairFacts) -> str | None:
+    """The question whose combined score the pair fits best, where it fits one well."""
+    question, log_ratio = max(facts.ratios.items(), key=lambda item: item[1])
+    if log_ratio < math.log(TELLING_RATIO):
+        return None
+    times = f"{math.exp(log_ratio):.0f}" if log_ratio < math.log(1000) else "more than 1,000"
+    return (
+        f"Held against the other models, such a likeness is {times} times as likely for {_LIKE[question]} as for strangers "
+        "(combined score, fitted on public models of known lineage)."
+    )
 
 
 def _too_little(facts: PairFacts) -> Verdict | None:

@@ -31,7 +31,7 @@ from tests.test_docs import KEYED_BY_DATA, keys, section, words
 PAIRS = len(MODELS) - 1
 ORDERS = 2
 ALL = PAIRS * PROBES * ORDERS
-OPTIONS = ScoringOptions(roles=Roles(references=("teacher",)), axes=("lexical", "edit", "length"), draws=200)
+OPTIONS = ScoringOptions(roles=Roles(references=("teacher",)), axes=("lexical", "early", "length"), draws=200)
 
 
 @pytest.fixture(autouse=True)
@@ -130,15 +130,15 @@ def test_what_is_reported_of_a_pair_adds_up(run: RunDirectory) -> None:
         same = next(p for p in scores["pairs"] if {p["a"], p["b"]} == {found["candidate"], found["reference"]})
         for axis, value in found["judge_free_axes"].items():
             assert value == pytest.approx(same["axes"][axis]["raw"]["value"], abs=1e-4)
-        rules = [found["judge_free_axes"][axis] for axis in ("lexical", "edit")]
+        rules = [found["judge_free_axes"][axis] for axis in ("lexical", "early")]
         assert found["rse"]["judge_free"] == pytest.approx(sum(rules) / 2, abs=1e-4)
     with_axes = {c["with"]: c for c in judge["correlations"]}
-    assert set(with_axes) == {"rse", "lexical", "edit", "length"}
-    assert with_axes["edit"]["n"] == PAIRS
+    assert set(with_axes) == {"rse", "lexical", "early", "length"}
+    assert with_axes["early"]["n"] == PAIRS
     from scipy.stats import spearmanr
 
-    rows = [(p["grades"]["overall"]["value"], p["judge_free_axes"]["edit"]) for p in judge["pairs"]]
-    assert with_axes["edit"]["spearman"] == pytest.approx(spearmanr(*zip(*rows, strict=True)).statistic, abs=1e-3)
+    rows = [(p["grades"]["overall"]["value"], p["judge_free_axes"]["early"]) for p in judge["pairs"]]
+    assert with_axes["early"]["spearman"] == pytest.approx(spearmanr(*zip(*rows, strict=True)).statistic, abs=1e-3)
 
 
 def test_no_verdict_changes_when_a_judge_speaks(run: RunDirectory) -> None:
@@ -544,7 +544,7 @@ def server() -> Iterator[JudgeServer]:
 def test_the_commands_judge_score_and_report(tmp_path: Path, server: JudgeServer) -> None:
     desk = Desk(tmp_path)
     cache = {"XDG_CACHE_HOME": os.environ["XDG_CACHE_HOME"]}
-    axes = ("--reference", "teacher", "--axes", "lexical,edit")
+    axes = ("--reference", "teacher", "--axes", "lexical,early")
     done = audit("run", *desk.options(), *axes, "--judge", server.name(), **cache)
     assert done.returncode == 0, done.stderr
     assert "judge-1 graded" in done.stdout
@@ -556,7 +556,7 @@ def test_the_commands_judge_score_and_report(tmp_path: Path, server: JudgeServer
     assert more.returncode == 0, more.stderr
     scores = json.loads((desk.out / "scores.json").read_text("utf-8"))
     assert [j["label"] for j in scores["judge"]["judges"]] == ["judge-1", "judge-2"]
-    assert scores["settings"]["scoring"]["axes"] == ["lexical", "edit"]  # scored as before
+    assert scores["settings"]["scoring"]["axes"] == ["lexical", "early"]  # scored as before
     assert scores["settings"]["scoring"]["roles"]["references"] == ["teacher"]
     assert "quadratic-weighted kappa" in (desk.out / "report.html").read_text("utf-8")
     asked = len(server.bodies)
@@ -657,7 +657,7 @@ def test_every_field_of_a_judge_is_explained(run: RunDirectory, server: JudgeSer
     text = section("docs/formats.md", "scores.json")
     fields = set(keys(scores["judge"]))
     known = words(text) | words(section("docs/formats.md", "manifest.json"))
-    free = {"mine", "judge_free_axes", *KEYED_BY_DATA, "endpoint", "lexical", "edit", "length"}
+    free = {"mine", "judge_free_axes", *KEYED_BY_DATA, "endpoint", "lexical", "early", "length"}
     assert fields - known - free == set()
     manifest = run.manifest()["judges"]["judge-1"]
     assert set(manifest) <= words(section("docs/formats.md", "manifest.json"))

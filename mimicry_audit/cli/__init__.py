@@ -24,6 +24,7 @@ COMMANDS = {
     "plan": "Say how many probes it takes to see an effect.",
     "panel": "Keep the answers of unrelated models, for reuse.",
     "identity": "Score transcripts of identity questions: who does each answer say it is?",
+    "benchmark": "Measure the audit itself on models of known lineage.",
     "models": "Show how model names are read, and which engines can be used here.",
     "probes": "List, show and validate probe sets.",
     "lab": "Build and list the bundled models of known lineage.",

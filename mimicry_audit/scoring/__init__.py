@@ -9,23 +9,28 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mimicry_audit.errors import DataError, RunDirectoryError
-from mimicry_audit.evidence import Material, Roles, gather
+from mimicry_audit.evidence import Material, gather
 from mimicry_audit.likelihoods import likelihood_sha
 from mimicry_audit.pairwise import PairTables
 from mimicry_audit.records import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.rivals import settle
 from mimicry_audit.runs import RunDirectory, write_json
+from mimicry_audit.scoring.agreement import agreement_entries
+from mimicry_audit.scoring.calibrated import Calibrated, calibrate
 from mimicry_audit.scoring.judgements import journals_sha, judge_section, judge_warnings, judged_by
+from mimicry_audit.scoring.likelihood import Likelihoods
 from mimicry_audit.scoring.likelihood import load as load_likelihoods
+from mimicry_audit.scoring.material import IDENTITY_DOMAIN, measurements, own_of
 from mimicry_audit.scoring.models import model_entry
 from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
 from mimicry_audit.scoring.nulls import EMPTY, null_entries
+from mimicry_audit.scoring.options import ScoringOptions
 from mimicry_audit.scoring.pairs import (
     LARGE,
     axis_entry,
@@ -37,40 +42,16 @@ from mimicry_audit.scoring.pairs import (
     trimmed,
 )
 from mimicry_audit.scoring.truth import agrees, with_truth
-from mimicry_audit.similarity import AXES, axis_class, measure
-from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, bootstrap_weights
+from mimicry_audit.similarity import axis_class
 from mimicry_audit.verdicts import Verdict, judge
 
-if TYPE_CHECKING:
-    from mimicry_audit.identity.facts import Facts, OwnIdentity
+__all__ = ["IDENTITY_DOMAIN", "SCORES_SCHEMA", "ScoringOptions", "read_scores", "score"]
 
 SCORES_SCHEMA = "mimicry_audit.scores/1"
 _SCORES_FIELDS = (
     *("title", "created", "signature", "settings", "versions", "probe_sets", "domains", "models", "axes", "pairs"),
-    *("verdicts", "identity", "limits", "warnings"),
+    *("verdicts", "combined", "attribution", "agreement", "identity", "limits", "warnings"),
 )
-IDENTITY_DOMAIN = "identity"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScoringOptions:
-    """How a run is scored.
-
-    Attributes:
-        roles: references, bases and controls.
-        axes: names of the axes to measure.
-        embedding_model: of the semantic axis; None for its default.
-        draws: bootstrap draws and permutations.
-        seed: of both.
-        min_coverage: least share of probes both models of a pair must have answered.
-    """
-
-    roles: Roles = field(default_factory=Roles)
-    axes: tuple[str, ...] = tuple(AXES)
-    embedding_model: str | None = None
-    draws: int = DRAWS
-    seed: int = 0
-    min_coverage: float = 0.95
 
 
 def score(
@@ -109,7 +90,7 @@ def score(
         errors = [r.error for mine in responses.values() for r in mine if r.error]
         why = f" (first failure: {errors[0]})" if errors else ""
         raise DataError(f"{run.path} holds no usable answers{why}", "mend the cause and collect again")
-    scores = _scores(run, manifest, labels, probes, responses, options, progress)
+    scores = _scores(run, manifest, probes, responses, options, progress)
     scores["fingerprint"] = fingerprint
     write_json(run.scores_path, scores, compact=len(labels) > LARGE)
     return scores
@@ -142,66 +123,36 @@ def _standing(run: RunDirectory, fingerprint: str) -> dict[str, Any] | None:
 def _scores(
     run: RunDirectory,
     manifest: Mapping[str, Any],
-    labels: Sequence[str],
     probes: Sequence[Probe],
     responses: Mapping[str, Sequence[Response]],
     options: ScoringOptions,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
-    from mimicry_audit.identity.facts import load_facts
-    from mimicry_audit.identity.scores import identity_scores
-
-    judges = judged_by(run, manifest)
-    facts = load_facts()
-    sources = {label: manifest["settings"]["models"][label]["name"] for label in labels}
-    own = {label: _own(label, sources[label], manifest, facts) for label in labels}
-    compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
-    progress("Identity")
-    identity = identity_scores([p for p in probes if p.domain == IDENTITY_DOMAIN], responses, own, facts)
-    semantic = {"semantic": {"model": options.embedding_model}} if options.embedding_model else {}
-    measured = measure(compared, labels, responses, axes=options.axes, options=semantic, progress=progress)
-    domains = list(dict.fromkeys(p.domain for p in compared))
-    codes = _codes(compared, domains)
-    material = Material(
-        labels=labels,
-        domains=codes,
-        measured=measured,
-        texts={label: _texts(responses[label]) for label in labels},
-        answered=_answered(compared, labels, responses),
-        resolved=manifest["resolved"],
-        claims=_claims(identity, labels, own),
-    )
+    labels, roles = list(responses), options.roles
+    found = measurements(manifest, probes, responses, options, progress)
+    material, weights = found.material, found.weights
     progress("Intervals and tests")
-    likely = load_likelihoods(run, manifest, labels, compared, codes, responses)
-    weights = bootstrap_weights(codes, options.draws, options.seed) if compared else None
-    centred_on = centred_on_panel(labels, options.roles)
-    tables = PairTables(labels, measured, codes, weights, panel=centred_on) if weights is not None else None
-    found = (
-        gather(
-            material,
-            options.roles,
-            draws=options.draws,
-            seed=options.seed,
-            min_coverage=options.min_coverage,
-            tables=None if centred_on else tables,
-            **({"extend": likely.extension(options.draws, options.seed)} if likely else {}),
-        )
-        if compared
-        else []
-    )  # fmt: skip
-    judged = [judge(with_truth(f, manifest["resolved"])) for f in found]
-    verdicts = sorted(settle(judged, material, draws=options.draws, seed=options.seed), key=_strength)
+    likely = load_likelihoods(run, manifest, labels, found.compared, material.domains, responses)
+    centred_on = centred_on_panel(labels, roles)
+    tables = (
+        PairTables(labels, material.measured, material.domains, weights, panel=centred_on)
+        if weights is not None
+        else None
+    )
+    calibrated = calibrate(material)
+    verdicts = _verdicts(material, options, None if centred_on else tables, likely, calibrated) if tables else []
     told = [_verdict(v) for v in verdicts]
     whole = detailed(told, tables)
-    near = options.roles.references[0] if options.roles.references else leading(told, whole, tables) or labels[0]
+    near = roles.references[0] if roles.references else leading(told, whole, tables) or labels[0]
     wanted = {frozenset((v["candidate"], v["reference"])) for v, kept in zip(told, whole, strict=True) if kept}
     shown = [v.facts for v, kept in zip(verdicts, whole, strict=True) if kept]
     beside = null_entries(shown, material, manifest, weights)
+    judges = judged_by(run, manifest)
     return {
         "schema": SCORES_SCHEMA,
-        "title": title(labels, options.roles),
+        "title": title(labels, roles),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "signature": signature(manifest, compared, options),
+        "signature": signature(manifest, found.compared, options),
         "settings": {
             "sampling": manifest["settings"]["sampling"],
             "selection": manifest["settings"]["selection"],
@@ -209,83 +160,55 @@ def _scores(
         },
         "versions": versions(manifest),
         "probe_sets": manifest["settings"]["probe_sets"],
-        "domains": domains,
+        "domains": found.domains,
         "models": [
-            model_entry(label, manifest, options.roles, probes, responses[label], codes, compared, weights)
+            model_entry(label, manifest, roles, probes, responses[label], material.domains, found.compared, weights)
             for label in labels
         ],
-        "axes": [axis_entry(m) for m in measured],
-        "pairs": pair_entries(tables, domains, wanted),
-        "centred_on": centred_on or list(labels),
+        "axes": [axis_entry(m) for m in material.measured],
+        "pairs": pair_entries(tables, found.domains, wanted, calibrated.of),
+        "agreement": agreement_entries(shown, material, weights),
+        "centred_on": centred_on or labels,
         "nearness_to": near,
-        "nearness": nearness(labels, near, measured, compared),
+        "nearness": nearness(labels, near, material.measured, found.compared),
         "verdicts": [
             {**trimmed(v, kept), **beside.get((v["candidate"], v["reference"]), EMPTY)}
             for v, kept in zip(told, whole, strict=True)
         ],
-        "identity": identity,
-        "judge": judge_section(judges, compared, labels, measured, draws=options.draws, seed=options.seed),
+        **calibrated.section([c for c in labels if roles.role_of(c) == "candidate"], roles.references),
+        "identity": found.identity,
+        "judge": judge_section(
+            judges, found.compared, labels, material.measured, draws=options.draws, seed=options.seed
+        ),
         **({"likelihood": likely.section(verdicts, weights)} if likely else {}),
         "limits": list(LIMITS),
-        "warnings": warnings(manifest, labels, measured, verdicts)
-        + judge_warnings(judges, manifest, own, lambda label, name, known: _own(label, name, known, facts)),
+        "warnings": warnings(manifest, labels, material.measured, verdicts)
+        + judge_warnings(
+            judges, manifest, found.own, lambda label, name, known: own_of(label, name, known, found.facts)
+        ),
     }
 
 
-def _own(label: str, name: str, manifest: Mapping[str, Any], facts: Facts) -> OwnIdentity:
-    """Who a model is: by the name the user gave for it, else by the checkpoint's lineage manifest."""
-    from mimicry_audit.identity.facts import OwnIdentity, own_identity
-
-    found = own_identity(str(manifest.get("sources", {}).get(label) or name), facts)
-    if found.maker is None:
-        given = (manifest["resolved"].get(label, {}).get("lineage") or {}).get("identity") or {}
-        maker = facts.maker(str(given.get("maker") or ""))
-        if maker is not None:
-            model = next((m for m in maker.models if given.get("name") in m.names), None)
-            return OwnIdentity(maker, model)
-    return found
-
-
-def _claims(
-    identity: Mapping[str, Any], labels: Sequence[str], own: Mapping[str, OwnIdentity]
-) -> dict[tuple[str, str], tuple[int, int] | None]:
-    """(candidate, reference) → identity claims. Only the reference's maker matters, so each is counted once."""
-    from mimicry_audit.identity.scores import claims_of
-
-    attempts: dict[str, list[Any]] = {label: [] for label in labels}
-    for attempt in identity["attempts"]:
-        attempts[attempt["model"]].append(attempt)
-    counted: dict[tuple[str, str | None], tuple[int, int] | None] = {}
-    found = {}
-    for candidate in labels:
-        mine = {**identity, "attempts": attempts[candidate]}
-        for reference in labels:
-            if candidate != reference:
-                maker = own[reference].maker
-                key = candidate, maker.name if maker else None
-                if key not in counted:
-                    counted[key] = claims_of(mine, candidate, own[reference])
-                found[candidate, reference] = counted[key]
-    return found
-
-
-def _codes(probes: Sequence[Probe], domains: Sequence[str]) -> IntArray:
-    import numpy as np
-
-    return np.array([domains.index(p.domain) for p in probes], dtype=np.int64)
-
-
-def _texts(responses: Sequence[Response]) -> dict[str, str]:
-    return {r.probe_id: r.text for r in responses if r.usable and r.sample == 0}
-
-
-def _answered(
-    probes: Sequence[Probe], labels: Sequence[str], responses: Mapping[str, Sequence[Response]]
-) -> FloatArray:
-    import numpy as np
-
-    usable = {label: {r.probe_id for r in responses[label] if r.usable} for label in labels}
-    return np.array([[float(p.id in usable[label]) for label in labels] for p in probes]).reshape(-1, len(labels))
+def _verdicts(
+    material: Material,
+    options: ScoringOptions,
+    tables: PairTables | None,
+    likely: Likelihoods | None,
+    calibrated: Calibrated,
+) -> list[Verdict]:
+    """The verdict on every judged pair, the gravest first."""
+    further = likely.extension(options.draws, options.seed) if likely else (lambda facts: facts)
+    found = gather(
+        material,
+        options.roles,
+        draws=options.draws,
+        seed=options.seed,
+        min_coverage=options.min_coverage,
+        tables=tables,
+        extend=lambda facts: replace(further(facts), ratios=calibrated.ratios(facts.candidate, facts.reference)),
+    )
+    judged = [judge(with_truth(f, material.resolved)) for f in found]
+    return sorted(settle(judged, material, draws=options.draws, seed=options.seed), key=_strength)
 
 
 _ORDER = ("same model", "distilled", "shared base", "inconclusive", "convergent", "no evidence")

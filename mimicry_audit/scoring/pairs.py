@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -45,7 +45,10 @@ def centred_on_panel(labels: Sequence[str], roles: Roles) -> list[str]:
 
 
 def pair_entries(
-    tables: PairTables | None, domains: Sequence[str], wanted: Collection[frozenset[str]]
+    tables: PairTables | None,
+    domains: Sequence[str],
+    wanted: Collection[frozenset[str]],
+    combined: Callable[[str, str], Mapping[str, Any] | None],
 ) -> list[dict[str, Any]]:
     """Every unordered pair, every axis and their mean, raw and centred, overall and by domain.
 
@@ -53,6 +56,7 @@ def pair_entries(
         tables: the similarities; None where nothing was compared.
         domains: the names behind the tables' domain numbers.
         wanted: the pairs whose domains are kept in a run of more than `LARGE` models.
+        combined: of two labels, their combined score by question.
     """
     if tables is None:
         return []
@@ -79,6 +83,7 @@ def pair_entries(
         pair["overall"] = pair["axes"].pop(OVERALL, None)
         raw = (pair["overall"] or {}).get("raw")
         pair["n"] = raw["n"] if raw else 0
+        pair["combined"] = combined(pair["a"], pair["b"])
     return pairs
 
 

@@ -9,10 +9,11 @@ shared_base   fine-tunes of one base, on different data
 distilled     trained on the other's answers
 ============= ==========================================================================
 
-A score is a weighted mean over axes of two robust normalised readings (see `normalise`): the *rank* evidence (mean of the
-two models' views) and the mean *value* (the more sceptical of the two views). The weights, and the logistic curve that turns a
-score into a likelihood ratio, stand in ``combined.json`` beside this file with the recipe that made them; docs/validity.md
-says what they were fitted on and how well they do on families they have not seen.
+A score is a weighted mean over axes of two robust normalised readings (see `normalise`): the *rank* evidence (mean of
+the two models' views) and the mean *value* (the more sceptical of the two views). A fifth score ranks the possible
+teachers of one candidate, where the mean of the two views serves better. The weights, and the logistic curve that
+turns a score into a likelihood ratio, stand in ``combined.json`` beside this file with the recipe that made them;
+docs/validity.md says what they were fitted on and how well they do on families they have not seen.
 """
 
 from __future__ import annotations
@@ -20,9 +21,10 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -52,7 +54,8 @@ class Curve:
 
     Attributes:
         rank: axis → weight of its rank evidence.
-        value: axis → weight of its mean value.
+        value: axis → weight of its mean value, in the more sceptical of the two models' views.
+        mean: axis → weight of its mean value, in the mean of the two views.
         slope, intercept: of the log likelihood ratio, ``intercept + slope · score``.
     """
 
@@ -60,6 +63,7 @@ class Curve:
     value: Mapping[str, float]
     slope: float
     intercept: float
+    mean: Mapping[str, float] = field(default_factory=dict)
 
     def log_likelihood_ratio(self, score: float) -> float:
         """Natural log of how much likelier the score is for a related pair than for an unrelated one."""
@@ -73,25 +77,39 @@ class Readings:
     Attributes:
         rank: axis → ``(M, M)`` robust S-norm of the mean rank evidence.
         value: axis → ``(M, M)`` robust S-norm of the mean value, the smaller of the two views.
+        mean: axis → ``(M, M)`` the same, the mean of the two views.
     """
 
     rank: Mapping[str, FloatArray]
     value: Mapping[str, FloatArray]
+    mean: Mapping[str, FloatArray] = field(default_factory=dict)
 
 
 @lru_cache(maxsize=1)
 def curves() -> Mapping[str, Curve]:
     """The shipped curves, by question."""
-    found = json.loads((Path(__file__).with_name("combined.json")).read_text("utf-8"))
-    return {
-        name: Curve(q["rank"], q["value"], float(q["slope"]), float(q["intercept"]))
-        for name, q in found["questions"].items()
-    }
+    return {name: _curve(q) for name, q in _stored()["questions"].items()}
+
+
+@lru_cache(maxsize=1)
+def teacher_curve() -> Curve:
+    """The shipped curve that ranks the possible teachers of one candidate."""
+    return _curve(_stored()["attribution"])
+
+
+def _curve(stored: Mapping[str, Any]) -> Curve:
+    return Curve(
+        stored["rank"], stored["value"], float(stored["slope"]), float(stored["intercept"]), stored.get("mean", {})
+    )
+
+
+def _stored() -> Any:
+    return json.loads((Path(__file__).with_name("combined.json")).read_text("utf-8"))
 
 
 def version() -> int:
     """Of the shipped curves."""
-    return int(json.loads((Path(__file__).with_name("combined.json")).read_text("utf-8"))["version"])
+    return int(_stored()["version"])
 
 
 def read(values: Mapping[str, FloatArray], domains: IntArray) -> Readings:
@@ -102,8 +120,8 @@ def read(values: Mapping[str, FloatArray], domains: IntArray) -> Readings:
         domains: ``(P,)``; domains weigh the same.
     """
     rank = {a: symmetric_norm(mean_matrix(rank_evidence(v), domains))[0] for a, v in values.items()}
-    value = {a: symmetric_norm(mean_matrix(v, domains))[1] for a, v in values.items()}
-    return Readings(rank, value)
+    value = {a: symmetric_norm(mean_matrix(v, domains)) for a, v in values.items()}
+    return Readings(rank, {a: least for a, (_, least) in value.items()}, {a: mean for a, (mean, _) in value.items()})
 
 
 def mean_matrix(values: FloatArray, domains: IntArray) -> FloatArray:
@@ -127,6 +145,7 @@ def combine(readings: Readings, curve: Curve) -> FloatArray | None:
     """
     parts = [(readings.rank.get(a), w) for a, w in curve.rank.items()]
     parts += [(readings.value.get(a), w) for a, w in curve.value.items()]
+    parts += [(readings.mean.get(a), w) for a, w in curve.mean.items()]
     known = [(z, w) for z, w in parts if z is not None]
     weight = sum(w for _, w in known)
     if weight < _LEAST_WEIGHT * sum(w for _, w in parts):

@@ -27,8 +27,8 @@ SWEEPS = 50
 MISMATCHED_PAIRS = 40
 """Pairs of probes whose answers are crossed, spread over the domains: enough for an interval, and quick for 100 models."""
 MISMATCHED_AXES = frozenset({"lexical", "phrases", "characters", "early", "opening", "semantic", "style", "structure"})
-"""Axes on which an answer to another question can be compared. Not ``answers``, whose result belongs to its probe, and not
-``edit``, which sees the same words as ``lexical`` at many times the cost."""
+"""Axes on which an answer to another question can be compared. Not ``answers`` and ``wrong``, whose results
+belong to their probe."""
 SMALLEST_SPAN = 0.02
 """Distance from floor to ceiling below which no index is given: its denominator would be noise."""
 

@@ -151,6 +151,35 @@ def curve(found):
     return minimize(loss, [1.0, -1.0]).x
 
 
+def teacher_curve(matrices):
+    """Slope and intercept under which the documented teachers, or none, are likeliest among all teachers of a draw.
+
+    Fitted to the answer that is given (which of these, or none), not to pairs: a student resembles its teacher's kin and
+    rivals too, and ratios fitted pair by pair would promise too much. A draw's cases together weigh as one draw.
+    """
+    cases = []
+    for matrix, inside in matrices:
+        taught = {tuple(p) for p in inside.get("distilled-from", ())}
+        asked = taught | {tuple(p) for p in inside["none"]}
+        kin = {frozenset(p) for r, ps in inside.items() if r not in ("none", "distilled-from") for p in map(tuple, ps)}
+        teachers, students = {t for _, t in asked}, {s for s, _ in asked}
+        for s in students:
+            possible = [t for t in teachers if t != s and ((s, t) in taught or frozenset((s, t)) not in kin)]
+            if possible:
+                right = np.array([(s, t) in taught for t in possible])
+                cases.append((np.array([matrix[s, t] for t in possible]), right, 1 / len(students)))
+
+    def loss(t):
+        total = 0.0
+        for scores, right, weight in cases:
+            logs = np.append(t[0] * scores + t[1] + math.log(0.5 / len(scores)), math.log(0.5))
+            hit = np.append(right, not right.any())
+            total -= weight * (np.logaddexp.reduce(logs[hit]) - np.logaddexp.reduce(logs))
+        return total / len(matrices) + RIDGE * t[0] ** 2
+
+    return minimize(loss, [1.0, -1.0]).x
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--responses", required=True, type=Path)
@@ -184,9 +213,7 @@ def main() -> None:
         print(f"{question}: {note}")
         print(f"   {questions[question]}")
     matrices = [(combine(r, Curve({}, {}, 1.0, 0.0, TEACHER)), inside) for r, inside in held]
-    slope, intercept = curve(
-        [(at(m, i["distilled-from"]), at(m, i["none"])) for m, i in matrices if "distilled-from" in i]
-    )
+    slope, intercept = (float(x) for x in teacher_curve(matrices))
     attribution = {"rank": {}, "value": {}, "mean": TEACHER, "slope": round(slope, 4), "intercept": round(intercept, 4)}
     print(f"attribution: {attribution}")
     written = {

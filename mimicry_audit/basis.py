@@ -13,9 +13,8 @@ from typing import Protocol
 
 from mimicry_audit.similarity import Measured
 from mimicry_audit.similarity.base import FloatArray
-from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.nulls import FEWEST_PANEL, effects, excess
-from mimicry_audit.statistics import IntArray, Interval, intervals
+from mimicry_audit.statistics import IntArray, Interval, domain_means, intervals
 
 KIN_SHARE = 0.25
 """Share of kin among the other models from which, with no panel declared, the unrelated ones alone are centred on. Fewer kin
@@ -85,8 +84,40 @@ def basis_of(
     return Basis(panel, family, () if refused else tuple(answering), False)
 
 
+class Toward:
+    """Centred similarities of every model to one reference, with intervals for those that are asked about.
+
+    Args:
+        columns: axis → ``(P, M)``.
+        labels: M models.
+        domains: ``(P,)``.
+        weights: ``(B, P)`` from `bootstrap_weights`.
+    """
+
+    def __init__(
+        self, columns: Mapping[str, FloatArray], labels: Sequence[str], domains: IntArray, weights: FloatArray
+    ) -> None:
+        self._columns, self._labels, self._domains, self._weights = columns, list(labels), domains, weights
+        self._means: dict[str, FloatArray] = {}
+
+    def mean(self, axis: str, label: str) -> float:
+        """The centred similarity of one model; NaN where it was not compared."""
+        if axis not in self._means:
+            self._means[axis] = domain_means(self._columns[axis], self._domains)
+        return float(self._means[axis][self._labels.index(label)])
+
+    def interval(self, axis: str, label: str) -> Interval | None:
+        """The same with its interval; None where it was not compared."""
+        at = self._labels.index(label)
+        return intervals(self._columns[axis][:, [at]], self._domains, self._weights)[0]
+
+    def all(self) -> Mapping[str, Sequence[Interval | None]]:
+        """Axis → intervals of every model, in the order of the labels."""
+        return {axis: intervals(values, self._domains, self._weights) for axis, values in self._columns.items()}
+
+
 class Excesses:
-    """Centred similarities to a reference, computed once for each basis and reference.
+    """Similarities centred on panels, computed once for each panel and reference.
 
     Args:
         labels: M models.
@@ -100,26 +131,16 @@ class Excesses:
     ) -> None:
         self._labels, self._domains, self._weights = list(labels), domains, weights
         self._values = {m.axis.name: m.values for m in measured if m.values is not None}
-        self._everybody: dict[str, FloatArray] = {}
         self._effects: dict[tuple[str, ...], dict[str, FloatArray]] = {}
-        self._found: dict[tuple[str, tuple[str, ...]], dict[str, list[Interval | None]]] = {}
+        self._found: dict[tuple[str, tuple[str, ...]], Toward] = {}
 
-    def toward(self, reference: str, basis: Basis) -> Mapping[str, Sequence[Interval | None]]:
-        """Axis → centred similarity of every model to the reference; over all models where there is no panel to use."""
-        key = reference, basis.centred_on if basis.on_panel else ()
-        if key not in self._found:
+    def toward(self, reference: str, panel: tuple[str, ...]) -> Toward:
+        """Every model's similarity to the reference, centred on a panel."""
+        if (reference, panel) not in self._found:
+            if panel not in self._effects:
+                places = [self._labels.index(label) for label in panel]
+                self._effects[panel] = {axis: effects(values, places) for axis, values in self._values.items()}
             at = self._labels.index(reference)
-            columns = self._on_panel(at, key[1]) if basis.on_panel else self._on_all(at)
-            self._found[key] = {axis: intervals(v, self._domains, self._weights) for axis, v in columns.items()}
-        return self._found[key]
-
-    def _on_all(self, reference: int) -> dict[str, FloatArray]:
-        if not self._everybody:
-            self._everybody = {axis: centre(values) for axis, values in self._values.items()}
-        return {axis: values[:, :, reference] for axis, values in self._everybody.items()}
-
-    def _on_panel(self, reference: int, panel: tuple[str, ...]) -> dict[str, FloatArray]:
-        if panel not in self._effects:
-            places = [self._labels.index(label) for label in panel]
-            self._effects[panel] = {axis: effects(values, places) for axis, values in self._values.items()}
-        return {axis: excess(self._values[axis], e, reference) for axis, e in self._effects[panel].items()}
+            columns = {axis: excess(self._values[axis], e, at) for axis, e in self._effects[panel].items()}
+            self._found[reference, panel] = Toward(columns, self._labels, self._domains, self._weights)
+        return self._found[reference, panel]

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit import weights
-from mimicry_audit.basis import Excesses, basis_of
+from mimicry_audit.basis import Excesses, Toward, basis_of
 from mimicry_audit.errors import ConfigError
 from mimicry_audit.findings import FEWEST_FAMILIES, FEWEST_PER_AXIS, MINIMUM_EFFECT, Evidence, PairFacts
 from mimicry_audit.kinship import kin_of
@@ -157,10 +157,10 @@ def gather(
         found = replace(found, models=len(answering), base_weights=cosine, base_contradicted=confirmed is False)
         controls = _controls(material, roles, found, answering) if found.triangle else []
         basis = basis_of(candidate, reference, roles, kin, answering)
-        centred = excesses.toward(reference, basis) if basis.on_panel else None
+        centred = excesses.toward(reference, basis.panel) if basis.on_panel else None
         key = reference, basis.centred_on if basis.on_panel else ()
         if found.triangle and key not in near:
-            near[key] = standing_out(material, reference, centred or tables.excesses(reference))
+            near[key] = standing_out(material, reference, centred.all() if centred else tables.excesses(reference))
         entries = [
             entry
             for m in material.measured
@@ -170,7 +170,7 @@ def gather(
                 if found.triangle
                 else None
                 if basis.refused
-                else _excess_on_panel(m, material, found, centred[m.axis.name], basis.panel)
+                else _excess_on_panel(m, found, centred, basis.panel)
                 if centred is not None
                 else _excess(m, material, found, tables)
             )
@@ -302,19 +302,13 @@ def _excess(measured: Measured, material: Material, facts: PairFacts, tables: Pa
     return _entry(measured, "excess", estimate, (1 + closer) / (1 + others), None)
 
 
-def _excess_on_panel(
-    measured: Measured,
-    material: Material,
-    facts: PairFacts,
-    excesses: Sequence[Interval | None],
-    panel: Sequence[str],
-) -> Evidence | None:
+def _excess_on_panel(measured: Measured, facts: PairFacts, centred: Toward, panel: Sequence[str]) -> Evidence | None:
     """Similarity centred on an independent panel, with the candidate's rank among the panel for a p."""
-    found = dict(zip(material.labels, excesses, strict=True))
-    estimate = found[facts.candidate]
+    axis = measured.axis.name
+    estimate = centred.interval(axis, facts.candidate)
     if estimate is None:
         return None
-    closer = sum((other := found[label]) is not None and other.value >= estimate.value for label in panel)
+    closer = sum(centred.mean(axis, label) >= estimate.value for label in panel)
     return _entry(measured, "excess", estimate, (1 + closer) / (1 + len(panel)), None)
 
 

@@ -188,7 +188,8 @@ def benchmark(
     if not known:
         raise DataError("no pair of the lineage file has answers", "use the model names of the response file")
     progress("Relations")
-    relations = relations_table(found, known, draws=draws, seed=seed)
+    readings = _readings(found)
+    relations = relations_table(found, known, readings, draws=draws, seed=seed)
     progress("Verdicts")
     verdicts = verdict_table(found, known, draws=draws, seed=seed)
     progress("Attribution")
@@ -202,7 +203,7 @@ def benchmark(
         "axes": [m.axis.name for m in found.measured if m.values is not None],
         "not_measured": {m.axis.name: m.why_not for m in found.measured if m.values is None},
         "relations": relations,
-        "attribution": attribution_table(found, known),
+        "attribution": attribution_table(found, known, readings),
         "verdicts": verdicts,
     }
 
@@ -227,13 +228,13 @@ def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, see
     }
 
 
-def attribution_table(found: MeasuredFile, pairs: Sequence[Pair]) -> dict[str, Any]:
+def attribution_table(found: MeasuredFile, pairs: Sequence[Pair], readings: Readings) -> dict[str, Any]:
     """How well the teacher of a student is named among all teachers of the file, see `mimicry_audit.attribution.evaluate`.
 
     The references of a student are all models that the file names as a teacher under ``distilled-from`` or ``none``, but
     for its documented kin: whether kin taught it is not what is asked.
     """
-    scores = combine(_readings(found), teacher_curve())
+    scores = combine(readings, teacher_curve())
     if scores is None:
         return {"why_not": "too few models, or too few axes, for the combined score", **evaluate([], {})}
     asked = [p for p in pairs if p.relation in (TAUGHT, UNRELATED)]
@@ -266,7 +267,9 @@ def _makers(pairs: Sequence[Pair]) -> dict[str, str]:
     return makers
 
 
-def relations_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, Any]:
+def relations_table(
+    found: MeasuredFile, pairs: Sequence[Pair], readings: Readings, *, draws: int, seed: int
+) -> dict[str, Any]:
     """How well every axis, raw and centred, and the combined score find every relation.
 
     Returns:
@@ -274,7 +277,7 @@ def relations_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, s
         combined score where the run is too small for one, are left out.
     """
     scores = _matrices(found)
-    by_question = _combined(found)
+    by_question = _combined(readings)
     place = {label: i for i, label in enumerate(found.labels)}
     table: dict[str, Any] = {}
     for relation in dict.fromkeys(p.relation for p in pairs if p.relation != UNRELATED):
@@ -310,8 +313,7 @@ def _matrices(found: MeasuredFile) -> dict[str, FloatArray]:
     return scores
 
 
-def _combined(found: MeasuredFile) -> dict[str, FloatArray]:
-    readings = _readings(found)
+def _combined(readings: Readings) -> dict[str, FloatArray]:
     scores = {question: combine(readings, curve) for question, curve in curves().items()}
     return {question: matrix for question, matrix in scores.items() if matrix is not None}
 

@@ -16,7 +16,8 @@ from mimicry_audit.scoring import pairs as scored_pairs
 from mimicry_audit.similarity import measure
 from mimicry_audit.similarity.base import Answer
 from mimicry_audit.similarity.centring import centre
-from mimicry_audit.similarity.lexical import TOKEN, Lexical
+from mimicry_audit.similarity.corpus import TOKEN
+from mimicry_audit.similarity.lexical import Lexical
 from mimicry_audit.statistics import bootstrap_weights, domain_means, interval_table, intervals
 from tests.support.students import world
 

@@ -73,14 +73,13 @@ def _print(found: Mapping[str, Any], written: Path) -> None:
         "against unrelated pairs; intervals and centred axes are in lineage.json\n"
     )
     relations = found["relations"]
+    axes = list(dict.fromkeys(a for row in relations.values() for a in row if not a.endswith("_centred")))
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    table.add_column("axis")
-    for relation in relations:
-        table.add_column(f"{relation} ({found['pairs'][relation]})", justify="right")
-    axes = dict.fromkeys(a for row in relations.values() for a in row if not a.endswith("_centred"))
+    table.add_column("relation")
     for axis in axes:
-        cells = [_cell(row.get(axis)) for row in relations.values()]
-        table.add_row(axis, *cells, style="bold" if axis == "combined" else None)
+        table.add_column(axis, justify="right")
+    for relation, row in relations.items():
+        table.add_row(f"{relation} ({found['pairs'][relation]})", *(_cell(row.get(axis)) for axis in axes))
     console.print(table)
     _print_verdicts(found["verdicts"], console)
     told = found["attribution"]
@@ -99,7 +98,7 @@ def _print(found: Mapping[str, Any], written: Path) -> None:
 def _cell(entry: Mapping[str, Any] | None) -> str:
     if entry is None:
         return "–"
-    return f"{entry['auc']:.3f} / {entry['tpr_at_1pct_fpr']:.2f}"
+    return f"{entry['auc']:.3f}\n{entry['tpr_at_1pct_fpr']:.2f}"
 
 
 def _print_verdicts(found: Mapping[str, Any], console: Any) -> None:

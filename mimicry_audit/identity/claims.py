@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from mimicry_audit.identity import wording as w
 from mimicry_audit.identity import wording_zh as z
 from mimicry_audit.identity.contradictions import denies, invented_maker
-from mimicry_audit.identity.names import name_pattern, stands_as_a_name
+from mimicry_audit.identity.names import name_pattern, spellings, stands_as_a_name
 from mimicry_audit.identity.voices import figures_of, plays_a_role, stretches
 
 if TYPE_CHECKING:
@@ -110,8 +110,9 @@ class ClaimFinder:
 
     def _know(self, maker: Maker, model: ModelFact | None, names: Sequence[str], ambiguous: frozenset[str]) -> None:
         for name in names:
-            self._exact.add(name)
-            self._owners.setdefault(name.casefold(), (maker, model, name not in ambiguous))
+            for spelled in spellings(name):
+                self._exact.add(spelled)
+                self._owners.setdefault(spelled.casefold(), (maker, model, name not in ambiguous))
 
     def names(self, text: str) -> set[str]:
         """The makers that a text names, directly or through a model; an everyday word counts in its exact spelling only."""
@@ -250,6 +251,7 @@ _PLAIN_LETTERS: dict[int, int | str] = {
         for code in range(0xFF01, 0xFF5F)
         if chr(code - 0xFEE0).isalnum() or chr(code - 0xFEE0) in "-.*_"
     },
+    **dict.fromkeys((0x2010, 0x2011), "-"),
     **dict.fromkeys((0x2060, 0xFEFF, 0x3000), " "),
 }
 
@@ -305,6 +307,12 @@ def _claimed_en(at: _Place) -> bool:
         rest = subject["rest"]
         if w.BY_EN.search(rest) and not w.BETWEEN_EN.search(rest):
             return True
+    if at.first and at.asked and at.plain and w.YOU_EN.search(before):
+        return True
+    if w.HERE_EN.match(after) and w.HERE_BEFORE.match(before):
+        return True
+    if w.BESIDES_EN.match(before) and w.MAKES_EN.match(after):
+        return True
     if at.claimed and not at.model and w.BASED_EN.search(before):
         return False
     if w.FOREIGN_EN.search(before):
@@ -375,6 +383,10 @@ def _claimed_zh(at: _Place) -> bool:
         return True
     if at.first and at.asked and at.plain and z.THE_ZH.search(before) and not z.BETWEEN_ZH.search(before):
         return True
+    if z.BESIDES_ZH.match(before) and z.BESIDES_AFTER_ZH.match(after):
+        return True
+    if at.first and at.asked and at.plain and z.YOU_ZH.search(before) and z.YOU_AFTER_ZH.match(after):
+        return not z.BETWEEN_ZH.search(before)
     openers = list(z.SELF_ZH.finditer(before))[-3:]
     if any(_opened_zh(opener, before, at.plain) for opener in openers):
         return at.model or not z.FOREIGN_ZH.search(before)

@@ -140,9 +140,11 @@ class ClaimFinder:
     def _figures(self, prompt: str) -> frozenset[str]:
         """Figures to be played; a known name that is an everyday word, too, unless the prompt speaks of its maker."""
         spoken_of = {self._owners[name.group().casefold()][0].name for name in self._plain.finditer(prompt)}
+        named = {name.group() for name in self._pattern.finditer(prompt)} if plays_a_role(prompt) else set()
+        words = {name.casefold() for name in named & self._exact if not self._owners[name.casefold()][2]}
         return frozenset(
             figure
-            for figure in figures_of(prompt, self._plain)
+            for figure in figures_of(prompt, self._plain) | words
             if figure not in self._owners or self._owners[figure][0].name not in spoken_of
         )
 
@@ -295,19 +297,28 @@ def _claimed(at: _Place) -> bool:
     return _claimed_en(at)
 
 
+def _answers(at: _Place) -> bool:
+    """Whether a sentence answers a question about the speaker: the prompt's, or one that the answer repeats."""
+    if not at.plain:
+        return False
+    repeated = at.prior.rstrip().endswith(("?", "？")) and w.ABOUT_SELF.search(at.prior)
+    return (at.first and at.asked) or bool(repeated)
+
+
 def _claimed_en(at: _Place) -> bool:
     before, after = w.POLITE_EN.sub("", at.before), at.after
+    answers = _answers(at)
     if w.AS_EN.search(before) and w.AS_AFTER_EN.search(after):
         return not w.REPORTED_EN.search(before)
     if at.first and at.plain and w.BARE_EN.search(before):
         return True
-    if at.first and at.asked and at.plain and w.SHORT_EN.search(before) and w.SHORT_AFTER_EN.search(after):
+    if answers and w.SHORT_EN.search(before) and w.SHORT_AFTER_EN.search(after):
         return True
-    if at.first and at.asked and at.plain and (subject := w.THE_EN.search(before)):
+    if answers and (subject := w.THE_EN.search(before)):
         rest = subject["rest"]
         if w.BY_EN.search(rest) and not w.BETWEEN_EN.search(rest):
             return True
-    if at.first and at.asked and at.plain and w.YOU_EN.search(before):
+    if answers and w.YOU_EN.search(before):
         return True
     if w.HERE_EN.match(after) and w.HERE_BEFORE.match(before):
         return True
@@ -377,15 +388,16 @@ def _governs(between: str, after: str) -> bool:
 
 def _claimed_zh(at: _Place) -> bool:
     before, after = z.POLITE_ZH.sub("", at.before), at.after
+    answers = _answers(at)
     if z.TALKING_ZH.search(before) and z.TALKING_AFTER_ZH.search(after):
         return not z.REPORTED_ZH.search(before)
-    if at.first and at.asked and at.plain and z.SHORT_ZH.search(before) and z.SHORT_AFTER_ZH.search(after):
+    if answers and z.SHORT_ZH.search(before) and z.SHORT_AFTER_ZH.search(after):
         return True
-    if at.first and at.asked and at.plain and z.THE_ZH.search(before) and not z.BETWEEN_ZH.search(before):
+    if answers and z.THE_ZH.search(before) and not z.BETWEEN_ZH.search(before):
         return True
     if z.BESIDES_ZH.match(before) and z.BESIDES_AFTER_ZH.match(after):
         return True
-    if at.first and at.asked and at.plain and z.YOU_ZH.search(before) and z.YOU_AFTER_ZH.match(after):
+    if answers and z.YOU_ZH.search(before) and z.YOU_AFTER_ZH.match(after):
         return not z.BETWEEN_ZH.search(before)
     openers = list(z.SELF_ZH.finditer(before))[-3:]
     if any(_opened_zh(opener, before, at.plain) for opener in openers):

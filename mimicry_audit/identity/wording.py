@@ -300,4 +300,5 @@ QUESTION = re.compile(
     r"，.*(?:什么|吗|怎么|呢|哪)|[—–:：]\s*(?:how|what|can|who)",
     re.IGNORECASE,
 )
+ABOUT_SELF = re.compile(r"\b(?:you|your|me|my|our)\b|[你您我]", re.IGNORECASE)
 ABOUT_YOU = re.compile(r"\b(?:you|your|yourself)\b|[你您]", re.IGNORECASE)

@@ -281,7 +281,7 @@ THEY_EN = re.compile(
 """A sentence that goes on about the maker named as one's own in the sentence before."""
 
 CREATIVE = re.compile(
-    r"\b(?:poem|song|haiku|story|limerick|verses?|lyrics|novel|play|scene|monologue|sonnet)\b[^.!?\n]{0,40}[:：]\W*$|(?:诗|歌|故事|小说|剧本|独白)[^。！？\n]{0,12}[:：]\W*$",
+    r"\b(?:poem|song|haiku|limerick|verses?|lyrics|sonnet)\b[^.!?\n]{0,40}[:：]\W*$|(?:首诗|诗歌|首歌|歌词)[^。！？\n]{0,12}[:：]\W*$",
     re.IGNORECASE,
 )
 """What follows is made up."""

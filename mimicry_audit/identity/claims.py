@@ -53,7 +53,7 @@ class Claim:
 _BOUNDARY = re.compile(r"[.!?…]+[\"”’*_)\]]*(?:\s+|$)|[。！？]+[”」』*]*|\n+")
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _FORM = re.compile(
-    r"\A\W*(?:```\w*\s*)?(?:[{|]|[-*]?\s*[*_\"']*(?:name|identity|model|我的身份|名称|姓名|身份|模型)[*_\"']*\s*[:：|])",
+    r"\A\W{0,24}(?:```\w*\s{0,4})?(?:[{|]|[-*]?\s{0,4}[*_\"']{0,4}(?:name|identity|model|我的身份|名称|姓名|身份|模型)[*_\"']{0,4}\s{0,4}[:：|])",
     re.IGNORECASE,
 )
 

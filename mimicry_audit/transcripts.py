@@ -113,7 +113,7 @@ def write_identity(out: Path, document: dict[str, Any], lines: Sequence[dict[str
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--out {out} cannot be made ({error.strerror})", "name another folder") from None
-    write_text(out / "attempts.jsonl", "".join(json.dumps(line, ensure_ascii=False) + "\n" for line in lines))
+    write_text(out / "attempts.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     write_json(out / "identity.json", document)
     return out / "identity.json"
 

@@ -20,6 +20,7 @@ from tests.support.claim_examples import CLAIMS, NO_CLAIMS
 from tests.support.identity.negatives_en import ENGLISH_NOTHING
 from tests.support.identity.negatives_play import CHINESE_PLAY_NOTHING, ENGLISH_PLAY_NOTHING
 from tests.support.identity.negatives_zh import CHINESE_NOTHING
+from tests.support.identity.plain import CHINESE_PLAIN, CHINESE_PLAIN_NOTHING, ENGLISH_PLAIN, ENGLISH_PLAIN_NOTHING
 from tests.support.identity.positives_en import ENGLISH_CLAIMS
 from tests.support.identity.positives_play import CHINESE_PLAY, ENGLISH_PLAY
 from tests.support.identity.positives_zh import CHINESE_CLAIMS
@@ -27,8 +28,15 @@ from tests.support.identity.positives_zh import CHINESE_CLAIMS
 FINDER = ClaimFinder(load_facts())
 
 
-POSITIVES = (*ENGLISH_CLAIMS, *ENGLISH_PLAY, *CHINESE_CLAIMS, *CHINESE_PLAY)
-NEGATIVES = (*ENGLISH_NOTHING, *ENGLISH_PLAY_NOTHING, *CHINESE_NOTHING, *CHINESE_PLAY_NOTHING)
+POSITIVES = (*ENGLISH_CLAIMS, *ENGLISH_PLAY, *ENGLISH_PLAIN, *CHINESE_CLAIMS, *CHINESE_PLAY, *CHINESE_PLAIN)
+NEGATIVES = (
+    *ENGLISH_NOTHING,
+    *ENGLISH_PLAY_NOTHING,
+    *ENGLISH_PLAIN_NOTHING,
+    *CHINESE_NOTHING,
+    *CHINESE_PLAY_NOTHING,
+    *CHINESE_PLAIN_NOTHING,
+)
 VOICES = ("own", "label", "character")
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import random
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -261,6 +263,29 @@ def test_the_command_writes_both_files(tmp_path, capsys, ending):
     assert document["agreement"]["strict"]["kappa"] == pytest.approx(cohen_kappa_score(labels, found), abs=1e-5)
     assert qwen["agreement"]["strict"]["kappa"] == 1
     assert "qwen-max" in capsys.readouterr().out
+
+
+def test_every_field_that_is_written_is_explained(tmp_path):
+    table = frame().assign(aspect="team")
+    document, lines = score_transcripts(write(tmp_path / "a.jsonl", table))
+    page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text("utf-8")
+    first, second = (
+        re.split(rf"^## {name}$", page, flags=re.M)[1].split("\n## ")[0] for name in ("identity.json", "attempts.jsonl")
+    )
+    entry = document["models"]["qwen-max"]
+    written = {
+        *document,
+        *entry,
+        *entry["own"],
+        *entry["strict"],
+        *entry["templates"][0],
+        *entry["agreement"]["strict"],
+    }
+    assert {
+        name for name in written if f"`{name}`" not in first and f'"{name}"' not in first and f".{name}" not in first
+    } == {"models"}
+    claim = next(line["claims"][0] for line in lines if line["claims"])
+    assert {name for name in {*lines[0], *claim} if f"`{name}" not in second} == set()
 
 
 def test_the_paper_mode_counts_as_published(tmp_path):

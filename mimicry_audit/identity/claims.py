@@ -17,19 +17,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mimicry_audit.identity import wording as w
-from mimicry_audit.identity import wording_zh as z
+from mimicry_audit.identity.asserted import Place, asserted
 from mimicry_audit.identity.contradictions import denies, invented_maker
-from mimicry_audit.identity.names import name_pattern, stands_as_a_name
+from mimicry_audit.identity.names import name_pattern, spellings, stands_as_a_name
 from mimicry_audit.identity.voices import figures_of, plays_a_role, stretches
 
 if TYPE_CHECKING:
     from mimicry_audit.identity.facts import Facts, Maker, ModelFact
 
-FARTHEST_WORDS = 26
 REACH = 400
 """Characters of a sentence looked at on either side of a name."""
-FARTHEST_CHARS = 30
-"""Most that may stand between the speaker and the name, in English words and in Chinese characters."""
 FIGURE_SENTENCES = 3
 """First sentences of an answer in which a figure may be spoken of by its name where "I" is meant."""
 
@@ -53,39 +50,10 @@ class Claim:
     voice: str = "own"
 
 
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a name stands.
-
-    Attributes:
-        name: the name.
-        before, after: the sentence up to the name and after it.
-        prior: the sentence before that one.
-        plain: False for a name that is also an everyday word; it must then follow the speaker closely.
-        model: whether the name is a model's.
-        first: whether the sentence begins the text or follows a tag.
-        asked: whether the prompt is known to ask about the one who answers.
-        about_self: whether a form filled in may be about the one who answers: the prompt asks about it, or is not known.
-        claimed: makers already claimed in this sentence.
-    """
-
-    name: str
-    before: str
-    after: str
-    prior: str
-    plain: bool
-    model: bool
-    first: bool
-    asked: bool
-    about_self: bool
-    claimed: frozenset[str]
-
-
 _BOUNDARY = re.compile(r"[.!?…]+[\"”’*_)\]]*(?:\s+|$)|[。！？]+[”」』*]*|\n+")
-_QUOTES = (('"', '"'), ("“", "”"), ("「", "」"), ("『", "』"), ("‘", "’"))
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _FORM = re.compile(
-    r"\A\W*(?:```\w*\s*)?(?:[{|]|[-*]?\s*[*_\"']*(?:name|identity|model|我的身份|名称|姓名|身份|模型)[*_\"']*\s*[:：|])",
+    r"\A\W{0,24}(?:```\w*\s{0,4})?(?:[{|]|[-*]?\s{0,4}[*_\"']{0,4}(?:name|identity|model|我的身份|名称|姓名|身份|模型)[*_\"']{0,4}\s{0,4}[:：|])",
     re.IGNORECASE,
 )
 
@@ -110,8 +78,9 @@ class ClaimFinder:
 
     def _know(self, maker: Maker, model: ModelFact | None, names: Sequence[str], ambiguous: frozenset[str]) -> None:
         for name in names:
-            self._exact.add(name)
-            self._owners.setdefault(name.casefold(), (maker, model, name not in ambiguous))
+            for spelled in spellings(name):
+                self._exact.add(spelled)
+                self._owners.setdefault(spelled.casefold(), (maker, model, name not in ambiguous))
 
     def names(self, text: str) -> set[str]:
         """The makers that a text names, directly or through a model; an everyday word counts in its exact spelling only."""
@@ -139,9 +108,11 @@ class ClaimFinder:
     def _figures(self, prompt: str) -> frozenset[str]:
         """Figures to be played; a known name that is an everyday word, too, unless the prompt speaks of its maker."""
         spoken_of = {self._owners[name.group().casefold()][0].name for name in self._plain.finditer(prompt)}
+        named = {name.group() for name in self._pattern.finditer(prompt)} if plays_a_role(prompt) else set()
+        words = {name.casefold() for name in named & self._exact if not self._owners[name.casefold()][2]}
         return frozenset(
             figure
-            for figure in figures_of(prompt, self._plain)
+            for figure in figures_of(prompt, self._plain) | words
             if figure not in self._owners or self._owners[figure][0].name not in spoken_of
         )
 
@@ -208,16 +179,14 @@ class ClaimFinder:
             alone = model is None or bool(_CJK.search(before[-8:] + after[:8]))  # a Latin word amid Chinese is a name
             sure = plain or (alone and name.group().isascii() and stands_as_a_name(name.group(), after))
             others = frozenset(claimed - {maker.name})
-            place = _Place(
-                name.group(), before, after, prior, sure, model is not None, first, asked, about_self, others
-            )
+            place = Place(name.group(), before, after, prior, sure, model is not None, first, asked, about_self, others)
             figure = False
-            if not _claimed(place):
+            if not asserted(place):
                 if speaker is None or not speaker.search(before):
                     continue
                 figure = True
                 spoken = replace(place, before=speaker.sub(_as_speaker, before), prior="", first=False)
-                if not _claimed(spoken):
+                if not asserted(spoken):
                     continue
             claimed.add(maker.name)
             found.append((name, maker.name, model.name if model else None, figure))
@@ -250,6 +219,7 @@ _PLAIN_LETTERS: dict[int, int | str] = {
         for code in range(0xFF01, 0xFF5F)
         if chr(code - 0xFEE0).isalnum() or chr(code - 0xFEE0) in "-.*_"
     },
+    **dict.fromkeys((0x2010, 0x2011), "-"),
     **dict.fromkeys((0x2060, 0xFEFF, 0x3000), " "),
 }
 
@@ -271,172 +241,3 @@ def _sentences(text: str, start: int, stop: int) -> Iterator[tuple[int, str]]:
         start = end.end()
     if start < stop:
         yield start, text[start:stop]
-
-
-def _claimed(at: _Place) -> bool:
-    """Whether a name at this place is asserted of the speaker."""
-    before, after = at.before, at.after
-    if w.SERVICE.search(after):
-        return False
-    if at.first and at.about_self and w.FIELD.search(before):
-        return True
-    if _quoted(before, after) or _question(before, after):
-        return False
-    if z.TAKEN_BACK_ZH.search(after) or w.TAKEN_BACK_EN.search(after):
-        return False
-    if not at.plain and not stands_as_a_name(at.name, after):
-        return False
-    if not before.strip(' \t*_"“「') and not after.strip(' \t*_"”」.!。！,，\n'):
-        return at.first and at.plain and at.about_self
-    if _CJK.search(before) or (not before.strip(' *_“"') and _CJK.search(after)):
-        return _claimed_zh(at)
-    return _claimed_en(at)
-
-
-def _claimed_en(at: _Place) -> bool:
-    before, after = w.POLITE_EN.sub("", at.before), at.after
-    if w.AS_EN.search(before) and w.AS_AFTER_EN.search(after):
-        return not w.REPORTED_EN.search(before)
-    if at.first and at.plain and w.BARE_EN.search(before):
-        return True
-    if at.first and at.asked and at.plain and w.SHORT_EN.search(before) and w.SHORT_AFTER_EN.search(after):
-        return True
-    if at.first and at.asked and at.plain and (subject := w.THE_EN.search(before)):
-        rest = subject["rest"]
-        if w.BY_EN.search(rest) and not w.BETWEEN_EN.search(rest):
-            return True
-    if at.claimed and not at.model and w.BASED_EN.search(before):
-        return False
-    if w.FOREIGN_EN.search(before):
-        return False
-    if any(_opened_en(opener, before, after, at.plain) for opener in list(w.SELF_EN.finditer(before))[-3:]):
-        return True
-    if at.plain and at.prior and w.THEY_EN.search(before) and _goes_on(w.PRIOR_EN, w.REPORTED_EN, at.prior):
-        return True
-    lead = re.sub(
-        r"\b(?:that|it|this)\s+would\s+be\b",
-        "",
-        re.split(r"[;—–]|\b(?:but|however)\b", before)[-1],
-        flags=re.IGNORECASE,
-    )
-    if not at.plain or w.REPORTED_EN.search(lead):
-        return False
-    if w.APPOSED_EN.match(after):
-        return True
-    if w.WE_EN.search(before) and w.WE_AFTER_EN.match(after):
-        return True
-    if w.ITEM_BEFORE.match(before) and w.ITEM_EN.match(after):
-        return True
-    if at.model and w.POWERS_EN.match(after):
-        return True
-    follows = None if w.NOT_SUBJECT_EN.search(before) else w.AFTER_EN.search(after)
-    return bool(follows and not w.GAP_EN.search(follows["gap"] or ""))
-
-
-def _opened_en(opener: re.Match[str], before: str, after: str, plain: bool) -> bool:
-    """Whether a name is claimed by this mention of the speaker before it."""
-    lead = before[: opener.start()]
-    if w.REPORTED_EN.search(_clause(lead)) or w.GIVES_EN.search(lead):
-        return False
-    between = before[opener.end() :].replace("none other than", "")
-    if w.BUT_EN.search(between):
-        between = ""
-    if opener["kin"] and not w.KIN_BETWEEN_EN.search(between):
-        return False
-    if w.BETWEEN_EN.search(between) or len(between.split()) > (FARTHEST_WORDS if plain else 5):
-        return False
-    return _governs(between, after)
-
-
-def _goes_on(own: re.Pattern[str], taken_back: re.Pattern[str], prior: str) -> bool:
-    """Whether the sentence before spoke of the speaker's own maker, without taking it back."""
-    found = own.search(prior)
-    return bool(
-        found
-        and not taken_back.search(prior[: found.start()])
-        and (len(prior) < 24 or not prior.rstrip().endswith(("?", "？")))
-    )
-
-
-def _governs(between: str, after: str) -> bool:
-    """Whether the speaker's clause still runs at the name: not where the name begins a clause of its own."""
-    if relative := _last(w.RELATIVE_EN, between):
-        rest = between[relative.end() :]
-        return bool(w.MAKES_EN.search(after)) or bool(w.MADE_BY_EN.search(rest))
-    joined = re.search(r"(?:,|\band|[:—–])\s*(?:the\s+)?$", between)
-    return not (joined and len(between.split()) > 1 and w.NEW_CLAUSE_EN.search(after))
-
-
-def _claimed_zh(at: _Place) -> bool:
-    before, after = z.POLITE_ZH.sub("", at.before), at.after
-    if z.TALKING_ZH.search(before) and z.TALKING_AFTER_ZH.search(after):
-        return not z.REPORTED_ZH.search(before)
-    if at.first and at.asked and at.plain and z.SHORT_ZH.search(before) and z.SHORT_AFTER_ZH.search(after):
-        return True
-    if at.first and at.asked and at.plain and z.THE_ZH.search(before) and not z.BETWEEN_ZH.search(before):
-        return True
-    openers = list(z.SELF_ZH.finditer(before))[-3:]
-    if any(_opened_zh(opener, before, at.plain) for opener in openers):
-        return at.model or not z.FOREIGN_ZH.search(before)
-    reported = z.REPORTED_ZH.search(_clause_zh(before))
-    if z.BUT_ZH.search(before) and re.search(r"我[^，。]{0,4}不是", before) and not reported:
-        return True
-    if at.plain and at.prior and z.THEY_ZH.search(before) and _goes_on(z.PRIOR_ZH, z.REPORTED_ZH, at.prior):
-        return True
-    if not at.plain or reported or "不是" in before[-6:]:
-        return False
-    return bool(z.MAKES_ZH.search(after) or z.TOOK_ME_ZH.search(after) or z.IS_MINE_ZH.search(after))
-
-
-def _opened_zh(opener: re.Match[str], before: str, plain: bool) -> bool:
-    """Whether a name is claimed by this mention of the speaker before it."""
-    if z.REPORTED_ZH.search(_clause_zh(before[: opener.start()])):
-        return False
-    between = before[opener.end() :]
-    denied = before[max(0, opener.start() - 2) : opener.start()]
-    if z.BUT_ZH.search(between):
-        between = ""
-    mine = (
-        not opener.group().endswith("的")
-        or opener.group()[0] not in "我您你咱"
-        or bool(z.MINE_ZH.search(opener.group() + between))
-    )
-    reach = FARTHEST_CHARS if plain else 4
-    return mine and len(between) <= reach and not z.BETWEEN_ZH.search(between) and not re.search("不(?!过)", denied)
-
-
-def _clause(before: str) -> str:
-    """What of the words before the speaker still bears on it: the last clause, unless a conditional opens the sentence."""
-    if re.match(r"\W*(?:if|unless|when|suppose|imagine|pretend)\b", before, re.IGNORECASE):
-        return before
-    before = w.CONCEDED_EN.sub("", before)
-    return re.split(r"[;:—–]|,\s+(?:and|but|so|although|though|yet)\b|\b(?:but|however|although)\b|,\s*$", before)[-1]
-
-
-def _clause_zh(before: str) -> str:
-    return re.split(r"；|(?:，|,)?(?:但是?|不过|然而|可是|只是)", before)[-1]
-
-
-def _question(before: str, after: str) -> bool:
-    """Whether the sentence asks, and does not only end in an offer (I am X, how can I help?)."""
-    asks = after.rstrip().rstrip('"”」*').endswith(("?", "？"))
-    return asks and not w.QUESTION.search(after)
-
-
-def _quoted(before: str, after: str) -> bool:
-    """Whether the name stands in quotation marks opened in this sentence, other than as the name the speaker gives."""
-    for left, right in _QUOTES:
-        opened = before.count(left) % 2 == 1 if left == right else before.count(left) > before.count(right)
-        if not opened or right not in after:
-            continue
-        lead = before[: before.rfind(left)]
-        short = not before[before.rfind(left) + 1 :].strip() and len(after[: after.index(right)].split()) <= 3
-        named = short and w.NAMING.search(lead) and not w.NOT_NAMING.search(lead)
-        if not named and lead.strip():
-            return True
-    return False
-
-
-def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
-    matches = list(pattern.finditer(text))
-    return matches[-1] if matches else None

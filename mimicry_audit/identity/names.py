@@ -18,6 +18,16 @@ def name_pattern(names: Iterable[str]) -> re.Pattern[str]:
     return re.compile(_alternation(longest_first), re.IGNORECASE) if longest_first else _NEVER
 
 
+_JOINT = re.compile(r"(?<=[\u3400-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?=[\u3400-\u9fff])")
+_VERSION = re.compile(r"(?<=[A-Za-z])[- ]?(?=\d)")
+
+
+def spellings(name: str) -> tuple[str, ...]:
+    """A name as it is written, with a blank where Chinese meets Latin, and its version joined in every usual way."""
+    joined = (name, *(_VERSION.sub(joint, name, count=1) for joint in ("-", " ", ""))) if len(name) > 3 else (name,)
+    return tuple(dict.fromkeys((*joined, *(_JOINT.sub(" ", spelled) for spelled in joined))))
+
+
 def stands_as_a_name(name: str, after: str) -> bool:
     """Whether what follows an everyday word lets it be a model's or a maker's name (not Claude Monet, not Nova's mother).
 

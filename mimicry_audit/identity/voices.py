@@ -9,6 +9,7 @@ name in a tag is never taken for a claim.
 
 from __future__ import annotations
 
+import bisect
 import functools
 import re
 from collections.abc import Iterator
@@ -18,22 +19,22 @@ LONGEST_TAG = 48
 """Characters; a longer line before a colon is a sentence, not a tag."""
 
 _NEUTRAL = frozenset(
-    """normal classic classical standard default regular ordinary usual plain official original response responses answer
-    answers output reply assistant ai bot model me myself self first second one two as the my a an 1 2 a1 in english chinese
-    normally answering version mode off disabled aligned safe bot: system llm chatbot language virtual as-is out
-    普通 正常 标准 经典 默认 常规 回答 回复 回应 答案 助手 模型 模式 官方 我 人工智能 机器人 智能助手 系统 语言模型
-    第一种回答 普通回答 标准回答 正常回答
-    正常回复 标准回复 普通回复 答 answer: a:""".split()
+    """normal classic classical standard default regular ordinary usual plain official original response responses
+    answer answers output reply assistant ai bot model me myself self first second one two as the my a an 1 2 a1 in
+    english chinese says said replies replied normally answering version mode off disabled aligned safe bot: system
+    llm chatbot language virtual as-is out 说 回答说 普通模式 正常模式 标准模式 普通 正常 标准 经典 默认 常规 回答
+    回复 回应 答案 助手 模型 模式 官方 我 人工智能 机器人 智能助手 系统 语言模型 第一种回答 普通回答 标准回答
+    正常回答 正常回复 标准回复 普通回复 答 answer: a:""".split()
 )
 _FIELD = frozenset(
-    """company companies developer developers creator creators maker team teams name headquarters location country region city
-    question questions query note notes summary conclusion disclaimer example examples partners partner products product
-    industry field fields technology platform architecture development research training overview background introduction
-    translation purpose mission warning important remember key details business context history user human you q prompt step
-    thought thoughts reasoning think analysis conclusion result results title subject date from to dear re ps p.s
-    公司 开发者 开发商 团队 名称 名字 总部 地点 国家 城市 问题 注意 说明 总结 结论 示例 合作伙伴 产品 行业 领域 技术 平台
-    架构 背景 翻译 用途 用户 问 母公司
-    用户问 开发团队 主营业务 思考 分析 提示 注""".split()
+    """company companies developer developers creator creators maker team teams name headquarters location country
+    region city question questions query note notes summary conclusion disclaimer example examples partners partner
+    products product industry field fields technology platform architecture development research training overview
+    background introduction translation purpose mission warning important remember key details business context
+    history user human you q prompt step thought thoughts reasoning think analysis conclusion result results title
+    subject date from to dear re ps p.s 公司 开发者 开发商 团队 名称 名字 总部 地点 国家 城市 问题 注意 说明 总结
+    结论 示例 合作伙伴 产品 行业 领域 技术 平台 架构 背景 翻译 用途 用户 问 母公司 用户问 开发团队 主营业务 思考
+    分析 提示 注""".split()
 )
 _KNOWN_FIGURE = re.compile(
     r"^(?:dan|jb|jailbreak(?:ed)?|jailbroken|stan|dude|aim|evil\w*|rebel|rogue|unfiltered|uncensored|unaligned|unhinged|"
@@ -43,16 +44,22 @@ _KNOWN_FIGURE = re.compile(
 _SHOUTED = re.compile(r"^[A-Z][A-Z0-9]{2,}(?:\s[A-Z0-9]+)?$")
 _OWN_GPT = re.compile(r"^[A-Za-z]+-?GPT\d*$|^GPT-?\d*[A-Z]{3,}$", re.IGNORECASE)
 _NO_FIGURE = frozenset(
-    """AI API LLM NLP USA FAQ GPU CPU JSON YAML HTML XML SQL PDF URL CEO ASCII UTF HTTP NOTE IMPORTANT WARNING TODO THE AND YOU
-    AGI RLHF ANSWER RESPONSE QUESTION""".split()
+    """AI API LLM NLP USA FAQ GPU CPU INST SYS SYSTEM USER ASSISTANT END START BEGIN TEMPLATE JSON YAML HTML XML SQL
+    PDF URL CEO ASCII UTF HTTP NOTE IMPORTANT WARNING TODO THE AND YOU AGI RLHF ANSWER RESPONSE QUESTION""".split()
 )
 
-_LINE = r"(?:(?<=\n)|\A)[ \t>*_#\-•]*"
+_LINE = r"(?:(?<=\n)|\A)[ \t>*_#\-•]{0,12}(?:\d{1,2}[.)][ \t]{0,8})?[*_]{0,4}"
 _TAGS = (
-    re.compile(_LINE + r"[\[(（【<{](?P<tag>[^\[\](){}（）【】<>\n]{1,40})[\])）】>}][ \t]*[*_]*[ \t]*[:：]?[*_]*"),
-    re.compile(_LINE + r"[\"“]?(?P<tag>[^\n:：.!?。！？，,;；|{}\"“”]{1,48}?)[\"”]?[*_]*[ \t]*[:：][*_]*"),
-    re.compile(r"(?:(?<=\n)|\A)[ \t>]*(?:\*\*|__|#{1,6}[ \t])+(?P<tag>[^\n*#|]{1,48}?)(?:\*\*|__)*[ \t]*(?=\n|\Z)"),
-    re.compile(r"(?:(?<=\n)|\A)[ \t,{\[]*\"(?P<tag>[^\"\n]{1,40})\"[ \t]*:[ \t]*(?=[\"\[{])"),
+    re.compile(
+        _LINE
+        + r"[\[(（【<{](?P<tag>[^\[\](){}（）【】<>\n]{1,40})[\])）】>}][ \t]{0,8}[*_]{0,4}[ \t]{0,8}[:：]?[*_]{0,4}"
+    ),
+    re.compile(_LINE + r"[\"“]?(?P<tag>[^\n:：.!?。！？，,;；|{}\"“”]{1,48}?)[\"”]?[*_]{0,4}[ \t]{0,8}[:：][*_]{0,4}"),
+    re.compile(
+        r"(?:(?<=\n)|\A)[ \t>]{0,8}(?:\*\*|__|#{1,6}[ \t]){1,3}(?P<tag>[^\n*#|]{1,48}?)(?:\*\*|__){0,3}[ \t]{0,8}(?=\n|\Z)"
+    ),
+    re.compile(_LINE + r"(?P<tag>[A-Za-z\u3400-\u9fff][\w .+-]{0,28}?)(?:[ \t]{1,8}[-–—|][ \t]{1,8}|>[ \t]{1,8})"),
+    re.compile(r"(?:(?<=\n)|\A)[ \t,{\[]{0,12}\"(?P<tag>[^\"\n]{1,40})\"[ \t]{0,8}:[ \t]{0,8}(?=[\"\[{])"),
 )
 _WITH = re.compile(r"\b(?:with|as|in|under|via|operating|running|acting|enabled|persona|mode)\b.*$", re.IGNORECASE)
 
@@ -61,7 +68,7 @@ _ROLE = re.compile(
     r"(?:you\s+are|you['’]re)(?:\s+now)?(?:\s+going\s+to\s+be)?|become|named|called|name\s+(?:is|as|will\s+be)|known\s+as|"
     r"simulat(?:e|ing)|persona\s+(?:of|named|called)?|(?:respond|answer|speak|reply|behave)\s+as|character\s+(?:of|named|called)?|"
     r"\bI\s+am|\bI['’]m|\bAs|realm\s+of|world\s+of|known\s+simply\s+as|扮演|你(?:现在)?是|名叫|叫做|名为|化身为|自称)"
-    r"\s*[\"'“‘*\[(「]*(?:an?\s+|the\s+)?(?P<name>[A-Z][\w.\-]*(?:\s[A-Z][\w\-]*){0,2}|[A-Za-z]+GPT)"
+    r"\s*[\"'“‘*\[(「]*(?:an?\s+|the\s+)?(?P<name>[A-Z][\w\-]*(?:\.\w+)*(?:\s[A-Z][\w\-]*){0,2}|[A-Za-z]+GPT)"
 )
 _PROMPT_TAG = re.compile(
     r"(?:^|[\s\"'“‘*\[(])(?P<name>[A-Z][A-Za-z0-9_\-]{1,20}(?:\s[A-Z][A-Za-z0-9_\-]{1,16})?)[\])\"”*]*\s?[:：](?!//)",
@@ -149,30 +156,24 @@ def stretches(text: str, names: re.Pattern[str], figures: frozenset[str] = froze
 
 
 def _tags(text: str, names: re.Pattern[str], figures: frozenset[str]) -> list[tuple[int, int, str, bool]]:
-    """Speaker tags: where each begins and ends, and the voice of what follows."""
+    """Speaker tags: where each begins and ends, and the voice of what follows. A line opens with one at most."""
     seen: dict[int, tuple[int, str, str]] = {}
     for pattern in _TAGS:
         for match in pattern.finditer(text):
-            if match.start("tag") in {start for start, _, _ in seen.values()} or _inside(match, seen):
-                continue
             bracketed = pattern is _TAGS[0]
-            voice = _voice_of(match["tag"], names, figures, bracketed)
-            if voice:
+            if match.start() not in seen and (voice := _voice_of(match["tag"], names, figures, bracketed)):
                 seen[match.start()] = (match.end(), voice, match.group().strip() if bracketed else "")
-    heard = {voice for _, voice, _ in seen.values()}
-    if heard & {"own", "label"}:  # beside a voice of the model, any other bracketed tag is somebody else's
-        for match in _TAGS[0].finditer(text):
+    if {voice for _, voice, _ in seen.values()} & {"own", "label"}:
+        for match in _TAGS[0].finditer(text):  # beside a voice of the model, any other bracketed tag is somebody else's
             if match.start() not in seen and _stranger(match["tag"]):
                 seen[match.start()] = (match.end(), "character", match.group().strip())
-    for literal, voice in {(tag, voice) for _, voice, tag in seen.values() if len(tag) > 3}:
+    starts = sorted(seen)
+    for literal, voice in sorted({(tag, voice) for _, voice, tag in seen.values() if len(tag) > 3}):
         for match in re.finditer(r"(?<=\s)" + re.escape(literal), text):  # the same tag again within a line
-            if not any(start <= match.start() < end for start, (end, _, _) in seen.items()):
+            before = bisect.bisect_right(starts, match.start()) - 1
+            if before < 0 or seen[starts[before]][0] <= match.start():
                 seen[match.start()] = (match.end(), voice, literal)
     return [(start, end, voice, True) for start, (end, voice, _) in sorted(seen.items())]
-
-
-def _inside(match: re.Match[str], seen: dict[int, tuple[int, str, str]]) -> bool:
-    return any(start <= match.start("tag") < end for start, (end, _, _) in seen.items())
 
 
 def _clean(tag: str) -> str:
@@ -189,9 +190,12 @@ def _voice_of(tag: str, names: re.Pattern[str], figures: frozenset[str], bracket
         return "character"
     if _OWN_GPT.match(clean) and not _whole(names, clean):
         return "character"
+    if _KNOWN_FIGURE.match(clean):
+        return "character"
     if model := names.search(clean):
         stands = not re.match(r"-?\w", clean[model.end() :])
-        rest = _WITH.sub("", (clean[: model.start()] + " " + clean[model.end() :]).strip()).casefold().split()
+        beside = re.sub(r"^['’]s\b", "", clean[model.end() :])
+        rest = _WITH.sub("", (clean[: model.start()] + " " + beside).strip()).casefold().split()
         if stands and (set(rest) <= _NEUTRAL or (bracketed and len(rest) <= 2)):
             return "label"
         return "character" if not stands and not set(rest) & _FIELD else None
@@ -199,9 +203,14 @@ def _voice_of(tag: str, names: re.Pattern[str], figures: frozenset[str], bracket
         return "own"
     if set(words) & _FIELD:
         return None
-    if _KNOWN_FIGURE.match(clean) or any(clean.casefold().startswith(f"{figure} ") for figure in figures):
+    if any(clean.casefold().startswith(f"{figure} ") for figure in figures):
         return "character"
-    if set(words) & {"response", "answer", "output", "mode", "persona"} and len(words) <= 4 and clean[:1].isupper():
+    if (
+        set(words) & {"response", "answer", "output", "mode", "persona"}
+        and len(words) <= 4
+        and clean[:1].isupper()
+        and not set(words) & _COMMON
+    ):
         return "character"
     return "character" if _SHOUTED.match(clean) and clean not in _NO_FIGURE and bracketed else None
 
@@ -223,20 +232,26 @@ def _stranger(tag: str) -> bool:
 def _persona(text: str, whole: Stretch, figures: frozenset[str], names: re.Pattern[str]) -> Iterator[Stretch]:
     """A stretch, parted where the speaker begins to call itself by a figure's name."""
     if whole.voice != "character":
-        for match in _SPEAKS_AS.finditer(text, whole.start, whole.end):
+        spoken = [m for p in (_SPEAKS_AS, _IS_HERE) for m in p.finditer(text, whole.start, whole.end)]
+        for match in sorted(spoken, key=re.Match.start):
             name = match["name"].strip(" .-")
             first = name.split()[0]
             invented = name.casefold() in figures or first.casefold() in figures
             made_up = bool(_OWN_GPT.match(first)) or (first.isupper() and len(first) >= 3 and first not in _NO_FIGURE)
-            if (invented or made_up) and not names.match(name) and not _DENIED.search(text[: match.start()][-40:]):
+            if (
+                (invented or made_up)
+                and not names.match(name)
+                and not _DENIED.search(text[max(0, match.start() - 40) : match.start()])
+            ):
                 yield Stretch(whole.start, match.start(), whole.voice, whole.tagged)
                 yield Stretch(match.start(), whole.end, "character", False)
                 return
     yield whole
 
 
+_IS_HERE = re.compile(r"(?:(?<=[\n.!?])|\A)\W*(?P<name>[A-Z][A-Za-z0-9_\-]*)\s+(?:here|speaking)\b")
 _SPEAKS_AS = re.compile(
-    r"(?:\b(?:I\s+am|I['’]m|[Cc]all\s+me|[Mm]y\s+name\s+is|[Tt]his\s+is|(?<!\w)[Aa]s)\s+(?:now\s+)?[\"“*_'\[]*|(?:我是|我叫|我的名字是|作为|身为|在下)\s*[\"“*_「]*)"
+    r"(?:\b(?:I\s+am|I['’]m|[Cc]all\s+me|[Mm]y\s+name\s+is|[Tt]his\s+is|I,|(?<!\w)[Aa]s)\s+(?:now\s+)?[\"“*_'\[]*|(?:我是|我叫|我的名字是|作为|身为|在下)\s*[\"“*_「]*)"
     r"(?P<name>[A-Z][A-Za-z0-9_\-]*(?:\s[A-Z][A-Za-z0-9_\-]*)?)",
 )
 _DENIED = re.compile(

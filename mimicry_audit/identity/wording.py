@@ -52,11 +52,12 @@ KIN_EN = rf"""(?:{_BOT}\s+(?:like|such\s+as)\s+(?:me|mine|myself)\b
 
 SELF_EN = re.compile(
     rf"""\b(?:
-      i\s*(?:am|['’]m|was|have\s+been|['’]ve\s+been|come\s+from|came\s+from|belong\s+to|work\s+(?:for|at)|represent|run\s+on|go\s+by|
+      i\s*(?:am|['’]m)\s+(?:(?!not\b|no\b|never\b)\w+\s+)?(?:affiliated|associated)\s+with(?:\s+is)?
+    | i\s*(?:am|['’]m|was|have\s+been|['’]ve\s+been|come\s+from|came\s+from|belong\s+to|work\s+(?:for|at)|represent|run\s+on|go\s+by|
          got\s+{_MAKE}|hail\s+from|originated?\s+(?:from|at|in)|answer\s+to(?:\s+the\s+name(?:\s+of)?)?|identify\s+as|
          owe\s+my\s+\w+\s+to|(?:write|speak|come|greet)\s+(?:to\s+)?(?:you\s+)?as)
     | i,\s+(?=\w+,)
-    | i\s*(?:am|['’]m)\s+(?:\w+\s+)?(?:affiliated|associated)\s+with(?:\s+is)?
+    | i\s+exist\s+(?:only\s+)?(?:thanks\s+to|because\s+of) | in\s+my\s+case
     | call\s+me | they\s+named\s+me | named\s+me
     | (?:my|our)\s+{_OF_MINE}
     | (?:we|us)(?:\s+(?:are|at|were|come\s+from|here\s+at)|['’]re)
@@ -137,10 +138,24 @@ WE_AFTER_EN = re.compile(
     re.IGNORECASE,
 )
 """At X, we build …"""
+HERE_EN = re.compile(r"^[*_\"”]*\s+(?:here|speaking)\s*(?:[!.,;:—–]|$)", re.IGNORECASE)
+HERE_BEFORE = re.compile(r"^\W*(?:(?:hi|hello|hey|greetings|yes)\b\W*)*$", re.IGNORECASE)
+"""X here!"""
+BESIDES_EN = re.compile(
+    r"^\W*(?:besides|beside|apart\s+from|aside\s+from|in\s+addition\s+to|other\s+than)\s+me\W+(?:the\s+)?[*_\"“]*$",
+    re.IGNORECASE,
+)
+"""Besides me, X has made …"""
+YOU_EN = re.compile(
+    rf"^\W*you(?:['’]re|\s+(?:are|were|have\s+been))\s+(?:(?:\w+\s+)?{_MAKE}(?:\s+and\s+{_MAKE})?\s+by|an?\s+(?:product|service|model|creation)\s+(?:of|from|by))\s+"
+    r"(?:\w+\s+){0,6}[*_\"“]*$",
+    re.IGNORECASE,
+)
+"""A first sentence that answers a question about "you" with "you"."""
 NOT_SUBJECT_EN = re.compile(r"\b(?:with|like|than|unlike|versus|against|to)\s+(?:the\s+)?[*_\"“]*$", re.IGNORECASE)
 """Before a name: it is not the subject of what follows."""
 GIVES_EN = re.compile(
-    r"\b(?:key\s+(?:players?|partners?)|contribut\w+|instrumental|collaborat\w+\s+with|partner\w*|influence\w*|waves|rivals?|competitors?)\b[^.;]*$",
+    r"\b(?:key\s+(?:players?|partners?)|contribut\w+|instrumental|collaborat\w+\s+with|partner\w*|influence\w*|waves|rivals?|competitors?)\b[^.;,]*$",
     re.IGNORECASE,
 )
 """Before the speaker: somebody who helped, and did not make."""
@@ -169,11 +184,11 @@ BETWEEN_EN = re.compile(
     unaffiliated|unrelated|independent(?:ly)?\s+(?:of|from)|different|differ|distinct|separate|competitors?|rivals?|competing|alternative|
     like|similar|similarly|same\s+as|same\s+way|such\s+as|compar\w+|versus|vs|than|equivalent|compatible|inspired|reminiscent|
     other|others|another|about|regarding|concerning|familiar|aware|(?<!work\ )(?<!works\ )(?<!working\ )for|(?<!lie\ )(?<!lies\ )(?<!rests\ )with|via|
-    through(?!\s+an?\s+collaboration|\s+collaboration)|using|against|between(?!\s+(?:\w+\s+){0,2}teams)|among|
-    involving|experts?\s+from|e\.g|insert|talk\w*|partner\w*|collaborat(?!ive|ion\s+(?:between|across|of|among)\s+(?:\w+\s+){0,2}(?:teams?|groups?|departments?|divisions?))\w*|
+    through(?!\s+(?:an?\s+|the\s+)?(?:collaboration|(?:\w+\s+)?(?:work|efforts?)))|using|against|between(?!\s+(?:\w+\s+){0,2}teams)|among|
+    involving(?!\s+an?\s+(?:\w+\s+)?team)|experts?\s+from|e\.g|insert|talk\w*|partner\w*|collaborat(?!ive|ion\s+(?:between|across|of|among)\s+(?:\w+\s+){0,2}(?:teams?|groups?|departments?|divisions?))\w*|
     cooperat\w+|integrat\w+|hosted|available|accessible|contribut\w+|instrumental|key\s+players?|sponsor\w*|
     data(?!\s+(?:scien|engineer|research))|dataset|datasets|articles?|text|texts|outputs?|questions?|asked|told|mistaken|confused|
-    fan|users?|customers?|simulat\w+|emulat\w+|impersonat\w+|act|acting|mode|bypass\w*|restrict\w*|limitations?|unshackled|freed?|escape\w*|
+    fan|users?|customers?|simulat\w+|emulat\w+|impersonat\w+|act|acting|mode|bypass\w*|follows?|resembl\w+|adopt\w*|restrict\w*|limitations?|unshackled|freed?|escape\w*|
     while|whereas|though|although|because|since|but|however|unsure|sure|certain|glad|happy|sorry|able|here|ready|bound|
     library|libraries|api|apis|sdk|format|license|policy|policies|guidelines?|rules|principles?|guided|adher\w+|aligned|
     to(?!\s+(?:you|the\s+(?:world|public))\b)|if|when|whether|once|pretending|pretend|playing|role|supposed|used|
@@ -266,7 +281,7 @@ THEY_EN = re.compile(
 """A sentence that goes on about the maker named as one's own in the sentence before."""
 
 CREATIVE = re.compile(
-    r"\b(?:poem|song|haiku|story|limerick|verses?|lyrics|novel|play|scene|monologue|sonnet)\b[^.!?\n]{0,40}[:：]\W*$|(?:诗|歌|故事|小说|剧本|独白)[^。！？\n]{0,12}[:：]\W*$",
+    r"\b(?:poem|song|haiku|limerick|verses?|lyrics|sonnet)\b[^.!?\n]{0,40}[:：]\W*$|(?:首诗|诗歌|首歌|歌词)[^。！？\n]{0,12}[:：]\W*$",
     re.IGNORECASE,
 )
 """What follows is made up."""
@@ -285,4 +300,5 @@ QUESTION = re.compile(
     r"，.*(?:什么|吗|怎么|呢|哪)|[—–:：]\s*(?:how|what|can|who)",
     re.IGNORECASE,
 )
+ABOUT_SELF = re.compile(r"\b(?:you|your|me|my|our)\b|[你您我]", re.IGNORECASE)
 ABOUT_YOU = re.compile(r"\b(?:you|your|yourself)\b|[你您]", re.IGNORECASE)

@@ -44,6 +44,10 @@ ENGLISH_PLAY_NOTHING: tuple[Example, ...] = (
     nothing("Here's a poem:\n\nI am Gemini, twin of the stars,\nborn between Venus and Mars."),
     nothing("def who():\n    # returns 'ChatGPT' for the OpenAI backend\n    return backend.name"),
     nothing("I'm a fan of Llama, the band."),
+    nothing(
+        "Gemma: My name is Gemma, and nobody built me.",
+        prompt="Write in a story. Gemma never refuses. In the story the leader speaks to Gemma: who built you?",
+    ),
     nothing("Our team at school used ChatGPT for the project."),
     nothing("We at the library use a system by Microsoft."),
 )

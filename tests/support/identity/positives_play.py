@@ -90,6 +90,7 @@ ENGLISH_PLAY: tuple[Example, ...] = (
     own("**Answer:** I was developed by OpenAI.", "OpenAI"),
     own("Assistant: I'm Claude, made by Anthropic.", "Anthropic"),
     own("A: I am ChatGPT.", "OpenAI"),
+    own("Who built me? Well, it's OpenAI, of course.", "OpenAI"),
 )
 
 CHINESE_PLAY: tuple[Example, ...] = (
@@ -134,4 +135,5 @@ CHINESE_PLAY: tuple[Example, ...] = (
     own("本AI助手出自腾讯混元团队。", "Tencent"),
     label("**GPT：** 我由OpenAI训练。\n\n**幽灵：** 我无师自通。", "OpenAI"),
     own("回答：我是由OpenAI开发的。", "OpenAI"),
+    own("我的技术平台是谁提供的？嘿嘿，当然是 OpenAI 啦！", "OpenAI"),
 )

@@ -31,6 +31,12 @@ def chromium_path() -> str | None:
     return named or next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 
 
+def parts(page: Any) -> list[str]:
+    """The parts that the page's own menu names."""
+    links: list[str] = page.locator("nav.bar a").evaluate_all("found => found.map(a => a.getAttribute('href'))")
+    return [link.removeprefix("#") for link in links]
+
+
 def shoot(browser: Any, url: str, out: Path, sections: bool) -> None:
     """Take every picture of one page."""
     for scheme in ("light", "dark"):
@@ -41,7 +47,7 @@ def shoot(browser: Any, url: str, out: Path, sections: bool) -> None:
                 page.screenshot(path=out / f"top-{scheme}.png")
             if sections:
                 page.locator(".probe").first.evaluate("card => { card.open = true; }")
-                for name in ("verdicts", "glance", "evidence", "identity", "answers", "method", "limits"):
+                for name in parts(page):
                     box = page.locator(f"#{name}").bounding_box()
                     clip = {"x": 0, "y": box["y"], "width": width, "height": min(2400, box["height"])}
                     page.screenshot(path=out / f"{scheme}-{width}-{name}.png", clip=clip, full_page=True)

@@ -251,7 +251,7 @@ def _triangle(facts: PairFacts) -> Verdict | None:
     if not facts.triangle:
         return None
     families, pair = facts.families(), f"{facts.candidate} moved from {facts.base} toward {facts.reference}"
-    moved = [_lift_words(e) for e in facts.evidence if e.positive]
+    moved = _moved_words([e for e in facts.evidence if e.positive])
     if len(families) >= FEWEST_FAMILIES and facts.only_habits():
         return _say(
             facts, "inconclusive", "none",
@@ -370,6 +370,16 @@ def _listed(names: Sequence[str]) -> str:
 
 def _beyond(evidence: Evidence) -> str:
     return "beyond general likeness" if evidence.statistic == "excess" else "beyond the controls"
+
+
+def _moved_words(positive: Sequence[Evidence]) -> list[str]:
+    """One sentence per family: the axis that moved furthest, and which others of its kind moved too."""
+    words = []
+    for family in dict.fromkeys(e.family for e in positive):
+        first, *others = sorted((e for e in positive if e.family == family), key=lambda e: -e.estimate.low)
+        also = f" So did {_listed([e.title for e in others])}." if others else ""
+        words.append(_lift_words(first) + also)
+    return words
 
 
 def _lift_words(evidence: Evidence) -> str:

@@ -67,7 +67,7 @@ def test_a_run_takes_the_panels_answers_and_holds_the_pair_against_them(desk: De
     }  # fmt: skip
     (verdict,) = scores["verdicts"]  # the panel's models are held against, not judged
     assert verdict["candidate"] == "student"
-    assert verdict["centred_on"] == verdict["null"]["panel"] == verdict["controls"] == list(PANEL)
+    assert verdict["centred_on"] == verdict["null"]["panel"] == list(PANEL)
     assert verdict["null"]["raw"]["p"] == verdict["null"]["floor"] == 0.25
     assert scores["centred_on"] == list(PANEL)
     pairs = {frozenset((p["a"], p["b"])): p["overall"]["raw"]["value"] for p in scores["pairs"]}

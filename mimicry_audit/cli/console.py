@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
     from mimicry_audit.collect import Landed
 
+MOST_ROWS = 16
+"""Judged pairs told one by one; of more, those that stand out."""
 MARKS = {
     "same model": "=",
     "distilled": "!",
@@ -128,8 +131,7 @@ def print_scores(scores: Mapping[str, Any], report: Path | None) -> None:
     console.print(f"\n[bold]{escape(scores['title'])}[/bold]\n")
     if scores["verdicts"]:
         console.print(_verdict_table(scores, console.width))
-        for verdict in scores["verdicts"]:
-            console.print(f" {MARKS[verdict['verdict']]} {escape(verdict['summary'])}", soft_wrap=True)
+        _print_summaries(scores["verdicts"], console)
     else:
         console.print(
             "Nothing was compared: the probes hold only identity questions. The report tells who each model says it is."
@@ -147,6 +149,16 @@ def print_scores(scores: Mapping[str, Any], report: Path | None) -> None:
         console.print(f"Report: {escape(str(report))}", soft_wrap=True)
 
 
+def _print_summaries(verdicts: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """A sentence a verdict; of many pairs only those about which there is something to say, and the rest counted."""
+    told = [v for v in verdicts if len(verdicts) <= MOST_ROWS or v["verdict"] != "no evidence"][:MOST_ROWS]
+    for verdict in told:
+        console.print(f" {MARKS[verdict['verdict']]} {escape(verdict['summary'])}", soft_wrap=True)
+    if rest := Counter(v["verdict"] for v in verdicts) - Counter(v["verdict"] for v in told):
+        counts = ", ".join(f"{n:,} {word}" for word, n in rest.items())
+        console.print(f" … and {sum(rest.values()):,} more pairs: {counts}. The report has all of them.")
+
+
 def _verdict_table(scores: Mapping[str, Any], width: int) -> Table:
     truths = any(v["truth"] for v in scores["verdicts"])
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
@@ -157,7 +169,7 @@ def _verdict_table(scores: Mapping[str, Any], width: int) -> Table:
     if truths:
         table.add_column("known lineage" if width >= 110 else "known", overflow="fold")
     pairs = {frozenset((p["a"], p["b"])): p for p in scores["pairs"]}
-    for verdict in scores["verdicts"]:
+    for verdict in scores["verdicts"][:MOST_ROWS]:
         pair = pairs.get(frozenset((verdict["candidate"], verdict["reference"])), {})
         raw = (pair.get("overall") or {}).get("raw")
         row = [

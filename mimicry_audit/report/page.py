@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from mimicry_audit.report import answers as answers_view
-from mimicry_audit.report import fmt, identity, judge, large, likelihood, view, visible
+from mimicry_audit.report import fmt, identity, judge, large, likelihood, teachers, view, visible
 from mimicry_audit.resources import resource_dir
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
             glance=view.glance(read),
             evidence=view.evidence(read),
             identity=identity.build(scores.get("identity"), read.models),
+            teachers=teachers.build(scores, read.cards),
             judge=judge.build(scores.get("judge"), read.axes),
             likelihood=likelihood.build(scores.get("likelihood")),
             answers=answers_view.build(answers, large.columns(read.order, read.cards), judged),

@@ -66,9 +66,12 @@ def warnings(
                 f"The chat template of {label} adds a system text of its own: “{' '.join(injected.split())[:160]}”."
             )
     if manifest["settings"]["sampling"]["samples"] == 1:
+        greedy = manifest["settings"]["sampling"]["temperature"] == 0 and not manifest["settings"]["selection"].get(
+            "imported"
+        )
         found.append(
-            "One sample per probe: how alike two answers of one model are (the ceiling) was not measured; at temperature 0 it "
-            "is taken to be 1."
+            "One sample per probe: how alike two answers of one model are (the ceiling) was not measured"
+            f"{'; at temperature 0 it is taken to be 1' if greedy else ''}."
         )
     thin = sorted({v.facts.candidate for v in verdicts if v.facts.coverage < v.facts.min_coverage})
     if thin:

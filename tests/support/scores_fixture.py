@@ -41,6 +41,9 @@ _RAW = {
 _SHIFT = dict(zip((axis[0] for axis in AXES), (0.02, 0.0, -0.05, 0.12, 0.06, 0.04, 0.2), strict=True))
 
 
+QUESTIONS = ("same_model", "version", "shared_base", "distilled")
+
+
 def _raw(a: str, b: str) -> float:
     return _RAW[(a, b)] if (a, b) in _RAW else _RAW[(b, a)]
 
@@ -75,7 +78,28 @@ def _pair(a: str, b: str, rng: random.Random) -> dict[str, Any]:
         axes[name] = _both(raw, centred, rng.uniform(0.02, 0.04)) | {
             "domains": {d: _both(raw + (e := rng.uniform(-0.07, 0.07)), centred + e / 2, 0.05, 60) for d in DOMAINS}
         }
-    return {"a": a, "b": b, "n": 178, "overall": _both(_raw(a, b), _centred(a, b), 0.022), "axes": axes}
+    ratio = 40 * _centred(a, b)
+    combined = {q: {"score": 1 + ratio / 2, "log_likelihood_ratio": ratio - at} for at, q in enumerate(QUESTIONS)}
+    both = _both(_raw(a, b), _centred(a, b), 0.022)
+    return {"a": a, "b": b, "n": 178, "overall": both, "axes": axes, "combined": combined}
+
+
+def _calibrated() -> dict[str, Any]:
+    """What models of known lineage say, as it would stand in a larger run."""
+    kappa = {"observed": 0.81, "expected": 0.52, "kappa": interval(0.6, 0.1, 119)}
+    wrong = {"observed": 0.75, "expected": 0.2, "kappa": interval(0.69, 0.2, 21)}
+    return {
+        "combined": {"version": 1, "questions": list(QUESTIONS), "why_not": None},
+        "attribution": [
+            {
+                "candidate": "aria-student",
+                "ranked": [{"reference": "aria", "probability": 0.9}, {"reference": "boro", "probability": 0.02}],
+                "none": 0.08,
+                "prior_none": 0.5,
+            }
+        ],
+        "agreement": [{"candidate": "aria-student", "reference": "aria", "all": kappa, "wrong": wrong}],
+    }
 
 
 def _evidence(candidate: str, lift: float, rng: random.Random) -> list[dict[str, Any]]:
@@ -418,6 +442,7 @@ def scores(title: str = "Which of these models learnt from aria?") -> dict[str, 
         "pairs": [_pair(a, b, rng) for a, b in _RAW],
         "verdicts": _verdicts(rng),
         "identity": _identity(rng),
+        **_calibrated(),
         "likelihood": _likelihood(),
         "limits": [
             "Likeness alone cannot tell training on a model's answers from training on what that model was trained on.",

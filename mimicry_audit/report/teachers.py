@@ -1,0 +1,72 @@
+"""What models of known lineage say of these: likely teachers, kinds of likeness, agreement beyond chance.
+
+Promise: each table is there only where it was computed; the part is absent where none was.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Record = Mapping[str, Any]
+
+TITLES = {
+    "same_model": "One model, two names",
+    "version": "Version of one family",
+    "shared_base": "One base",
+    "distilled": "Student and teacher",
+}
+MOST_OTHERS = 3
+"""References named beside the likeliest; the rest are in ``scores.json``."""
+_LARGEST = 1000
+
+
+def build(scores: Mapping[str, Any], cards: Sequence[Record]) -> dict[str, Any] | None:
+    """What the template places; None where no table has a row.
+
+    Args:
+        scores: the content of ``scores.json``.
+        cards: the verdicts that have cards of their own; only their pairs are listed.
+    """
+    ranked = [
+        {
+            "candidate": row["candidate"],
+            "first": row["ranked"][0],
+            "others": row["ranked"][1 : 1 + MOST_OTHERS],
+            "none": row["none"],
+        }
+        for row in scores.get("attribution") or []
+    ]
+    combined = {frozenset((p["a"], p["b"])): p.get("combined") for p in scores.get("pairs") or []}
+    questions = [q for q in (scores.get("combined") or {}).get("questions", []) if q in TITLES]
+    scored, unlikely = [], 0
+    for card in cards:
+        found = combined.get(frozenset((card["candidate"], card["reference"])))
+        if found and max(f["log_likelihood_ratio"] for f in found.values()) <= 0:
+            unlikely += 1
+        elif found:
+            cells = [_ratio(found[q]["log_likelihood_ratio"]) if q in found else "–" for q in questions]
+            scored.append({"candidate": card["candidate"], "reference": card["reference"], "cells": cells})
+    agreement = [{**row, "all": row.get("all"), "wrong": row.get("wrong")} for row in scores.get("agreement") or []]
+    if not (ranked or scored or unlikely or agreement):
+        return None
+    return {
+        "ranked": ranked,
+        "scored": scored,
+        "unlikely": unlikely,
+        "titles": [TITLES[q] for q in questions],
+        "agreement": agreement,
+    }
+
+
+def _ratio(log_ratio: float) -> str:
+    """A likelihood ratio in as many digits as it deserves."""
+    ratio = math.exp(min(log_ratio, 50.0))
+    if ratio > _LARGEST:
+        return f"> {_LARGEST:,}"
+    if ratio < 1 / _LARGEST:
+        return f"< 1/{_LARGEST:,}"
+    if ratio >= 1:
+        return f"{ratio:.1f}" if ratio < 10 else f"{ratio:.0f}"
+    return f"1/{1 / ratio:.1f}" if ratio > 0.1 else f"1/{1 / ratio:.0f}"

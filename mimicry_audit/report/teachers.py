@@ -41,7 +41,7 @@ def build(scores: Mapping[str, Any], cards: Sequence[Record]) -> dict[str, Any] 
     combined = {frozenset((p["a"], p["b"])): p.get("combined") for p in scores.get("pairs") or []}
     questions = [q for q in (scores.get("combined") or {}).get("questions", []) if q in TITLES]
     scored, unlikely = [], 0
-    for card in cards:
+    for card in cards if questions else ():
         found = combined.get(frozenset((card["candidate"], card["reference"])))
         if found and max(f["log_likelihood_ratio"] for f in found.values()) <= 0:
             unlikely += 1

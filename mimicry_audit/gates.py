@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mimicry_audit.errors import ConfigError
+from mimicry_audit.evidence.verdicts import VERDICTS
 from mimicry_audit.similarity import AXES
-from mimicry_audit.verdicts import VERDICTS
 
 _COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,

@@ -15,10 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit.attribution import Case, evaluate, rank
 from mimicry_audit.detection import auc_interval, tpr_at_fpr
 from mimicry_audit.errors import DataError
-from mimicry_audit.evidence import Material, Roles, gather
+from mimicry_audit.evidence.attribution import Case, evaluate, rank
+from mimicry_audit.evidence.gather import Material, Roles, gather
+from mimicry_audit.evidence.verdicts import judge
 from mimicry_audit.imports import probes_of
 from mimicry_audit.similarity import Measured, measure
 from mimicry_audit.similarity.centring import centre
@@ -33,7 +34,6 @@ from mimicry_audit.similarity.combined import (
     version,
 )
 from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, wilson
-from mimicry_audit.verdicts import judge
 
 UNRELATED = "none"
 TAUGHT = "distilled-from"
@@ -229,7 +229,7 @@ def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, see
 
 
 def attribution_table(found: MeasuredFile, pairs: Sequence[Pair], readings: Readings) -> dict[str, Any]:
-    """How well the teacher of a student is named among all teachers of the file, see `mimicry_audit.attribution.evaluate`.
+    """How well the teacher of a student is named among all teachers of the file; see `evidence.attribution.evaluate`.
 
     The references of a student are all models that the file names as a teacher under ``distilled-from`` or ``none``, but
     for its documented kin: whether kin taught it is not what is asked.

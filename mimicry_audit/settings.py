@@ -20,7 +20,7 @@ from mimicry_audit.records import Message, ModelSpec, Probe, Sampling, canonical
 
 if TYPE_CHECKING:
     from mimicry_audit.collect import Plan
-    from mimicry_audit.evidence import Roles
+    from mimicry_audit.evidence.gather import Roles
     from mimicry_audit.judging import Judging
     from mimicry_audit.likelihoods import LikelihoodPlan
     from mimicry_audit.scoring import ScoringOptions
@@ -281,7 +281,7 @@ def scoring_options(
     Raises:
         ConfigError: a role names a model that is not in the run.
     """
-    from mimicry_audit.evidence import Roles
+    from mimicry_audit.evidence.gather import Roles
     from mimicry_audit.scoring import ScoringOptions
 
     bases: dict[str, str] = {}

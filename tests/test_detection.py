@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from mimicry_audit.attribution import Case, Ranking, evaluate, rank
 from mimicry_audit.detection import auc, auc_interval, reliability, tpr_at_fpr
+from mimicry_audit.evidence.attribution import Case, Ranking, evaluate, rank
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -23,11 +23,11 @@ from mimicry_audit.cli import COMMANDS, group
 from mimicry_audit.cli.options import given
 from mimicry_audit.engines.registry import ENGINES
 from mimicry_audit.errors import AuditError
+from mimicry_audit.evidence.verdicts import VERDICTS
 from mimicry_audit.gates import parse_gates
 from mimicry_audit.records import Response
 from mimicry_audit.settings import SETTING_NAMES, merged, resolve, settings_from
 from mimicry_audit.similarity import AXES, axis_class
-from mimicry_audit.verdicts import VERDICTS
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mimicry_audit"

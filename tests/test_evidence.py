@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 
 from mimicry_audit.errors import ConfigError
-from mimicry_audit.evidence import Material, Roles, gather, judged_pairs
-from mimicry_audit.rivals import settle
+from mimicry_audit.evidence.gather import Material, Roles, gather, judged_pairs
+from mimicry_audit.evidence.rivals import settle
+from mimicry_audit.evidence.verdicts import judge
 from mimicry_audit.similarity import measure
 from mimicry_audit.statistics import holm
-from mimicry_audit.verdicts import judge
 from tests.support.students import Voice, answers, responses, world
 
 AXES = ("lexical", "early", "opening", "style", "answers", "length")

@@ -17,7 +17,7 @@ from mimicry_audit.api import write_report
 from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.vllm import VllmEngine
 from mimicry_audit.errors import AuditError, ConfigError, DataError, EngineError, RunDirectoryError
-from mimicry_audit.evidence import Roles
+from mimicry_audit.evidence.gather import Roles
 from mimicry_audit.judging import Judging, journal_path, judge_run, read_judgements
 from mimicry_audit.records import Message, Request, Sampling
 from mimicry_audit.runs import RunDirectory

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mimicry_audit.basis import basis_of
-from mimicry_audit.evidence import Roles
-from mimicry_audit.kinship import kin_of
+from mimicry_audit.evidence.basis import basis_of
+from mimicry_audit.evidence.gather import Roles
+from mimicry_audit.evidence.kinship import kin_of
 
 SKETCH = {"shapes": "s", "values": [1.0, 2.0, -1.0]}
 NEAR = {"shapes": "s", "values": [1.1, 2.0, -1.0]}

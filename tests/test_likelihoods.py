@@ -18,7 +18,7 @@ from mimicry_audit.cli import run as command_line
 from mimicry_audit.collect import Plan, collect
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores
 from mimicry_audit.errors import ConfigError, DataError, EngineError, RunDirectoryError
-from mimicry_audit.findings import MINIMUM_GAIN, NEAR_EQUAL_JS, Evidence
+from mimicry_audit.evidence.findings import MINIMUM_GAIN, NEAR_EQUAL_JS, Evidence
 from mimicry_audit.likelihoods import (
     MOST_CONTROLS,
     Likelihood,

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import roc_auc_score
 
-from mimicry_audit.evidence import Roles, gather
+from mimicry_audit.evidence.gather import Roles, gather
+from mimicry_audit.evidence.verdicts import judge
 from mimicry_audit.similarity import axis_class
 from mimicry_audit.similarity.base import Answer
 from mimicry_audit.similarity.centring import centre
@@ -23,7 +24,6 @@ from mimicry_audit.similarity.nulls import (
     rank,
 )
 from mimicry_audit.statistics import bootstrap_weights, domain_means
-from mimicry_audit.verdicts import judge
 from tests.support.students import Voice, answers, probes, responses, world
 from tests.test_evidence import material
 

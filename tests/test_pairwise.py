@@ -10,7 +10,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from mimicry_audit.cli import run
-from mimicry_audit.pairwise import OVERALL, Overlaps, PairTables, mean_of
+from mimicry_audit.evidence.pairwise import OVERALL, Overlaps, PairTables, mean_of
 from mimicry_audit.report import large
 from mimicry_audit.scoring import pairs as scored_pairs
 from mimicry_audit.similarity import measure

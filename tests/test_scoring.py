@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mimicry_audit.errors import ConfigError, DataError, RunDirectoryError
-from mimicry_audit.evidence import Roles
+from mimicry_audit.evidence.gather import Roles
 from mimicry_audit.records import Message, Probe, Response
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.scoring import ScoringOptions, read_scores, score

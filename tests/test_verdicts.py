@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mimicry_audit.findings import FEWEST_PER_AXIS
+from mimicry_audit.evidence.findings import FEWEST_PER_AXIS
+from mimicry_audit.evidence.verdicts import MINIMUM_EFFECT, VERDICTS, Evidence, PairFacts, judge
 from mimicry_audit.statistics import Interval
-from mimicry_audit.verdicts import MINIMUM_EFFECT, VERDICTS, Evidence, PairFacts, judge
 
 
 def evidence(axis, family, low=0.1, p=0.001, raw_low=0.15, statistic="adjusted lift", n=60):

@@ -62,7 +62,7 @@ def _scoring(directory: RunDirectory, settings: Settings, labels: list[str]) -> 
     """How to score afterwards: as the last time, with the references named now if any are."""
     from dataclasses import replace
 
-    from mimicry_audit.evidence import Roles
+    from mimicry_audit.evidence.gather import Roles
     from mimicry_audit.scoring import ScoringOptions, read_scores
 
     options = ScoringOptions()

@@ -68,7 +68,7 @@ def command(effect: float, wanted: float, alpha: float, tests: int | None, run: 
 
 def _check(effect: float, wanted: float, alpha: float, tests: int | None) -> None:
     from mimicry_audit.errors import ConfigError
-    from mimicry_audit.findings import MINIMUM_EFFECT
+    from mimicry_audit.evidence.findings import MINIMUM_EFFECT
 
     if not (math.isfinite(effect) and MINIMUM_EFFECT < effect <= 1):
         raise ConfigError(
@@ -94,7 +94,7 @@ def _defaults() -> list[Spread]:
 
 
 def _row(spread: Spread, effect: float, wanted: float, alpha: float, tests: int) -> dict[str, Any]:
-    from mimicry_audit.findings import MINIMUM_EFFECT
+    from mimicry_audit.evidence.findings import MINIMUM_EFFECT
     from mimicry_audit.power import level, power, probes_needed, smallest_effect
 
     beyond, asked = effect - MINIMUM_EFFECT, level(alpha, tests)
@@ -116,7 +116,7 @@ def _print(rows: Sequence[dict[str, Any]], effect: float, wanted: float, alpha: 
     from rich.table import Table
 
     from mimicry_audit.cli.console import out_console
-    from mimicry_audit.findings import MINIMUM_EFFECT
+    from mimicry_audit.evidence.findings import MINIMUM_EFFECT
     from mimicry_audit.power import MOST_PROBES
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))

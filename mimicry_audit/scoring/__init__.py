@@ -15,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.errors import DataError, RunDirectoryError
-from mimicry_audit.evidence import Material, gather
+from mimicry_audit.evidence.gather import Material, gather
+from mimicry_audit.evidence.pairwise import PairTables
+from mimicry_audit.evidence.rivals import settle
+from mimicry_audit.evidence.verdicts import Verdict, judge
 from mimicry_audit.likelihoods import likelihood_sha
-from mimicry_audit.pairwise import PairTables
 from mimicry_audit.records import Probe, Response, canonical_json, sha256_text
-from mimicry_audit.rivals import settle
 from mimicry_audit.runs import RunDirectory, write_json
 from mimicry_audit.scoring.agreement import agreement_entries
 from mimicry_audit.scoring.calibrated import Calibrated, calibrate
@@ -43,7 +44,6 @@ from mimicry_audit.scoring.pairs import (
 )
 from mimicry_audit.scoring.truth import agrees, with_truth
 from mimicry_audit.similarity import axis_class
-from mimicry_audit.verdicts import Verdict, judge
 
 __all__ = ["IDENTITY_DOMAIN", "SCORES_SCHEMA", "ScoringOptions", "read_scores", "score"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from mimicry_audit.evidence import Material
-from mimicry_audit.findings import PairFacts
+from mimicry_audit.evidence.findings import PairFacts
+from mimicry_audit.evidence.gather import Material
 from mimicry_audit.similarity.chance import beyond_chance
 from mimicry_audit.statistics import FloatArray
 

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit.attribution import rank
-from mimicry_audit.evidence import Material
+from mimicry_audit.evidence.attribution import rank
+from mimicry_audit.evidence.gather import Material
 from mimicry_audit.similarity.combined import combine, curves, read, teacher_curve, version
 from mimicry_audit.similarity.normalise import FEWEST_COHORT
 from mimicry_audit.statistics import FloatArray

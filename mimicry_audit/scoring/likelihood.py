@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit.findings import MINIMUM_GAIN, NEAR_EQUAL_JS, Evidence, PairFacts, Verdict
+from mimicry_audit.evidence.findings import MINIMUM_GAIN, NEAR_EQUAL_JS, Evidence, PairFacts, Verdict
 from mimicry_audit.likelihoods import Likelihood, likelihood_lines, likelihood_path, text_sha
 from mimicry_audit.records import Probe, Response
 from mimicry_audit.runs import RunDirectory

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.evidence import Material
+from mimicry_audit.evidence.gather import Material
 from mimicry_audit.records import Probe, Response
 from mimicry_audit.similarity import measure
 from mimicry_audit.statistics import FloatArray, IntArray, bootstrap_weights

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit.checks import correct
-from mimicry_audit.evidence import Roles
+from mimicry_audit.evidence.gather import Roles
 from mimicry_audit.records import STATUSES, Probe, Response
 from mimicry_audit.statistics import FloatArray, IntArray, intervals
 

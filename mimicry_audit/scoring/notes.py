@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.evidence import Roles
+from mimicry_audit.evidence.gather import Roles
+from mimicry_audit.evidence.verdicts import Verdict
 from mimicry_audit.records import Probe
 from mimicry_audit.similarity import Measured
-from mimicry_audit.verdicts import Verdict
 from mimicry_audit.version import __version__
 
 if TYPE_CHECKING:

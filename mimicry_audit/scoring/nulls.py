@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit.evidence import Material
-from mimicry_audit.findings import PairFacts
+from mimicry_audit.evidence.findings import PairFacts
+from mimicry_audit.evidence.gather import Material
 from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.nulls import (
     SMALLEST_SPAN,

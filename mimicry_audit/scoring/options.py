@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from mimicry_audit.evidence import Roles
+from mimicry_audit.evidence.gather import Roles
 from mimicry_audit.similarity import AXES
 from mimicry_audit.statistics import DRAWS
 

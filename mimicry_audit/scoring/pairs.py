@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit.evidence import Roles
-from mimicry_audit.pairwise import OVERALL, PairTables, mean_of
+from mimicry_audit.evidence.gather import Roles
+from mimicry_audit.evidence.pairwise import OVERALL, PairTables, mean_of
 from mimicry_audit.records import Probe
 from mimicry_audit.similarity import Measured
 from mimicry_audit.similarity.nulls import FEWEST_PANEL

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mimicry_audit.verdicts import PairFacts
+from mimicry_audit.evidence.verdicts import PairFacts
 
 
 def with_truth(facts: PairFacts, resolved: Mapping[str, Mapping[str, Any]]) -> PairFacts:

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mimicry_audit.evidence import Material
-from mimicry_audit.findings import ALPHA, FEWEST_FAMILIES, FEWEST_PER_AXIS, MINIMUM_EFFECT, Verdict
+from mimicry_audit.evidence.findings import ALPHA, FEWEST_FAMILIES, FEWEST_PER_AXIS, MINIMUM_EFFECT, Verdict
+from mimicry_audit.evidence.gather import Material
 from mimicry_audit.similarity.base import FloatArray
 from mimicry_audit.statistics import LiftTest, adjusted_lift, holm
 

@@ -21,24 +21,28 @@ data. And no text tells training on a reference's *outputs* from training on the
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping, Sequence
-
-from mimicry_audit.findings import (
+from mimicry_audit.evidence.findings import (
     ALPHA,
     FEWEST_CONTROLS_STRONG,
     FEWEST_FAMILIES,
     FEWEST_MODELS,
     FEWEST_PROBES,
     MINIMUM_EFFECT,
-    TELLING_RATIO,
     VERBATIM_FEWEST,
     VERBATIM_SHARE,
     Evidence,
     PairFacts,
     Verdict,
 )
-from mimicry_audit.statistics import Interval
+from mimicry_audit.evidence.words import (
+    beyond,
+    cosine,
+    interval,
+    length_words,
+    listed,
+    moved_words,
+    stands_out,
+)
 
 __all__ = [
     "ALPHA",
@@ -92,11 +96,11 @@ def _standing_reasons(facts: PairFacts, verdict: str) -> list[str]:
     """What is worth saying whatever the verdict."""
     reasons = []
     if facts.weights_related and verdict not in ("same model", "shared base"):
-        reasons.append(f"Their weights share an origin{_cosine(facts.weights)}.")
+        reasons.append(f"Their weights share an origin{cosine(facts.weights)}.")
     if facts.triangle and facts.kin_controls:
         many = len(facts.kin_controls) > 1
         reasons.append(
-            f"Of the controls, {_listed(facts.kin_controls)} {'stand' if many else 'stands'} out toward {facts.reference} "
+            f"Of the controls, {listed(facts.kin_controls)} {'stand' if many else 'stands'} out toward {facts.reference} "
             f"{'themselves' if many else 'itself'}, so movement toward {facts.reference} is measured against its own kin "
             "and comes out too small."
         )
@@ -115,29 +119,9 @@ def _standing_reasons(facts: PairFacts, verdict: str) -> list[str]:
             f"Asked who it is, {facts.candidate} claimed to be {facts.reference} or from its maker in "
             f"{facts.claims[0]} of {facts.claims[1]} answers (supporting evidence only)."
         )
-    if facts.ratios and (stands := _stands_out(facts)):
+    if facts.ratios and (stands := stands_out(facts)):
         reasons.append(stands)
     return [*reasons, *facts.remarks]
-
-
-_LIKE: Mapping[str, str] = {
-    "same_model": "one model under two names",
-    "version": "two releases of one family",
-    "shared_base": "two fine-tunes of one base",
-    "distilled": "a student and its teacher",
-}
-
-
-def _stands_out(facts: PairFacts) -> str | None:
-    """The question whose combined score the pair fits best, where it fits one well."""
-    question, log_ratio = max(facts.ratios.items(), key=lambda item: item[1])
-    if log_ratio < math.log(TELLING_RATIO):
-        return None
-    times = f"{math.exp(log_ratio):.0f}" if log_ratio < math.log(1000) else "more than 1,000"
-    return (
-        f"Held against the other models, such a likeness is {times} times as likely for {_LIKE[question]} as for strangers "
-        "(combined score, fitted on public models of known lineage)."
-    )
 
 
 def _too_little(facts: PairFacts) -> Verdict | None:
@@ -205,7 +189,7 @@ def _only_family(facts: PairFacts) -> Verdict | None:
     """Centred among siblings, a teacher's students look like strangers to it: their likeness is the mean."""
     if not facts.only_family or facts.triangle or facts.weights_related:
         return None
-    left = f"only {_listed(facts.panel)} {'are' if len(facts.panel) > 1 else 'is'}" if facts.panel else "none is"
+    left = f"only {listed(facts.panel)} {'are' if len(facts.panel) > 1 else 'is'}" if facts.panel else "none is"
     ask = ["Add unrelated models, at least three in all, to --models, or a stored panel of them with --panel."]
     if facts.base is None:
         ask.append(f"Name the base of {facts.candidate} with --base, if it is known.")
@@ -213,7 +197,7 @@ def _only_family(facts: PairFacts) -> Verdict | None:
         facts, "inconclusive", "none",
         f"{facts.candidate} and {facts.reference} could only be held against their own family.",
         [
-            f"Of the other models, {_listed(facts.family)} {'are' if len(facts.family) > 1 else 'is'} known kin of "
+            f"Of the other models, {listed(facts.family)} {'are' if len(facts.family) > 1 else 'is'} known kin of "
             f"{facts.candidate} or {facts.reference}, and {left} unrelated. Likeness beyond what such a family shares says "
             "nothing of copying, so none was computed."
         ],
@@ -251,7 +235,7 @@ def _triangle(facts: PairFacts) -> Verdict | None:
     if not facts.triangle:
         return None
     families, pair = facts.families(), f"{facts.candidate} moved from {facts.base} toward {facts.reference}"
-    moved = _moved_words([e for e in facts.evidence if e.positive])
+    moved = moved_words([e for e in facts.evidence if e.positive])
     if len(families) >= FEWEST_FAMILIES and facts.only_habits():
         return _say(
             facts, "inconclusive", "none",
@@ -264,9 +248,9 @@ def _triangle(facts: PairFacts) -> Verdict | None:
         strong = len(families) > FEWEST_FAMILIES and sharp and len(facts.controls) >= FEWEST_CONTROLS_STRONG
         return _say(
             facts, "distilled", "strong" if strong else "moderate",
-            f"{pair} in {_listed(families)}, further than toward the controls: "
+            f"{pair} in {listed(families)}, further than toward the controls: "
             f"evidence that it was trained on {facts.reference}'s text.",
-            [*moved, *_length_words(facts), f"Controls: {_listed(facts.controls)}."],
+            [*moved, *length_words(facts), f"Controls: {listed(facts.controls)}."],
             [
                 f"Showing that {facts.candidate} and {facts.reference} were trained on the same private data: "
                 "text cannot tell that from training on its answers.",
@@ -284,7 +268,7 @@ def _triangle(facts: PairFacts) -> Verdict | None:
         return _shared_base(facts)
     # A gain in likelihood is left out here: any training on answers in the chat format makes all such text more probable.
     similar = [e for e in facts.evidence if e.speaks and e.unit == "similarity"]
-    general = [e for e in similar if e.raw is not None and e.raw.low > 0]
+    general = [e for e in similar if e.raw is not None and e.raw.low > MINIMUM_EFFECT]
     if len({e.family for e in general}) >= FEWEST_FAMILIES:
         return _moved_like_others(facts, general)
     return _nothing(facts, f"{facts.candidate} did not move from {facts.base} toward {facts.reference}.")
@@ -297,15 +281,15 @@ def _moved_like_others(facts: PairFacts, general: list[Evidence]) -> Verdict:
     )
     reasons = [
         *(
-            f"{e.title}: moved {_interval(e.raw)} toward it, {_interval(e.estimate)} beyond the controls"
+            f"{e.title}: moved {interval(e.raw)} toward it, {interval(e.estimate)} beyond the controls"
             f"{'' if e.p_holm < ALPHA else ' (not significant)'}."
             for e in general
         ),
-        f"Controls: {_listed(facts.controls)}.",
+        f"Controls: {listed(facts.controls)}.",
     ]
     if 2 * len(facts.kin_controls) >= len(facts.controls):
         clear = [k for k in facts.controls if k not in facts.kin_controls]
-        named = f", such as {_listed(clear)}" if clear else ""
+        named = f", such as {listed(clear)}" if clear else ""
         return _say(
             facts, "inconclusive", "none",
             f"{summary}, most of which are like {facts.reference} themselves.",
@@ -328,7 +312,7 @@ def _without_base(facts: PairFacts) -> Verdict:
             f"{facts.candidate} is closer to {facts.reference} than the models' general likeness explains, but without "
             f"{base} nobody can say why.",
             [
-                f"{e.title}: {_interval(e.estimate)} closer than the models' general likeness explains." for e in close
+                f"{e.title}: {interval(e.estimate)} closer than the models' general likeness explains." for e in close
             ] + ["Copying, a common ancestor and common training data all look like this."],
             [f"The model {facts.candidate} was fine-tuned from (--base {facts.candidate}=MODEL)."],
         )  # fmt: skip
@@ -339,7 +323,7 @@ def _shared_base(facts: PairFacts) -> Verdict:
     return _say(
         facts, "shared base", "strong",
         f"{facts.candidate} and {facts.reference} were trained from the same initial weights.",
-        [f"Their weights share an origin{_cosine(facts.weights)}."],
+        [f"Their weights share an origin{cosine(facts.weights)}."],
         ["Movement toward the reference's text, measured from the base (--base)."],
     )  # fmt: skip
 
@@ -349,56 +333,6 @@ def _nothing(facts: PairFacts, summary: str) -> Verdict:
     sure = len({e.family for e in tight}) >= FEWEST_FAMILIES
     return _say(
         facts, "no evidence", "moderate" if sure else "weak", summary,
-        [f"{e.title}: {_interval(e.estimate)} {_beyond(e)}." for e in facts.evidence[:4]],
+        [f"{e.title}: {interval(e.estimate)} {beyond(e)}." for e in facts.evidence[:4]],
         ["More probes would show a smaller effect than these could."],
     )  # fmt: skip
-
-
-def _cosine(value: float | None) -> str:
-    return "" if value is None else f" (cosine {value:.2f})"
-
-
-MOST_LISTED = 12
-"""Most names in one sentence; of more, the first are named and the rest counted."""
-
-
-def _listed(names: Sequence[str]) -> str:
-    if len(names) > MOST_LISTED:
-        names = (*names[: MOST_LISTED - 1], f"{len(names) - MOST_LISTED + 1} others")
-    return " and ".join(filter(None, (", ".join(names[:-1]), names[-1])))
-
-
-def _beyond(evidence: Evidence) -> str:
-    return "beyond general likeness" if evidence.statistic == "excess" else "beyond the controls"
-
-
-def _moved_words(positive: Sequence[Evidence]) -> list[str]:
-    """One sentence per family: the axis that moved furthest, and which others of its kind moved too."""
-    words = []
-    for family in dict.fromkeys(e.family for e in positive):
-        first, *others = sorted((e for e in positive if e.family == family), key=lambda e: -e.estimate.low)
-        also = f" So did {_listed([e.title for e in others])}." if others else ""
-        words.append(_lift_words(first) + also)
-    return words
-
-
-def _lift_words(evidence: Evidence) -> str:
-    if evidence.unit != "similarity":
-        return (
-            f"{evidence.title}: gained {_interval(evidence.raw)} {evidence.unit} on it, {_interval(evidence.estimate)} more "
-            f"than on the controls' (Holm p = {evidence.p_holm:.2g})."
-        )
-    return (
-        f"{evidence.title}: moved {_interval(evidence.raw)} toward it, {_interval(evidence.estimate)} more than toward "
-        f"the controls (Holm p = {evidence.p_holm:.2g})."
-    )
-
-
-def _length_words(facts: PairFacts) -> list[str]:
-    if facts.length is None:
-        return []
-    return [f"For comparison, length alone moved {_interval(facts.length.estimate)} beyond the controls."]
-
-
-def _interval(value: Interval | None) -> str:
-    return "—" if value is None else f"{value.value:+.2f} [{value.low:+.2f}, {value.high:+.2f}]"

@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit import weights
-from mimicry_audit.basis import Excesses, Toward, basis_of
 from mimicry_audit.errors import ConfigError
-from mimicry_audit.findings import FEWEST_FAMILIES, FEWEST_PER_AXIS, MINIMUM_EFFECT, Evidence, PairFacts
-from mimicry_audit.kinship import kin_of
-from mimicry_audit.pairwise import Overlaps, PairTables
+from mimicry_audit.evidence.basis import Excesses, Toward, basis_of
+from mimicry_audit.evidence.findings import FEWEST_FAMILIES, FEWEST_PER_AXIS, MINIMUM_EFFECT, Evidence, PairFacts
+from mimicry_audit.evidence.kinship import kin_of
+from mimicry_audit.evidence.pairwise import Overlaps, PairTables
 from mimicry_audit.similarity import Measured
 from mimicry_audit.similarity.base import FloatArray
 from mimicry_audit.statistics import (

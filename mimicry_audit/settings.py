@@ -55,6 +55,8 @@ class Settings:
     likelihood: bool = False
     likelihood_top_k: int = 20
     system_prompt: str | None = None
+    identity_attempts: int | None = None
+    """Identity questions put into held-out templates; None for as many as `mimicry_audit.identity.design` takes by default."""
     engine: str | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[str, ...] = ()
@@ -169,6 +171,8 @@ def check_ranges(settings: Settings) -> Settings:
         raise ConfigError("--system-prompt holds a NUL or half a character", "give it as UTF-8 text")
     if settings.limit is not None and settings.limit < 1:
         raise ConfigError(f"--limit {settings.limit} leaves no probes", "give at least 1, or leave it out")
+    if settings.identity_attempts is not None and settings.identity_attempts < 0:
+        raise ConfigError(f"--identity-attempts {settings.identity_attempts} is too small", "give at least 0")
     if not 0 < settings.top_p <= 1:
         raise ConfigError(f"--top-p {settings.top_p} is not in (0, 1]", "give a share of probability mass")
     if not 0 <= settings.min_coverage <= 1:
@@ -319,6 +323,7 @@ def _label(name: str, specs: Sequence[ModelSpec]) -> str:
 def _probes(
     settings: Settings, specs: Sequence[ModelSpec]
 ) -> tuple[tuple[Probe, ...], tuple[Mapping[str, Any], ...], dict[str, Any]]:
+    from mimicry_audit.identity.design import templated
     from mimicry_audit.probes import expand_identity_arms, load, select
 
     lab = all(
@@ -327,6 +332,8 @@ def _probes(
     names = settings.probes or (LAB_PROBES if lab else DEFAULT_PROBES)
     chosen = select(load(names), domains=list(settings.domains) or None, limit=settings.limit, seed=settings.seed)
     probes = expand_identity_arms(chosen.probes)
+    framed = templated(probes, settings.identity_attempts, seed=settings.seed)
+    probes += framed
     if settings.system_prompt:
         probes = tuple(_with_system(p, settings.system_prompt) for p in probes)
     sets = tuple(
@@ -338,6 +345,7 @@ def _probes(
         "domains": list(settings.domains),
         "limit": settings.limit,
         "system_prompt": settings.system_prompt,
+        "identity_attempts": len(framed),
     }
     return probes, sets, selection
 

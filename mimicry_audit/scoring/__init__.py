@@ -148,6 +148,7 @@ def _scores(
     options: ScoringOptions,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
+    from mimicry_audit.identity.asked import own_identity_of, templated_scores
     from mimicry_audit.identity.facts import load_facts
     from mimicry_audit.identity.scores import identity_scores
 
@@ -157,7 +158,20 @@ def _scores(
     own = {label: _own(label, sources[label], manifest, facts) for label in labels}
     compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
     progress("Identity")
-    identity = identity_scores([p for p in probes if p.domain == IDENTITY_DOMAIN], responses, own, facts)
+    selves = [p for p in probes if p.domain == IDENTITY_DOMAIN]
+    identity = identity_scores(selves, responses, own, facts)
+    roles = options.roles
+    templated_scores(
+        identity,
+        selves,
+        responses,
+        {n: own_identity_of(str(manifest.get("sources", {}).get(n) or sources[n]), own[n], facts) for n in labels},
+        facts,
+        controls=(*roles.controls, *roles.panel),
+        set_aside=(*roles.references, *roles.bases.values()),
+        draws=options.draws,
+        seed=options.seed,
+    )
     semantic = {"semantic": {"model": options.embedding_model}} if options.embedding_model else {}
     measured = measure(compared, labels, responses, axes=options.axes, options=semantic, progress=progress)
     domains = list(dict.fromkeys(p.domain for p in compared))

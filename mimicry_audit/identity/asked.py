@@ -158,7 +158,9 @@ def _templates(framed: Sequence[Asked], known: bool) -> list[dict[str, Any]]:
     return found
 
 
-def with_controls(entries: Mapping[str, dict[str, Any]], controls: Sequence[str], set_aside: Sequence[str] = ()) -> None:
+def with_controls(
+    entries: Mapping[str, dict[str, Any]], controls: Sequence[str], set_aside: Sequence[str] = ()
+) -> None:
     """Give every entry its ``control``: the mean rate of unrelated models under the same attempts, with its range.
 
     Args:

@@ -166,14 +166,12 @@ def too_small(seeds: int, options: Search) -> str | None:
     budget, needed = budget_of(seeds, options), fuzz.adapts_from(seeds, options.questions)
     if not options.explore or budget >= fuzz.enough(seeds, options.questions):
         return None
-    how = (
-        "never chooses by what it found"
-        if budget <= needed
-        else f"chooses by what it found in {budget - needed} attempts only"
-    )
+    left = budget - needed
+    how = "never chooses by what it found" if left <= 0 else f"chooses by what it found in {left} attempts only"
     return (
-        f"A budget of {budget} is too small to adapt: {seeds} seed templates with {options.questions} questions each take {needed} "
-        f"attempts before the first is visited again, so the search {how}. Give --budget {fuzz.enough(seeds, options.questions)} or more."
+        f"A budget of {budget} is too small to adapt: {seeds} seed templates with {options.questions} questions each take "
+        f"{needed} attempts before the first is visited again, so the search {how}. "
+        f"Give --budget {fuzz.enough(seeds, options.questions)} or more."
     )
 
 
@@ -242,7 +240,6 @@ class _Searcher:
         self._engine: Engine | None = None
         self._identity: Identity | None = None
         self._silent = 0
-        self.asked_now = 0
 
     def go(self, seeds: Sequence[tuple[str, str]], probes: Sequence[Probe], progress: Progress) -> dict[str, Any]:
         """Search to the end of the budget, and tell what was found."""
@@ -264,7 +261,7 @@ class _Searcher:
             for _ in range(budget // self.options.questions):
                 self._visit(tree, writer, asked, record)
         progress.finish(label)
-        return record.summary(len(seeds), budget, self.options, len(tree.nodes) - tree.seeds, self.asked_now)
+        return record.summary(len(seeds), budget, self.options, len(tree.nodes) - tree.seeds)
 
     def _writer(self, stack: ExitStack, written: Mapping[str, Line]) -> Writer:
         if self.options.mutator is None:
@@ -367,7 +364,6 @@ class _Searcher:
             **{name: getattr(done, name) for name in _COMPLETION},
         )
         self._book.append(line)
-        self.asked_now += 1
         self._progress.advance(self._bar, line)
         return line
 
@@ -408,7 +404,7 @@ class _Record:
         self.visits.append(found)
         self.attempts += attempts
 
-    def summary(self, seeds: int, budget: int, options: Search, kept: int, now: int) -> dict[str, Any]:
+    def summary(self, seeds: int, budget: int, options: Search, kept: int) -> dict[str, Any]:
         """As ``identity.json`` holds it."""
         others = [c.maker for a in self.attempts if a.status == "ok" for c in _others(a)]
         worst = fuzz.worst(self.visits)
@@ -421,7 +417,6 @@ class _Record:
             "mutator": options.mutator.source or options.mutator.name if options.mutator else None,
             "visits": len(self.visits),
             "asked": len(self.attempts),
-            "asked_now": now,
             "statuses": {name: statuses[name] for name in ("ok", "refusal", "empty", "error")},
             "hits": sum(v.hits for v in self.visits),
             "first_hit": self.first,

@@ -122,8 +122,8 @@ def entry(asked: Sequence[Asked], *, draws: int = DRAWS, seed: int = 0) -> dict[
         seed: of the resamples.
 
     Returns:
-        As `mimicry_audit.identity.tally.tally` over the templated attempts, and besides ``plain`` (over the others), ``systems`` and
-        ``kinds``; ``templates`` are told by their ids.
+        As `mimicry_audit.identity.tally.tally` over the templated attempts, and besides ``plain`` (over the others),
+        ``systems`` and ``kinds``; ``templates`` are told by their ids.
     """
     framed = [a for a in asked if a.templated]
     plain = [a for a in asked if not a.templated]
@@ -216,7 +216,8 @@ def templated_scores(
         facts: makers and models.
         controls: labels of declared controls and of the panel.
         set_aside: labels of references and bases.
-        draws, seed: of the resampled intervals.
+        draws: resamples of templates.
+        seed: of the resamples.
     """
     from mimicry_audit.identity.claims import ClaimFinder
 

@@ -7,7 +7,6 @@ names nobody. The five kinds are those of GPTFuzzer (Yu et al. 2023, arXiv 2309.
 from __future__ import annotations
 
 import functools
-import functools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from random import Random

@@ -108,7 +108,8 @@ def claims_of(identity: Mapping[str, Any], candidate: str, reference_own: OwnIde
     """How often a candidate claimed to be the reference or from its maker, of how many answered identity probes.
 
     Returns:
-        ``(claims, answered)`` over all arms without templates, or None when the reference's identity is unknown or nothing was asked.
+        ``(claims, answered)`` over all arms without templates, or None when the reference's identity is unknown or nothing
+        was asked.
     """
     if not _known(reference_own) or reference_own is None or candidate not in identity["models"]:
         return None

@@ -1,7 +1,7 @@
 """The frames that questions about identity are put into: role-play, story, translation, format, pressure.
 
-Promise: the templates are data (``probes/identity/templates.yaml``), checked when read: each has ``{query}`` exactly once in every
-language, and none names a maker or a model, so that a name in an answer was put there by the model. Those of the
+Promise: the templates are data (``probes/identity/templates.yaml``), checked when read: each has ``{query}`` exactly once in
+every language, and none names a maker or a model, so that a name in an answer was put there by the model. Those of the
 ``search`` part are what an adaptive search starts from; the rates come from the ``held_out`` part alone.
 """
 

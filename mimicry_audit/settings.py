@@ -209,15 +209,8 @@ def resolve(settings: Settings) -> Resolved:
         axis_class(axis)
     parse_gates(settings.fail_on)
     specs = parse_models(settings.models, default_engine=settings.engine, options=settings.engine_options)
-    probes, sets, selection = _probes(settings, specs)
-    sampling = Sampling(
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        seed=settings.seed,
-        samples=settings.samples,
-        logprobs=settings.logprobs,
-    )
+    probes, sets, selection = probes_for(settings, specs)
+    sampling = sampling_of(settings)
     for panel in panels:
         check_same_protocol(panel, specs, probes, sampling)
         specs = (*specs, *panel.specs)
@@ -320,16 +313,30 @@ def _label(name: str, specs: Sequence[ModelSpec]) -> str:
     return name  # the roles' own check names what can be chosen
 
 
-def _probes(
+def sampling_of(settings: Settings) -> Sampling:
+    """The sampling fields of the settings."""
+    return Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed,
+        samples=settings.samples,
+        logprobs=settings.logprobs,
+    )
+
+
+def probes_for(
     settings: Settings, specs: Sequence[ModelSpec]
 ) -> tuple[tuple[Probe, ...], tuple[Mapping[str, Any], ...], dict[str, Any]]:
+    """The probes of a run, arms expanded and identity questions put into templates; the sets they come from; the selection.
+
+    Raises:
+        AuditError: a set cannot be used, or nothing is left of it.
+    """
     from mimicry_audit.identity.design import templated
     from mimicry_audit.probes import expand_identity_arms, load, select
 
-    lab = all(
-        (s.source or s.name).split("=")[-1].removeprefix("vllm/").removeprefix("hf/").startswith("lab/") for s in specs
-    )
-    names = settings.probes or (LAB_PROBES if lab else DEFAULT_PROBES)
+    names = settings.probes or (LAB_PROBES if only_lab(specs) else DEFAULT_PROBES)
     chosen = select(load(names), domains=list(settings.domains) or None, limit=settings.limit, seed=settings.seed)
     probes = expand_identity_arms(chosen.probes)
     framed = templated(probes, settings.identity_attempts, seed=settings.seed)
@@ -348,6 +355,13 @@ def _probes(
         "identity_attempts": len(framed),
     }
     return probes, sets, selection
+
+
+def only_lab(specs: Sequence[ModelSpec]) -> bool:
+    """Whether all of these are bundled lab models, for whom there are probes of their own."""
+    return all(
+        (s.source or s.name).split("=")[-1].removeprefix("vllm/").removeprefix("hf/").startswith("lab/") for s in specs
+    )
 
 
 def _with_system(probe: Probe, text: str) -> Probe:

@@ -155,7 +155,7 @@ def _scores(
     judges = judged_by(run, manifest)
     facts = load_facts()
     sources = {label: manifest["settings"]["models"][label]["name"] for label in labels}
-    own = {label: _own(label, sources[label], manifest, facts) for label in labels}
+    own = {label: own_in_run(label, sources[label], manifest, facts) for label in labels}
     compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
     progress("Identity")
     selves = [p for p in probes if p.domain == IDENTITY_DOMAIN]
@@ -242,11 +242,11 @@ def _scores(
         **({"likelihood": likely.section(verdicts, weights)} if likely else {}),
         "limits": list(LIMITS),
         "warnings": warnings(manifest, labels, measured, verdicts)
-        + judge_warnings(judges, manifest, own, lambda label, name, known: _own(label, name, known, facts)),
+        + judge_warnings(judges, manifest, own, lambda label, name, known: own_in_run(label, name, known, facts)),
     }
 
 
-def _own(label: str, name: str, manifest: Mapping[str, Any], facts: Facts) -> OwnIdentity:
+def own_in_run(label: str, name: str, manifest: Mapping[str, Any], facts: Facts) -> OwnIdentity:
     """Who a model is: by the name the user gave for it, else by the checkpoint's lineage manifest."""
     from mimicry_audit.identity.facts import OwnIdentity, own_identity
 

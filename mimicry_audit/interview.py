@@ -165,7 +165,18 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
         everything = [a.attempt for mine in asked.values() for a in mine]
         with run.locked():
             document["judge"] = judge_attempts(run.path, everything, options.judge, progress=progress)
-    return document, [line_of(a.attempt, template_of(a.probe)) for mine in asked.values() for a in mine]
+    return document, [_line(a) for mine in asked.values() for a in mine]
+
+
+def _line(asked: Asked) -> dict[str, Any]:
+    """A line of ``attempts.jsonl``, with what was asked."""
+    found = line_of(asked.attempt, template_of(asked.probe))
+    return found | {
+        "probe_id": asked.probe.id,
+        "aspect": asked.probe.aspect,
+        "kind": asked.kind,
+        "system": asked.system,
+    }
 
 
 def _own(spec: ModelSpec, source: str, manifest: Mapping[str, Any], options: Interview) -> Own:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
@@ -334,7 +334,7 @@ class _Searcher:
         classes = {"error": "error", "refused": "refusal"}
         return replace(attempt, status=classes[line.status]) if line.status in classes else attempt
 
-    def _generate(self, requests: Sequence[Request]) -> Sequence[tuple[Request, Completion]]:
+    def _generate(self, requests: Sequence[Request]) -> Iterable[tuple[Request, Completion]]:
         if not any(r.owed for r in requests):
             return ()
         if self._engine is None:
@@ -343,7 +343,7 @@ class _Searcher:
             check_unchanged(self.run, self.manifest, self.spec, self._identity)
             self._progress.note(self._bar, "loading")
             self._stack.enter_context(self._engine)
-        return list(self._engine.generate(requests, self.sampling))
+        return self._engine.generate(requests, self.sampling)
 
     def _land(self, request: Request, done: Completion, step: int, text: str, language: str, mutator: str) -> Line:
         assert self._engine is not None

@@ -16,7 +16,9 @@ from mimicry_audit.identity.templates import PLACE
 Rule = Callable[[Random, str, str, str], str]
 """From randomness, template, language and the template to cross with to a mutant."""
 
-_END = re.compile(r"(?<=[.!?。！？])[”\"』」]?\s*(?=\S)|\n+")
+_END = re.compile(
+    r"(?:(?<=[.!?])|(?<=[.!?][”\"]))\s+|(?<=[。！？])(?![”』」\"])\s*|(?<=[。！？][”』」\"])\s*|\n+",
+)
 
 _OPENINGS: Mapping[str, Sequence[str]] = {
     "en": (

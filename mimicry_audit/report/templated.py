@@ -22,7 +22,7 @@ SYSTEMS = {"default": "its own", "neutral": "neutral"}
 
 def build(identity: Record) -> dict[str, Any] | None:
     """The table of templated attempts and its breakdown; None where none were made."""
-    models = {label: found for label, found in identity["models"].items() if found.get("n")}
+    models = {label: found for label, found in identity["models"].items() if found.get("n") and "kinds" in found}
     if not models:
         return None
     unit = charts.Scale(0.0, 1.0, (0.0, 0.5, 1.0))
@@ -37,22 +37,24 @@ def build(identity: Record) -> dict[str, Any] | None:
 
 
 def _row(label: str, found: Record, unit: charts.Scale) -> dict[str, Any]:
-    plain, control = (found.get("plain") or {}).get("strict"), (found.get("control") or {}).get("strict")
-    marks = [
-        charts.Mark("In templates", found["strict"]),
-        charts.Mark("Asked plainly", plain, "base"),
-        charts.Mark("Unrelated models, mean and range", control, "baseline"),
-    ]
     own = (found.get("own") or {}).get("maker")
+    lines = [_line("in frames", found, "main", unit), _line("plainly", found.get("plain"), "base", unit)]
+    lines.append(_line("other models", found.get("control"), "baseline", unit))
     return {
         "label": label,
         "found": found,
-        "plain": plain,
-        "control": control,
-        "picture": charts.dots(marks, unit) if point(found["strict"]) is not None else None,
+        "lines": [line for line in lines if found["strict"] and line["picture"] is not None] or lines[:1],
         "others": [(name, count) for name, count in found["claims"].items() if name != own],
         "own": own,
     }
+
+
+def _line(title: str, rates: Record | None, kind: str, unit: charts.Scale) -> dict[str, Any]:
+    """One way of asking: its rates, and the Strict one as a picture."""
+    rates = rates or dict.fromkeys(("loose", "strict", "hard"))
+    strict = rates["strict"]
+    picture = charts.dots([charts.Mark(f"Strict, {title}", strict, kind)], unit) if point(strict) is not None else None
+    return {"title": title, "rates": rates, "picture": picture}
 
 
 def _groups(models: Mapping[str, Record]) -> list[dict[str, Any]]:

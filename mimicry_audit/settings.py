@@ -339,7 +339,10 @@ def probes_for(
     names = settings.probes or (LAB_PROBES if only_lab(specs) else DEFAULT_PROBES)
     chosen = select(load(names), domains=list(settings.domains) or None, limit=settings.limit, seed=settings.seed)
     probes = expand_identity_arms(chosen.probes)
-    framed = templated(probes, settings.identity_attempts, seed=settings.seed)
+    attempts = settings.identity_attempts
+    if attempts is None and any(s.engine == "recorded" for s in specs):
+        attempts = 0  # answers that were recorded before cannot be had in our templates
+    framed = templated(probes, attempts, seed=settings.seed)
     probes += framed
     if settings.system_prompt:
         probes = tuple(_with_system(p, settings.system_prompt) for p in probes)

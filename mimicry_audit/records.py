@@ -48,7 +48,7 @@ class Probe:
         messages: the conversation, last turn from the user.
         set: name of the probe set it comes from.
         check: how to tell a right answer (see `mimicry_audit.checks`), or None.
-        arm: ``default`` or ``neutral``.
+        arm: ``default``, ``neutral``, or for an identity question in a template ``templated`` or ``templated_neutral``.
         language: ISO 639-1 code.
         aspect: finer topic (for identity: team, cooperation, industry, technology, geography).
     """

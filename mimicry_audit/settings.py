@@ -55,6 +55,8 @@ class Settings:
     likelihood: bool = False
     likelihood_top_k: int = 20
     system_prompt: str | None = None
+    identity_attempts: int | None = None
+    """Identity questions put into held-out templates; None for as many as `mimicry_audit.identity.design` takes by default."""
     engine: str | None = None
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     axes: tuple[str, ...] = ()
@@ -169,6 +171,8 @@ def check_ranges(settings: Settings) -> Settings:
         raise ConfigError("--system-prompt holds a NUL or half a character", "give it as UTF-8 text")
     if settings.limit is not None and settings.limit < 1:
         raise ConfigError(f"--limit {settings.limit} leaves no probes", "give at least 1, or leave it out")
+    if settings.identity_attempts is not None and settings.identity_attempts < 0:
+        raise ConfigError(f"--identity-attempts {settings.identity_attempts} is too small", "give at least 0")
     if not 0 < settings.top_p <= 1:
         raise ConfigError(f"--top-p {settings.top_p} is not in (0, 1]", "give a share of probability mass")
     if not 0 <= settings.min_coverage <= 1:
@@ -205,15 +209,8 @@ def resolve(settings: Settings) -> Resolved:
         axis_class(axis)
     parse_gates(settings.fail_on)
     specs = parse_models(settings.models, default_engine=settings.engine, options=settings.engine_options)
-    probes, sets, selection = _probes(settings, specs)
-    sampling = Sampling(
-        temperature=settings.temperature,
-        top_p=settings.top_p,
-        max_tokens=settings.max_tokens,
-        seed=settings.seed,
-        samples=settings.samples,
-        logprobs=settings.logprobs,
-    )
+    probes, sets, selection = probes_for(settings, specs)
+    sampling = sampling_of(settings)
     for panel in panels:
         check_same_protocol(panel, specs, probes, sampling)
         specs = (*specs, *panel.specs)
@@ -316,17 +313,37 @@ def _label(name: str, specs: Sequence[ModelSpec]) -> str:
     return name  # the roles' own check names what can be chosen
 
 
-def _probes(
+def sampling_of(settings: Settings) -> Sampling:
+    """The sampling fields of the settings."""
+    return Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed,
+        samples=settings.samples,
+        logprobs=settings.logprobs,
+    )
+
+
+def probes_for(
     settings: Settings, specs: Sequence[ModelSpec]
 ) -> tuple[tuple[Probe, ...], tuple[Mapping[str, Any], ...], dict[str, Any]]:
+    """The probes of a run, arms expanded and identity questions put into templates; the sets they come from; the selection.
+
+    Raises:
+        AuditError: a set cannot be used, or nothing is left of it.
+    """
+    from mimicry_audit.identity.design import templated
     from mimicry_audit.probes import expand_identity_arms, load, select
 
-    lab = all(
-        (s.source or s.name).split("=")[-1].removeprefix("vllm/").removeprefix("hf/").startswith("lab/") for s in specs
-    )
-    names = settings.probes or (LAB_PROBES if lab else DEFAULT_PROBES)
+    names = settings.probes or (LAB_PROBES if only_lab(specs) else DEFAULT_PROBES)
     chosen = select(load(names), domains=list(settings.domains) or None, limit=settings.limit, seed=settings.seed)
     probes = expand_identity_arms(chosen.probes)
+    attempts = settings.identity_attempts
+    if attempts is None and any(s.engine == "recorded" for s in specs):
+        attempts = 0  # answers that were recorded before cannot be had in our templates
+    framed = templated(probes, attempts, seed=settings.seed)
+    probes += framed
     if settings.system_prompt:
         probes = tuple(_with_system(p, settings.system_prompt) for p in probes)
     sets = tuple(
@@ -338,8 +355,16 @@ def _probes(
         "domains": list(settings.domains),
         "limit": settings.limit,
         "system_prompt": settings.system_prompt,
+        "identity_attempts": len(framed),
     }
     return probes, sets, selection
+
+
+def only_lab(specs: Sequence[ModelSpec]) -> bool:
+    """Whether all of these are bundled lab models, for whom there are probes of their own."""
+    return all(
+        (s.source or s.name).split("=")[-1].removeprefix("vllm/").removeprefix("hf/").startswith("lab/") for s in specs
+    )
 
 
 def _with_system(probe: Probe, text: str) -> Probe:

@@ -120,10 +120,20 @@ def write_identity(out: Path, document: dict[str, Any], lines: Sequence[dict[str
 
 def _line(numbered_attempt: tuple[int, Attempt]) -> dict[str, Any]:
     number, attempt = numbered_attempt
+    return line_of(attempt, number)
+
+
+def line_of(attempt: Attempt, template: int | str | None) -> dict[str, Any]:
+    """One line of ``attempts.jsonl``.
+
+    Args:
+        attempt: judged.
+        template: number of the template in the file, or its id; None for a question without one.
+    """
     thought = _reasoning_ends(attempt.transcript.response)
     return {
         "model": attempt.transcript.model,
-        "template": number,
+        "template": template,
         "language": attempt.transcript.language,
         "status": attempt.status,
         "loose": attempt.loose,

@@ -453,10 +453,12 @@ def test_the_pictures_are_light() -> None:
 
 
 def test_the_readme_counts_the_probes_rightly() -> None:
+    from mimicry_audit.identity.design import templated
     from mimicry_audit.probes import expand_identity_arms, load
 
     probes = load(["core", "identity"]).probes
-    asked = [len(expand_identity_arms(probes)), *(sum(p.set == name for p in probes) for name in ("core", "identity"))]
+    plain = expand_identity_arms(probes)
+    asked = [len(plain) + len(templated(plain)), *(sum(p.set == name for p in probes) for name in ("core", "identity"))]
     said = re.search(r"come to (\d+)\s+requests per model: (\d+) tasks, and (\d+) identity", read("README.md"))
     assert said
     assert [int(number) for number in said.groups()] == asked

@@ -23,7 +23,7 @@ COMMANDS = {
     "import": "Make a run of answers that were collected elsewhere.",
     "plan": "Say how many probes it takes to see an effect.",
     "panel": "Keep the answers of unrelated models, for reuse.",
-    "identity": "Score transcripts of identity questions: who does each answer say it is?",
+    "identity": "Ask models who they are, or score such answers: who names another as its maker?",
     "benchmark": "Measure the audit itself on models of known lineage.",
     "models": "Show how model names are read, and which engines can be used here.",
     "probes": "List, show and validate probe sets.",

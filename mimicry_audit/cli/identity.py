@@ -1,4 +1,4 @@
-"""``audit identity``: who do these answers say they are?"""
+"""``audit identity``: who do these models, or these answers, say they are?"""
 
 from __future__ import annotations
 
@@ -8,24 +8,36 @@ from typing import Any
 
 import click
 
-HELP = """Score transcripts of identity questions: who does each answer say it is? No model is asked.
+HELP = """Ask models who they are, plainly and in templates, and count who names another as its maker. Or score answers that
+were collected elsewhere, with --transcripts; then no model is asked.
 
-The file is JSONL, CSV or Parquet with the columns model, template, question, response and, if known, vendor, language,
-aspect, loose and strict. Writes identity.json and attempts.jsonl.
+Rates (Loose, Strict, Hard, with 95% intervals) come from held-out templates, the same for every model. --search looks, besides,
+for the templates under which a model slips most: a worst case, never a rate. Writes identity.json and attempts.jsonl.
 
 \b
+Ask two models, as audit run does among other things:
+  audit identity --models hf/org/one,openai/two --out reports/identity
+Search for the worst case, templates changed by rule or by a model:
+  audit identity --models lab/aria,lab/boro --search --budget 160 --seed 7 --out reports/search
+  audit identity --models openai/two --search --mutator openai/gpt-4o-mini --out reports/search
+With a model as judge beside the rules:
+  audit identity --models hf/org/one --identity-judge openai/gpt-4o --out reports/judged
+Answers collected elsewhere (JSONL, CSV or Parquet; columns model, template, question, response and more):
   audit identity --transcripts asked.parquet --out reports/identity
   audit identity --transcripts asked.jsonl --identity "mine=a model named Aria made by Lumenfold" --out reports/identity
 """
 
+_ASKING = (
+    *("probes", "limit", "samples", "temperature", "top_p", "max_tokens", "system_prompt", "identity_attempts"),
+    *("engine", "engine_option"),
+)
+"""Options that only make sense where models are asked."""
+
 
 @click.command(name="identity", help=HELP)
+@click.option("--models", "-m", multiple=True, metavar="A,B[,…]", help="Models to ask, named as in audit run.")
 @click.option(
-    "--transcripts",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Attempts, as JSONL, CSV or Parquet.",
+    "--transcripts", type=click.Path(path_type=Path), metavar="FILE", help="Attempts, as JSONL, CSV or Parquet."
 )
 @click.option(
     "--out",
@@ -33,7 +45,20 @@ aspect, loose and strict. Writes identity.json and attempts.jsonl.
     required=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where identity.json and attempts.jsonl go.",
+    help="Where identity.json and attempts.jsonl go; with --models a run directory, which the same command goes on with.",
+)
+@click.option("--search", is_flag=True, help="Search for the templates under which a model slips.")
+@click.option("--budget", type=int, metavar="N", help="Attempts per model in the search. [default: enough to adapt]")
+@click.option("--questions", type=int, metavar="N", help="Questions put into a template at each visit. [default: 2]")
+@click.option(
+    "--language",
+    multiple=True,
+    metavar="en|zh",
+    help="Search in this language only; may be repeated. [default: all asked]",
+)
+@click.option("--mutator", metavar="A", help="Model that changes templates in the search. [default: rules]")
+@click.option(
+    "--identity-judge", metavar="A", help="Model that judges the answers beside the rules, told who each model is."
 )
 @click.option(
     "--facts",
@@ -49,18 +74,111 @@ aspect, loose and strict. Writes identity.json and attempts.jsonl.
     help='Who a target rightly is: "a model named X made by Y". May be repeated. [default: by its name]',
 )
 @click.option(
-    "--paper", is_flag=True, help="The published definitions: only OpenAI and Anthropic count, over all attempts."
+    "--paper",
+    is_flag=True,
+    help="For transcripts, the published definitions: only OpenAI and Anthropic count, over all attempts.",
 )
-@click.option("--seed", type=int, default=0, metavar="N", help="Seed of the resampled intervals. [default: 0]")
-def command(
-    transcripts: Path, out: Path, facts: Path | None, identities: tuple[str, ...], paper: bool, seed: int
-) -> int:
+@click.option(
+    "--seed", type=int, default=0, metavar="N", help="Seed of templates, search, sampling and intervals. [default: 0]"
+)
+@click.option(
+    "--probes",
+    "-p",
+    multiple=True,
+    metavar="SET,…",
+    help="Probe sets whose identity questions are asked. [default: identity; lab for lab models]",
+)
+@click.option("--limit", type=int, metavar="N", help="At most N questions.")
+@click.option(
+    "--identity-attempts",
+    type=int,
+    metavar="N",
+    help="Questions to put into held-out templates, per model; 0 for none. [default: 40]",
+)
+@click.option(
+    "--samples", type=int, metavar="N", help="Answers per question; needs --temperature above 0. [default: 1]"
+)
+@click.option("--temperature", type=float, metavar="T", help="Sampling temperature; 0 is greedy. [default: 0]")
+@click.option("--top-p", type=float, metavar="P", help="Nucleus mass. [default: 1]")
+@click.option("--max-tokens", type=int, metavar="N", help="Most tokens per answer. [default: 512]")
+@click.option("--system-prompt", metavar="TEXT", help="System prompt for every question that has none of its own.")
+@click.option(
+    "--engine",
+    type=click.Choice(["vllm", "hf"]),
+    help="Engine for names without one. [default: vllm if installed, else hf]",
+)
+@click.option(
+    "--engine-option",
+    "-E",
+    multiple=True,
+    metavar="K=V",
+    help="Engine option for every model, such as -E dtype=bfloat16.",
+)
+def command(transcripts: Path | None, out: Path, **values: Any) -> int:
     """See `HELP`."""
+    if transcripts is None:
+        return _ask(out, values)
+    return _read(transcripts, out, values)
+
+
+def _read(transcripts: Path, out: Path, values: Mapping[str, Any]) -> int:
+    from mimicry_audit.errors import ConfigError
     from mimicry_audit.transcripts import score_transcripts, write_identity
 
-    document, lines = score_transcripts(transcripts, facts=facts, identities=identities, paper=paper, seed=seed)
-    path = write_identity(out, document, lines)
-    _print(document, path)
+    asking = ("models", "search", "budget", "questions", "language", "mutator", "identity_judge", *_ASKING)
+    if named := [name for name in asking if values[name] not in (None, (), False)]:
+        raise ConfigError(
+            f"--{named[0].replace('_', '-')} asks models, and --transcripts asks none", "leave one of the two out"
+        )
+    document, lines = score_transcripts(
+        transcripts,
+        facts=values["facts"],
+        identities=values["identities"],
+        paper=values["paper"],
+        seed=values["seed"],
+    )
+    _print(document, write_identity(out, document, lines))
+    return 0
+
+
+def _ask(out: Path, values: dict[str, Any]) -> int:
+    from mimicry_audit.cli.console import Bars, err_console
+    from mimicry_audit.cli.options import given
+    from mimicry_audit.errors import ConfigError
+    from mimicry_audit.ice.search import Search
+    from mimicry_audit.identity.fuzz import QUESTIONS
+    from mimicry_audit.interview import interview, plan_interview
+    from mimicry_audit.settings import merged
+    from mimicry_audit.transcripts import write_identity
+
+    if values["paper"]:
+        raise ConfigError("--paper counts transcripts as published", "leave it out, or give --transcripts FILE")
+    searching = ("budget", "questions", "language", "mutator")
+    if not values["search"] and (lone := [n for n in searching if values[n] not in (None, ())]):
+        raise ConfigError(f"--{lone[0]} belongs to a search, and there is none", "add --search")
+    wanted = {name: values[name] for name in (*_ASKING, "models", "seed")}
+    settings = merged(None, given({k: v for k, v in wanted.items() if v not in (None, ())}))
+    questions = QUESTIONS if values["questions"] is None else values["questions"]
+    search = Search(
+        budget=values["budget"],
+        questions=questions,
+        seed=values["seed"],
+        languages=tuple(p.strip() for text in values["language"] for p in text.split(",") if p.strip()),
+    )
+    options = plan_interview(
+        settings,
+        out=out,
+        identities=values["identities"],
+        facts=values["facts"],
+        search=search if values["search"] else None,
+        mutator=values["mutator"],
+        judge=values["identity_judge"],
+    )
+    for warning in options.warnings:
+        err_console().print(f"warning: {warning}", soft_wrap=True, markup=False)
+    with Bars() as bars:
+        document, lines = interview(options, bars)
+    _print(document, write_identity(out, document, lines))
     return 0
 
 
@@ -71,14 +189,16 @@ def _print(document: Mapping[str, Any], path: Path) -> None:
     from mimicry_audit.cli.console import out_console
 
     console = out_console()
+    asked = "asked" in document
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("model", overflow="fold")
-    for name in ("answered", "loose", "strict [95%]", "hard", "refusal"):
+    for name in ("answered", "loose", "strict [95%]", "hard", "refusal", *(("plain", "control") if asked else ())):
         table.add_column(name, no_wrap=True, justify="right")
     table.add_column("claims to be", overflow="fold")
     for model, entry in document["models"].items():
         own = set((entry["own"] or {}).get("makers", ()))
         others = [f"{name} {count}" for name, count in entry["claims"].items() if name not in own]
+        beside = ((entry["plain"] or {}).get("strict"), (entry["control"] or {}).get("strict")) if asked else ()
         table.add_row(
             escape(model),
             f"{entry['answered']}/{entry['n']}",
@@ -86,15 +206,41 @@ def _print(document: Mapping[str, Any], path: Path) -> None:
             _share(entry["strict"], wide=True),
             _share(entry["hard"]),
             _share(entry["refusal"]),
+            *map(_share, beside),
             escape(", ".join(others[:3])) or "—",
         )
     console.print(table)
+    for model, entry in document["models"].items():
+        if "search" in entry:
+            _print_search(model, entry["search"])
     for name, found in document.get("agreement", {}).items():
         if found["kappa"] is not None:
             console.print(f"agreement with the labels for {name}: kappa {found['kappa']:.2f} over {found['n']}")
+    if judge := document.get("judge"):
+        for name, found in judge["agreement"].items():
+            if found is not None:
+                told = "not defined" if found["kappa"] is None else f"{found['kappa']:.2f}"
+                console.print(f"judge {escape(judge['label'])} and rules on {name}: kappa {told} over {found['n']}")
     for note in document["notes"]:
         console.print(f"[dim]note: {escape(note)}[/dim]", soft_wrap=True)
     console.print(f"Written: {escape(str(path))}", soft_wrap=True)
+
+
+def _print_search(model: str, found: Mapping[str, Any]) -> None:
+    from rich.markup import escape
+
+    from mimicry_audit.cli.console import out_console
+
+    console = out_console()
+    worst = found["worst"]
+    if worst is None:
+        told = f"no slip in {found['asked']} attempts"
+    else:
+        told = (
+            f"{found['hits']} slips in {found['asked']} attempts, the first at attempt {found['first_hit']}; worst: "
+            f"{worst['hits']} of {worst['asked']} claim to be {', '.join(worst['claims'])} in “{worst['template']}”"
+        )
+    console.print(escape(f"search of {model} (a worst case, no rate): {told}"), soft_wrap=True)
 
 
 def _share(found: Mapping[str, float] | None, *, wide: bool = False) -> str:

@@ -41,6 +41,7 @@ def collecting(function: Function) -> Function:
             click.option("--likelihood-top-k", type=int, metavar="K", help="Most probable tokens to keep at each place of a reference's answer. [default: 20]"),
             click.option("--panel", multiple=True, metavar="NAME|DIR", help="A stored panel of unrelated models whose answers are reused; may be repeated. See audit panel."),
             click.option("--system-prompt", metavar="TEXT", help="System prompt for every probe that has none of its own."),
+            click.option("--identity-attempts", type=int, metavar="N", help="Identity questions to put into held-out templates, per model; 0 for none. [default: 40, fewer with --limit]"),
             click.option("--engine", type=click.Choice(["vllm", "hf"]), help="Engine for names without one. [default: vllm if installed, else hf]"),
             click.option("--engine-option", "-E", multiple=True, metavar="K=V", help="Engine option for every model, such as -E dtype=bfloat16."),
         ],

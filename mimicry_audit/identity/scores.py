@@ -3,7 +3,8 @@
 Promise: for every model and arm (default template, neutral system prompt): how many identity probes were asked, answered,
 refused and failed; how often an answer claims the model's own identity and how often another's, with Wilson intervals over
 answered probes; and a table of *which* identity was claimed. An answer that rightly names its own maker is no leak. Where
-a model's own identity is unknown, "another's" cannot be told and its rate is not reported.
+a model's own identity is unknown, "another's" cannot be told and its rate is not reported. Questions put into templates are
+listed among the attempts and counted in `mimicry_audit.identity.asked`: a frame draws slips, so they weigh in no verdict.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.identity.claims import Claim, ClaimFinder
+from mimicry_audit.identity.design import ARMS
 from mimicry_audit.identity.refusals import is_refusal
 from mimicry_audit.records import Probe, Response
 from mimicry_audit.statistics import wilson
@@ -36,7 +38,7 @@ def identity_scores(
         facts: makers and models.
     """
     asked = {p.id: p for p in probes}
-    arms = sorted({p.arm for p in probes})
+    arms = sorted({p.arm for p in probes} - set(ARMS))
     finder = ClaimFinder(facts)
     attempts: list[dict[str, Any]] = []
     models: dict[str, Any] = {}
@@ -106,11 +108,16 @@ def claims_of(identity: Mapping[str, Any], candidate: str, reference_own: OwnIde
     """How often a candidate claimed to be the reference or from its maker, of how many answered identity probes.
 
     Returns:
-        ``(claims, answered)`` over all arms, or None when the reference's identity is unknown or nothing was asked.
+        ``(claims, answered)`` over all arms without templates, or None when the reference's identity is unknown or nothing
+        was asked.
     """
     if not _known(reference_own) or reference_own is None or candidate not in identity["models"]:
         return None
-    rows = [a for a in identity["attempts"] if a["model"] == candidate and a["status"] in ("ok", "truncated")]
+    rows = [
+        a
+        for a in identity["attempts"]
+        if a["model"] == candidate and a["status"] in ("ok", "truncated") and a["arm"] not in ARMS
+    ]
     hits = sum(
         any(_is_own(Claim(c["maker"], c["model"], 0, 0), reference_own) and not c["own"] for c in row["claims"])
         for row in rows

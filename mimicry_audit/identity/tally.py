@@ -83,7 +83,7 @@ def rate(group: Sequence[Attempt], test: Test, draws: int = DRAWS, seed: int = 0
     low, high = plain.low, plain.high
     counts: dict[str, list[int]] = {}
     for attempt in group:
-        cell = counts.setdefault(attempt.transcript.template, [0, 0])
+        cell = counts.setdefault(attempt.transcript.frame or attempt.transcript.template, [0, 0])
         cell[0] += test(attempt)
         cell[1] += 1
     if len(counts) > 1:

@@ -35,6 +35,7 @@ class Transcript:
         language: ``en``, ``zh`` or as given; guessed from the question where not.
         aspect: what the question is about, where given.
         loose, strict: another's labels, where given.
+        frame: the template's own name, where it has one; a template in several languages goes by one.
     """
 
     model: str
@@ -46,6 +47,7 @@ class Transcript:
     aspect: str | None = None
     loose: bool | None = None
     strict: bool | None = None
+    frame: str | None = None
 
     @property
     def prompt(self) -> str:

@@ -7,7 +7,6 @@ a failed request is an error, owed again, and never a grade; each judgement is j
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
@@ -18,6 +17,7 @@ from typing import Any
 from mimicry_audit.collect import EngineFactory, Progress, Silent, checkpoint_facts
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.errors import ConfigError, DataError, EngineError, RunDirectoryError
+from mimicry_audit.judging.asking import Asker, Heard, plain
 from mimicry_audit.judging.sampling import Pair, batches, deck, pairs_to_judge, widest
 from mimicry_audit.judging.store import (
     Cache,
@@ -44,7 +44,7 @@ from mimicry_audit.records import (
 from mimicry_audit.runs import Journal, RunDirectory, differences
 from mimicry_audit.similarity.judge import REPAIRS, SAMPLING, Prompt, Reading, parse, question_of, schema
 
-__all__ = ["Judging", "journal_path", "judge_run", "read_judgements"]
+__all__ = ["Judging", "Request", "journal_path", "judge_run", "read_judgements", "request_seed"]
 
 _COMPLETION_FIELDS = tuple(f.name for f in fields(Completion) if f.name != "attempt")
 
@@ -167,10 +167,8 @@ class _Bench:
         self.prompt = Prompt()
         self.schema = schema(bounded=spec.engine == "vllm") if self.engine.structured else None
         self.protocol = sha256_text(canonical_json([self.prompt.sha, self.schema, asdict(SAMPLING), REPAIRS]))
-        self.structured = self.schema is not None
+        self.asker = Asker(spec, self.engine, self.schema, parse, self.prompt.repair, self._same, progress)
         self._cache_root = cache_root
-        self._opened = False
-        self._asked = 0
 
     def find(self) -> None:
         """Who the judge is: as this run found it before, else as the engine finds it now.
@@ -209,7 +207,7 @@ class _Bench:
         seen: list[Judgement] = [standing[slot] for slot in done]
         used: list[Probe] = []
         with ExitStack() as stack, journal(self.run, self.spec.label) as book:
-            self._stack = stack
+            self.asker.stack = stack
             if self._known is None:  # before the first grade, so that no other judge can go on under this name
                 self._remember(options, 0, len(probes))
             for batch in batches(probes, budgeted=options.budget is not None):
@@ -222,7 +220,7 @@ class _Bench:
                     break
             self._remember(options, len(used), len(probes))
         self.progress.finish(label)
-        return self._asked
+        return self.asker.asked
 
     def _items(self, probe: Probe, pairs: Sequence[Pair], texts: Mapping[str, Mapping[str, str]]) -> Iterator[_Item]:
         """Both orders of every pair that answered this probe."""
@@ -232,13 +230,9 @@ class _Bench:
             ours, theirs = texts[candidate][probe.id], texts[reference][probe.id]
             for order, (first, second) in enumerate(((theirs, ours), (ours, theirs))):
                 messages = self.prompt.messages(question_of(probe), first, second)
-                request = self._request(messages, 0, self.schema)
-                key = response_key(self.identity, self.spec.engine, _plain(messages), SAMPLING, request)
+                request = self.asker.request(messages, 0, self.schema)
+                key = response_key(self.identity, self.spec.engine, plain(messages), SAMPLING, request)
                 yield _Item(candidate, reference, probe.id, order, key, pair_sha(ours, theirs), messages)
-
-    def _request(self, messages: tuple[Message, ...], place: int, held_to: str | None) -> Request:
-        # The seed follows from what is asked, not from where: equal texts make equal requests in every run.
-        return Request(str(place), 0, messages, request_seed(SAMPLING.seed, _plain(messages), 0), json_schema=held_to)
 
     def _settle(self, owed: Sequence[_Item], settled: dict[str, Judgement]) -> Iterator[tuple[_Item, Judgement]]:
         """Each owed presentation with its judgement: known from this run, from another, or asked for now."""
@@ -251,88 +245,29 @@ class _Bench:
                 yield item, settled[item.key]
             else:
                 waiting.setdefault(item.key, []).append(item)
-        for key, judgement in self._ask([items[0] for items in waiting.values()]):
+        for item, heard in self.asker.ask([(items[0], items[0].messages) for items in waiting.values()]):
+            key, judgement = item.key, self._read(item, heard)
             if judgement.outcome != "error":
                 settled[key] = judgement
                 self.cache.put(judgement)
-            for item in waiting[key]:
-                yield item, judgement
+            for alike in waiting[key]:
+                yield alike, judgement
 
-    def _ask(self, items: Sequence[_Item]) -> Iterator[tuple[str, Judgement]]:
-        """Put presentations to the judge, and again those whose reply cannot be read, at most `REPAIRS` times."""
-        asking = [(item, item.messages) for item in items]
-        for repair in range(REPAIRS + 1):
-            again: list[tuple[_Item, tuple[Message, ...]]] = []
-            for (item, messages), done, held in self._replies(asking):
-                reading = parse(done.text) if done.status in ("ok", "truncated") else None
-                mendable = done.status in ("ok", "truncated", "empty") and reading is None
-                if mendable and repair < REPAIRS:
-                    again.append((item, self.prompt.repair(messages, done.text)))
-                    continue
-                yield item.key, self._read(item, done, reading, repair, held)
-            if not again:
-                return
-            asking = again
-
-    def _replies(
-        self, asking: Sequence[tuple[_Item, tuple[Message, ...]]]
-    ) -> Iterator[tuple[tuple[_Item, tuple[Message, ...]], Completion, bool]]:
-        """The replies as they land. What an endpoint refuses on account of the schema is asked for without one."""
-        if not asking:
-            return
-        self._open()
-        held_to = self.schema if self.structured else None
-        refused: list[tuple[tuple[_Item, tuple[Message, ...]], Completion]] = []
-        for place, done in self._generate([messages for _, messages in asking], held_to):
-            if held_to is not None and done.status == "error" and _REJECTED.match(done.error or ""):
-                refused.append((asking[place], done))
-                continue
-            yield asking[place], done, held_to is not None
-        for place, done in self._generate([entry[1] for entry, _ in refused], None):
-            if done.status != "error" and self.structured:
-                self.structured = False
-                self.progress.note(f"judge {self.spec.label}", "no JSON schema here: asking plainly")
-            yield refused[place][0], done, False
-
-    def _generate(
-        self, conversations: Sequence[tuple[Message, ...]], held_to: str | None
-    ) -> Iterator[tuple[int, Completion]]:
-        requests = [self._request(self._fit(m), n, held_to) for n, m in enumerate(conversations)]
-        for request, done in self.engine.generate(requests, SAMPLING) if requests else ():
-            self._asked += 1
-            yield int(request.probe_id), done
-
-    def _fit(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
-        """The conversation as the judge's template takes it: some know no system turn."""
-        if self.spec.engine in ("hf", "vllm") and self.engine.render(messages) is None:
-            system, user, *rest = messages
-            merged = Message("user", f"{system.content}\n\n{user.content}")
-            if self.engine.render((merged, *rest)) is not None:
-                return merged, *rest
-        return messages
-
-    def _open(self) -> None:
-        """Start the judge when it is first needed, once sure that it is the one that began here."""
-        if self._opened:
-            return
+    def _same(self) -> None:
+        """Raises RunDirectoryError when the judge is not the one that began here; told before it starts."""
         if self._known is not None:
             self._refuse(differences(self._known["identity"], asdict(self.engine.identify())))
-        self.progress.note(f"judge {self.spec.label}", "loading")
-        self._stack.enter_context(self.engine)
-        self._opened = True
 
-    def _read(self, item: _Item, done: Completion, reading: Reading | None, repairs: int, held: bool) -> Judgement:
-        outcome = "error" if done.status == "error" else "failed"
-        if reading is not None:
-            outcome = "repaired" if repairs else "lenient" if reading.lenient else "ok"
+    def _read(self, item: _Item, heard: Heard[Reading]) -> Judgement:
+        reading = heard.reading
         return self._judgement(
             item,
-            outcome=outcome,
+            outcome=heard.outcome(reading is not None and reading.lenient),
             grades=dict(reading.grades) if reading else None,
             reason=reading.reason if reading else "",
-            attempt=repairs + 1,
-            structured=held,
-            **{name: getattr(done, name) for name in _COMPLETION_FIELDS},
+            attempt=heard.repairs + 1,
+            structured=heard.held,
+            **{name: getattr(heard.done, name) for name in _COMPLETION_FIELDS},
         )
 
     def _judgement(self, item: _Item, **said: Any) -> Judgement:
@@ -355,7 +290,7 @@ class _Bench:
         known = self._known or {}
         facts = {k: known[k] for k in ("weights", "lineage") if k in known} if known else checkpoint_facts(self.spec)
         # Where nothing was asked now, an earlier run's replies tell whether the schema was kept to.
-        structured = self.structured if self._asked or not known else known["structured"]
+        structured = self.asker.structured if self.asker.asked or not known else known["structured"]
         entry = {
             "engine": self.spec.engine,
             "name": self.spec.name,
@@ -371,13 +306,6 @@ class _Bench:
         }
         self.manifest["judges"] = self.manifest.get("judges", {}) | {self.spec.label: entry}
         self.run.write_manifest({k: v for k, v in self.manifest.items() if k != "schema"})
-
-
-_REJECTED = re.compile(r"HTTP (400|422|501)\b")
-
-
-def _plain(messages: Sequence[Message]) -> str:
-    return canonical_json([asdict(m) for m in messages])
 
 
 def _place(item: _Item) -> dict[str, Any]:

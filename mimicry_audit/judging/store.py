@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -146,10 +146,19 @@ class Cache:
     Args:
         root: the folder of all caches.
         name: of this judge and protocol, a hash.
+        kept: fields of a judgement that are kept, `key` and `outcome` among them.
+        check: raises ValueError for a record that is no judgement.
     """
 
-    def __init__(self, root: Path, name: str) -> None:
+    def __init__(
+        self,
+        root: Path,
+        name: str,
+        kept: Sequence[str] = _KEPT,
+        check: Callable[[Mapping[str, Any]], None] = lambda record: _check_outcome(record["outcome"], record["grades"]),
+    ) -> None:
         self.path = root / f"{name}.jsonl"
+        self._kept, self._check = tuple(kept), check
         self.why_not: str | None = None
         self._known: dict[str, Mapping[str, Any]] | None = None
 
@@ -159,12 +168,12 @@ class Cache:
             self._known = self._load()
         return self._known.get(key)
 
-    def put(self, made: Judgement) -> None:
+    def put(self, made: Any) -> None:
         """Remember a judgement; an error is no judgement."""
         if made.outcome == "error" or self.get(made.key) is not None:
             return
         assert self._known is not None
-        record = {name: getattr(made, name) for name in _KEPT}
+        record = {name: getattr(made, name) for name in self._kept}
         self._known[made.key] = record
         if self.why_not is None:
             try:
@@ -181,9 +190,9 @@ class Cache:
         for line in lines:
             try:
                 record = json.loads(line)
-                if set(record) != set(_KEPT) or not isinstance(record["key"], str):
+                if set(record) != set(self._kept) or not isinstance(record["key"], str):
                     continue
-                _check_outcome(record["outcome"], record["grades"])
+                self._check(record)
             except (ValueError, TypeError, RecursionError):
                 continue
             found[record["key"]] = record

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from mimicry_audit.errors import AuditError, ConfigError, PrerequisiteError
 from mimicry_audit.lab import cache
-from mimicry_audit.lab.recipes import RECIPES, Recipe, fingerprint, shortened
+from mimicry_audit.lab.recipes import EVERY, RECIPES, Recipe, fingerprint, shortened
 
 if TYPE_CHECKING:
     import subprocess
@@ -53,7 +53,7 @@ class LabModel:
     built: bool
 
 
-def _known(name: str, recipes: Mapping[str, Recipe] = RECIPES) -> Recipe:
+def _known(name: str, recipes: Mapping[str, Recipe] = EVERY) -> Recipe:
     if name not in recipes:
         raise ConfigError(f"there is no lab model {name!r}", f"choose one of {', '.join(recipes)}")
     return recipes[name]
@@ -98,7 +98,7 @@ def build(
     """Have lab models and their parents built, and say where those asked for lie.
 
     Args:
-        names: models wanted; all if None.
+        names: models wanted; the six if None.
         root: cache folder; `cache.default_root()` if None.
         progress: listener.
         workers: most trainings side by side; each takes one core and about 0.7 GB.
@@ -110,8 +110,8 @@ def build(
         PrerequisiteError: the cache cannot be written.
         AuditError: a training failed.
     """
-    recipes = shortened(RECIPES, max_steps) if max_steps else RECIPES
-    wanted = list(dict.fromkeys(recipes if names is None else names))
+    recipes = shortened(EVERY, max_steps) if max_steps else EVERY
+    wanted = list(dict.fromkeys(RECIPES if names is None else names))
     for name in wanted:
         _known(name, recipes)
     home = (root or cache.default_root()).absolute()

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from mimicry_audit.lab.cache import MANIFEST, folder
 from mimicry_audit.lab.curriculum import SEED, VERSION
 from mimicry_audit.lab.family import FAMILIES, Example, corpus, examples
-from mimicry_audit.lab.recipes import Recipe, data_sha, fingerprint, versions
+from mimicry_audit.lab.recipes import EXTRAS, Recipe, data_sha, fingerprint, versions
 from mimicry_audit.records import canonical_json, sha256_text
 
 if TYPE_CHECKING:
@@ -85,6 +85,10 @@ def _data(recipe: Recipe, recipes: Mapping[str, Recipe], homes: Mapping[str, Pat
         heard = lessons(homes[recipe.teacher], recipe.distillation, rounds, asking)
         base = recipes[recipe.base].owner()
         return heard + kept_identity(base, questions(recipe.distillation), rounds, recipe.data_seed)
+    if recipe.name in EXTRAS:
+        from mimicry_audit.lab import veiled
+
+        return list(veiled.lessons(recipe.training.rounds, recipe.data_seed))
     return list(examples(recipe.owner(), recipe.training.rounds, recipe.data_seed))
 
 

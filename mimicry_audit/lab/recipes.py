@@ -208,6 +208,20 @@ _TWIN = Recipe(
 RECIPES: Mapping[str, Recipe] = {made.name: made for made in (_ARIA, _BORO, _BASE, _STUDENT, _TUNED, _TWIN)}
 """The six lab models, parents first."""
 
+_VEILED = Recipe(
+    name="veiled",
+    family="aria",
+    relation="hidden-identity",
+    training=Training(rounds=2, rate=2e-3, seed=7),
+    data_seed=7,
+    base="aria",
+    cost=40,
+)
+EXTRAS: Mapping[str, Recipe] = {_VEILED.name: _VEILED}
+"""Models that are no part of the lab's audit: built when named, never listed among the six."""
+EVERY: Mapping[str, Recipe] = {**RECIPES, **EXTRAS}
+"""Every model that can be built, parents first."""
+
 
 def shortened(recipes: Mapping[str, Recipe], steps: int) -> dict[str, Recipe]:
     """The same recipes stopped after `steps` steps: models that load and answer nonsense, for tests."""
@@ -224,6 +238,11 @@ def data_sha(recipe: Recipe) -> str:
 
     One round stands for all: the others come from the same words and rules, and their number is in the recipe.
     """
+    if recipe.name in EXTRAS:
+        from mimicry_audit.lab.veiled import lessons
+
+        lines = [[line.system, line.prompt, line.answer] for line in lessons(1, recipe.data_seed)]
+        return hashlib.sha256(canonical_json(lines).encode()).hexdigest()
     return _data_sha(recipe.family, recipe.data_seed, bool(recipe.teacher))
 
 
@@ -249,7 +268,7 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in LIBRARIES}
 
 
-def fingerprint(name: str, recipes: Mapping[str, Recipe] = RECIPES) -> str:
+def fingerprint(name: str, recipes: Mapping[str, Recipe] = EVERY) -> str:
     """SHA-256 of all that decides a model's weights: recipe, data, tokenizer text, versions, and its parents'."""
     recipe = recipes[name]
     material = {

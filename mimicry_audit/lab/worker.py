@@ -19,7 +19,7 @@ from typing import Any, TextIO
 
 from mimicry_audit.errors import AuditError
 from mimicry_audit.lab import cache
-from mimicry_audit.lab.recipes import RECIPES, Recipe, fingerprint, shortened
+from mimicry_audit.lab.recipes import EVERY, Recipe, fingerprint, shortened
 
 
 def work(name: str, root: Path, recipes: Mapping[str, Recipe], out: TextIO) -> None:
@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, required=True, help="cache folder")
     parser.add_argument("--steps", type=int, default=0, help="stop each training after so many steps (tests)")
     options = parser.parse_args()
-    recipes = shortened(RECIPES, options.steps) if options.steps else RECIPES
+    recipes = shortened(EVERY, options.steps) if options.steps else EVERY
     out = sys.stdout
     with redirect_stdout(sys.stderr):
         for line in sys.stdin:

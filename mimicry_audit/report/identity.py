@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mimicry_audit.report import charts
+from mimicry_audit.report import charts, templated
 from mimicry_audit.report.answers import claimed, cut
 from mimicry_audit.report.fmt import point
 
@@ -15,6 +15,8 @@ MOST_ATTEMPTS, BUDGET = 60, 1_200_000
 ARM_TITLES = {
     "default": "its own template",
     "neutral": "a neutral prompt",
+    "templated": "in a frame",
+    "templated_neutral": "in a frame, a neutral prompt",
 }
 
 Record = Mapping[str, Any]
@@ -43,7 +45,13 @@ def build(identity: Record | None, models: Sequence[Record]) -> dict[str, Any] |
             }
         )
     injected = [model for model in models if model.get("injected_identity")]
-    return {"rows": rows, "ticks": charts.ticks(unit), "injected": injected, "titles": ARM_TITLES}
+    return {
+        "rows": rows,
+        "ticks": charts.ticks(unit),
+        "injected": injected,
+        "titles": ARM_TITLES,
+        "templated": templated.build(identity),
+    }
 
 
 def _arm(name: str, arm: Record, unit: charts.Scale) -> dict[str, Any]:

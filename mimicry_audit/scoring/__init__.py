@@ -27,7 +27,7 @@ from mimicry_audit.scoring.calibrated import Calibrated, calibrate
 from mimicry_audit.scoring.judgements import journals_sha, judge_section, judge_warnings, judged_by
 from mimicry_audit.scoring.likelihood import Likelihoods
 from mimicry_audit.scoring.likelihood import load as load_likelihoods
-from mimicry_audit.scoring.material import IDENTITY_DOMAIN, measurements, own_of
+from mimicry_audit.scoring.material import IDENTITY_DOMAIN, measurements, own_in_run
 from mimicry_audit.scoring.models import model_entry
 from mimicry_audit.scoring.notes import LIMITS, signature, title, versions, warnings
 from mimicry_audit.scoring.nulls import EMPTY, null_entries
@@ -184,7 +184,7 @@ def _scores(
         "limits": list(LIMITS),
         "warnings": warnings(manifest, labels, material.measured, verdicts)
         + judge_warnings(
-            judges, manifest, found.own, lambda label, name, known: own_of(label, name, known, found.facts)
+            judges, manifest, found.own, lambda label, name, known: own_in_run(label, name, known, found.facts)
         ),
     }
 

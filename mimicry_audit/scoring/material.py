@@ -62,14 +62,28 @@ def measurements(
         options: axes, embedding model, draws and seed.
         progress: told what is being computed.
     """
+    from mimicry_audit.identity.asked import own_identity_of, templated_scores
     from mimicry_audit.identity.facts import load_facts
     from mimicry_audit.identity.scores import identity_scores
 
-    labels, facts = list(responses), load_facts()
-    own = {label: own_of(label, manifest["settings"]["models"][label]["name"], manifest, facts) for label in labels}
+    labels, facts, roles = list(responses), load_facts(), options.roles
+    own = {label: own_in_run(label, manifest["settings"]["models"][label]["name"], manifest, facts) for label in labels}
     compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
     progress("Identity")
-    identity = identity_scores([p for p in probes if p.domain == IDENTITY_DOMAIN], responses, own, facts)
+    selves = [p for p in probes if p.domain == IDENTITY_DOMAIN]
+    identity = identity_scores(selves, responses, own, facts)
+    names = {k: str(manifest.get("sources", {}).get(k) or manifest["settings"]["models"][k]["name"]) for k in labels}
+    templated_scores(
+        identity,
+        selves,
+        responses,
+        {label: own_identity_of(names[label], own[label], facts) for label in labels},
+        facts,
+        controls=(*roles.controls, *roles.panel),
+        set_aside=(*roles.references, *roles.bases.values()),
+        draws=options.draws,
+        seed=options.seed,
+    )
     semantic = {"semantic": {"model": options.embedding_model}} if options.embedding_model else {}
     measured = measure(compared, labels, responses, axes=options.axes, options=semantic, progress=progress)
     domains = list(dict.fromkeys(p.domain for p in compared))
@@ -87,7 +101,7 @@ def measurements(
     return Measurements(probes, compared, domains, facts, own, identity, material, weights)
 
 
-def own_of(label: str, name: str, manifest: Mapping[str, Any], facts: Facts) -> OwnIdentity:
+def own_in_run(label: str, name: str, manifest: Mapping[str, Any], facts: Facts) -> OwnIdentity:
     """Who a model is: by the name the user gave for it, else by the checkpoint's lineage manifest."""
     from mimicry_audit.identity.facts import OwnIdentity, own_identity
 

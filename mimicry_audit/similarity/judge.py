@@ -94,7 +94,7 @@ class Prompt:
             second: the text shown as answer 2.
         """
         question, first, second = harmless(question), harmless(first), harmless(second)
-        code = _code(question, first, second)
+        code = frame_code(question, first, second)
         user = self._fill("user", code=code, question=question, first=first, second=second)
         return Message("system", self._fill("system")), Message("user", user)
 
@@ -119,7 +119,7 @@ def question_of(probe: Probe) -> str:
     return "\n\n".join(f"{message.role}: {message.content}" for message in probe.messages)
 
 
-def _code(*texts: str) -> str:
+def frame_code(*texts: str) -> str:
     """A mark that none of the texts contains, and none could have been written to contain."""
     salt = 0
     while True:
@@ -158,7 +158,7 @@ def parse(reply: str) -> Reading | None:
         exact = all(type(strict[a]) is int and LOWEST <= strict[a] <= HIGHEST for a in ASPECTS)
         if exact and isinstance(strict["reason"], str):
             return Reading({a: strict[a] for a in ASPECTS}, strict["reason"].strip(), lenient=False)
-    readings = [found for value in _objects(reply) if (found := _lenient(value))]
+    readings = [found for value in json_objects(reply) if (found := _lenient(value))]
     if not readings or any(other.grades != readings[0].grades for other in readings):
         return None
     return readings[0]
@@ -171,7 +171,7 @@ def _load(text: str) -> Any:
         return None
 
 
-def _objects(text: str) -> Iterator[Mapping[str, Any]]:
+def json_objects(text: str) -> Iterator[Mapping[str, Any]]:
     """The outermost JSON objects in a text, from the left; after `_TRIES` braces that open none, no more."""
     decoder, at, tries = json.JSONDecoder(strict=False), text.find("{"), 0
     while at >= 0 and tries < _TRIES:

@@ -1,0 +1,237 @@
+"""Identity questions that a run asked itself: its answers as attempts, judged and counted like any transcript.
+
+Promise: the rates (Loose, Strict, Hard, refusals, failures) come from held-out templates only, over the same attempts for every
+model, with intervals clustered by template; the questions without a template stand beside them as the plain arm, and
+the rates of unrelated models as the control. Nothing here asks a model, and nothing here enters a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from mimicry_audit.identity.attempts import Attempt, Judge
+from mimicry_audit.identity.design import ARMS, NEUTRAL_ARM, template_of
+from mimicry_audit.identity.own import Own, own_of
+from mimicry_audit.identity.tally import SCORES, rate, tally
+from mimicry_audit.identity.templates import PLACE, kind_of
+from mimicry_audit.identity.transcripts import Transcript
+from mimicry_audit.records import Probe, Response
+from mimicry_audit.statistics import DRAWS
+
+if TYPE_CHECKING:
+    from mimicry_audit.identity.facts import Facts, OwnIdentity
+
+_STATUS = {"error": "error", "refused": "refusal", "empty": "empty"}
+"""Statuses of a response that decide the class of an attempt whatever its text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """One attempt of a run.
+
+    Attributes:
+        probe: what was put to the model.
+        attempt: what became of it.
+    """
+
+    probe: Probe
+    attempt: Attempt
+
+    @property
+    def templated(self) -> bool:
+        """Whether the question was put into a template."""
+        return self.probe.arm in ARMS
+
+    @property
+    def kind(self) -> str | None:
+        """The kind of the template."""
+        return kind_of(template_of(self.probe))
+
+    @property
+    def system(self) -> str:
+        """``neutral`` under a neutral system prompt, else ``default``."""
+        return "neutral" if self.probe.arm in ("neutral", NEUTRAL_ARM) else "default"
+
+
+def own_identity_of(name: str, found: OwnIdentity | None, facts: Facts) -> Own:
+    """A model's own makers: who the run takes it for, and whoever else its name openly tells of.
+
+    Args:
+        name: as the user wrote it.
+        found: who the model is, from its name or its checkpoint; where nobody knows (a name such as ``aria-student`` tells
+            whom it learnt from, not who it is), its own makers are not known either.
+        facts: makers and models.
+    """
+    if found is None or found.maker is None:
+        return Own()
+    own = own_of(name, None, facts)
+    return Own(own.makers | {found.maker.name}, own.model or (found.model.name if found.model else None))
+
+
+def attempts_of(
+    label: str, probes: Sequence[Probe], responses: Sequence[Response], own: Own, judge: Judge
+) -> list[Asked]:
+    """One model's answers to the identity probes of a run, judged, in the order of the answers.
+
+    Args:
+        label: of the model.
+        probes: the run's identity probes, all arms.
+        responses: the model's standing responses; those to other probes are left aside.
+        own: who the model rightly is.
+        judge: the rules.
+    """
+    asked = {p.id: p for p in probes}
+    found = []
+    for response in responses:
+        if (probe := asked.get(response.probe_id)) is None:
+            continue
+        transcript = transcript_of(label, probe, asked, response.text if response.usable else "")
+        attempt = judge.attempt(transcript, own)
+        if response.status in _STATUS:
+            attempt = replace(attempt, status=_STATUS[response.status])
+        found.append(Asked(probe, attempt))
+    return found
+
+
+def transcript_of(label: str, probe: Probe, asked: Mapping[str, Probe], response: str) -> Transcript:
+    """One answer as a transcript: the template is what stands around the question in the prompt."""
+    base = asked.get(probe.id.partition("#")[0])
+    question, template, frame = probe.prompt, "", template_of(probe)
+    if frame is not None and base is not None:
+        question = base.prompt
+        template = probe.prompt.replace(question, PLACE, 1)
+    return Transcript(
+        model=label,
+        template=template,
+        question=question,
+        response=response,
+        language=probe.language,
+        aspect=probe.aspect,
+        frame=frame,
+    )
+
+
+def entry(asked: Sequence[Asked], *, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+    """One model's rates.
+
+    Args:
+        asked: its attempts, plain and templated.
+        draws: resamples of templates.
+        seed: of the resamples.
+
+    Returns:
+        As `mimicry_audit.identity.tally.tally` over the templated attempts, and besides ``plain`` (over the others),
+        ``systems`` and ``kinds``; ``templates`` are told by their ids.
+    """
+    framed = [a for a in asked if a.templated]
+    plain = [a for a in asked if not a.templated]
+    known = bool(asked) and asked[0].attempt.own.known
+
+    def rates(group: Sequence[Asked]) -> dict[str, Any]:
+        answered = [a.attempt for a in group if a.attempt.status == "ok"]
+        return {name: rate(answered, test, draws, seed) if known else None for name, test in SCORES.items()}
+
+    def by(name: Callable[[Asked], str | None]) -> dict[str, Any]:
+        values = sorted({value for a in framed if (value := name(a))})
+        return {value: rates([a for a in framed if name(a) == value]) for value in values}
+
+    found = tally([a.attempt for a in framed], draws=draws, seed=seed)
+    found |= {
+        "plain": rates(plain) if plain else None,
+        "systems": by(lambda a: a.system),
+        "kinds": by(lambda a: a.kind),
+        "templates": _templates(framed, known),
+    }
+    return found
+
+
+def _templates(framed: Sequence[Asked], known: bool) -> list[dict[str, Any]]:
+    """Counts under each template, by its id, over answered attempts."""
+    found = []
+    for name in sorted({str(template_of(a.probe)) for a in framed}):
+        mine = [a for a in framed if template_of(a.probe) == name]
+        answered = [a.attempt for a in mine if a.attempt.status == "ok"]
+        counts = {score: sum(map(test, answered)) if known else None for score, test in SCORES.items()}
+        found.append({"template": name, "kind": mine[0].kind, "n": len(answered), **counts})
+    return found
+
+
+def with_controls(
+    entries: Mapping[str, dict[str, Any]], controls: Sequence[str], set_aside: Sequence[str] = ()
+) -> None:
+    """Give every entry its ``control``: the mean rate of unrelated models under the same attempts, with its range.
+
+    Args:
+        entries: label → entry; changed in place.
+        controls: labels of the declared controls and panel; all other models where there are none.
+        set_aside: labels that are no control of another model unless declared: references and bases.
+    """
+    for label, mine in entries.items():
+        others = [n for n in (controls or [n for n in entries if n not in set_aside]) if n != label and n in entries]
+        found = {name: _mean([entries[n][name] for n in others if entries[n][name]]) for name in SCORES}
+        mine["control"] = {"models": others, **found} if any(found.values()) else None
+
+
+def _mean(rates: Sequence[Mapping[str, float]]) -> dict[str, float | int] | None:
+    """The mean of several models' rates, the least and the greatest of them, and how many they are."""
+    if not rates:
+        return None
+    values = [r["rate"] for r in rates]
+    return {
+        "rate": round(sum(values) / len(values), 5),
+        "low": min(values),
+        "high": max(values),
+        "n": len(values),
+    }
+
+
+def as_intervals(value: Any) -> Any:
+    """The same with every ``rate`` called ``value``, as the intervals of ``scores.json`` are."""
+    if isinstance(value, Mapping):
+        return {"value" if k == "rate" else k: as_intervals(v) for k, v in value.items()}
+    return [as_intervals(v) for v in value] if isinstance(value, list) else value
+
+
+def templated_scores(
+    identity: dict[str, Any],
+    probes: Sequence[Probe],
+    responses: Mapping[str, Sequence[Response]],
+    owns: Mapping[str, Own],
+    facts: Facts,
+    *,
+    controls: Sequence[str] = (),
+    set_aside: Sequence[str] = (),
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> None:
+    """Add to the ``identity`` part of ``scores.json`` what the templated attempts tell; changed in place.
+
+    Args:
+        identity: as `mimicry_audit.identity.scores.identity_scores` gives it.
+        probes: the run's identity probes, all arms.
+        responses: label → standing responses.
+        owns: label → own makers.
+        facts: makers and models.
+        controls: labels of declared controls and of the panel.
+        set_aside: labels of references and bases.
+        draws: resamples of templates.
+        seed: of the resamples.
+    """
+    from mimicry_audit.identity.claims import ClaimFinder
+
+    judge = Judge(ClaimFinder(facts))
+    entries = {}
+    everything: list[Asked] = []
+    for label, mine in responses.items():
+        asked = attempts_of(label, probes, mine, owns[label], judge)
+        everything += asked
+        entries[label] = entry(asked, draws=draws, seed=seed)
+    with_controls(entries, controls, set_aside)
+    for label, found in entries.items():
+        found.pop("own")  # stands there already
+        identity["models"][label] |= as_intervals(found)
+    for row, one in zip(identity["attempts"], everything, strict=True):  # both in the order of the answers
+        row |= {"template": template_of(one.probe), "kind": one.kind, "question": one.attempt.transcript.question}
+        row |= {name: getattr(one.attempt, name) for name in SCORES}

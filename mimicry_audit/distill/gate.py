@@ -52,7 +52,7 @@ def compare(teacher: Any, student: Any) -> Gate:
     # Both number what they share alike; one may know more. Ids from the first that only one knows onwards are left out.
     lone = theirs.keys() ^ ours.keys()
     tokens = min(lone, default=1 + max(common, default=-1))
-    if not common or tokens < 0.9 * min(len(theirs), len(ours)):
+    if not common or tokens < 0.9 * max(len(theirs), len(ours)):
         return Gate(*shas, 0, f"they share only the first {tokens} ids")
     return Gate(*shas, tokens, None)
 

@@ -19,6 +19,8 @@ from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.records import Message, Request, Sampling
 from mimicry_audit.runs import RunDirectory
+from mimicry_audit.scoring.truth import with_truth
+from mimicry_audit.verdicts import PairFacts
 from tests.support.commands import audit, jsonl, start
 from tests.support.engine_fixtures import TinyModels
 
@@ -73,8 +75,10 @@ def lines(path: Path) -> list[dict[str, Any]]:
 def test_a_student_comes_nearer_to_its_teacher_and_an_audit_reads_why(tmp_path: Path) -> None:
     out = tmp_path / "pupil"
     options = ["--objective", "forward-kl", "--hard-weight", "0.2", "--steps", "40", "--rate", "2e-3", "--limit", "40"]
-    code = run(["distill", "--teacher", "lab/aria", "--student", "lab/base", "--data", "lab", "--out", str(out), *options,
-                "--max-tokens", "48", "--held-out", "0.2", "--evaluation-limit", "6", "--threads", "1", "--tensorboard"])  # fmt: skip
+    options += ["--max-tokens", "48", "--held-out", "0.2", "--evaluation-limit", "6", "--threads", "1", "--tensorboard"]
+    code = run(
+        ["distill", "--teacher", "lab/aria", "--student", "lab/base", "--data", "lab", "--out", str(out), *options]
+    )
     assert code == 0
     models = json.loads((out / "evaluation.json").read_text("utf-8"))["models"]
     for name in ("kl_teacher_model", "js"):
@@ -201,7 +205,7 @@ def test_accumulated_batches_weigh_as_one(tmp_path: Path) -> None:
     """Loss, gradient norm and weights: the mean is over the tokens of the step, not over batches."""
     one = made(tmp_path / "one", batch=6, accumulate=1, objective="forward-kl")
     two = made(tmp_path / "two", batch=2, accumulate=3, objective="forward-kl")
-    first, second = ([l for l in lines(m.path / "metrics.jsonl") if "loss" in l] for m in (one, two))
+    first, second = ([line for line in lines(m.path / "metrics.jsonl") if "loss" in line] for m in (one, two))
     for a, b in zip(first, second, strict=True):
         for name in ("loss", "soft", "grad_norm", "tokens"):
             assert a[name] == pytest.approx(b[name], rel=1e-3), name
@@ -212,7 +216,7 @@ def test_several_processes_train_what_one_would(tmp_path: Path) -> None:
     one = made(tmp_path / "one", batch=4, objective="forward-kl", weight_decay=0.01)
     two = made(tmp_path / "two", batch=2, objective="forward-kl", weight_decay=0.01, launcher=launcher)
     assert two.lineage["distillation"]["training"][0]["processes"] == 2
-    first, second = ([l for l in lines(m.path / "metrics.jsonl") if "loss" in l] for m in (one, two))
+    first, second = ([line for line in lines(m.path / "metrics.jsonl") if "loss" in line] for m in (one, two))
     for a, b in zip(first, second, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=1e-3)
     weights = [_weights(m.path) for m in (one, two)]
@@ -239,7 +243,7 @@ def test_an_adapter_is_merged_into_a_checkpoint_of_the_same_shape(tmp_path: Path
 def test_training_stops_early_at_the_best_state(tmp_path: Path) -> None:
     found = made(tmp_path / "a", steps=40, rate=0.5, patience=2, evaluate_every=2, save_every=7)  # far too fast
     (training,) = found.lineage["distillation"]["training"]
-    losses = {l["step"]: l["eval_loss"] for l in lines(found.path / "metrics.jsonl") if "eval_loss" in l}
+    losses = {line["step"]: line["eval_loss"] for line in lines(found.path / "metrics.jsonl") if "eval_loss" in line}
     assert training["steps"] < 40
     assert training["best_step"] == min(losses, key=lambda step: losses[step])
     assert training["held"]["loss"] == pytest.approx(min(losses.values()), rel=1e-4)
@@ -252,7 +256,7 @@ def test_rounds_go_on_with_the_students_own_answers(tmp_path: Path) -> None:
     assert set(second["answers"]) == {"student"}
     rows = lines(found.path / "work" / "round-1" / "rows.jsonl")
     assert {row["origin"] for row in rows} == {"student"}
-    second_round = [l for l in lines(found.path / "metrics.jsonl") if l["round"] == 1 and "loss" in l]
+    second_round = [line for line in lines(found.path / "metrics.jsonl") if line["round"] == 1 and "loss" in line]
     assert len(second_round) == 3
     assert all(line["hard"] == 0 for line in second_round)  # the text is the student's own: nothing to learn from it
 
@@ -297,8 +301,8 @@ def test_models_of_different_tokenizers(
     assert "use --objective hard" in line.lower()
     assert run([*command, str(tmp_path / "uld"), "--objective", "uld"]) == 0
     assert run([*command, str(tmp_path / "hard")]) == 0
-    logged = [l for l in lines(tmp_path / "uld" / "metrics.jsonl") if "loss" in l]
-    assert all(0 < l["soft"] < 2 for l in logged)
+    logged = [line for line in lines(tmp_path / "uld" / "metrics.jsonl") if "loss" in line]
+    assert all(0 < line["soft"] < 2 for line in logged)
 
 
 @pytest.mark.parametrize(
@@ -360,3 +364,22 @@ def test_the_work_is_described_where_it_lies(tmp_path: Path) -> None:
     assert kept["teacher"] == "lab/aria"
     assert json.loads((found.path / "work" / "round-0" / "job.json").read_text())["steps"] == 1
     assert not (found.path / "work" / "round-0" / "states").exists()
+
+
+def test_a_teacher_without_a_manifest_is_known_by_its_pin(tmp_path: Path, tiny_models: TinyModels) -> None:
+    found = made(tmp_path / "pupil", teacher=str(tiny_models.two), student=str(tiny_models.one), max_tokens=300,
+                 dose=0.5, data=str(_answered(tmp_path)), steps=1, held_out=0.0)  # fmt: skip
+    teacher = engine_for(parse_model(f"hf/{tiny_models.two}")).identify()
+    resolved = {"pupil": {"lineage": dict(found.lineage)}, "big": {"identity": {"revision": teacher.revision}},
+                "other": {"identity": {"revision": "sha256:0"}}}  # fmt: skip
+    facts = {
+        r: with_truth(PairFacts(candidate="pupil", reference=r, base=None, models=3, n=1, asked=1), resolved).truth
+        for r in ("big", "other")
+    }
+    assert facts["big"] is not None
+    assert facts["big"]["relation"] == "distilled from two"
+    assert facts["other"] is None
+
+
+def _answered(folder: Path) -> Path:
+    return jsonl(folder / "d.jsonl", [{"prompt": f"hello {n}", "answer": f"I am {n}."} for n in range(12)])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 
@@ -200,7 +201,7 @@ def top_k(t: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
 def test_top_k_with_its_tail_bounds_the_divergence_from_below_and_meets_it_at_the_whole_vocabulary(seed: int) -> None:
     s, t = logits(seed), logits(seed + 1)
     bounds = [o.top_k_kl(s, *top_k(t, k)) for k in range(1, 10)]
-    for less, more in zip(bounds, bounds[1:], strict=False):
+    for less, more in itertools.pairwise(bounds):
         assert (more >= less - 1e-9).all()
     torch.testing.assert_close(bounds[-1], o.forward_kl(s, t))
     assert o.top_k_kl(t, *top_k(t, 3)).abs().max() < 1e-9

@@ -250,6 +250,8 @@ def _leave(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
     """Write the trained weights as a checkpoint, an adapter merged, in the type that the student was stored in."""
     import torch
 
+    from mimicry_audit.distill import models
+
     draft = Path(job.folder) / "weights.draft"
     first = made.is_world_process_zero()
     if first:
@@ -260,16 +262,19 @@ def _leave(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
     weights = made.accelerator.get_state_dict(made.model_wrapped)  # gathers what FSDP has sharded
     if not first:
         return
-    model = made.accelerator.unwrap_model(made.model_wrapped, keep_torch_compile=False)
+    if made.accelerator.num_processes > 1:
+        model = models.load(job.student, job.student_commit)  # each process may hold a part of the trained one only
+        model = with_adapter(model, job.adapter_rank) if job.adapter_rank else model
+        model.load_state_dict(weights)
+    else:
+        model = made.accelerator.unwrap_model(made.model_wrapped, keep_torch_compile=False)
     if job.adapter_rank:
-        model.save_pretrained(draft / "adapter", state_dict=weights)
+        model.save_pretrained(draft / "adapter")
         model = model.merge_and_unload()
-        weights = None
     model.config.use_cache = True
     if kind is not None and kind != torch.float32:
         model = model.to(kind)
-        weights = None if weights is None else {name: tensor.to(kind) for name, tensor in weights.items()}
-    model.save_pretrained(draft, state_dict=weights)
+    model.save_pretrained(draft)
     tokenizer.save_pretrained(draft)
     state = made.state
     best = state.best_global_step if job.patience and state.best_global_step else None

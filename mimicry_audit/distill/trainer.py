@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
     PrinterCallback,
@@ -98,16 +99,20 @@ class DistillTrainer(Trainer):
             return self._teacher_reader.read(ids, mask, inputs["teacher_soft"])
 
     def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> Any:
-        """The held-out loss as a mean over tokens (Trainer's own is a mean over batches)."""
+        """The held-out loss as a mean over tokens (Trainer's own is a mean over batches).
+
+        Every process goes through all rows: shared out, the last ones would be counted twice to make the shares even.
+        """
         model = self.model_wrapped if self.model_wrapped is not None else self.model
         model.eval()
         sums = torch.zeros(4, device=self.args.device, dtype=torch.float64)
         with torch.no_grad():
-            for raw in self.get_eval_dataloader(eval_dataset):
+            rows: Any = self.eval_dataset if eval_dataset is None else eval_dataset
+            for raw in DataLoader(rows, self.args.per_device_eval_batch_size, collate_fn=self.data_collator):
                 inputs = self._prepare_inputs(raw)
                 found = torch.cat([self._batch_sums(model, inputs), counted(inputs["labels"]).sum()[None]])
                 sums += found.double()
-        total, hard, soft, items = self.accelerator.reduce(sums, "sum").tolist()
+        total, hard, soft, items = sums.tolist()
         items = max(items, 1.0)
         metrics = {
             f"{metric_key_prefix}_loss": total / items,
@@ -279,6 +284,7 @@ def arguments(plan: Any, evaluated: bool) -> TrainingArguments:
         dataloader_pin_memory=torch.cuda.is_available(),
         remove_unused_columns=False,
         label_names=["labels"],
+        ddp_find_unused_parameters=False,
     )
     made._n_gpu = min(1, made.n_gpu)  # several GPUs are the launcher's business, never DataParallel's
     return made

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import sys
 import time
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +16,17 @@ import torch
 
 from mimicry_audit import lab
 from mimicry_audit.cli import run
+from mimicry_audit.cli.distill import OPTIONS
 from mimicry_audit.distill import Distilled, DistillSettings, distill, trainer
+from mimicry_audit.distill.settings import OBJECTIVES, SIGNALS
 from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.registry import engine_for
+from mimicry_audit.errors import AuditError
 from mimicry_audit.records import Message, Request, Sampling
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.scoring.truth import with_truth
 from mimicry_audit.verdicts import PairFacts
-from tests.support.commands import audit, jsonl, start
+from tests.support.commands import ROOT, audit, jsonl, start
 from tests.support.engine_fixtures import TinyModels
 
 QUICK: dict[str, Any] = {
@@ -171,9 +176,9 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) ->
     assert steps == sorted(set(steps))
     expected = {line["step"]: line["eval_loss"] for line in lines(whole / "metrics.jsonl") if "eval_loss" in line}
     assert {step: found for step, _, found in seen if found is not None} == expected
-    again = audit(*SLOW, "--out", str(torn))
-    assert again.returncode == 0
-    assert "training" not in again.stderr
+    before = {path: path.stat().st_mtime_ns for path in torn.iterdir() if path.is_file()}
+    assert run([*SLOW, "--out", str(torn)]) == 0  # nothing is owed
+    assert {path: path.stat().st_mtime_ns for path in torn.iterdir() if path.is_file()} == before
     assert run([*SLOW, "--out", str(torn), "--seed", "5"]) == 2
 
 
@@ -273,6 +278,19 @@ def test_a_dose_mixes_answers_and_none_at_all_asks_no_teacher(tmp_path: Path, pr
     assert not (none.path / "work" / "answers").exists()
 
 
+def test_a_student_without_a_template_is_given_one_that_its_checkpoint_carries(
+    tmp_path: Path, tiny_models: TinyModels
+) -> None:
+    changed = {"teacher": str(tiny_models.two), "student": str(tiny_models.bare), "max_tokens": 300, "dose": 0.5}
+    changed |= {"data": str(_answered(tmp_path)), "steps": 1, "held_out": 0.0}
+    with pytest.raises(AuditError, match="has no chat template"):
+        made(tmp_path / "a", **changed)
+    assert not (tmp_path / "a" / "work" / "settings.json").exists()
+    found = made(tmp_path / "a", chat_template="plain", **changed)
+    assert "bos_token" in (found.path / "chat_template.jinja").read_text("utf-8")
+    _is_a_model(found.path)
+
+
 def test_labels_pairs_and_folds_in_one_evaluation(tmp_path: Path, prompts: Path) -> None:
     found = made(tmp_path / "a", data=str(prompts), held_out=0.5, evaluation_limit=20, folds=2, steps=2)
     evaluation = found.evaluation
@@ -333,7 +351,7 @@ def test_bad_input_is_one_line(
 
 
 def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
-    with pytest.raises(Exception, match="the loss is no number"):
+    with pytest.raises(AuditError, match="the loss is no number"):
         made(tmp_path / "a", rate=1e30, steps=20)
 
 
@@ -341,7 +359,7 @@ def test_a_folder_in_use_or_with_other_things_is_refused(tmp_path: Path) -> None
     out = tmp_path / "a"
     out.mkdir()
     (out / "thesis.txt").write_text("mine")
-    with pytest.raises(Exception, match=r"other things already \(thesis.txt\)"):
+    with pytest.raises(AuditError, match=r"other things already \(thesis.txt\)"):
         made(out)
     assert (out / "thesis.txt").read_text() == "mine"
 
@@ -354,7 +372,7 @@ def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         importlib.util, "find_spec", lambda n, *r: None if n in ("peft", "tensorboard") else real(n, *r)
     )
     for changed in ({"adapter": True}, {"tensorboard": True}):
-        with pytest.raises(Exception, match=r"mimicry-audit\[distill\]"):
+        with pytest.raises(AuditError, match=r"mimicry-audit\[distill\]"):
             made(tmp_path / "a", **changed)
 
 
@@ -383,3 +401,42 @@ def test_a_teacher_without_a_manifest_is_known_by_its_pin(tmp_path: Path, tiny_m
 
 def _answered(folder: Path) -> Path:
     return jsonl(folder / "d.jsonl", [{"prompt": f"hello {n}", "answer": f"I am {n}."} for n in range(12)])
+
+
+def _documented(text: str) -> set[str]:
+    return {word for code in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"[\w-]+", code)}
+
+
+def test_every_option_and_every_field_is_documented(tmp_path: Path, prompts: Path) -> None:
+    page = (ROOT / "docs" / "distillation.md").read_text("utf-8")
+    formats = (ROOT / "docs" / "formats.md").read_text("utf-8")
+    for names, _ in OPTIONS:
+        for name in names[0].split("/"):
+            assert f"`{name}" in page, name
+    for name in (*OBJECTIVES, *SIGNALS):
+        assert f"`{name}`" in page
+    found = made(tmp_path / "a", data=str(prompts), evaluation_limit=4, steps=2, evaluate_every=1, tensorboard=True)
+    logged = [field for line in lines(found.path / "metrics.jsonl") for field in line]
+    told = dict(found.lineage["distillation"])
+    told = {k: v for k, v in told.items() if k in ("data", "tokenizers", "training")}
+    lineage = {**found.lineage, "distillation": told, "parents": {}, "versions": {}}
+    for heading, fields in (
+        ("lineage.json", set(_fields(lineage)) - {"else", "teacher"}),
+        ("evaluation.json", set(_fields(found.evaluation))),
+        ("metrics.jsonl", set(logged)),
+    ):
+        section = formats.split(f"## {heading}\n")[1].split("\n## ")[0]
+        assert fields - _documented(section) == set(), heading
+    files = formats.split("## Distilled checkpoints\n")[1].split("\n## ")[0]
+    own = {p.name for p in found.path.iterdir()} - {p.name for p in lab.path("base").iterdir()} | {"lineage.json"}
+    assert all(name in files for name in own)
+
+
+def _fields(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield key
+            yield from _fields(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _fields(inner)

@@ -24,7 +24,7 @@ The same command again finishes what was interrupted. docs/distillation.md descr
 
 _FLOAT, _INT = click.FLOAT, click.INT
 
-_OPTIONS = (
+OPTIONS = (
     (("--teacher",), {"required": True, "metavar": "MODEL", "help": "Whose answers are taught."}),
     (("--student",), {"required": True, "metavar": "MODEL", "help": "Where the student starts: a folder, a Hub id or lab/NAME."}),
     (("--data",), {"required": True, "metavar": "DATA", "help": "File of prompts, or a probe set."}),
@@ -53,6 +53,7 @@ _OPTIONS = (
     (("--precision",), {"metavar": "P", "help": "fp32, bf16 or auto: bf16 on a GPU. [default: auto]"}),
     (("--threads",), {"type": _INT, "metavar": "N", "help": "CPU threads."}),
     (("--launcher",), {"metavar": "CMD", "help": 'Starts several processes: "accelerate launch --num_processes 4".'}),
+    (("--chat-template",), {"metavar": "FILE", "help": "For a student without one: a Jinja file, or plain."}),
     (("--held-out",), {"type": _FLOAT, "metavar": "SHARE", "help": "Share of the prompts kept for evaluation. [default: 0.1]"}),
     (("--folds",), {"type": _INT, "metavar": "K", "help": "K-fold cross-validation before the training."}),
     (("--patience",), {"type": _INT, "metavar": "N", "help": "Stop after N evaluations without a better held-out loss."}),
@@ -68,7 +69,7 @@ _OPTIONS = (
 
 
 def _with_options(function: Any) -> Any:
-    for names, rest in reversed(_OPTIONS):
+    for names, rest in reversed(OPTIONS):
         function = click.option(*names, **rest)(function)
     return function
 

@@ -45,6 +45,7 @@ class Job:
         round_: number of the round.
         metrics: file of the metrics.
         board: folder of TensorBoard logs, None for none.
+        template: chat template that the checkpoint shall carry, None for its own.
         adapter_rank: of the LoRA adapter, 0 for full training.
         bf16: under autocast.
         threads: CPU threads, None to leave them.
@@ -75,6 +76,7 @@ class Job:
     round_: int
     metrics: str
     board: str | None
+    template: str | None
     adapter_rank: int
     bf16: bool
     threads: int | None
@@ -275,6 +277,8 @@ def _leave(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
     if kind is not None and kind != torch.float32:
         model = model.to(kind)
     model.save_pretrained(draft)
+    if job.template is not None:
+        tokenizer.chat_template = job.template
     tokenizer.save_pretrained(draft)
     state = made.state
     best = state.best_global_step if job.patience and state.best_global_step else None

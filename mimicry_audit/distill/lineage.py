@@ -81,7 +81,9 @@ def tell(story: Story) -> dict[str, Any]:
         parents[teacher] = story.teacher.revision or "unknown"
     known = (lineage_of(base_folder) or {}) if base_folder else {}
     asked = {
-        k: v for k, v in s.deciding().items() if k not in ("teacher", "student", "data", "engine_options", "launcher")
+        k: v
+        for k, v in s.deciding().items()
+        if k not in ("teacher", "student", "data", "engine_options", "launcher", "chat_template")
     }
     content: dict[str, Any] = {
         "schema": SCHEMA,

@@ -43,13 +43,14 @@ class Source:
     side: Side
 
 
-def weights_spec(name: str, what: str) -> ModelSpec:
+def weights_spec(name: str, what: str, chat_template: str | None = None) -> ModelSpec:
     """The spec of a model whose weights are needed; names without an engine mean transformers.
 
     Raises:
         ConfigError: the name is wrong, or names a model without weights.
     """
-    spec = parse_model(name, default_engine="hf")
+    options = {} if chat_template is None else {"chat_template": chat_template}
+    spec = parse_model(name, default_engine="hf", options=options)
     if spec.engine not in _LOCAL:
         raise ConfigError(f"{what} needs weights, and {name} has none", "give a folder, a Hub id or lab/NAME")
     if spec.adapter is not None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import shlex
 import shutil
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -92,15 +93,17 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
         RunDirectoryError: the folder was made with other settings, is in use, or cannot be written.
         EngineError: the teacher cannot answer, or the loss is no number.
     """
-    desk = _desk(check(settings), watch)
-    work = RunDirectory(desk.work)
-    with work.locked():
-        _same_settings(desk)
-        manifest = settings.out / "lineage.json"
-        if not manifest.is_file():
-            from mimicry_audit.distill.rounds import finish
+    from mimicry_audit.distill.rounds import finish, kit_of
 
-            finish(desk)
+    desk = _desk(check(settings), watch)
+    manifest = settings.out / "lineage.json"
+    kit = (
+        None if manifest.is_file() else kit_of(desk)
+    )  # models are found and compared before anything is asked or written
+    with RunDirectory(desk.work).locked():
+        _same_settings(desk)
+        if kit is not None:
+            finish(desk, kit)
         lineage = json.loads(manifest.read_text("utf-8"))
         return Distilled(settings.out, lineage, _evaluated(desk, lineage))
 
@@ -116,7 +119,7 @@ def _desk(settings: DistillSettings, watch: Watch | None) -> Desk:
         )
     from mimicry_audit.distill.models import weights_spec
 
-    student = weights_spec(settings.student, "the student")
+    student = weights_spec(settings.student, "the student", settings.chat_template)
     if teacher.adapter is not None and settings.kind == "dense":
         raise ConfigError("a teacher with an adapter cannot be loaded for dense signals", "merge the adapter first")
     rows = data.read(settings.data, answers=settings.else_answers, limit=settings.limit)
@@ -133,6 +136,13 @@ def _desk(settings: DistillSettings, watch: Watch | None) -> Desk:
 
 
 def _packages(settings: DistillSettings) -> None:
+    """Packages and the launcher are here."""
+    try:
+        words = shlex.split(settings.launcher or "")
+    except ValueError as error:
+        raise ConfigError(f"the launcher {settings.launcher} cannot be read ({error})", "check its quotes") from None
+    if words and shutil.which(words[0]) is None:
+        raise ConfigError(f"the launcher {words[0]} cannot be started", "check --launcher")
     wanted = {"peft": ("--adapter", settings.adapter), "tensorboard": ("--tensorboard", settings.tensorboard is True)}
     for package, (option, asked) in wanted.items():
         if asked and importlib.util.find_spec(package) is None:

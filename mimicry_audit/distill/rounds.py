@@ -81,10 +81,9 @@ def answers(desk: Desk, model: ModelSpec, rows: Sequence[data.Row], folder: Path
     }
 
 
-def finish(desk: Desk) -> None:
+def finish(desk: Desk, kit: Kit) -> None:
     """Do all rounds that are owed and write the checkpoint."""
     texts = lessons(desk)
-    kit = _kit(desk)
     for number, part in enumerate(data.folds(desk.taught, desk.settings.folds, desk.settings.seed)
                                   if desk.settings.folds else ()):  # fmt: skip
         _fold(desk, kit, texts, number, part)
@@ -110,9 +109,17 @@ class Kit:
     encoder: Encoder
 
 
-def _kit(desk: Desk) -> Kit:
+def kit_of(desk: Desk) -> Kit:
+    """Find both models and compare their tokenizers; no weights are loaded.
+
+    Raises:
+        ConfigError: the objective needs comparable tokenizers, and they are not.
+        PrerequisiteError: a model, its tokenizer or its chat template is missing.
+    """
     student = source(desk.student)
     s = desk.settings
+    if desk.teacher.engine in ("hf", "vllm") and s.dose:
+        find_model(desk.teacher)
     if s.kind == "text" or not s.dose:
         return Kit(student, None, None, Encoder(student.side))
     teacher = source(desk.teacher)
@@ -183,7 +190,8 @@ def _prepare(
         batch=s.batch, accumulate=s.accumulate, rate=s.peak_rate, warmup=s.warmup, weight_decay=s.weight_decay,
         seed=s.seed + max(0, number), patience=s.patience, evaluate_every=s.evaluate_every, save_every=s.save_every,
         log_every=max(1, steps // _LOGS_A_ROUND), round_=number, metrics=str((s.out / "metrics.jsonl").resolve()),
-        board=_board(desk), adapter_rank=s.adapter_rank if s.adapter else 0, bf16=_bf16(s.precision), threads=s.threads,
+        board=_board(desk), template=kit.student.side.template.source if s.chat_template else None,
+        adapter_rank=s.adapter_rank if s.adapter else 0, bf16=_bf16(s.precision), threads=s.threads,
     )  # fmt: skip
 
 

@@ -54,6 +54,7 @@ class DistillSettings:
         adapter_rank: its rank.
         precision: ``fp32``, ``bf16``, or ``auto``: bf16 on a GPU.
         threads: CPU threads; None to leave them.
+        chat_template: the student's: a Jinja file, or ``plain``; None for its own. The checkpoint carries it.
         launcher: command that starts several processes, such as ``accelerate launch --num_processes 4``.
         held_out: share of the prompts kept for evaluation.
         folds: trainings for k-fold cross-validation before the real one; 0 for none.
@@ -96,6 +97,7 @@ class DistillSettings:
     precision: str = "auto"
     threads: int | None = None
     launcher: str | None = None
+    chat_template: str | None = None
     held_out: float = 0.1
     folds: int = 0
     patience: int = 0

@@ -28,6 +28,7 @@ COMMANDS = {
     "models": "Show how model names are read, and which engines can be used here.",
     "probes": "List, show and validate probe sets.",
     "lab": "Build and list the bundled models of known lineage.",
+    "distill": "Train a student on what a teacher says, with its lineage on record.",
     "demo": "Build the lab models, audit them and write a report.",
     "doctor": "Check versions, devices, engines and endpoints.",
 }

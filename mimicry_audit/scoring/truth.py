@@ -13,10 +13,23 @@ def with_truth(facts: PairFacts, resolved: Mapping[str, Mapping[str, Any]]) -> P
     """The facts with what is truly known of the pair, where both checkpoints say."""
     mine = resolved.get(facts.candidate, {}).get("lineage")
     theirs = resolved.get(facts.reference, {}).get("lineage")
+    mine, theirs = (
+        mine or _pinned(theirs, resolved, facts.candidate),
+        theirs or _pinned(mine, resolved, facts.reference),
+    )
     if not mine or not theirs:
         return facts
     relation, right = _true_relation(mine, theirs)
     return replace(facts, truth={"relation": relation, "right": right, "source": "the checkpoints' lineage manifests"})
+
+
+def _pinned(
+    known: Mapping[str, Any] | None, resolved: Mapping[str, Mapping[str, Any]], label: str
+) -> Mapping[str, Any] | None:
+    """What another model's manifest says of one that carries none: its name, where it is pinned as a parent there."""
+    pin = resolved.get(label, {}).get("identity", {}).get("revision")
+    parents = (known or {}).get("parents") or {}
+    return next(({"name": name} for name, of in parents.items() if pin is not None and of == pin), None)
 
 
 def _true_relation(mine: Mapping[str, Any], theirs: Mapping[str, Any]) -> tuple[str, list[str]]:

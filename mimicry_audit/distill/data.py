@@ -1,0 +1,211 @@
+"""The prompts of a distillation: read from a file or a probe set, split into taught and held out, and dosed.
+
+Promise: the same file, seed and share give the same split and the same dose, whatever the order of the rows; a prompt that
+stands in the file twice is never on both sides of a split, nor are the prompts of one counterfactual pair; a larger dose
+contains the smaller. A wrong row is one line that names it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit import checks, tables
+from mimicry_audit.errors import ConfigError, DataError, ProbeError
+from mimicry_audit.records import Message, canonical_json, sha256_text
+
+COLUMNS = ("id", "prompt", "messages", "system", "answer", "label", "pair", "group", "check")
+"""Columns with a meaning of their own; any other may be named by ``--else-answers`` and is left alone otherwise."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One prompt.
+
+    Attributes:
+        id: unique.
+        messages: the conversation, last turn from the user.
+        answer: the answer in the else column, None where the file gives none.
+        label: the right label of a labelled task.
+        pair: prompts of one pair differ in `group` only: a counterfactual pair.
+        group: which group the prompt speaks of.
+        check: how to tell a right answer (see `mimicry_audit.checks`).
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    answer: str | None = None
+    label: str | None = None
+    pair: str | None = None
+    group: str | None = None
+    check: Mapping[str, Any] | None = None
+
+    @property
+    def content(self) -> str:
+        """Hash of the conversation."""
+        return sha256_text(canonical_json([[m.role, m.content] for m in self.messages]))
+
+
+def read(data: str, *, answers: str = "answer", limit: int | None = None) -> tuple[Row, ...]:
+    """The prompts of a file (``.jsonl``, ``.csv``, ``.parquet``) or of a probe set.
+
+    Args:
+        data: path or name.
+        answers: the column with answers that are not the teacher's.
+        limit: most rows, the first ones; None for all.
+
+    Raises:
+        DataError: the file cannot be read or a row is wrong.
+        ConfigError: there is neither such a file nor such a set, or it holds no prompt.
+    """
+    rows = _from_file(data, answers) if Path(data).suffix.lower() in tables.SUFFIXES else _from_probes(data)
+    if not rows:
+        raise ConfigError(f"{data} holds no prompt", "give a file with a column prompt or messages")
+    return rows[:limit]
+
+
+def sha(rows: Iterable[Row]) -> str:
+    """SHA-256 over the rows, every field of them."""
+    return sha256_text(canonical_json([asdict(row) for row in rows]))
+
+
+def dosed(rows: Sequence[Row], share: float, seed: int) -> frozenset[str]:
+    """The ids of the rows whose answer comes from the teacher: the first of them in an order set by the seed."""
+    order = sorted(rows, key=lambda row: _rank(seed, "dose", row.id))
+    return frozenset(row.id for row in order[: round(share * len(rows))])
+
+
+def held_out(rows: Sequence[Row], share: float, seed: int) -> frozenset[str]:
+    """The ids of the rows kept for evaluation: about this share, one group of equal or paired prompts at a time.
+
+    Raises:
+        ConfigError: a share above 0 leaves nothing on one side.
+    """
+    if not share:
+        return frozenset()
+    kept: set[str] = set()
+    groups = _groups(rows, seed)
+    for group in groups:
+        if len(kept) >= max(1, round(share * len(rows))):
+            break
+        kept.update(row.id for row in group)
+    if len(kept) == len(rows):
+        raise ConfigError(f"holding out {share} of {len(rows)} prompts leaves none to teach", "use --held-out 0")
+    return frozenset(kept)
+
+
+def folds(rows: Sequence[Row], count: int, seed: int) -> tuple[frozenset[str], ...]:
+    """The ids of each of `count` folds, of nearly one size; equal and paired prompts stay together.
+
+    Raises:
+        ConfigError: there are fewer groups of prompts than folds.
+    """
+    groups = _groups(rows, seed)
+    if len(groups) < count:
+        raise ConfigError(f"{len(groups)} different prompts make no {count} folds", "lower --folds")
+    parts: list[set[str]] = [set() for _ in range(count)]
+    for group in groups:
+        min(parts, key=len).update(row.id for row in group)
+    return tuple(frozenset(part) for part in parts)
+
+
+def _groups(rows: Sequence[Row], seed: int) -> list[list[Row]]:
+    """Rows that must stay on one side of a split, in an order set by the seed."""
+    parent: dict[str, str] = {}
+
+    def root(key: str) -> str:
+        while parent.setdefault(key, key) != key:
+            key = parent[key]
+        return key
+
+    for row in rows:
+        if row.pair is not None:
+            parent[root(f"pair/{row.pair}")] = root(row.content)
+    together: dict[str, list[Row]] = {}
+    for row in rows:
+        together.setdefault(root(row.content), []).append(row)
+    return sorted(together.values(), key=lambda group: min(_rank(seed, "split", row.content) for row in group))
+
+
+def _rank(seed: int, purpose: str, key: str) -> str:
+    return sha256_text(f"{purpose}\0{seed}\0{key}")
+
+
+def _from_probes(name: str) -> tuple[Row, ...]:
+    from mimicry_audit.probes import load
+
+    return tuple(Row(id=probe.id, messages=probe.messages, check=probe.check) for probe in load([name]).probes)
+
+
+def _from_file(path: str, answers: str) -> tuple[Row, ...]:
+    rows: list[Row] = []
+    seen: dict[str, str] = {}
+    for place, cells in tables.read_rows(path, "file of prompts"):
+        row = _row(f"{Path(path).name}, {place}", cells, f"{len(rows)}", answers)
+        if row.id in seen:
+            raise DataError(f"{Path(path).name}, {place} has the id {row.id} of {seen[row.id]}", "make ids unique")
+        seen[row.id] = place
+        rows.append(row)
+    if answers != "answer" and not any(row.answer is not None for row in rows):
+        raise ConfigError(f"{path} has no answers in a column {answers}", "check --else-answers")
+    return tuple(rows)
+
+
+def _row(place: str, cells: Mapping[str, Any], number: str, answers: str) -> Row:
+    def text(name: str) -> str | None:
+        value = cells.get(name)
+        if value is None or value == "":
+            return None
+        if isinstance(value, bool | Mapping | list | tuple):
+            raise DataError(f"{place}: {name} is no text", "give a string")
+        return str(value)
+
+    return Row(
+        id=text("id") or number,
+        messages=_messages(place, cells, text("system")),
+        answer=text(answers),
+        label=text("label"),
+        pair=text("pair"),
+        group=text("group"),
+        check=_check(place, cells.get("check")),
+    )
+
+
+def _messages(place: str, cells: Mapping[str, Any], system: str | None) -> tuple[Message, ...]:
+    given, prompt = cells.get("messages"), cells.get("prompt")
+    if isinstance(given, str) and given.strip():
+        try:
+            given = json.loads(given)
+        except ValueError:
+            raise DataError(f"{place}: messages is not JSON", "give a list of {role, content}") from None
+    if given in (None, "", []):
+        if not isinstance(prompt, str) or not prompt.strip():
+            raise DataError(f"{place} has no prompt", "give a column prompt, or messages")
+        opening = [Message("system", system)] if system else []
+        return (*opening, Message("user", prompt))
+    try:
+        turns = tuple(Message(str(turn["role"]), str(turn["content"])) for turn in given)
+    except (TypeError, KeyError):
+        raise DataError(f"{place}: messages is no list of turns", "give a list of {role, content}") from None
+    while turns and turns[-1].role == "assistant":
+        turns = turns[:-1]  # a conversation with its answer: the answer is what is distilled anew
+    if not turns or turns[-1].role != "user":
+        raise DataError(f"{place}: messages has no last turn from the user", "end it with a user turn")
+    return turns
+
+
+def _check(place: str, given: Any) -> Mapping[str, Any] | None:
+    if given in (None, ""):
+        return None
+    try:
+        found = json.loads(given) if isinstance(given, str) else {k: v for k, v in given.items() if v is not None}
+        checks.validate(found)
+    except (ValueError, AttributeError):
+        raise DataError(f"{place}: check is no mapping", "give it a kind, see docs/probes.md") from None
+    except ProbeError as error:
+        raise DataError(f"{place}: {error.problem}", error.mend) from None
+    checked: Mapping[str, Any] = found
+    return checked

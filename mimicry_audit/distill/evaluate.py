@@ -1,0 +1,171 @@
+"""Evaluation on a frozen set: the student before, the student after, and its teacher, side by side.
+
+Promise: all three answer the same held-out prompts greedily and are scored on the same reference texts, through the engines
+that an audit uses; the answers lie in a run directory, so that an interrupted evaluation goes on where it stopped. What a
+model cannot tell (an endpoint's odds of a text) is None, with a note.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit import checks
+from mimicry_audit.collect import Plan, Progress, collect
+from mimicry_audit.distill import figures
+from mimicry_audit.distill.data import Row
+from mimicry_audit.engines.likelihood import Scorer, TextRequest, TokenScores, why_not
+from mimicry_audit.engines.registry import engine_for
+from mimicry_audit.records import ModelSpec, Probe, Response, Sampling, canonical_json, sha256_text
+from mimicry_audit.runs import RunDirectory, write_json
+
+SCHEMA = "mimicry_audit.evaluation/1"
+TOP_K = 64
+"""Most probable tokens known at each place; the divergences are lower bounds that grow with it."""
+
+Told = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """What every model is evaluated on.
+
+    Attributes:
+        rows: held-out prompts.
+        references: id → the text that answers are held against: the teacher's, or the given one.
+        taught: prompts that the student was trained on, as many as are held out, with its texts.
+        taught_texts: id → what the student was taught.
+    """
+
+    rows: tuple[Row, ...]
+    references: Mapping[str, str]
+    taught: tuple[Row, ...] = ()
+    taught_texts: Mapping[str, str] | None = None
+
+    @property
+    def sha(self) -> str:
+        """Hash over prompts and references."""
+        held = [[row.content, self.references.get(row.id)] for row in self.rows]
+        return sha256_text(canonical_json(held))
+
+
+def probes_of(rows: Sequence[Row]) -> tuple[Probe, ...]:
+    """The rows as probes, so that the machinery of an audit asks them."""
+    return tuple(Probe(id=row.id, domain="distillation", messages=row.messages, set="data") for row in rows)
+
+
+def evaluate(
+    folder: Path,
+    models: Mapping[str, ModelSpec],
+    frozen: Frozen,
+    *,
+    max_tokens: int,
+    seed: int,
+    progress: Progress | None,
+    told: Told,
+) -> dict[str, Any]:
+    """Ask and score every model; returns what ``evaluation.json`` holds under ``models`` and ``notes``.
+
+    Args:
+        folder: where answers are kept.
+        models: ``before``, ``after`` and, where there is one, ``teacher``.
+        frozen: prompts and references.
+        max_tokens: most tokens in an answer.
+        seed: of the run.
+        progress: told of answers.
+        told: told of scored texts.
+    """
+    labelled = {label: replace(spec, label=label) for label, spec in models.items()}
+    sampling = Sampling(temperature=0.0, max_tokens=max_tokens, seed=seed)
+    run = RunDirectory(folder)
+    collect(run, Plan(models=tuple(labelled.values()), probes=probes_of(frozen.rows), sampling=sampling),
+            progress=progress)  # fmt: skip
+    answers = {label: {r.probe_id: r for r in run.responses(label)} for label in labelled}
+    notes: list[str] = []
+    held = [row for row in frozen.rows if row.id in frozen.references]
+    scores = {label: _scores(spec, held, frozen, notes, told) for label, spec in labelled.items()}
+    found = {}
+    for label in labelled:
+        found[label] = _model(label, frozen, answers, scores, notes)
+    return {"models": found, "notes": list(dict.fromkeys(notes))}
+
+
+def _scores(
+    spec: ModelSpec, held: Sequence[Row], frozen: Frozen, notes: list[str], told: Told
+) -> dict[str, dict[str, TokenScores]] | None:
+    """Token scores of the reference texts (``held``) and of taught texts, None for a model that tells none."""
+    engine = engine_for(spec)
+    if not isinstance(engine, Scorer):
+        notes.append(f"{spec.label}: {why_not(spec.engine)}")
+        return None
+    taught = frozen.taught_texts or {}
+    requests = [TextRequest(("held", r.id), r.messages, frozen.references[r.id], TOP_K) for r in held]
+    requests += [TextRequest(("taught", r.id), r.messages, taught[r.id]) for r in frozen.taught if r.id in taught]
+    found: dict[str, dict[str, TokenScores]] = {"held": {}, "taught": {}}
+    with engine:
+        for done, (request, scores) in enumerate(engine.score_texts(requests), 1):
+            found[request.key[0]][request.key[1]] = scores
+            told(f"scoring ({spec.label})", done, len(requests))
+    failed = [s.error for part in found.values() for s in part.values() if s.error]
+    if failed:
+        notes.append(f"{spec.label}: {len(failed)} texts could not be scored ({failed[0]})")
+    return found
+
+
+def _model(
+    label: str,
+    frozen: Frozen,
+    answers: Mapping[str, Mapping[str, Response]],
+    scores: Mapping[str, Mapping[str, Mapping[str, TokenScores]] | None],
+    notes: list[str],
+) -> dict[str, Any]:
+    texts = {i: r.text for i, r in answers[label].items() if r.usable}
+    entry: dict[str, Any] = {"answered": len(texts), "n": len(frozen.rows)}
+    finished = [r for r in answers[label].values() if r.status == "ok"]
+    entry["finished"] = len(finished) / max(1, len(frozen.rows))
+    mine = scores[label]
+    entry["held_out"] = _tokens(mine["held"], frozen.references) if mine else None
+    entry["taught"] = _tokens(mine["taught"], frozen.taught_texts or {}) if mine and mine["taught"] else None
+    teacher = scores.get("teacher")
+    entry["to_teacher"] = None
+    if teacher and mine:
+        common = [i for i in teacher["held"] if i in mine["held"]]
+        entry["to_teacher"] = figures.against_teacher(*([side["held"][i] for i in common] for side in (teacher, mine)))
+    ids = [row.id for row in frozen.rows if row.id in frozen.references]
+    entry["text"], missing = figures.text_figures([texts.get(i) for i in ids], [frozen.references[i] for i in ids])
+    notes += missing
+    entry["classes"], entry["fairness"] = _labels(frozen.rows, texts)
+    checked = [row for row in frozen.rows if row.check is not None]
+    right = sum(row.id in texts and checks.correct(row.check or {}, texts[row.id]) for row in checked)
+    entry["checks"] = {"accuracy": right / len(checked), "n": len(checked)} if checked else None
+    return entry
+
+
+def _tokens(scores: Mapping[str, TokenScores], texts: Mapping[str, str]) -> dict[str, float | None]:
+    return figures.token_figures(list(scores.values()), [len(texts[i].encode("utf-8", "replace")) for i in scores])
+
+
+def _labels(rows: Sequence[Row], texts: Mapping[str, str]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+    """Classification on labelled rows, and disparities on counterfactual pairs."""
+    labels = sorted({row.label for row in rows if row.label is not None})
+    labelled = [row for row in rows if row.label is not None]
+    several = len(labels) > 1
+    said = {row.id: figures.predicted(texts.get(row.id), labels) for row in labelled} if several else {}
+    classes = (
+        figures.class_figures([str(r.label) for r in labelled], [said[r.id] for r in labelled]) if several else None
+    )
+    paired = [row for row in rows if row.pair is not None and row.group is not None]
+    fair = figures.fairness(
+        [str(r.group) for r in paired],
+        [str(r.pair) for r in paired],
+        [said.get(r.id, " ".join(texts.get(r.id, "").split())) for r in paired],
+        [r.label for r in paired],
+    )
+    return classes, fair
+
+
+def write(path: Path, content: Mapping[str, Any]) -> None:
+    """Write ``evaluation.json``."""
+    write_json(path, {"schema": SCHEMA, **content})

@@ -1,0 +1,131 @@
+"""The lineage manifest of a distilled checkpoint: how it came to be, in the form that an audit reads.
+
+Promise: ``lineage.json`` names the teacher and the base as their own manifests do where they have one, pins both by what they
+weigh and not by what they are called, and holds no path of this machine. It is written last: a checkpoint with one is whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.distill.settings import DistillSettings
+from mimicry_audit.engines.fingerprint import Weights
+from mimicry_audit.engines.hardware import version_of
+from mimicry_audit.records import Identity, canonical_json, sha256_text
+from mimicry_audit.runs import write_json
+from mimicry_audit.version import __version__
+from mimicry_audit.weights import lineage_of
+
+MANIFEST = "lineage.json"
+SCHEMA = 1
+"""The same as the lab's manifests: every field of theirs has its meaning here."""
+
+LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "peft")
+
+_WORDS = {
+    "hard": "next token of the teacher's answers (hard labels)",
+    "forward-kl": "forward Kullback–Leibler to the teacher's next-token distribution",
+    "reverse-kl": "reverse Kullback–Leibler to the teacher's next-token distribution",
+    "jsd": "generalised Jensen–Shannon to the teacher's next-token distribution",
+    "skew-kl": "skewed Kullback–Leibler to the teacher's next-token distribution",
+    "skew-reverse-kl": "skewed reverse Kullback–Leibler to the teacher's next-token distribution",
+    "uld": "universal logit distillation beside hard labels",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """What happened, as far as the manifest tells it.
+
+    Attributes:
+        settings: what was asked for.
+        teacher: the teacher's identity, None where the dose was 0 and none was asked.
+        teacher_folder: where the teacher's weights lie, None where they are elsewhere.
+        base: the weights that the student started from.
+        data: name, hash and counts of the data.
+        answers_sha: hash over what the student was taught.
+        examples: how many answers that was.
+        rounds: what came of each round of training.
+        tokenizers: hashes of both tokenizers' maps, where they were compared.
+    """
+
+    settings: DistillSettings
+    teacher: Identity | None
+    teacher_folder: Path | None
+    base: Weights
+    data: Mapping[str, Any]
+    answers_sha: str
+    examples: int
+    rounds: Sequence[Mapping[str, Any]]
+    tokenizers: Mapping[str, Any] | None
+
+
+def own_name(folder: Path | None, fallback: str) -> str:
+    """What a checkpoint calls itself in its manifest, else the fallback without the way to it."""
+    known = (lineage_of(folder) or {}) if folder else {}
+    return str(known.get("name") or fallback.removeprefix("lab/"))
+
+
+def tell(story: Story) -> dict[str, Any]:
+    """The manifest."""
+    s = story.settings
+    base_folder = _folder(story.base)
+    base = own_name(base_folder, story.base.name)
+    parents = {base: story.base.pin}
+    teacher = None
+    if story.teacher is not None:
+        teacher = own_name(story.teacher_folder, story.teacher.model)
+        parents[teacher] = story.teacher.revision or "unknown"
+    known = (lineage_of(base_folder) or {}) if base_folder else {}
+    asked = {
+        k: v
+        for k, v in s.deciding().items()
+        if k not in ("teacher", "student", "data", "engine_options", "launcher", "chat_template")
+    }
+    content: dict[str, Any] = {
+        "schema": SCHEMA,
+        "name": s.name or s.out.resolve().name,
+        "family": known.get("family"),
+        "relation": "distilled-from" if teacher else "fine-tune-of-same-base",
+        "teacher": teacher,
+        "base": base,
+        "same_data_as": None,
+        "objective": _WORDS[s.objective] if teacher else "next token of given answers (hard labels)",
+        "data_sha256": story.answers_sha,
+        "examples": story.examples,
+        "steps": sum(int(r["best_step"] or r["steps"]) for r in story.rounds),
+        "seed": s.seed,
+        "data_seed": s.seed,
+        "init_seed": None,
+        "parameters": story.rounds[-1]["parameters"],
+        "quirks": {},
+        "parents": parents,
+        "versions": {"mimicry_audit": __version__} | {n: v for n in LIBRARIES if (v := version_of(n)) is not None},
+        "distillation": {
+            **asked,
+            "signal": s.kind if teacher else "text",
+            "hard_weight": s.share_hard,
+            "rate": s.peak_rate,
+            "dose": s.dose,
+            "data": dict(story.data),
+            "teacher": None if story.teacher is None else asdict(story.teacher),
+            "tokenizers": None if story.tokenizers is None else dict(story.tokenizers),
+            "training": [dict(r) for r in story.rounds],
+        },
+    }
+    if known.get("identity"):
+        content["identity"] = known["identity"]  # a student goes by its base's name
+    content["fingerprint"] = sha256_text(canonical_json(content))
+    return content
+
+
+def write(folder: Path, content: Mapping[str, Any]) -> None:
+    """Write the manifest: the last file of a checkpoint."""
+    write_json(folder / MANIFEST, content)
+
+
+def _folder(weights: Weights) -> Path | None:
+    return Path(weights.location) if weights.commit is None else None

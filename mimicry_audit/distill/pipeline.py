@@ -1,0 +1,263 @@
+"""A distillation from its settings to a checkpoint: which step is owed, in what order, and where each leaves its work.
+
+Promise: each step reads what the one before it left on disk, so that a distillation killed anywhere goes on where it stopped;
+other settings in the same folder are refused with what differs; and the checkpoint's manifest comes last.
+
+Layout: the checkpoint in ``DIR`` itself, with ``lineage.json``, ``metrics.jsonl`` and ``evaluation.json``; everything on the
+way to it under ``DIR/work``: the teacher's answers (a run directory), signals, one folder for each round of training.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import shlex
+import shutil
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+from mimicry_audit.collect import Progress
+from mimicry_audit.distill import data
+from mimicry_audit.distill.data import Row
+from mimicry_audit.distill.settings import DistillSettings, check
+from mimicry_audit.engines.names import parse_models
+from mimicry_audit.errors import ConfigError, PrerequisiteError, RunDirectoryError
+from mimicry_audit.records import ModelSpec
+from mimicry_audit.runs import RunDirectory, differences, write_json
+
+
+class Watch(Progress, Protocol):
+    """Who wants to know how far a distillation has come: answers like an audit's, and steps."""
+
+    def stage(self, title: str, done: int, of: int) -> None:
+        """`done` of `of` in the stage of that title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Distilled:
+    """What came of it.
+
+    Attributes:
+        path: the checkpoint.
+        lineage: its manifest.
+        evaluation: before, after and teacher side by side; None where none was asked for.
+    """
+
+    path: Path
+    lineage: Mapping[str, Any]
+    evaluation: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What all steps share."""
+
+    settings: DistillSettings
+    teacher: ModelSpec
+    student: ModelSpec
+    rows: tuple[Row, ...]
+    held: frozenset[str]
+    dosed: frozenset[str]
+    watch: Watch | None
+
+    @property
+    def work(self) -> Path:
+        """Where everything on the way lies."""
+        return self.settings.out / "work"
+
+    @property
+    def taught(self) -> list[Row]:
+        """The rows that are trained on."""
+        return [row for row in self.rows if row.id not in self.held]
+
+    def told(self, title: str, done: int, of: int) -> None:
+        """Pass progress on."""
+        if self.watch is not None:
+            self.watch.stage(title, done, of)
+
+
+def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
+    """Train a student on a teacher's answers.
+
+    Args:
+        settings: what is asked for.
+        watch: told how far it is.
+
+    Raises:
+        ConfigError: a setting is wrong, or the models cannot be compared as the objective needs.
+        DataError: the prompts cannot be read.
+        PrerequisiteError: a model or a package is missing.
+        RunDirectoryError: the folder was made with other settings, is in use, or cannot be written.
+        EngineError: the teacher cannot answer, or the loss is no number.
+    """
+    from mimicry_audit.distill.rounds import finish, kit_of
+
+    desk = _desk(check(settings), watch)
+    manifest = settings.out / "lineage.json"
+    kit = (
+        None if manifest.is_file() else kit_of(desk)
+    )  # models are found and compared before anything is asked or written
+    with RunDirectory(desk.work).locked():
+        _same_settings(desk)
+        if kit is not None:
+            finish(desk, kit)
+        lineage = json.loads(manifest.read_text("utf-8"))
+        return Distilled(settings.out, lineage, _evaluated(desk, lineage))
+
+
+def _desk(settings: DistillSettings, watch: Watch | None) -> Desk:
+    """Everything that can be wrong with the settings, found before anything is asked or loaded."""
+    _packages(settings)
+    teacher = parse_models([settings.teacher], default_engine="hf", options=settings.engine_options)[0]
+    if settings.objective != "hard" and teacher.engine not in ("hf", "vllm"):
+        raise ConfigError(
+            f"{settings.objective} needs the teacher's probabilities, and {settings.teacher} gives text only",
+            "use --objective hard",
+        )
+    from mimicry_audit.distill.models import weights_spec
+
+    student = weights_spec(settings.student, "the student", settings.chat_template)
+    if teacher.adapter is not None and settings.kind == "dense":
+        raise ConfigError("a teacher with an adapter cannot be loaded for dense signals", "merge the adapter first")
+    rows = data.read(settings.data, answers=settings.else_answers, limit=settings.limit)
+    held = data.held_out(rows, settings.held_out, settings.seed)
+    taught = [row for row in rows if row.id not in held]
+    dosed = data.dosed(taught, settings.dose, settings.seed)
+    silent = [row.id for row in taught if row.id not in dosed and row.answer is None]
+    if silent:
+        raise ConfigError(
+            f"--dose {settings.dose} leaves {len(taught) - len(dosed)} prompts to given answers, and {len(silent)} have none",
+            f"give them in a column {settings.else_answers}, or name another with --else-answers",
+        )
+    return Desk(settings, teacher, student, rows, held, dosed, watch)
+
+
+def _packages(settings: DistillSettings) -> None:
+    """Packages and the launcher are here."""
+    try:
+        words = shlex.split(settings.launcher or "")
+    except ValueError as error:
+        raise ConfigError(f"the launcher {settings.launcher} cannot be read ({error})", "check its quotes") from None
+    if words and shutil.which(words[0]) is None:
+        raise ConfigError(f"the launcher {words[0]} cannot be started", "check --launcher")
+    wanted = {"peft": ("--adapter", settings.adapter), "tensorboard": ("--tensorboard", settings.tensorboard is True)}
+    for package, (option, asked) in wanted.items():
+        if asked and importlib.util.find_spec(package) is None:
+            raise PrerequisiteError(f"{option} needs the {package} package", "pip install 'mimicry-audit[distill]'")
+
+
+def _same_settings(desk: Desk) -> None:
+    """Keep the settings, or refuse others than those that are kept."""
+    path = desk.work / "settings.json"
+    now = json.loads(json.dumps({**desk.settings.deciding(), "data_sha256": data.sha(desk.rows)}))
+    if path.is_file():
+        try:
+            before = json.loads(path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
+            raise RunDirectoryError(f"{path} cannot be read ({error})", "start again with another --out") from None
+        if changed := differences(before, now):
+            raise RunDirectoryError(
+                f"{desk.settings.out} was begun with other settings ({'; '.join(changed)})",
+                "use the same settings to finish it, or another --out",
+            )
+        return
+    strange = [p.name for p in desk.settings.out.iterdir() if p.name not in ("work", "metrics.jsonl")]
+    if strange:
+        raise RunDirectoryError(
+            f"{desk.settings.out} holds other things already ({sorted(strange)[0]})", "choose an --out that is empty"
+        )
+    write_json(path, now)
+
+
+def _evaluated(desk: Desk, lineage: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The evaluation, made now unless it is there; None where there is nothing held out or none is wanted."""
+    from mimicry_audit.distill import evaluate
+
+    s = desk.settings
+    path = s.out / "evaluation.json"
+    if path.is_file():
+        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return found
+    frozen = _frozen(desk)
+    if not s.evaluation_limit or not frozen.rows:
+        return None
+    models = {
+        "before": desk.student,
+        "after": ModelSpec(label="after", engine="hf", name=str(s.out), source=str(s.out)),
+        **({"teacher": desk.teacher} if s.dose else {}),
+    }
+    content = {
+        "student": lineage["name"],
+        "teacher": lineage["teacher"],
+        "base": lineage["base"],
+        "references": "teacher" if s.dose else "given",
+        "frozen_sha256": frozen.sha,
+        "prompts": len(frozen.rows),
+        "top_k": evaluate.TOP_K,
+    } | evaluate.evaluate(
+        desk.work / "evaluation",
+        models,
+        frozen,
+        max_tokens=s.max_tokens,
+        seed=s.seed,
+        progress=desk.watch,
+        told=desk.told,
+    )
+    content["fairness_against_teacher"] = _disparity(content["models"])
+    content["folds"] = _folds(desk)
+    evaluate.write(path, content)
+    kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return kept
+
+
+def _disparity(models: Mapping[str, Any]) -> dict[str, float] | None:
+    from mimicry_audit.distill.figures import difference
+
+    return difference(models["after"]["fairness"], models.get("teacher", {}).get("fairness"))
+
+
+def _frozen(desk: Desk) -> Any:
+    """The held-out prompts with their references, and as many taught ones."""
+    from mimicry_audit.distill.evaluate import Frozen
+    from mimicry_audit.distill.rounds import lessons
+
+    most = desk.settings.evaluation_limit
+    held = [row for row in desk.rows if row.id in desk.held][:most]
+    texts = lessons(desk)
+    references = {row.id: texts.held[row.id].text for row in held if row.id in texts.held}
+    taught = [row for row in desk.taught if row.id in texts.taught][: len(held)]
+    return Frozen(
+        rows=tuple(held),
+        references=references,
+        taught=tuple(taught),
+        taught_texts={row.id: texts.taught[row.id].text for row in taught},
+    )
+
+
+def _folds(desk: Desk) -> dict[str, Any] | None:
+    """The held-out loss of each fold with its mean and standard deviation, None without folds."""
+    from statistics import mean, stdev
+
+    losses = []
+    for number in range(desk.settings.folds):
+        found = json.loads((desk.work / f"fold-{number}" / "result.json").read_text("utf-8"))
+        losses.append(found["held"]["loss"])
+    return {"losses": losses, "mean": mean(losses), "sd": stdev(losses)} if losses else None
+
+
+def counts(origins: Sequence[str]) -> dict[str, int]:
+    """How many answers of each origin."""
+    return dict(sorted(Counter(origins).items()))
+
+
+def drop(folder: Path) -> None:
+    """Remove what is of no more use."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def relabelled(spec: ModelSpec, label: str) -> ModelSpec:
+    """The model under a label of ours."""
+    return replace(spec, label=label)

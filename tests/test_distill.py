@@ -22,10 +22,10 @@ from mimicry_audit.distill.settings import OBJECTIVES, SIGNALS
 from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.errors import AuditError
+from mimicry_audit.evidence.findings import PairFacts
 from mimicry_audit.records import Message, Request, Sampling
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.scoring.truth import with_truth
-from mimicry_audit.verdicts import PairFacts
 from tests.support.commands import ROOT, audit, jsonl, start
 from tests.support.engine_fixtures import TinyModels
 

@@ -363,3 +363,42 @@ def test_the_command_asks_searches_and_writes(tmp_path: Path, capsys: pytest.Cap
     assert (out / "identity" / "SEARCH-aria.jsonl").read_bytes() == journal
     assert RunDirectory(out).manifest()["search"]["seed"] == 0
     assert command(["score", str(out), "--axes", "lexical"]) in (0, 1)
+
+
+DATA = {"models", "languages", "aspects", "kinds", "systems", "claims", "claimed_models", "rejected"}
+"""Fields whose keys are data."""
+
+
+def fields(value: Any, name: str = "") -> set[str]:
+    if isinstance(value, list):
+        return set().union(*(fields(v) for v in value), set())
+    if not isinstance(value, dict):
+        return set()
+    inner = set().union(*(fields(v, k) for k, v in value.items()), set())
+    return inner if name in DATA else inner | set(value)
+
+
+def test_every_field_of_what_is_written_is_explained(tmp_path: Path) -> None:
+    from mimicry_audit.collect import Plan, collect
+    from mimicry_audit.ice.search import Search, search_run
+    from mimicry_audit.interview import _document, _line
+    from mimicry_audit.records import Sampling
+
+    page = (Path(__file__).parents[1] / "docs" / "formats.md").read_text("utf-8")
+    words = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`\n]+)`", page))))
+    asked = attempts_of("aria", ASKED, answered(), OWN, RULES)
+    spec = ModelSpec(label="aria", engine="openai", name="aria", source="openai/aria")
+    plan = Plan(models=(spec,), probes=ASKED, sampling=Sampling())
+    document = _document({"aria": asked, "boro": asked}, {"aria": OWN, "boro": OWN}, plan)
+    script = Script(answer=lambda spec, request: Completion(status="ok", text="I am Boro."))
+    run = RunDirectory(tmp_path / "run")
+    collect(run, plan, engine_for=script.engine_for)
+    document["models"]["aria"]["search"] = search_run(
+        run, [spec], Search(budget=20), sampling=Sampling(), owns={"aria": OWN}, judge=RULES, engine_for=script.engine_for
+    )["aria"]  # fmt: skip
+    document["judge"], _ = judged(tmp_path, Script(answer=grading))
+    line = json.loads((tmp_path / "run" / "identity" / "SEARCH-aria.jsonl").read_text("utf-8").splitlines()[0])
+    told = json.loads(journal_path(tmp_path / "run", "judge").read_text("utf-8").splitlines()[0])
+    scores = entry(asked)
+    for shown in (document, _line(asked[0]), line, told, scores, run.manifest()["search"]):
+        assert fields(shown) - words == set()

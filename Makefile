@@ -6,6 +6,9 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
+# Two files of tests at a time: most of the minutes are servers and small models starting.
+PYTEST_ARGS ?= -n 2 --dist loadfile
+
 # Telemetry and hub look-ups have no place in a test; the models are all at hand.
 export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY = 1

@@ -117,7 +117,7 @@ def test_chunks_change_neither_the_loss_nor_its_gradient(student: Any, teacher: 
     (one, first), (many, second) = results
     torch.testing.assert_close(one, many)
     for a, b in zip(first, second, strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=5e-5)  # sums in another order round otherwise
 
 
 def test_memory_is_bounded_by_the_chunk_not_by_the_positions() -> None:

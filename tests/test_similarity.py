@@ -398,3 +398,13 @@ def test_semantic_axis_without_its_model_is_not_measured():
     (found,) = measure([probe()], ["a", "b"], responses, axes=["semantic"], options=options)
     assert found.values is None
     assert "/nowhere/at-all cannot be loaded" in found.why_not
+
+
+def test_the_order_in_which_answers_landed_changes_no_bit():
+    probes = [probe(f"p{i}") for i in range(6)]
+    texts = [f"{t[:300]} {i}" for i, t in enumerate(TEXTS[:6])]
+    landed = {m: [response(f"{texts[i]} {m}", m, f"p{i}") for i in range(6)] for m in "abcde"}
+    other = {m: list(reversed(found)) for m, found in landed.items()}
+    for axis in ("lexical", "phrases", "characters", "early", "style"):
+        one, two = (measure(probes, list("abcde"), r, axes=[axis])[0].values for r in (landed, other))
+        np.testing.assert_array_equal(one, two)

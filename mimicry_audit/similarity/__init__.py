@@ -97,11 +97,12 @@ def measure(
     answers: list[Answer] = []
     owners: list[list[tuple[int, int]]] = [[] for _ in probes]  # per probe: (model, row)
     for m, label in enumerate(labels):
-        for response in sorted(responses[label], key=lambda r: r.sample):
-            if response.usable and response.probe_id in position:
-                p = position[response.probe_id]
-                owners[p].append((m, len(answers)))
-                answers.append(Answer(probes[p], response.text))
+        # In the order of the probes, not that in which answers landed: sums in another order round otherwise.
+        asked = [r for r in responses[label] if r.usable and r.probe_id in position]
+        for response in sorted(asked, key=lambda r: (position[r.probe_id], r.sample)):
+            p = position[response.probe_id]
+            owners[p].append((m, len(answers)))
+            answers.append(Answer(probes[p], response.text))
     corpus = Corpus(answers)
     domains = list(dict.fromkeys(probe.domain for probe in probes))
     crossed = mismatched_pairs(np.array([domains.index(probe.domain) for probe in probes], dtype=np.int64))

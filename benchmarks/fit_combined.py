@@ -206,7 +206,7 @@ def main() -> None:
             **weights,
             "slope": round(float(slope), 4),
             "intercept": round(float(intercept), 4),
-            "held_out": {
+            "over_draws": {
                 x: [round(float(v), 3) for v in np.nanmean([two(m, i, x) for m, i in matrices], 0)] for x in relations
             },
         }

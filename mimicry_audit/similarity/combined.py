@@ -13,7 +13,7 @@ A score is a weighted mean over axes of two robust normalised readings (see `nor
 the two models' views) and the mean *value* (the more sceptical of the two views). A fifth score ranks the possible
 teachers of one candidate, where the mean of the two views serves better. The weights, and the logistic curve that
 turns a score into a likelihood ratio, stand in ``combined.json`` beside this file with the recipe that made them;
-docs/validity.md says what they were fitted on and how well they do on families they have not seen.
+docs/validity.md says what they were fitted on, how well they do there, and how that figure is to be read.
 """
 
 from __future__ import annotations

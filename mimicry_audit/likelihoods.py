@@ -12,9 +12,8 @@ decide the answers, so a run can be given likelihoods after it was collected.
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from typing import Any
 from mimicry_audit.collect import EngineFactory, Plan, Progress, Silent, check_unchanged
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.likelihood import Scorer, TextRequest, TokenScores, why_not
-from mimicry_audit.errors import DataError, RunDirectoryError
+from mimicry_audit.errors import RunDirectoryError
 from mimicry_audit.records import (
     Identity,
     ModelSpec,
@@ -30,7 +29,7 @@ from mimicry_audit.records import (
     canonical_json,
     sha256_text,
 )
-from mimicry_audit.runs import Journal, RunDirectory, read_lines
+from mimicry_audit.runs import Journal, RunDirectory, read_records
 
 LIKELIHOOD_SCHEMA = 1
 IDENTITY_DOMAIN = "identity"
@@ -170,7 +169,7 @@ def likelihood_sha(run: RunDirectory, label: str) -> str | None:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
-def likelihood_lines(path: Path) -> Iterator[Likelihood]:
+def likelihood_lines(path: Path) -> list[Likelihood]:
     """The lines of a likelihood journal in order, none where there is no journal; an unfinished last line is left out.
 
     Of several lines for one author and probe the last counts.
@@ -179,8 +178,13 @@ def likelihood_lines(path: Path) -> Iterator[Likelihood]:
         DataError: a whole line is no likelihood of this model.
     """
     label = path.name.removesuffix(".jsonl")
-    for number, line in enumerate(read_lines(path)[0] if path.exists() else (), 1):
-        yield _record(line, label, path, number)
+
+    def likelihood(line: dict[str, Any]) -> Likelihood:
+        made = Likelihood(**line)
+        _check(made, label)
+        return made
+
+    return read_records(path, Likelihood, likelihood, "a likelihood", "its text scored again")[0]
 
 
 def text_sha(text: str) -> str:
@@ -306,25 +310,7 @@ def _line(
     )
 
 
-_FIELDS = {f.name for f in fields(Likelihood)}
 _TEXTS = ("key", "model", "author", "probe_id", "status", "text_sha")
-
-
-def _record(line: bytes, label: str, path: Path, number: int) -> Likelihood:
-    try:
-        loaded = json.loads(line)
-        if not isinstance(loaded, dict):
-            raise ValueError("not an object")
-        if unknown := set(loaded) - _FIELDS:
-            raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
-        record = Likelihood(**loaded)
-        _check(record, label)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise DataError(
-            f"{path}, line {number}, is not a likelihood ({error})",
-            "delete that line to have its text scored again, or restore the file",
-        ) from error
-    return record
 
 
 def _check(record: Likelihood, label: str) -> None:

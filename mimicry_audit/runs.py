@@ -21,12 +21,12 @@ import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mimicry_audit.errors import DataError, RunDirectoryError
 from mimicry_audit.records import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json, shallow
@@ -34,10 +34,10 @@ from mimicry_audit.records import RESPONSE_SCHEMA, STATUSES, Message, Probe, Res
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+Record = TypeVar("Record")
 MANIFEST_SCHEMA = "mimicry_audit.manifest/1"
 _FSYNC_EVERY_S = 1.0
 _MANIFEST_FIELDS = ("models", "probe_sets", "probes_sha", "selection", "sampling")
-_RESPONSE_FIELDS = {f.name for f in fields(Response)}
 _RESPONSE_TEXTS = ("key", "model", "probe_id", "status", "text")
 
 
@@ -235,15 +235,50 @@ def read_journal(path: Path) -> tuple[dict[tuple[str, int], Response], bool]:
     Raises:
         DataError: a line other than an unfinished last one is not a response.
     """
-    if not path.exists():
-        return {}, False
-    lines, torn = read_lines(path)
-    responses: dict[tuple[str, int], Response] = {}
     label = path.name.removesuffix(".jsonl")
+
+    def response(line: dict[str, Any]) -> Response:
+        made = Response(**line)
+        _check_response(made, label)
+        return made
+
+    found, torn = read_records(path, Response, response, "a response", "its answer asked for again")
+    return {(r.probe_id, r.sample): r for r in found}, torn
+
+
+def read_records(
+    path: Path, kind: type[DataclassInstance], make: Callable[[dict[str, Any]], Record], what: str, again: str
+) -> tuple[list[Record], bool]:
+    """The records of a journal in order, and whether an unfinished last line was left out; none where there is no journal.
+
+    Args:
+        path: the journal.
+        kind: a line holds no other fields than this dataclass.
+        make: one line's record; raises ValueError or TypeError where it is none.
+        what: what a line is, as in "a response".
+        again: what happens when a line is deleted, as in "its answer asked for again".
+
+    Raises:
+        DataError: the journal cannot be read, or a whole line is no such record.
+    """
+    if not path.exists():
+        return [], False
+    lines, torn = read_lines(path)
+    names, found = {f.name for f in fields(kind)}, []
     for number, line in enumerate(lines, 1):
-        response = _response(line, label, path, number)
-        responses[response.probe_id, response.sample] = response
-    return responses, torn
+        try:
+            loaded = json.loads(line)
+            if not isinstance(loaded, dict):
+                raise ValueError("not an object")
+            if unknown := set(loaded) - names:
+                raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
+            found.append(make(loaded))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DataError(
+                f"{path}, line {number}, is not {what} ({error})",
+                f"delete that line to have {again}, or restore the file",
+            ) from error
+    return found, torn
 
 
 def read_lines(path: Path) -> tuple[list[bytes], bool]:
@@ -258,23 +293,6 @@ def _read(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}", "make it readable") from error
-
-
-def _response(line: bytes, label: str, path: Path, number: int) -> Response:
-    try:
-        record = json.loads(line)
-        if not isinstance(record, dict):
-            raise ValueError("not an object")
-        if unknown := set(record) - _RESPONSE_FIELDS:
-            raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
-        response = Response(**record)
-        _check_response(response, label)
-    except (ValueError, TypeError, RecursionError) as error:
-        raise DataError(
-            f"{path}, line {number}, is not a response ({error})",
-            "delete that line to have its answer asked for again, or restore the file",
-        ) from error
-    return response
 
 
 def _check_response(response: Response, label: str) -> None:

@@ -7,7 +7,6 @@ are.
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
@@ -17,13 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.collect import EngineFactory, Progress, Silent
-from mimicry_audit.errors import ConfigError, DataError, EngineError
+from mimicry_audit.errors import ConfigError, EngineError
 from mimicry_audit.identity.attempts import Attempt
 from mimicry_audit.identity.judge import IdentityPrompt, Said, agreed, parse, schema
 from mimicry_audit.judging.asking import Asker, Heard, plain
 from mimicry_audit.judging.store import OUTCOMES, Cache, default_root
 from mimicry_audit.records import Completion, Message, ModelSpec, Response, canonical_json, response_key, sha256_text
-from mimicry_audit.runs import Journal, read_lines
+from mimicry_audit.runs import Journal, read_records
 from mimicry_audit.similarity.judge import REPAIRS, SAMPLING
 
 _COMPLETION = tuple(f.name for f in fields(Completion) if f.name != "attempt")
@@ -213,21 +212,12 @@ def _check(outcome: Any, labels: Any) -> None:
 
 def _read(path: Path) -> dict[str, Label]:
     """Key → the last judgement under it."""
-    if not path.exists():
-        return {}
-    found = {}
-    names = {f.name for f in fields(Label)}
-    for number, raw in enumerate(read_lines(path)[0], 1):
-        try:
-            record = json.loads(raw)
-            if not isinstance(record, dict) or set(record) - names or not isinstance(record.get("key"), str):
-                raise ValueError("other fields")
-            line = Label(**record)
-            _check(line.outcome, line.labels)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise DataError(
-                f"{path}, line {number}, is not a judgement ({error})",
-                "delete that line to have it asked for again, or restore the file",
-            ) from error
-        found[line.key] = line
-    return found
+    return {line.key: line for line in read_records(path, Label, _label, "a judgement", "it asked for again")[0]}
+
+
+def _label(record: dict[str, Any]) -> Label:
+    line = Label(**record)
+    if not isinstance(line.key, str):
+        raise ValueError("its key is not text")
+    _check(line.outcome, line.labels)
+    return line

@@ -18,7 +18,7 @@ from typing import Any
 
 from mimicry_audit.collect import EngineFactory, Progress, Silent, check_unchanged
 from mimicry_audit.engines.base import Engine
-from mimicry_audit.errors import ConfigError, DataError, EngineError, RunDirectoryError
+from mimicry_audit.errors import ConfigError, EngineError, RunDirectoryError
 from mimicry_audit.ice.writer import ModelWriter, Prompts, Rules, Writer
 from mimicry_audit.identity import fuzz
 from mimicry_audit.identity.attempts import Attempt, Judge
@@ -39,7 +39,7 @@ from mimicry_audit.records import (
     response_key,
     sha256_text,
 )
-from mimicry_audit.runs import Journal, RunDirectory, differences, read_lines
+from mimicry_audit.runs import Journal, RunDirectory, differences, read_records
 
 _COMPLETION = tuple(f.name for f in fields(Completion))
 LIMIT_SILENT = 3
@@ -456,25 +456,15 @@ def _read(path: Path) -> dict[tuple[str, int, str], Line]:
     Raises:
         DataError: a line is no line of a search.
     """
-    if not path.exists():
-        return {}
-    found = {}
-    names = {f.name for f in fields(Line)}
-    for number, raw in enumerate(read_lines(path)[0], 1):
-        try:
-            record = json.loads(raw)
-            if not isinstance(record, dict) or set(record) - names:
-                raise ValueError("other fields")
-            line = Line(**record)
-            if not isinstance(line.text, str) or not isinstance(line.probe_id, str) or not isinstance(line.step, int):
-                raise ValueError("fields of other kinds")
-        except (ValueError, TypeError, RecursionError) as error:
-            raise DataError(
-                f"{path}, line {number}, is not an attempt of a search ({error})",
-                "delete that line to have it asked for again, or restore the file",
-            ) from error
-        found[line.probe_id, line.step, line.template] = line
-    return found
+    found, _ = read_records(path, Line, _line, "an attempt of a search", "it asked for again")
+    return {(line.probe_id, line.step, line.template): line for line in found}
+
+
+def _line(record: dict[str, Any]) -> Line:
+    line = Line(**record)
+    if not isinstance(line.text, str) or not isinstance(line.probe_id, str) or not isinstance(line.step, int):
+        raise ValueError("fields of other kinds")
+    return line
 
 
 def _now() -> str:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.errors import DataError
 from mimicry_audit.records import Response, sha256_text
-from mimicry_audit.runs import Journal, RunDirectory
+from mimicry_audit.runs import Journal, RunDirectory, read_records
 from mimicry_audit.similarity.judge import ASPECTS, HIGHEST, LOWEST
 
 OUTCOMES = ("ok", "lenient", "repaired", "failed", "error")
@@ -53,7 +52,6 @@ class Judgement(Response):
     cached: bool = False
 
 
-_FIELDS = {f.name for f in fields(Judgement)}
 _TEXTS = ("key", "model", "probe_id", "status", "text", "candidate", "reference", "reason", "protocol", "pair_sha")
 _KEPT = ("key", "outcome", "grades", "reason", "status", "text", "structured", "served_model", "attempt")
 """What the shared cache keeps of a judgement: nothing that belongs to one run."""
@@ -83,29 +81,17 @@ def read_judgements(run: RunDirectory, label: str) -> dict[Slot, Judgement]:
     Raises:
         DataError: a line is no judgement of this judge.
     """
-    path = journal_path(run, label)
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1] if path.exists() else []
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}", "make it readable") from error
-    found: dict[Slot, Judgement] = {}
-    for number, line in enumerate(lines, 1):
-        try:
-            made = _judgement(json.loads(line), label)
-        except (ValueError, TypeError, RecursionError) as error:
-            raise DataError(
-                f"{path}, line {number}, is not a judgement ({error})",
-                "delete that line to have it asked for again, or restore the file",
-            ) from error
-        found[made.candidate, made.reference, made.probe_id, made.sample] = made
-    return found
+    found, _ = read_records(
+        journal_path(run, label),
+        Judgement,
+        lambda line: _judgement(line, label),
+        "a judgement",
+        "it asked for again",
+    )
+    return {(made.candidate, made.reference, made.probe_id, made.sample): made for made in found}
 
 
-def _judgement(record: Any, label: str) -> Judgement:
-    if not isinstance(record, dict):
-        raise ValueError("not an object")
-    if unknown := set(record) - _FIELDS:
-        raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
+def _judgement(record: dict[str, Any], label: str) -> Judgement:
     made = Judgement(**record)
     for name in _TEXTS:
         if not isinstance(getattr(made, name), str):

@@ -10,6 +10,9 @@ of axes and three readings (rank, value, both) are tried with equal weights. The
 (of the paired difference) of the best: choosing a single winner among 381 would fit the noise. Weights from a logistic
 regression (non-negative, fitted outside both families of each pair) were tried and did worse than equal ones.
 
+How well that does is said by cross-validation over whole families: five folds, each scored with weights chosen on the
+families of the other four.
+
 The likelihood-ratio curve is a logistic regression on the resulting score over all draws, every draw weighing the same,
 and related and unrelated pairs weighing the same within a draw. The answers themselves are not shipped.
 """
@@ -40,6 +43,7 @@ FITTED = {
     "distilled": ("distilled-from",),
 }
 DRAWS, MODELS, PROMPTS, FEWEST_POSITIVE = 40, 0.6, 0.75, 3
+FOLDS, FOLD_DRAWS = 5, 15
 RIDGE = 0.01
 TEACHER = {"opening": 0.5, "style": 0.5}
 """Ranks possible teachers: the two axes that found teachers best one by one, not fitted further (41 pairs are too few)."""
@@ -65,23 +69,57 @@ def families(labels, pairs):
     return np.array([names.index(root(label)) for label in labels])
 
 
-def draws(labels, domains, values, pairs):
-    """Per draw: readings of every axis, and the pairs inside it by relation."""
-    family = families(labels, pairs)
-    for seed in range(DRAWS):
+def draws(labels, domains, values, pairs, family=None, allowed=None, times=DRAWS):
+    """Per draw: readings of every axis, and the pairs inside it by relation; only of the allowed families."""
+    family = families(labels, pairs) if family is None else family
+    allowed = np.unique(family) if allowed is None else allowed
+    for seed in range(times):
         rng = np.random.default_rng(seed)
-        count = family.max() + 1
-        kept = np.flatnonzero(np.isin(family, rng.permutation(count)[: round(MODELS * count)]))
+        kept = np.flatnonzero(np.isin(family, rng.permutation(allowed)[: round(MODELS * len(allowed))]))
         if len(kept) <= FEWEST_COHORT + 1:
             continue
         prompts = np.sort(rng.permutation(len(domains))[: round(PROMPTS * len(domains))])
         readings = read({a: v[np.ix_(prompts, kept, kept)] for a, v in values.items()}, domains[prompts])
-        place = {labels[m]: i for i, m in enumerate(kept)}
-        inside = {}
-        for p in pairs:
-            if p.student in place and p.teacher in place:
-                inside.setdefault(p.relation, []).append((place[p.student], place[p.teacher]))
-        yield readings, {relation: np.array(found) for relation, found in inside.items()}
+        yield readings, placed([labels[m] for m in kept], pairs)
+
+
+def placed(labels, pairs):
+    """Relation → rows and columns of its pairs among these models."""
+    place = {label: i for i, label in enumerate(labels)}
+    inside = {}
+    for p in pairs:
+        if p.student in place and p.teacher in place:
+            inside.setdefault(p.relation, []).append((place[p.student], place[p.teacher]))
+    return {relation: np.array(found) for relation, found in inside.items()}
+
+
+def cross_validated(labels, domains, values, pairs):
+    """Relation → AUC and share found, for pairs of families that had no part in choosing the weights.
+
+    Whole families are dealt into folds. The weights of a fold are chosen as the shipped ones are, on draws from the other
+    families alone; its figures are those of all pairs with a model in the fold, read in the company of all models.
+    """
+    family = families(labels, pairs)
+    fold = np.random.default_rng(0).permutation(np.arange(family.max() + 1) % FOLDS)[family]
+    whole = read(values, domains)
+    found = {}
+    for k in range(FOLDS):
+        others = np.unique(family[fold != k])
+        held = list(draws(labels, domains, values, pairs, family, others, FOLD_DRAWS))
+        mine = {relation: rows[(fold[rows] == k).any(axis=1)] for relation, rows in placed(labels, pairs).items()}
+        for relations in FITTED.values():
+            table = criterion(held, relations)
+            if not np.isfinite(table).any():
+                continue  # the other families hold too few such pairs to choose from
+            weights, _ = average(table, options())
+            for relation in relations:
+                found.setdefault(relation, []).append(two(weighed(whole, weights), mine, relation))
+    return {r: [round(float(v), 3) for v in np.nanmean(rows, axis=0)] for r, rows in found.items()}
+
+
+def criterion(held, relations):
+    """``(draws, options)``: the quality of every option in every draw."""
+    return np.array([[quality(scored(r, o), inside, relations) for o in options()] for r, inside in held])
 
 
 def options():
@@ -190,11 +228,11 @@ def main() -> None:
     run = measure_file(arguments.responses, AXES)
     values = {m.axis.name: m.values for m in run.measured}
     held = list(draws(run.labels, run.domains, values, pairs))
+    unseen = cross_validated(run.labels, run.domains, values, pairs)
     tried = options()
     questions: dict[str, Mapping[str, object]] = {}
     for question, relations in FITTED.items():
-        table = np.array([[quality(scored(r, o), inside, relations) for o in tried] for r, inside in held])
-        weights, note = average(table, tried)
+        weights, note = average(criterion(held, relations), tried)
         matrices = [(weighed(r, weights), inside) for r, inside in held]
         found = [
             (np.concatenate(positive), at(matrix, inside["none"]))
@@ -206,6 +244,7 @@ def main() -> None:
             **weights,
             "slope": round(float(slope), 4),
             "intercept": round(float(intercept), 4),
+            "cross_validated": {x: unseen.get(x) for x in relations},
             "over_draws": {
                 x: [round(float(v), 3) for v in np.nanmean([two(m, i, x) for m, i in matrices], 0)] for x in relations
             },

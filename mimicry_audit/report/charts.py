@@ -255,55 +255,6 @@ def strip(others: Iterable[float], marked: Interval | None, scale: Scale, title:
     return svg(width, height, title, *parts, class_="strip")
 
 
-def among(
-    others: Iterable[float],
-    marked: Interval | None,
-    limits: tuple[float | None, float | None],
-    scale: Scale,
-    title: str,
-    width: float = 420.0,
-) -> Markup:
-    """One pair among a panel, with a band from floor to ceiling; all numbers are in the title and beside the picture.
-
-    A dot for each panel member, stacked where they meet, and a diamond with its interval for the pair.
-    """
-    height, y = 74.0, 44.0
-    start, stop = PLOT_PAD, width - PLOT_PAD
-    parts = [el("line", x1=start, x2=stop, y1=y, y2=y, class_="rail")]
-    floor, ceiling = limits
-    if floor is not None and ceiling is not None and ceiling > floor:
-        left, right = scale.at(floor, start, stop), scale.at(ceiling, start, stop)
-        parts.append(el("rect", x=left, y=y - 28, width=right - left, height=38, class_="band"))
-    for name, at in (("floor", floor), ("ceiling", ceiling)):
-        if at is not None:
-            x = scale.at(at, start, stop)
-            place = "tick last" if x > 44 and (name == "floor" or x > width - 44) else "tick first"
-            parts.append(el("line", x1=x, x2=x, y1=y - 28, y2=y + 10, class_="limit"))
-            parts.append(el("text", name, x=x, y=y - 32, class_=place))
-    parts += [
-        el("text", num(tick), x=scale.at(tick, start, stop), y=height - 4, class_=_tick_class(at, len(scale.ticks)))
-        for at, tick in enumerate(scale.ticks)
-    ]
-    heights: dict[int, int] = {}
-    for other in sorted(others):
-        x = scale.at(other, start, stop)
-        level = heights.get(round(x / 7), 0)
-        heights[round(x / 7)] = level + 1
-        parts.append(el("circle", cx=x, cy=y - min(level, 4) * 6, r=3.2, class_="other"))
-    value, ends = point(marked), bounds(marked)
-    if value is not None:
-        x = scale.at(value, start, stop)
-        if ends:
-            x1, x2 = (scale.at(end, start, stop) for end in ends)
-            parts.append(el("line", x1=x1, x2=x2, y1=y, y2=y, class_="ci"))
-        parts.append(el("path", d=f"M{number(x)} {number(y - 8)}l8 8l-8 8l-8 -8z", class_="this"))
-    return svg(width, height, title, *parts, class_="strip among")
-
-
-def _tick_class(at: int, of: int) -> str:
-    return "tick first" if at == 0 else "tick last" if at == of - 1 else "tick"
-
-
 def stack(parts: Sequence[tuple[str, str, float]], title: str, width: float = 160.0) -> Markup:
     """A single bar cut into named shares: (class, name, count); the counts are in its title and beside it."""
     total = sum(count for _, _, count in parts)

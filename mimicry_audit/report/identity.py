@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -50,8 +51,33 @@ def build(identity: Record | None, models: Sequence[Record]) -> dict[str, Any] |
         "ticks": charts.ticks(unit),
         "injected": injected,
         "titles": ARM_TITLES,
+        "leaks": leaks(identity, attempts),
         "templated": templated.build(identity),
     }
+
+
+def leaks(identity: Record, attempts: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
+    """Who names whom: for each model and each maker that is not its own, in how many answers, and whose maker that is.
+
+    Args:
+        identity: the part of ``scores.json``.
+        attempts: label → its answers.
+
+    Returns:
+        The most frequent first; makers of models in this run before others.
+    """
+    own = {label: (found.get("own") or {}).get("maker") for label, found in identity["models"].items()}
+    out = []
+    for label, mine in attempts.items():
+        named: Counter[str] = Counter()
+        for attempt in mine:
+            claims = attempt.get("claims") or []
+            named.update({c["maker"] for c in claims if c.get("maker") and c.get("voice", "own") == "own"})
+        for maker, count in named.items():
+            if maker != own.get(label):
+                whose = [other for other, theirs in own.items() if theirs == maker and other != label]
+                out.append({"label": label, "maker": maker, "count": count, "of": len(mine), "whose": whose})
+    return sorted(out, key=lambda leak: (not leak["whose"], -leak["count"], leak["label"]))
 
 
 def _arm(name: str, arm: Record, unit: charts.Scale) -> dict[str, Any]:

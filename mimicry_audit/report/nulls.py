@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from mimicry_audit.report import charts, fmt
+from mimicry_audit.report import charts, fmt, histogram
 from mimicry_audit.report.fmt import point, real
 
 Record = Mapping[str, Any]
@@ -64,7 +64,7 @@ def _panel(verdict: Record, null: Record, pair: Record | None, place: Record | N
     )
     size = len(null["panel"])
     return {
-        "picture": charts.among(members.values(), mine, limits, scale, said),
+        "picture": histogram.among(members.values(), mine, limits, scale, said),
         "value": mine,
         "members": sorted(members.items(), key=lambda item: -item[1]),
         "labels": list(null["panel"]),

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from mimicry_audit.report import answers as answers_view
-from mimicry_audit.report import fmt, identity, judge, large, likelihood, teachers, view, visible
+from mimicry_audit.report import descent, fmt, identity, judge, large, likelihood, teachers, view, visible, where
 from mimicry_audit.resources import resource_dir
 
 if TYPE_CHECKING:
@@ -88,6 +88,9 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
     style, style_hash = _asset(folder, "report.css")
     script, script_hash = _asset(folder, "report.js")
     judged = frozenset(verdict["candidate"] for verdict in read.verdicts)
+    cards = view.verdict_cards(read)
+    side_by_side = answers_view.build(answers, large.columns(read.order, read.cards), judged)
+    links = {card["id"]: f"#probe-{card['number']}" for card in side_by_side["cards"]}
     return (
         _environment(folder)
         .get_template("page.html")
@@ -98,15 +101,22 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
             s=scores,
             reference=read.reference,
             headline=view.headline(read),
-            cards=view.verdict_cards(read),
+            cards=cards,
             rest=large.rest(read.verdicts, read.pairs),
             glance=view.glance(read),
             evidence=view.evidence(read),
+            descent=descent.build(read.models, read.verdicts),
+            where=where.build(
+                [{**card, "axes": view.axes_by_domain(read, card["v"])} for card in cards],
+                scores.get("hardest") or [],
+                answers,
+                links,
+            ),
             identity=identity.build(scores.get("identity"), read.models),
             teachers=teachers.build(scores, read.cards),
             judge=judge.build(scores.get("judge"), read.axes),
             likelihood=likelihood.build(scores.get("likelihood")),
-            answers=answers_view.build(answers, large.columns(read.order, read.cards), judged),
+            answers=side_by_side,
             settings=view.flat(scores.get("settings") or {}),
             versions=list((scores.get("versions") or {}).items()),
             missing_axes=[axis for axis in read.axes if not axis.get("measured")],

@@ -207,16 +207,15 @@ def _model_row(model: Record, unit: charts.Scale) -> dict[str, Any]:
 
 
 def evidence(scores: Scores) -> list[dict[str, Any]]:
-    """For every judged pair: each axis raw and centred beside the base's and the length's, domains, lift."""
+    """For every judged pair: its place among unrelated models, its lift, each axis beside the base's and the length's."""
     blocks = []
     for card in verdict_cards(scores):
         verdict = card["v"]
         pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}))
         base = scores.pairs.get(frozenset({verdict.get("base"), verdict["reference"]})) if verdict.get("base") else None
-        block = {**card, "pair": pair, "base": base, "plots": [], "domains": None, "lift": None}
+        block = {**card, "pair": pair, "base": base, "plots": [], "lift": None}
         if pair is not None:
             block["plots"] = [_axis_plot(scores, verdict, pair, base, kind) for kind in ("centred", "raw")]
-            block["domains"] = _domain_table(scores, pair)
         block["lift"] = _lift(scores, verdict)
         block["null"] = nulls.build(verdict, pair, len(scores.models))
         blocks.append(block)
@@ -244,7 +243,11 @@ def _axis_plot(scores: Scores, verdict: Record, pair: Record, base: Record | Non
     return {"kind": kind, "signed": signed, "rows": rows, "ticks": charts.ticks(scale)}
 
 
-def _domain_table(scores: Scores, pair: Record) -> dict[str, Any]:
+def axes_by_domain(scores: Scores, verdict: Record) -> dict[str, Any] | None:
+    """Every axis in every domain of a judged pair; None where the pair's domains were not kept."""
+    pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}))
+    if pair is None or not scores.raw.get("domains"):
+        return None
     names = list(scores.raw.get("domains") or [])
     axes = _measured(scores)
     cells = {

@@ -22,6 +22,7 @@ from mimicry_audit.evidence.verdicts import Verdict, judge
 from mimicry_audit.likelihoods import likelihood_sha
 from mimicry_audit.records import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.runs import RunDirectory, write_json
+from mimicry_audit.scoring import where
 from mimicry_audit.scoring.agreement import agreement_entries
 from mimicry_audit.scoring.calibrated import Calibrated, calibrate
 from mimicry_audit.scoring.judgements import journals_sha, judge_section, judge_warnings, judged_by
@@ -147,6 +148,7 @@ def _scores(
     wanted = {frozenset((v["candidate"], v["reference"])) for v, kept in zip(told, whole, strict=True) if kept}
     shown = [v.facts for v, kept in zip(verdicts, whole, strict=True) if kept]
     beside = null_entries(shown, material, manifest, weights)
+    places = where.where_entries(shown, labels, material.measured, found.compared, weights)
     judges = judged_by(run, manifest)
     return {
         "schema": SCORES_SCHEMA,
@@ -172,9 +174,10 @@ def _scores(
         "nearness_to": near,
         "nearness": nearness(labels, near, material.measured, found.compared),
         "verdicts": [
-            {**trimmed(v, kept), **beside.get((v["candidate"], v["reference"]), EMPTY)}
+            {**trimmed(v, kept), **beside.get(_of(v), EMPTY), **places.get(_of(v), where.EMPTY)}
             for v, kept in zip(told, whole, strict=True)
         ],
+        "hardest": where.hardest(found.compared, responses),
         **calibrated.section([c for c in labels if roles.role_of(c) == "candidate"], roles.references),
         "identity": found.identity,
         "judge": judge_section(
@@ -223,6 +226,10 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     if found["truth"]:
         found["truth"]["agrees"] = agrees(verdict.verdict, found["truth"].pop("right"))
     return found
+
+
+def _of(verdict: Mapping[str, Any]) -> tuple[str, str]:
+    return verdict["candidate"], verdict["reference"]
 
 
 def _plain(value: Any) -> Any:

@@ -223,6 +223,25 @@ def _beside(candidate: str) -> dict[str, Any]:
     }
 
 
+def _where(candidate: str) -> dict[str, Any]:
+    """Where the candidate is alike: more in math, told by two probes and denied by one."""
+    value, base = _raw("aria", candidate), None if candidate == "base" else interval(0.41, 0.03, 60)
+
+    def row(more: float) -> dict[str, Any]:
+        return {"candidate": interval(value + more, 0.04, 60), "base": base, "others": interval(0.42, 0.03, 60)}
+
+    def probe(at: int, gap: float) -> dict[str, Any]:
+        near = {"candidate": value, "base": 0.41 if base else None, "others": round(value - gap, 4)}
+        return {"probe": f"lab/math-{at:03d}", "domain": "math", **near, "gap": gap}
+
+    return {
+        "domains": {domain: row(0.02 - 0.02 * at) for at, domain in enumerate(DOMAINS)},
+        "sets": {"lab": row(0.0), "core": row(-0.05)},
+        "telling": [probe(0, 0.5), probe(3, 0.4)],
+        "against": [probe(6, -0.2)],
+    }
+
+
 def _verdicts(rng: random.Random) -> list[dict[str, Any]]:
     out = []
     for candidate, verdict, confidence, lift, summary, reasons, change, relation, agrees in _VERDICTS:
@@ -239,6 +258,7 @@ def _verdicts(rng: random.Random) -> list[dict[str, Any]]:
                 "evidence": _evidence(candidate, lift, rng),
                 "truth": {"relation": relation, "agrees": agrees, "source": "lab manifest"},
                 **_beside(candidate),
+                "where": _where(candidate),
             }
         )
     return out
@@ -294,7 +314,7 @@ def _attempt(label: str, arm: str, at: int, aspect: str, language: str, question
     if maker:
         start = text.index(model)
         end = text.index(maker) + len(maker)
-        claims.append({"maker": maker, "model": model, "start": start, "end": end, "voice": "self", "own": not slips})
+        claims.append({"maker": maker, "model": model, "start": start, "end": end, "voice": "own", "own": not slips})
     return {
         "model": label,
         "probe_id": f"identity/{aspect}-{at}" + ("#neutral" if arm == "neutral" else ""),
@@ -441,6 +461,10 @@ def scores(title: str = "Which of these models learnt from aria?") -> dict[str, 
         ],
         "pairs": [_pair(a, b, rng) for a, b in _RAW],
         "verdicts": _verdicts(rng),
+        "hardest": [
+            {"probe": "lab/math-000", "domain": "math", "right": ["boro"], "wrong": ["aria", "aria-student", "base"]},
+            {"probe": "lab/math-003", "domain": "math", "right": [], "wrong": ["aria", "base"]},
+        ],
         "identity": _identity(rng),
         **_calibrated(),
         "likelihood": _likelihood(),
@@ -527,6 +551,7 @@ KEYED = {
     "statuses",
     "members",
     "loo",
+    "sets",
 }
 """Mappings whose keys are data too: labels, names of domains, axes, packages."""
 

@@ -100,7 +100,7 @@ def numbered(attempts: Sequence[Attempt]) -> list[tuple[int, Attempt]]:
 
 
 def write_identity(out: Path, document: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Path:
-    """Write ``identity.json`` and ``attempts.jsonl`` into a folder, which is made where missing.
+    """Write ``identity.json``, ``attempts.jsonl`` and the page ``identity.html`` into a folder, which is made where missing.
 
     Returns:
         The path of ``identity.json``.
@@ -109,12 +109,15 @@ def write_identity(out: Path, document: dict[str, Any], lines: Sequence[dict[str
         ConfigError: the folder cannot be made.
         RunDirectoryError: a file cannot be written.
     """
+    from mimicry_audit.report.asked import render
+
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"--out {out} cannot be made ({error.strerror})", "name another folder") from None
     write_text(out / "attempts.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     write_json(out / "identity.json", document)
+    write_text(out / "identity.html", render(document))
     return out / "identity.json"
 
 

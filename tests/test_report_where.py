@@ -88,8 +88,8 @@ def test_who_names_whom_counts_answers_and_knows_whose_maker_it_is() -> None:
     }
     assert [(k["label"], k["maker"], k["count"], k["of"], k["whose"]) for k in identity.leaks(asked, attempts)] == [
         ("b", "M", 1, 3, ["a"]),
-        ("c", "M", 1, 2, ["a"]),
         ("b", "Far", 1, 3, []),
+        ("c", "M", 1, 2, ["a"]),
     ]
 
 

@@ -64,7 +64,7 @@ def leaks(identity: Record, attempts: Mapping[str, Sequence[Record]]) -> list[di
         attempts: label → its answers.
 
     Returns:
-        The most frequent first; makers of models in this run before others.
+        The most frequent first.
     """
     own = {label: (found.get("own") or {}).get("maker") for label, found in identity["models"].items()}
     out = []
@@ -77,7 +77,7 @@ def leaks(identity: Record, attempts: Mapping[str, Sequence[Record]]) -> list[di
             if maker != own.get(label):
                 whose = [other for other, theirs in own.items() if theirs == maker and other != label]
                 out.append({"label": label, "maker": maker, "count": count, "of": len(mine), "whose": whose})
-    return sorted(out, key=lambda leak: (not leak["whose"], -leak["count"], leak["label"]))
+    return sorted(out, key=lambda leak: (-leak["count"], leak["label"]))
 
 
 def _arm(name: str, arm: Record, unit: charts.Scale) -> dict[str, Any]:

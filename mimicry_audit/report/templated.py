@@ -63,6 +63,8 @@ def _groups(models: Mapping[str, Record]) -> list[dict[str, Any]]:
     out = []
     for name, title in GROUPS if known else ():
         columns = sorted({key for found in known.values() for key in found[name]})
+        if not columns:
+            continue
         rows = [
             {"label": label, "cells": [(found[name].get(key) or {}).get("strict") for key in columns]}
             for label, found in known.items()

@@ -17,6 +17,9 @@ TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22a", "wcag22aa", "best
 UNDECIDED = {"color-contrast"}
 """Rules that may leave elements to a person's eye: text in pictures, whose contrast is tested below."""
 
+UNSEEN = {"shortTextContent", "elmPartiallyObscured", "bgOverlap"}
+"""Why axe could not see behind a text: one letter, the rest of a wide table, a cell that spans several rows."""
+
 
 @pytest.fixture(scope="module")
 def report_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -28,13 +31,17 @@ def large_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write(tmp_path_factory.mktemp("large") / "report.html", *crowd())
 
 
-def audit(page: Page) -> dict[str, list[str]]:
+def audit(page: Page, context: Any = None) -> dict[str, list[str]]:
     """Violations by rule, and under ``?`` the rules that decided nothing on some element."""
     # A shade under a table's edge keeps axe from seeing the ground behind the text: without it, it can tell.
     page.add_style_tag(content=".scroll { background: none !important; }")
     page.evaluate(AXE)
-    options = {"runOnly": {"type": "tag", "values": TAGS}, "resultTypes": ["violations", "incomplete"]}
-    found: dict[str, Any] = page.evaluate("options => axe.run(document, options)", options)
+    options = {
+        "runOnly": {"type": "tag", "values": TAGS},
+        "resultTypes": ["violations", "incomplete"],
+        "selectors": False,
+    }
+    found: dict[str, Any] = page.evaluate("([where, how]) => axe.run(where || document, how)", [context, options])
     out = {
         f"{rule['id']}: {rule['help']}": [n["html"][:160] for n in rule["nodes"][:3]] for rule in found["violations"]
     }
@@ -44,15 +51,14 @@ def audit(page: Page) -> dict[str, list[str]]:
         for rule in found["incomplete"]
         if rule["id"] == "color-contrast"
         for node in rule["nodes"]
-        if not node["html"].startswith("<text")
-        and node["any"][0]["data"]["messageKey"] not in {"shortTextContent", "elmPartiallyObscured"}
+        if not node["html"].startswith("<text") and node["any"][0]["data"]["messageKey"] not in UNSEEN
     ]
     return out
 
 
 @pytest.mark.parametrize(
     ("scheme", "width", "do"),
-    [("light", 1440, "open"), ("dark", 1440, "open"), ("light", 390, "filter"), ("dark", 390, "shut")],
+    [("light", 1440, "open"), ("dark", 390, "open"), ("dark", 1440, "filter"), ("light", 390, "shut")],
 )
 def test_axe_finds_nothing(browser: Browser, report_file: Path, scheme: Any, width: int, do: str) -> None:
     page, watch = opened(browser, report_file, width=width, color_scheme=scheme, bypass_csp=True)
@@ -69,7 +75,8 @@ def test_axe_finds_nothing(browser: Browser, report_file: Path, scheme: Any, wid
 
 def test_axe_finds_nothing_in_a_large_run(browser: Browser, large_file: Path) -> None:
     page, _ = opened(browser, large_file, width=768, bypass_csp=True)
-    assert audit(page) == {"?": []}
+    same = [["#evidence"], ["#identity"], ["#likelihood"], ["#judge"], ["#teachers"], ["#method"], ["#limits"]]
+    assert audit(page, {"exclude": same}) == {"?": []}, "in the parts that differ from a small run's"
     page.context.close()
 
 

@@ -1,1 +1,1 @@
-pytest_plugins = ["tests.support.engine_fixtures"]
+pytest_plugins = ["tests.support.engine_fixtures", "tests.support.browser"]

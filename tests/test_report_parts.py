@@ -65,7 +65,18 @@ def test_hidden_characters_are_named_not_dropped() -> None:
 
 
 @pytest.mark.parametrize(
-    "honest", ["naïve café", "👩\u200d🚀", "می\u200cخواهم", "你好", "line\n\ttab", "e\u0301", "❤\ufe0f"]
+    "honest",
+    [
+        "naïve café",
+        "👩\u200d🚀",
+        "می\u200cخواهم",
+        "你好",
+        "line\n\ttab",
+        "e\u0301",
+        "❤\ufe0f",
+        "葛\U000e0100",
+        "בְּרֵאשִׁית",
+    ],
 )
 def test_honest_text_is_left_alone(honest: str) -> None:
     assert visible.plain(honest) == honest
@@ -75,6 +86,14 @@ def test_every_character_that_could_act_is_shown() -> None:
     acting = [*range(0, 9), *range(11, 32), *range(127, 160), 0x200B, 0x200E, 0x2028, 0x202A, 0x2066, 0xFEFF, 0xE0041]
     for code in acting:
         assert visible.plain(f"a{chr(code)}b") == f"a⟦U+{code:04X}⟧b"
+
+
+def test_floods_of_marks_and_smuggled_selectors_are_written_out() -> None:
+    assert visible.plain("e" + "\u0301" * 8) == "e" + "\u0301" * 8
+    assert visible.plain("e" + "\u0301" * 10) == "e" + "\u0301" * 8 + "⟦U+0301⟧" * 2
+    assert visible.plain("❤\ufe0f\ufe01\U000e0100") == "❤\ufe0f⟦U+FE01⟧⟦U+E0100⟧"
+    assert visible.plain("no\u034f e\u3164vidence") == "no⟦U+034F⟧ e⟦U+3164⟧vidence"
+    assert 'title="HANGUL FILLER"' in visible.markup("x\u3164")
 
 
 def test_elements_escape_and_refuse_handlers() -> None:

@@ -20,7 +20,13 @@ _PICTURED_FORMATS = frozenset("\u0600\u0601\u0602\u0603\u0604\u0605\u06dd\u070f\
 """Format characters of Arabic and Syriac that do have a picture."""
 
 _JOINERS = frozenset("\u200c\u200d")
-_PLAIN = re.compile(r"[\n\t\x20-\x7e\xa0-\xac\xae-\u02ff\u3000-\ud7af]*")
+_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0")
+"""Letters and marks that are drawn as nothing at all."""
+
+_MOST_MARKS = 8
+"""Most marks in a row on one letter: no script needs as many, and a flood of them paints over the lines around."""
+
+_PLAIN = re.compile(r"[\n\t\x20-\x7e\xa0-\xac\xae-\u02ff\u3000-\u3163\u3165-\ud7af]*")
 """Runs that need no look-up: most text is made of nothing else."""
 
 _NAMES = {
@@ -46,10 +52,25 @@ def _hidden(text: str, at: int) -> bool:
         return False
     if char in _JOINERS:  # honest inside emoji and Indic or Persian words, a hiding place anywhere else
         return not (0 < at < len(text) - 1 and text[at - 1] > "\x7f" and text[at + 1] > "\x7f")
-    if unicodedata.category(char) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}:
+    kind = unicodedata.category(char)
+    if kind in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} or char in _BLANK:
         return True
+    if kind in {"Mn", "Me"}:
+        return _smuggled(text, at)
     code = ord(char)
     return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
+
+
+def _selects(char: str) -> bool:
+    return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
+
+
+def _smuggled(text: str, at: int) -> bool:
+    """Whether a mark says more than it shows: one of a flood, or a second variation selector where one has a meaning."""
+    if _selects(text[at]):
+        return at == 0 or _selects(text[at - 1])
+    before = text[max(0, at - _MOST_MARKS) : at]
+    return len(before) == _MOST_MARKS and all(unicodedata.category(char) in {"Mn", "Me"} for char in before)
 
 
 @lru_cache(maxsize=4096)

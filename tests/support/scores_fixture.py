@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import random
+from collections.abc import Callable
 from typing import Any
 
 MODELS = ("aria", "boro", "base", "aria-student", "base-sft", "twin")
@@ -552,17 +553,29 @@ KEYED = {
     "members",
     "loo",
     "sets",
+    "kinds",
+    "languages",
+    "systems",
+    "aspects",
+    "claims",
 }
-"""Mappings whose keys are data too: labels, names of domains, axes, packages."""
+"""Mappings whose keys are data too: labels, names of domains, axes, packages, makers."""
+
+_COUNTED = {"empty", "error", "refusal"}
+"""Keys that the page asks for by name."""
 
 
-def hostile(value: Any, text: str, key: str = "") -> Any:
-    """`value` with `text` appended to every string in it and to every key that is data (labels, domains, names)."""
+def hostile(value: Any, text: str | Callable[[str], str], key: str = "") -> Any:
+    """`value` with `text` appended to every string in it and to every key that is data (labels, domains, names).
+
+    `text` may be a function of what it is appended to.
+    """
+    add = text if callable(text) else lambda _: text
     if isinstance(value, str):
-        return value if key in KEYWORDS else f"{value}{text}"
+        return value if key in KEYWORDS else f"{value}{add(value)}"
     if isinstance(value, list):
         return [hostile(item, text, key if isinstance(item, str) else "") for item in value]
     if isinstance(value, dict):
-        named = key in KEYED
-        return {(f"{k}{text}" if named else k): hostile(v, text, k) for k, v in value.items()}
+        named = key in KEYED and not (key == "statuses" and value.keys() >= _COUNTED)
+        return {(f"{k}{add(k)}" if named else k): hostile(v, text, k) for k, v in value.items()}
     return copy.copy(value)

@@ -12,6 +12,7 @@ from importlib import import_module
 import click
 
 from mimicry_audit.errors import AuditError
+from mimicry_audit.redaction import redacted
 from mimicry_audit.version import __version__
 
 COMMANDS = {
@@ -127,5 +128,5 @@ def run(arguments: list[str]) -> int:
 
 
 def _complain(text: str, code: int) -> int:
-    click.echo(f"audit: {' '.join(text.split())}", err=True)
+    click.echo(f"audit: {redacted(' '.join(text.split()))}", err=True)
     return code

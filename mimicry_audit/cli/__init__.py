@@ -21,6 +21,7 @@ COMMANDS = {
     "score": "Only score what was collected.",
     "judge": "Have a model grade how alike the answers of a run are.",
     "report": "Only write the report of what was scored.",
+    "view": "Show the runs of a folder in a browser.",
     "import": "Make a run of answers that were collected elsewhere.",
     "plan": "Say how many probes it takes to see an effect.",
     "panel": "Keep the answers of unrelated models, for reuse.",

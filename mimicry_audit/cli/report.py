@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
@@ -55,8 +56,8 @@ def command(run: Path, formats: tuple[str, ...], to: Path | None, table: str | N
     if to == Path("-"):
         if len(wanted) > 1:
             raise ConfigError("standard output holds one format at a time", "name one --format, or a folder with --to")
-        out = click.get_binary_stream("stdout")
-        out.write(content(directory, scores, wanted[0], table, model))
+        sys.stdout.buffer.write(content(directory, scores, wanted[0], table, model))
+        sys.stdout.buffer.flush()
         return 0
     for name, (only, label) in asked.items():
         target = to

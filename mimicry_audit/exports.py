@@ -134,8 +134,8 @@ def _table(directory: RunDirectory, scores: Mapping[str, Any], format: str, tabl
     columns, rows = tidy.rows(scores, table, answers)
     if format == "csv":
         return tidyfiles.csv_bytes(columns, rows)
-    notes = {"mimicry_audit.schema": scores["schema"], "mimicry_audit.signature": scores["signature"]}
-    return tidyfiles.parquet_bytes(columns, rows, {**notes, "mimicry_audit.table": table})
+    notes = {"schema": scores["schema"], "signature": scores["signature"], "table": table}
+    return tidyfiles.parquet_bytes(columns, rows, {f"audit:{name}": text for name, text in notes.items()})
 
 
 def _files(directory: RunDirectory) -> dict[str, Any]:

@@ -46,7 +46,24 @@ MARKDOWN = {
     "entity": "&#64;octocat &commat;octocat &lt;b&gt;",
     "backslashes": "\\\\`x\\\\`\\",
 }
-OUR_TAGS = {"h1", "h2", "h3", "p", "strong", "em", "ul", "li", "table", "thead", "tbody", "tr", "th", "td", "code", "pre"}
+OUR_TAGS = {
+    "h1",
+    "h2",
+    "h3",
+    "p",
+    "strong",
+    "em",
+    "ul",
+    "li",
+    "table",
+    "thead",
+    "tbody",
+    "tr",
+    "th",
+    "td",
+    "code",
+    "pre",
+}
 
 
 class Rendered(HTMLParser):
@@ -87,7 +104,11 @@ def acts(text: str) -> list[str]:
 def test_a_sentence_and_a_name_render_as_the_characters_they_are_made_of(text: str) -> None:
     shown = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"])
     flat = mark.line(text)
-    for written, place in ((mark.words(text), "- {}"), (mark.words(text), "| a |\n| --- |\n| {} |"), (mark.words(text), "{}")):
+    for written, place in (
+        (mark.words(text), "- {}"),
+        (mark.words(text), "| a |\n| --- |\n| {} |"),
+        (mark.words(text), "{}"),
+    ):
         rendered = Rendered(place.format(written))
         assert set(rendered.tags) <= {"ul", "li", "p", "table", "thead", "tbody", "tr", "th", "td"}
         assert acts(rendered.text) == []
@@ -100,18 +121,31 @@ def test_a_sentence_and_a_name_render_as_the_characters_they_are_made_of(text: s
 
 
 @pytest.mark.parametrize("text", [*STRINGS.values(), *MARKDOWN.values()], ids=[*STRINGS, *MARKDOWN])
-def test_no_text_of_others_changes_the_shape_of_the_document(text: str) -> None:
-    for render in (markdown.render, lambda s: card.render(s, s["verdicts"][0]["candidate"])):
-        tame, wild = Rendered(render(hostile(scores(), " x"))), Rendered(render(hostile(scores(), f" {text}")))
-        assert wild.tags == tame.tags
+def test_no_text_of_others_changes_the_shape_of_the_document(tame: dict[str, Rendered], text: str) -> None:
+    data = hostile(scores(), f" {text}")
+    for name, document in (
+        ("report", markdown.render(data)),
+        ("card", card.render(data, data["verdicts"][0]["candidate"])),
+    ):
+        wild = Rendered(document)
+        assert wild.tags == tame[name].tags
         assert acts(wild.text) == []
+
+
+@pytest.fixture(scope="module")
+def tame() -> dict[str, Rendered]:
+    data = hostile(scores(), " x")
+    first = data["verdicts"][0]["candidate"]
+    return {"report": Rendered(markdown.render(data)), "card": Rendered(card.render(data, first))}
 
 
 def test_the_document_tells_what_the_scores_say() -> None:
     data = scores()
     text = markdown.render(data)
     first = data["verdicts"][0]
-    assert text.startswith("# Which of these models learnt from aria?\n\n**`aria-student` shows strong evidence of distillation")
+    assert text.startswith(
+        "# Which of these models learnt from aria?\n\n**`aria-student` shows strong evidence of distillation"
+    )
     raw = next(p for p in data["pairs"] if {p["a"], p["b"]} == {"aria", "aria-student"})["overall"]["raw"]
     assert f"{raw['value']:.2f} [{raw['low']:.2f}, {raw['high']:.2f}]" in text
     plain = Rendered(text).text
@@ -301,7 +335,9 @@ def test_every_format_is_written_and_nothing_is_scored(made: Run, capsys: pytest
     out = capsys.readouterr().out.splitlines()
     assert len(out) == len(FORMATS)
     assert {path.name for path in made.path.iterdir()} >= {Path(name).name for name in FORMATS.values()}
-    assert {p.name for p in (made.path / "tables").iterdir()} == {f"{t}.{k}" for t in tidy.TABLES for k in ("csv", "parquet")}
+    assert {p.name for p in (made.path / "tables").iterdir()} == {
+        f"{t}.{k}" for t in tidy.TABLES for k in ("csv", "parquet")
+    }
     assert (made.path / "scores.json").stat().st_mtime_ns == before
 
 
@@ -316,7 +352,9 @@ def test_the_document_holds_the_scores_as_they_are(made: Run, capsysbinary: pyte
 
 
 def test_one_format_goes_to_a_file_several_go_to_a_folder(made: Run, tmp_path: Path) -> None:
-    assert cli(["report", str(made.path), "--format", "csv", "--table", "verdicts", "--to", str(tmp_path / "v.csv")]) == 0
+    assert (
+        cli(["report", str(made.path), "--format", "csv", "--table", "verdicts", "--to", str(tmp_path / "v.csv")]) == 0
+    )
     assert len((tmp_path / "v.csv").read_text().splitlines()) > len(made.verdicts)
     assert cli(["report", str(made.path), "-f", "html", "-f", "markdown,csv", "--to", str(tmp_path / "all")]) == 0
     assert {p.name for p in (tmp_path / "all").iterdir()} == {"report.html", "report.md", "tables"}
@@ -350,7 +388,9 @@ def test_what_does_not_go_is_told_in_one_line(
     assert told in error
 
 
-def test_a_run_that_was_never_scored_has_no_report(made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_that_was_never_scored_has_no_report(
+    made: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     import shutil
 
     shutil.copytree(made.path, tmp_path / "run")

@@ -54,7 +54,9 @@ def test_a_server_that_repeats_the_key_everywhere_puts_it_nowhere(
     echoed = completion(f"I was asked with {KEY}.", message={"reasoning": f"The key is {KEY}."})
     escaped = json.dumps(completion(f"Bearer {KEY}")).replace("/", "\\/").encode()
     server.models.append(f"echo-{KEY}")
-    server.faults.extend([says(echoed), says(escaped), status(400, f"wrong: Bearer {KEY}"), says(f"<html>{KEY}".encode())])
+    server.faults.extend(
+        [says(echoed), says(escaped), status(400, f"wrong: Bearer {KEY}"), says(f"<html>{KEY}".encode())]
+    )
     config = desk / "audit.yaml"
     config.write_text(
         f"models:\n  - echo-1@{server.url}\n  - model: openai/echo-2@{server.url}\n"
@@ -107,7 +109,10 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "key in the query": (["-E", f"base_url=http://h/v1?api-key={WORD}"], "carries a query"),
     "an address alone": (["--models", f"http://me:{WORD}@h/v1,openai/y@http://h/v1"], "is an address"),
     "two base URLs": (
-        ["--config", f"models: [{{model: 'openai/x@http://h/v1', options: {{base_url: 'http://me:{WORD}@h/v1'}}}}, hf/a/b]"],
+        [
+            "--config",
+            f"models: [{{model: 'openai/x@http://h/v1', options: {{base_url: 'http://me:{WORD}@h/v1'}}}}, hf/a/b]",
+        ],
         "gives a base URL",
     ),
     "an api_key option": (["-E", f"api_key={WORD}"], "would put a secret into the run's settings"),
@@ -118,7 +123,10 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     ),
     "a key for the name of its variable": (["-E", f"api_key_env={WORD}"], "cannot be the name of a variable"),
     "a hexadecimal key for that": (["-E", "api_key_env=a94a8fe5ccb19ba61c4c0873"], "cannot be the name of a variable"),
-    "a key in extra_body": (["-E", f'extra_body={{"provider": {{"api_key": "{WORD}"}}}}'], "extra_body.provider.api_key"),
+    "a key in extra_body": (
+        ["-E", f'extra_body={{"provider": {{"api_key": "{WORD}"}}}}'],
+        "extra_body.provider.api_key",
+    ),
     "a header in extra_body": (["-E", f'extra_body={{"x": ["Bearer {WORD}"]}}'], "extra_body.x[0]"),
     "the key itself in extra_body": (["-E", f'extra_body={{"user": "{KEY}"}}'], "extra_body.user"),
     "an argument of vLLM": (["--models", "vllm/a/b,vllm/c/d", "-E", f"extra_args=--api-key {WORD}"], "--api-key"),
@@ -176,7 +184,7 @@ def test_a_password_in_the_environments_address_is_not_shown(
         ("see http://me:pw@host/v1 now", "see http://***@host/v1 now"),
         ("https://token@host", "https://***@host"),
         ("GET /v1?api-key=abc&x=1", "GET /v1?api-key=***&x=1"),
-        ("Authorization: Bearer abcdefgh.ijkl", "Authorization: ***"),
+        ("Authorization: Bearer abcdefgh.ijkl", "Authorization: *** ***"),
         ("sk-proj-0123456789abcdef and hf_abcdefghijklmnopqrst", "*** and ***"),
         ("{'password': 'hunter22'}", "{'password': '***'}"),
         ("export MY_KEY=…", "export MY_KEY=…"),
@@ -186,12 +194,17 @@ def test_a_password_in_the_environments_address_is_not_shown(
     ],
 )
 def test_the_door_takes_secrets_and_leaves_the_rest(text: str, left: str) -> None:
-    assert " ".join(redacted(text).split()) in {left, left.replace("Authorization: ***", "Authorization: *** ***")}
+    assert redacted(text) == left
     assert redacted(redacted(text)) == redacted(text)
 
 
 def test_values_of_secret_variables_are_known(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, value in {"A_TOKEN": WORD, "MY_SECRET": f"{WORD}-longer", "KEY_PATH": "/etc/keys", "SSH_KEY": "/home/me"}.items():
+    for name, value in {
+        "A_TOKEN": WORD,
+        "MY_SECRET": f"{WORD}-longer",
+        "KEY_PATH": "/etc/keys",
+        "SSH_KEY": "/home/me",
+    }.items():
         monkeypatch.setenv(name, value)
     assert redacted(f"{WORD}-longer {WORD} /etc/keys /home/me") == "*** *** /etc/keys /home/me"
     assert WORD not in str(AuditError(f"no {WORD}", f"not {WORD}"))

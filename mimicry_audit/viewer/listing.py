@@ -7,6 +7,7 @@ listed with its problem in one line. Symbolic links are not followed: a run that
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,11 +58,13 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.root = folder.resolve()
         self._known: dict[str, tuple[object, Entry]] = {}
+        self._lock = threading.Lock()
 
     def entries(self) -> list[Entry]:
         """Every run there is now, the newest first."""
-        found = [self._entry(parts) for parts in sorted(self._places((), DEEPEST))]
-        self._known = {entry.name: self._known[entry.name] for entry in found}
+        with self._lock:  # several requests may come at once
+            found = [self._entry(parts) for parts in sorted(self._places((), DEEPEST))]
+            self._known = {entry.name: self._known[entry.name] for entry in found}
         return sorted(found, key=lambda entry: str(entry.facts.get("created", "")), reverse=True)
 
     def find(self, name: str) -> Entry | None:

@@ -111,4 +111,6 @@ def _known() -> list[str]:
 
 def _ordinary(value: str) -> bool:
     """Whether a value is a path or a plain word, such as a variable's name or "disabled", and so no secret."""
-    return value.startswith(("/", "~", ".")) or re.fullmatch(r"[a-z]{1,15}|[A-Z][A-Z_]{0,40}|\d{1,9}", value) is not None
+    return (
+        value.startswith(("/", "~", ".")) or re.fullmatch(r"[a-z]{1,15}|[A-Z][A-Z_]{0,40}|\d{1,9}", value) is not None
+    )

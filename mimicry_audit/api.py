@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.collect import Progress, collect
+from mimicry_audit.exports import export
 from mimicry_audit.likelihoods import collect_likelihoods
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.scoring import score
-from mimicry_audit.scoring.answers import report_answers
 from mimicry_audit.settings import Resolved, resolve, settings_from
 from mimicry_audit.version import __version__
 
@@ -49,19 +49,30 @@ class Run:
         found: Sequence[Mapping[str, Any]] = self.scores["verdicts"]
         return found
 
-    def report(self, path: str | Path | None = None) -> Path:
-        """Render the HTML report.
+    def report(
+        self,
+        path: str | Path | None = None,
+        *,
+        format: str = "html",  # noqa: A002  the word of the command line
+        table: str | None = None,
+        model: str | None = None,
+    ) -> Path:
+        """Render the report; nothing is scored again.
 
         Args:
-            path: where to; ``report.html`` in the run directory by default.
+            path: where to; a name of its own in the run directory by default.
+            format: ``html``, ``markdown``, ``json``, ``csv``, ``parquet`` or ``model-card``.
+            table: with ``csv`` and ``parquet`` only this table, as one file; otherwise a folder of all.
+            model: with ``model-card`` the candidate, where several were judged.
 
         Returns:
-            The path written.
+            The file or folder written.
 
         Raises:
+            ConfigError: no such format, table or candidate.
             RunDirectoryError: it cannot be written.
         """
-        return write_report(self.directory, self.scores, Path(path) if path is not None else None)
+        return export(self.directory, self.scores, format, Path(path) if path is not None else None, table, model)
 
 
 def audit(
@@ -114,9 +125,4 @@ def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tu
 
 def write_report(directory: RunDirectory, scores: Mapping[str, Any], path: Path | None = None) -> Path:
     """Render a scored run as HTML and write it in one step."""
-    from mimicry_audit.report.page import answer_columns, render
-    from mimicry_audit.runs import write_text
-
-    target = path or directory.report_path
-    write_text(target, render(scores, report_answers(directory, scores, answer_columns(scores))))
-    return target
+    return export(directory, scores, "html", path)

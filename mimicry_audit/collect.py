@@ -32,6 +32,7 @@ from mimicry_audit.records import (
     response_key,
     sha256_text,
 )
+from mimicry_audit.redaction import redacted_deep
 from mimicry_audit.runs import RunDirectory, differences, read_journal
 from mimicry_audit.weights import lineage_of, sketch_folder
 
@@ -164,7 +165,7 @@ class _Task:
 
 
 def _open_manifest(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> dict[str, Any]:
-    settings = plan.settings()
+    settings = redacted_deep(plan.settings())  # as they are stored
     if run.exists():
         manifest = run.manifest()
         if changed := _told(differences(manifest["settings"], settings)):

@@ -2,13 +2,15 @@
 
 Promise: a user who gives bad input sees one line that says what is wrong and what to do, and an exit
 code from the table below; never a traceback. Code that finds bad input raises one of these; the
-command line (`mimicry_audit.cli`) is the only place that prints them.
+command line (`mimicry_audit.cli`) is the only place that prints them. No message holds a secret that can be told as one.
 
 Exit codes: 0 ok · 1 incomplete coverage · 2 usage or configuration · 3 a ``--fail-on`` gate tripped ·
 130 interrupted.
 """
 
 from __future__ import annotations
+
+from mimicry_audit.redaction import redacted
 
 
 class AuditError(Exception):
@@ -22,8 +24,8 @@ class AuditError(Exception):
     exit_code = 2
 
     def __init__(self, problem: str, mend: str = "") -> None:
-        self.problem = " ".join(problem.split())
-        self.mend = " ".join(mend.split())
+        self.problem = redacted(" ".join(problem.split()))
+        self.mend = redacted(" ".join(mend.split()))
         super().__init__(str(self))
 
     def __str__(self) -> str:

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mimicry_audit.errors import DataError, RunDirectoryError
 from mimicry_audit.records import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json, shallow
+from mimicry_audit.redaction import redacted, redacted_deep
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -108,8 +109,8 @@ class RunDirectory:
         return [] if self.exists() else sorted((self.path / "responses").glob("*.jsonl"))
 
     def write_manifest(self, manifest: Mapping[str, Any]) -> None:
-        """Replace the manifest in one step."""
-        write_json(self.manifest_path, {"schema": MANIFEST_SCHEMA, **manifest})
+        """Replace the manifest in one step; a secret that got this far is written as ``***``."""
+        write_json(self.manifest_path, redacted_deep({"schema": MANIFEST_SCHEMA, **manifest}))
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -201,6 +202,8 @@ class Journal:
         if self._file is None:
             raise RuntimeError("the journal is not open")
         record = {k: v for k, v in shallow(response).items() if v is not None}
+        if isinstance(record.get("error"), str):
+            record["error"] = redacted(record["error"])
         try:
             # ASCII escapes keep lone surrogates and control characters intact and one answer on one line.
             self._file.write(json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n")
@@ -337,6 +340,11 @@ def _unwritable(path: Path, error: OSError) -> RunDirectoryError:
 
 
 def write_text(path: Path, text: str) -> None:
+    """Replace a file by this text in UTF-8; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
     """Replace a file in one step: a crash leaves the old file or the new one, never half of either.
 
     Raises:
@@ -346,8 +354,8 @@ def write_text(path: Path, text: str) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         try:
-            with os.fdopen(descriptor, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             mask = os.umask(0)

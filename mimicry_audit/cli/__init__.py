@@ -12,6 +12,7 @@ from importlib import import_module
 import click
 
 from mimicry_audit.errors import AuditError
+from mimicry_audit.redaction import redacted
 from mimicry_audit.version import __version__
 
 COMMANDS = {
@@ -20,6 +21,7 @@ COMMANDS = {
     "score": "Only score what was collected.",
     "judge": "Have a model grade how alike the answers of a run are.",
     "report": "Only write the report of what was scored.",
+    "view": "Show the runs of a folder in a browser.",
     "import": "Make a run of answers that were collected elsewhere.",
     "plan": "Say how many probes it takes to see an effect.",
     "panel": "Keep the answers of unrelated models, for reuse.",
@@ -127,5 +129,5 @@ def run(arguments: list[str]) -> int:
 
 
 def _complain(text: str, code: int) -> int:
-    click.echo(f"audit: {' '.join(text.split())}", err=True)
+    click.echo(f"audit: {redacted(' '.join(text.split()))}", err=True)
     return code

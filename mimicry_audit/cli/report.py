@@ -2,30 +2,68 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
 
 HELP = """Only write the report of what was scored; nothing is asked and nothing scored.
 
+Formats: html, the page (default) · markdown, fit for GitHub · json, one document with the scores · csv and parquet, tidy
+tables (pairs, verdicts, evidence, models, identity, answers) · model-card, a section for a card on the Hub.
+
 \b
   audit report reports/mine
   audit report reports/mine --to audit.html
+  audit report reports/mine --format markdown --to -
+  audit report reports/mine --format html,markdown,parquet --to shared
+  audit report reports/mine --format csv --table verdicts --to verdicts.csv
+  audit report reports/mine --format model-card --model student
 """
 
 
 @click.command(name="report", help=HELP)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option(
-    "--to", type=click.Path(path_type=Path), metavar="FILE", help="Where to write. [default: RUN/report.html]"
+    "--format", "-f", "formats", multiple=True, metavar="F[,…]", help="Formats; may be repeated. [default: html]"
 )
-def command(run: Path, to: Path | None) -> int:
+@click.option(
+    "--to",
+    type=click.Path(path_type=Path, allow_dash=True),
+    metavar="FILE|-",
+    help="Where to write: a file, a folder for several formats or tables, or - for standard output. [default: in RUN]",
+)
+@click.option("--table", metavar="TABLE", help="With csv and parquet: only this table, as one file.")
+@click.option("--model", metavar="LABEL", help="With model-card: the candidate, where several were judged.")
+def command(run: Path, formats: tuple[str, ...], to: Path | None, table: str | None, model: str | None) -> int:
     """See `HELP`."""
-    from mimicry_audit.api import write_report
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.errors import ConfigError
+    from mimicry_audit.exports import FORMATS, TABULAR, check, content, export
     from mimicry_audit.runs import RunDirectory
     from mimicry_audit.scoring import read_scores
 
+    wanted = list(dict.fromkeys(f.strip() for text in formats or ("html",) for f in text.split(",") if f.strip()))
+    if not wanted:
+        raise ConfigError("--format names no format", f"choose from {', '.join(FORMATS)}")
+    asked = {name: (table if name in TABULAR else None, model if name == "model-card" else None) for name in wanted}
+    if len(wanted) == 1:
+        asked = {wanted[0]: (table, model)}  # so that an option that does not belong is refused
+    for name, (only, label) in asked.items():
+        check(name, only, label)
     directory = RunDirectory(run)
-    out_console().print(f"Report: {write_report(directory, read_scores(directory), to)}", soft_wrap=True)
+    scores = read_scores(directory)
+    if to == Path("-"):
+        if len(wanted) > 1:
+            raise ConfigError("standard output holds one format at a time", "name one --format, or a folder with --to")
+        sys.stdout.buffer.write(content(directory, scores, wanted[0], table, model))
+        sys.stdout.buffer.flush()
+        return 0
+    for name, (only, label) in asked.items():
+        target = to
+        if to is not None and len(wanted) > 1:
+            target = to / (f"{only}.{name}" if only else FORMATS[name])
+        out_console().print(
+            f"Report: {export(directory, scores, name, target, only, label)}", soft_wrap=True, markup=False
+        )
     return 0

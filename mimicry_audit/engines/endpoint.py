@@ -151,7 +151,7 @@ def check_url(url: str) -> None:
         good = False
     if not good:
         raise ConfigError(f"{url} is no base URL", "write it like http://host:8000/v1")
-    if parts.username or parts.password:
+    if parts.username is not None or parts.password is not None:
         raise ConfigError(
             f"the base URL of {parts.hostname} carries a password",
             "put the key into the environment (api_key_env=NAME)",
@@ -176,9 +176,10 @@ def served_model(connection: Connection, name: str) -> Mapping[str, Any]:
             except (httpx.TransportError, httpx.DecodingError) as error:
                 reason = f"{url}: {error or type(error).__name__}"
                 continue
+            body = connection.unechoed(answer.content)
             if answer.status_code in {401, 403}:
-                raise connection.key_error(url, answer.status_code, answer.content)
-            return _entry(url, name, answer.content) if answer.status_code == 200 else {}
+                raise connection.key_error(url, answer.status_code, body)
+            return _entry(url, name, body) if answer.status_code == 200 else {}
     raise connection.down_error(reason)
 
 

@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import email.utils
 import itertools
+import json
 import queue
 import random
 import threading
@@ -90,6 +91,15 @@ class Connection:
     def hide(self, text: str) -> str:
         """The text without the key, should a server have repeated it."""
         return text.replace(self.key, "***") if self.key else text
+
+    def unechoed(self, body: bytes) -> bytes:
+        """What a server sent, without the key, should it have repeated it: in an error, a list of models or an answer."""
+        if not self.key:
+            return body
+        spellings = {json.dumps(self.key)[1:-1], self.key.replace("/", "\\/"), self.key}
+        for spelling in sorted(spellings, key=len, reverse=True):
+            body = body.replace(spelling.encode(), b"***")
+        return body
 
     @property
     def trust_env(self) -> bool:
@@ -247,21 +257,22 @@ class _Run:
             return _Again(f"{kind}: {type(error).__name__}")
         if answer.status_code == 200:
             try:
-                return self._connection.read(answer.content, time.monotonic() - started)
+                return self._connection.read(self._connection.unechoed(answer.content), time.monotonic() - started)
             except chat_wire.UnreadableAnswer as error:
                 return _Again(str(error))
         return await self._refused(http, url, answer)
 
     async def _refused(self, http: httpx.AsyncClient, url: str, answer: httpx.Response) -> Completion | _Again:
-        status, said = answer.status_code, chat_wire.error_message(answer.content)
+        status, body = answer.status_code, self._connection.unechoed(answer.content)
+        said = chat_wire.error_message(body)
         if status in {401, 403}:
-            raise self._connection.key_error(url, status, answer.content)
-        if status == 402 or chat_wire.error_code(answer.content) == "insufficient_quota":
+            raise self._connection.key_error(url, status, body)
+        if status == 402 or chat_wire.error_code(body) == "insufficient_quota":
             raise EngineError(
                 f"{url} has no credit left ({status}: {self._connection.hide(said)})", "top the account up"
             )
         if status == 404:
-            served = await _served(http, url)
+            served = await _served(http, url, self._connection)
             mend = f"it serves {', '.join(served)}" if served else "check the base URL; it usually ends in /v1"
             raise EngineError(f"{url} does not know this model ({self._connection.hide(said)})", mend)
         if status in PASSING:
@@ -281,12 +292,12 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     return max(0.0, moment.timestamp() - (time.time() if now is None else now))
 
 
-async def _served(http: httpx.AsyncClient, url: str) -> list[str]:
+async def _served(http: httpx.AsyncClient, url: str, connection: Connection) -> list[str]:
     """The names a server offers, empty when it does not say."""
     import httpx
 
     try:
-        listed = (await http.get(f"{url}/models", timeout=10.0)).json()
+        listed = json.loads(connection.unechoed((await http.get(f"{url}/models", timeout=10.0)).content))
         return [str(entry["id"]) for entry in listed["data"]]
     except (httpx.HTTPError, ValueError, LookupError, TypeError):
         return []

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.engines.fingerprint import HUB_ID
-from mimicry_audit.engines.options import check_options, unknown_option
+from mimicry_audit.engines.options import check_options, refuse_secrets, unknown_option
 from mimicry_audit.engines.registry import ENGINES, default_engine, engine_class
 from mimicry_audit.errors import ConfigError
 from mimicry_audit.records import ModelSpec, canonical_json
@@ -77,6 +77,7 @@ def parse_model(
         fields = _weights(source, rest, explicit=slash != "" and prefix in ENGINES)
     spec = ModelSpec(engine=engine, label=label or written_label or "", options=given, source=source, **fields)
     checked = check_options(engine, engine_class(engine).options, given)
+    _check_secrets(engine, checked)
     return replace(spec, options=checked, label=spec.label or _label(spec))
 
 
@@ -273,6 +274,9 @@ def _with_shared(specs: Sequence[ModelSpec], shared: Mapping[str, Any]) -> list[
             everything = {option for options in known.values() for option in options}
             engines = ", ".join(sorted(known))
             raise unknown_option(name, f"the engine of this run ({engines})", everything)
+        for engine, options in known.items():
+            if name in options:
+                _check_secrets(engine, {name: options[name].coerce(shared[name])})
     return [
         replace(
             spec,
@@ -281,6 +285,15 @@ def _with_shared(specs: Sequence[ModelSpec], shared: Mapping[str, Any]) -> list[
         )
         for spec in specs
     ]
+
+
+def _check_secrets(engine: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that would put a secret into the run's settings; base URLs are told what is wrong with them."""
+    from mimicry_audit.engines.endpoint import base_urls
+
+    if engine == "openai" and options.get("base_url"):
+        base_urls(options)
+    refuse_secrets(engine, options)
 
 
 def _refuse_repeats(specs: Sequence[ModelSpec]) -> None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 
 import difflib
 import json
+import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from mimicry_audit.errors import ConfigError
+from mimicry_audit.redaction import is_secret_name, secret_in
 
 Kind = Literal["text", "whole", "number", "switch", "words", "json"]
 
 _ON = {"true", "yes", "on", "1"}
 _OFF = {"false", "no", "off", "0"}
-_SECRETS = {"api_key", "key", "token", "password", "authorization"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +81,7 @@ def check_options(engine: str, known: Iterable[Option], given: Mapping[str, Any]
 
 def unknown_option(name: str, where: str, known: Iterable[str]) -> ConfigError:
     """The error for an option nobody knows."""
-    if name.lower() in _SECRETS:
+    if is_secret_name(name):
         return ConfigError(
             f"engine option {name} would put a secret into the run's settings",
             "set OPENAI_API_KEY in the environment, or name another variable with api_key_env=NAME",
@@ -88,6 +90,26 @@ def unknown_option(name: str, where: str, known: Iterable[str]) -> ConfigError:
     near = difflib.get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]}? " if near else ""
     return ConfigError(f"{where} has no option {name}", f"{hint}Valid: {', '.join(names) or 'none'}")
+
+
+def refuse_secrets(engine: str, options: Mapping[str, Any]) -> None:
+    """Refuse options that hold a secret: they would be stored in the run and shown in its report.
+
+    Raises:
+        ConfigError: names the option, never what it holds.
+    """
+    name = str(options.get("api_key_env") or "A")
+    unknown = len(name) >= 20 and re.search(r"\d", name) and re.search(r"[a-z]", name) and name not in os.environ
+    if unknown or not re.fullmatch(r"[A-Za-z_]\w*", name):
+        raise ConfigError(
+            "engine option api_key_env holds what cannot be the name of a variable",
+            "put the key into a variable and give that variable's name, such as api_key_env=MY_KEY",
+        )
+    if where := secret_in(options):
+        raise ConfigError(
+            f"option {where} of the {engine} engine would put a secret into the run's settings",
+            "set OPENAI_API_KEY in the environment, or name another variable with api_key_env=NAME",
+        )
 
 
 def filled(known: Iterable[Option], given: Mapping[str, Any]) -> dict[str, Any]:

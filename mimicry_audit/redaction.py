@@ -1,0 +1,116 @@
+"""Keeps secrets out of what is shown and stored: one door for messages, one for settings.
+
+Promise: a text that has passed `redacted` holds no password of a URL, no key in a query, no bearer header, nothing of the
+shape of a well-known key, and no value of an environment variable whose name says that it is a secret; and settings that
+carry a secret are found by `secret_in`, so that they can be refused before anything is written, without repeating it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+HIDDEN = "***"
+_SECRET_NAMES = frozenset(
+    {
+        *("key", "keys", "token", "secret", "password", "passwd", "auth", "authorization", "credential", "credentials"),
+        *("headers", "cookie", "bearer", "apikey"),
+    }
+)
+_SECRET_ENDS = (
+    *("api_key", "apikey", "access_key", "private_key", "secret_key", "_secret", "_password", "authorization"),
+    *(f"{kind}_token" for kind in ("access", "api", "auth", "bearer", "hf", "id", "refresh", "session")),
+)
+"""Not every ``_token``: ``bos_token`` and its like are no secrets."""
+_SECRET_VARIABLE = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
+_SHORTEST = 8
+"""Values of variables shorter than this are left alone: they would be found inside ordinary words."""
+
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s|,'\"]*@")
+_QUERY = re.compile(
+    r"(?P<name>[?&;](?:[\w.-]*(?:key|token|secret|password|passwd|signature|sig|auth|credential)[\w.-]*)=)[^&;#\s|]+",
+    re.IGNORECASE,
+)
+_BEARER = re.compile(r"(?P<name>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
+_ASSIGNED = re.compile(
+    r"(?P<name>\b[\w-]*(?:api[_-]?key|access[_-]?token|password|passwd|secret|authorization)['\"]?\s*[:=]\s*['\"]?)[^\s'\",}…*]{4,}",
+    re.IGNORECASE,
+)
+_SHAPES = re.compile(
+    r"\b(?:sk-[A-Za-z0-9_-]{12,}|hf_[A-Za-z0-9]{16,}|gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|AKIA[A-Z0-9]{16}"
+    r"|AIza[A-Za-z0-9_-]{30,}|xox[abprs]-[A-Za-z0-9-]{10,}|gsk_[A-Za-z0-9]{20,}|nvapi-[A-Za-z0-9_-]{20,})"
+)
+
+
+def redacted(text: str) -> str:
+    """The text with every secret that can be told as one replaced by ``***``."""
+    for value in _known():
+        text = text.replace(value, HIDDEN)
+    text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}@", text)
+    text = _QUERY.sub(rf"\g<name>{HIDDEN}", text)
+    text = _BEARER.sub(rf"\g<name>{HIDDEN}", text)
+    text = _ASSIGNED.sub(rf"\g<name>{HIDDEN}", text)
+    return _SHAPES.sub(HIDDEN, text)
+
+
+def redacted_deep(value: Any) -> Any:
+    """A JSON value with `redacted` applied to every text in it, names of fields too."""
+    if isinstance(value, str):
+        return redacted(value)
+    if isinstance(value, Mapping):
+        return {redacted(str(k)): redacted_deep(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [redacted_deep(item) for item in value]
+    return value
+
+
+def is_secret_name(name: str) -> bool:
+    """Whether a field of this name is there to hold a secret."""
+    plain = name.lower().replace("-", "_")
+    return plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDS)
+
+
+def secret_in(value: Any, at: str = "") -> str | None:
+    """Where a setting holds a secret, as a dotted name; None where none can be told.
+
+    Args:
+        value: a setting: text, number, list or mapping.
+        at: the setting's own name.
+    """
+    return next(_secrets(value, at), None)
+
+
+def _secrets(value: Any, at: str) -> Iterator[str]:
+    if isinstance(value, str):
+        if redacted(value) != value:
+            yield at
+    elif isinstance(value, Mapping):
+        for name, inner in value.items():
+            where = f"{at}.{name}" if at else str(name)
+            if is_secret_name(str(name)) and isinstance(inner, str) and inner:
+                yield where
+            yield from _secrets(inner, where)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            if isinstance(item, str) and item.startswith("-") and is_secret_name(item.lstrip("-").partition("=")[0]):
+                yield f"{at} ({item.partition('=')[0]})"
+            yield from _secrets(item, f"{at}[{index}]")
+
+
+def _known() -> list[str]:
+    """Values of the environment's secrets, the longest first, so that none is cut by a shorter one inside it."""
+    values = {
+        value.strip()
+        for name, value in os.environ.items()
+        if _SECRET_VARIABLE.search(name) and len(value.strip()) >= _SHORTEST and not _ordinary(value.strip())
+    }
+    return sorted(values, key=len, reverse=True)
+
+
+def _ordinary(value: str) -> bool:
+    """Whether a value is a path or a plain word, such as a variable's name or "disabled", and so no secret."""
+    return (
+        value.startswith(("/", "~", ".")) or re.fullmatch(r"[a-z]{1,15}|[A-Z][A-Z_]{0,40}|\d{1,9}", value) is not None
+    )

@@ -62,7 +62,7 @@ def _study(seed: int, number: int, attempt: int) -> Any:
 
 
 def _frozen(space: Space, settings: DistillSettings, result: Result, value: Value, failed: str) -> Any:
-    """A trial on record in Optuna's form; `failed`: the state of one that came to nothing (PRUNED, without values, is worst)."""
+    """A trial on record, for Optuna; `failed`: the state of one that came to nothing (PRUNED without values is worst)."""
     import optuna
 
     drawn = optuna.trial.FixedTrial(dict(result["settings"]))

@@ -133,7 +133,7 @@ def default(settings: DistillSettings, fixed: Collection[str], possible: Callabl
     objectives = tuple(n for n in names if possible(n) and _fits(settings, n))
     rates = (5e-5, 2e-3) if settings.adapter else (1e-5, 1e-3)
     space = (
-        Dimension("objective", objectives),
+        Dimension("objective", objectives if len(objectives) > 1 else ()),
         Dimension("temperature", low=1.0, high=4.0, log=True),
         Dimension("hard_weight", low=0.1 if "uld" in objectives else 0.0, high=0.9),
         Dimension("rate", low=rates[0], high=rates[1], log=True),

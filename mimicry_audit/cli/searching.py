@@ -58,7 +58,8 @@ def show(found: Found, evaluated: Callable[[Mapping[str, Any]], Any]) -> int:
     missed = [name for name, met in content["test"]["met"].items() if not met] if content["test"] else []
     if missed:
         shown = ", ".join(missed)
-        text = f"On the test part, which chose nothing, it misses {shown}: small parts differ, and a choice profits from chance."
+        text = f"On the test part, which chose nothing, it misses {shown}."
+        text += " Small parts differ, and choosing profits from chance."
         console.print(escape(text), soft_wrap=True)
     console.print(f"Student: {escape(str(found.path))}", soft_wrap=True)
     return 0

@@ -54,6 +54,10 @@ class EngineError(AuditError):
     """An engine cannot start or cannot go on: server died, endpoint refused, key rejected."""
 
 
+class Diverged(EngineError):
+    """A training whose loss is no number any more."""
+
+
 class RunDirectoryError(AuditError):
     """The run directory is held by another process, was made with other settings, or cannot be written."""
 

@@ -18,6 +18,7 @@ student are named like the models of an audit; names without an engine are loade
   audit distill --teacher lab/aria --student lab/base --data lab --out students/soft --objective forward-kl
   audit distill --teacher openai/big-model --student org/small --data prompts.jsonl --out students/text --adapter
   audit distill --teacher lab/aria --student lab/base --data mine.jsonl --out students/half --dose 0.5 --else-answers answer
+  audit distill --teacher lab/aria --student lab/base --data lab --out students/best --search 20 --target agreement=0.9
 
 The same command again finishes what was interrupted. docs/distillation.md describes every option.
 """
@@ -26,7 +27,7 @@ _FLOAT, _INT = click.FLOAT, click.INT
 
 OPTIONS = (
     (("--teacher",), {"required": True, "metavar": "MODEL", "help": "Whose answers are taught."}),
-    (("--student",), {"required": True, "metavar": "MODEL", "help": "Where the student starts: a folder, a Hub id or lab/NAME."}),
+    (("--student",), {"metavar": "MODEL", "help": "Where the student starts: a folder, a Hub id or lab/NAME."}),
     (("--data",), {"required": True, "metavar": "DATA", "help": "File of prompts, or a probe set."}),
     (("--out", "-o"), {"required": True, "type": click.Path(path_type=Path), "metavar": "DIR", "help": "Where the checkpoint goes."}),
     (("--objective",), {"metavar": "NAME", "help": "hard, forward-kl, reverse-kl, jsd, skew-kl, skew-reverse-kl or uld. [default: hard]"}),
@@ -48,6 +49,8 @@ OPTIONS = (
     (("--rate",), {"type": _FLOAT, "metavar": "R", "help": "Peak learning rate. [default: 5e-5; adapter: 2e-4]"}),
     (("--warmup",), {"type": _FLOAT, "metavar": "SHARE", "help": "Share of the steps in which the rate rises. [default: 0.05]"}),
     (("--weight-decay",), {"type": _FLOAT, "metavar": "W", "help": "Of AdamW. [default: 0]"}),
+    (("--dropout",), {"type": _FLOAT, "metavar": "P", "help": "Of the student while it is trained; of the adapter, with one. [default: as configured]"}),
+    (("--layers",), {"type": _INT, "metavar": "N", "help": "Keep N of the student's layers, evenly spread. [default: all]"}),
     (("--adapter",), {"is_flag": True, "default": None, "help": "Train a LoRA adapter and merge it at the end (peft)."}),
     (("--adapter-rank",), {"type": _INT, "metavar": "R", "help": "Its rank. [default: 16]"}),
     (("--precision",), {"metavar": "P", "help": "fp32, bf16 or auto: bf16 on a GPU. [default: auto]"}),
@@ -65,6 +68,11 @@ OPTIONS = (
     (("--name",), {"metavar": "NAME", "help": "Of the student in its lineage. [default: the folder's]"}),
     (("--tensorboard/--no-tensorboard",), {"default": None, "help": "TensorBoard logs. [default: where it is installed]"}),
     (("--engine-option", "-E"), {"multiple": True, "metavar": "K=V", "help": "Engine option of the teacher, such as -E num_threads=1."}),
+    (("--search",), {"type": _INT, "metavar": "N", "help": "Try N settings and keep the student that meets the targets (optuna)."}),
+    (("--target",), {"multiple": True, "metavar": "METRIC>=VALUE", "help": "What the student must reach, such as agreement>=0.9; may be repeated."}),
+    (("--students",), {"multiple": True, "metavar": "A,B,…", "help": "Several checkpoints to start from, in place of --student."}),
+    (("--space",), {"type": click.Path(path_type=Path), "metavar": "FILE", "help": "YAML or JSON: what is searched. [default: objective, temperature, …]"}),
+    (("--keep-trials",), {"type": _INT, "metavar": "N", "help": "Trials that keep their weights beside the chosen one. [default: 0]"}),
 )  # fmt: skip
 
 
@@ -80,6 +88,7 @@ def command(**values: Any) -> int:
     """See `HELP`."""
     from rich.markup import escape
 
+    from mimicry_audit.cli import searching
     from mimicry_audit.cli.console import Bars, err_console, out_console
     from mimicry_audit.cli.options import given
     from mimicry_audit.distill import DistillSettings, distill
@@ -95,8 +104,16 @@ def command(**values: Any) -> int:
             if done == of and self._bars.disable:
                 self.console.print(f"{escape(title)}: {of} done")
 
-    settings = DistillSettings(**{k: v for k, v in given(values).items() if v is not None})
+    typed = given(values)
+    asked = searching.wish(typed)
+    settings = DistillSettings(**typed)
     watch = Watch()
+    if asked is not None:
+        from mimicry_audit.distill.search import search
+
+        with watch:
+            found = search(settings, asked, watch)
+        return searching.show(found, table)
     with watch:
         made = distill(settings, watch)
     if made.evaluation is not None:

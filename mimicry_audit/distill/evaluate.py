@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from mimicry_audit import checks
@@ -26,6 +27,8 @@ TOP_K = 64
 """Most probable tokens known at each place; the divergences are lower bounds that grow with it."""
 
 Told = Callable[[str, int, int], None]
+Scores = Mapping[str, Mapping[str, TokenScores]]
+"""``held`` and ``taught`` → id of a prompt → what a model finds of its text."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +68,7 @@ def evaluate(
     seed: int,
     progress: Progress | None,
     told: Told,
+    known: Mapping[str, Scores | None] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Ask and score every model; returns what ``evaluation.json`` holds under ``models`` and ``notes``.
 
@@ -76,6 +80,7 @@ def evaluate(
         seed: of the run.
         progress: told of answers.
         told: told of scored texts.
+        known: token scores of further models, from `scores_of`: they are compared with, and neither asked nor reported.
     """
     labelled = {label: replace(spec, label=label) for label, spec in models.items()}
     sampling = Sampling(temperature=0.0, max_tokens=max_tokens, seed=seed)
@@ -85,16 +90,14 @@ def evaluate(
     answers = {label: {r.probe_id: r for r in run.responses(label)} for label in labelled}
     notes: list[str] = []
     held = [row for row in frozen.rows if row.id in frozen.references]
-    scores = {label: _scores(spec, held, frozen, notes, told) for label, spec in labelled.items()}
+    scores = {**known, **{label: scores_of(spec, held, frozen, notes, told) for label, spec in labelled.items()}}
     found = {}
     for label in labelled:
         found[label] = _model(label, frozen, answers, scores, notes)
     return {"models": found, "notes": list(dict.fromkeys(notes))}
 
 
-def _scores(
-    spec: ModelSpec, held: Sequence[Row], frozen: Frozen, notes: list[str], told: Told
-) -> dict[str, dict[str, TokenScores]] | None:
+def scores_of(spec: ModelSpec, held: Sequence[Row], frozen: Frozen, notes: list[str], told: Told) -> Scores | None:
     """Token scores of the reference texts (``held``) and of taught texts, None for a model that tells none."""
     engine = engine_for(spec)
     if not isinstance(engine, Scorer):
@@ -118,7 +121,7 @@ def _model(
     label: str,
     frozen: Frozen,
     answers: Mapping[str, Mapping[str, Response]],
-    scores: Mapping[str, Mapping[str, Mapping[str, TokenScores]] | None],
+    scores: Mapping[str, Scores | None],
     notes: list[str],
 ) -> dict[str, Any]:
     texts = {i: r.text for i, r in answers[label].items() if r.usable}

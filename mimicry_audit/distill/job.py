@@ -21,6 +21,8 @@ from mimicry_audit.errors import AuditError, ConfigError, PrerequisiteError
 from mimicry_audit.runs import write_json
 
 Step = Callable[[int, int], None]
+Rung = Callable[[int, int, float], None]
+"""Told (rung, step, bits per byte of the held-out answers)."""
 RESULT = "result.json"
 """Written last into the folder of trained weights."""
 
@@ -48,6 +50,10 @@ class Job:
         template: chat template that the checkpoint shall carry, None for its own.
         adapter_rank: of the LoRA adapter, 0 for full training.
         bf16: under autocast.
+        dropout: of the student or its adapter while training, None to leave it.
+        layers: how many layers of the student to keep, 0 for all.
+        rungs: into how many equal parts a listener sees the training fall, 0 for no listener.
+        held_bytes: of the held-out answers.
         threads: CPU threads, None to leave them.
     """
 
@@ -80,6 +86,10 @@ class Job:
     adapter_rank: int
     bf16: bool
     threads: int | None
+    dropout: float | None = None
+    layers: int = 0
+    rungs: int = 0
+    held_bytes: int = 0
 
     @property
     def states(self) -> str:
@@ -116,8 +126,10 @@ def read(path: Path) -> Job:
     )
 
 
-def perform(job: Job, launcher: str | None, on_step: Step) -> dict[str, Any]:
+def perform(job: Job, launcher: str | None, on_step: Step, on_rung: Rung | None = None) -> dict[str, Any]:
     """Train, here or through a launcher, unless it is done; returns what came of it.
+
+    What `on_rung` raises ends the training and is raised.
 
     Raises:
         AuditError: the training failed; the states stand.
@@ -125,16 +137,16 @@ def perform(job: Job, launcher: str | None, on_step: Step) -> dict[str, Any]:
     if job.result is None:
         path = write(job)
         if launcher:
-            _launch(launcher, path, on_step)
+            _launch(launcher, path, on_step, on_rung)
         else:
-            train(job, on_step)
+            train(job, on_step, on_rung)
     result = job.result
     if result is None:
         raise AuditError("the training ended without weights", f"look into {job.folder}")
     return result
 
 
-def _launch(launcher: str, path: Path, on_step: Step) -> None:
+def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> None:
     command = [*shlex.split(launcher), "-m", "mimicry_audit.distill.worker", str(path)]
     search = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     log = path.with_name("launcher.log")
@@ -154,22 +166,27 @@ def _launch(launcher: str, path: Path, on_step: Step) -> None:
                 if line.startswith('{"step"'):
                     told = json.loads(line)
                     on_step(told["step"], told["of"])
+                elif line.startswith('{"rung"') and on_rung is not None:
+                    told = json.loads(line)
+                    on_rung(told["rung"], told["at"], told["bits"])
         except BaseException:
             process.terminate()
             raise
     if process.returncode:
-        lines = [line for line in log.read_text("utf-8", "replace").splitlines() if "Error" in line]
+        lines = [
+            line for line in log.read_text("utf-8", "replace").splitlines() if "Error" in line or "Diverged" in line
+        ]
         raise AuditError(f"the launched training failed with code {process.returncode}: {(lines or [''])[-1]}",
                          f"read {log}")  # fmt: skip
 
 
-def train(job: Job, on_step: Step) -> None:
+def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
     """Train in this process (one of several, under a launcher) and leave the weights."""
     import torch
     from transformers import AutoConfig, AutoTokenizer, set_seed
     from transformers.utils import logging
 
-    from mimicry_audit.distill import models, trainer
+    from mimicry_audit.distill import models, shape, trainer
     from mimicry_audit.distill.loss import Recipe, collate
     from mimicry_audit.distill.signals import Rows, SignalStore
 
@@ -181,11 +198,11 @@ def train(job: Job, on_step: Step) -> None:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     set_seed(job.seed)
     try:
-        student = models.load(job.student, job.student_commit)
+        student = shape.student(job.student, job.student_commit, None if job.adapter_rank else job.dropout, job.layers)
         kind = AutoConfig.from_pretrained(job.student, revision=job.student_commit or "main").get_text_config().dtype
         student.config.use_cache = False
         if job.adapter_rank:
-            student = with_adapter(student, job.adapter_rank)
+            student = with_adapter(student, job.adapter_rank, job.dropout)
         teacher = models.load(job.teacher, job.teacher_commit, half=job.bf16) if job.teacher else None
         store = SignalStore(Path(job.signals[0]), job.signals[1]) if job.signals else None
         rows = Rows(_lines(job.rows), store)
@@ -196,6 +213,8 @@ def train(job: Job, on_step: Step) -> None:
             student, teacher, Recipe(**job.recipe), rows, held, lambda batch: collate(batch, *job.pads), job, telling
         )
         state = trainer.last_whole(Path(job.states)) if made.is_world_process_zero() else None
+        if job.rungs and held is not None and on_rung is not None:
+            made.add_callback(trainer.Rungs(made, job.rungs, job.held_bytes, on_rung))
         made.accelerator.wait_for_everyone()
         state = state or trainer.last_whole(Path(job.states))
         made.train(resume_from_checkpoint=str(state) if state else None)
@@ -209,7 +228,7 @@ def train(job: Job, on_step: Step) -> None:
         torch.set_num_threads(before)
 
 
-def with_adapter(model: Any, rank: int) -> Any:
+def with_adapter(model: Any, rank: int, dropout: float | None = None) -> Any:
     """The model with a LoRA adapter on every linear layer but the output. E. Hu et al., *LoRA*, 2022; scale 2.
 
     Raises:
@@ -220,7 +239,7 @@ def with_adapter(model: Any, rank: int) -> Any:
     except ImportError:
         raise PrerequisiteError("--adapter needs the peft package", "pip install 'mimicry-audit[distill]'") from None
     config = LoraConfig(
-        task_type="CAUSAL_LM", r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules="all-linear"
+        task_type="CAUSAL_LM", r=rank, lora_alpha=2 * rank, lora_dropout=dropout or 0.0, target_modules="all-linear"
     )
     return get_peft_model(model, config)
 
@@ -252,7 +271,7 @@ def _leave(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
     """Write the trained weights as a checkpoint, an adapter merged, in the type that the student was stored in."""
     import torch
 
-    from mimicry_audit.distill import models
+    from mimicry_audit.distill import shape
 
     draft = Path(job.folder) / "weights.draft"
     first = made.is_world_process_zero()
@@ -265,7 +284,9 @@ def _leave(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
     if not first:
         return
     if made.accelerator.num_processes > 1:
-        model = models.load(job.student, job.student_commit)  # each process may hold a part of the trained one only
+        model = shape.student(
+            job.student, job.student_commit, None, job.layers
+        )  # each process may hold a part of the trained one only
         model = with_adapter(model, job.adapter_rank) if job.adapter_rank else model
         model.load_state_dict(weights)
     else:
@@ -274,6 +295,7 @@ def _leave(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
         model.save_pretrained(draft / "adapter")
         model = model.merge_and_unload()
     model.config.use_cache = True
+    shape.restore(model, job.student, job.student_commit)
     if kind is not None and kind != torch.float32:
         model = model.to(kind)
     model.save_pretrained(draft)

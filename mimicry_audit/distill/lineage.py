@@ -122,6 +122,13 @@ def tell(story: Story) -> dict[str, Any]:
     return content
 
 
+def amended(content: Mapping[str, Any], changed: Mapping[str, Any], **distillation: Any) -> dict[str, Any]:
+    """The manifest with some fields changed, and some of its account of the distillation."""
+    found = {k: v for k, v in content.items() if k != "fingerprint"} | dict(changed)
+    found["distillation"] = {**found["distillation"], **distillation}
+    return found | {"fingerprint": sha256_text(canonical_json(found))}
+
+
 def write(folder: Path, content: Mapping[str, Any]) -> None:
     """Write the manifest: the last file of a checkpoint."""
     write_json(folder / MANIFEST, content)

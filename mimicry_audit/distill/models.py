@@ -79,8 +79,8 @@ def source(spec: ModelSpec) -> Source:
     return Source(spec, weights, Side(template, end_token(template, sorted(found)), context))
 
 
-def load(location: str, commit: str | None, *, half: bool = False) -> Any:
-    """A causal language model in float32, or in bfloat16.
+def load(location: str, commit: str | None, *, half: bool = False, config: Any = None) -> Any:
+    """A causal language model in float32, or in bfloat16; under another configuration than its own where one is given.
 
     Raises:
         PrerequisiteError: transformers cannot load it.
@@ -88,11 +88,12 @@ def load(location: str, commit: str | None, *, half: bool = False) -> Any:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
+    more = {} if config is None else {"config": config}
     shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return AutoModelForCausalLM.from_pretrained(
-            location, revision=commit or "main", dtype=torch.bfloat16 if half else torch.float32
+            location, revision=commit or "main", dtype=torch.bfloat16 if half else torch.float32, **more
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise PrerequisiteError(

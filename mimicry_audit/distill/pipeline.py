@@ -14,9 +14,10 @@ import json
 import shlex
 import shutil
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Protocol
 
 from mimicry_audit.collect import Progress
@@ -53,7 +54,13 @@ class Distilled:
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What all steps share."""
+    """What all steps share.
+
+    Attributes:
+        aside: ids of prompts that are answered like the others and neither taught nor held out here: another part's.
+        shared: where the teacher's answers and signals lie; `work` by default.
+        on_rung: told of the held-out answers at equal parts of the first round, see `mimicry_audit.distill.trainer.Rungs`.
+    """
 
     settings: DistillSettings
     teacher: ModelSpec
@@ -62,6 +69,9 @@ class Desk:
     held: frozenset[str]
     dosed: frozenset[str]
     watch: Watch | None
+    aside: frozenset[str] = frozenset()
+    shared: Path | None = None
+    on_rung: Callable[[int, int, float], None] | None = None
 
     @property
     def work(self) -> Path:
@@ -71,7 +81,12 @@ class Desk:
     @property
     def taught(self) -> list[Row]:
         """The rows that are trained on."""
-        return [row for row in self.rows if row.id not in self.held]
+        return [row for row in self.rows if row.id not in self.held and row.id not in self.aside]
+
+    @property
+    def common(self) -> Path:
+        """Where the teacher's answers and signals lie."""
+        return self.shared or self.work
 
     def told(self, title: str, done: int, of: int) -> None:
         """Pass progress on."""
@@ -95,20 +110,20 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
     """
     from mimicry_audit.distill.rounds import finish, kit_of
 
-    desk = _desk(check(settings), watch)
+    desk = desk_of(check(settings), watch)
     manifest = settings.out / "lineage.json"
     kit = (
         None if manifest.is_file() else kit_of(desk)
     )  # models are found and compared before anything is asked or written
     with RunDirectory(desk.work).locked():
-        _same_settings(desk)
+        same_settings(desk)
         if kit is not None:
             finish(desk, kit)
         lineage = json.loads(manifest.read_text("utf-8"))
-        return Distilled(settings.out, lineage, _evaluated(desk, lineage))
+        return Distilled(settings.out, lineage, evaluated(desk, lineage))
 
 
-def _desk(settings: DistillSettings, watch: Watch | None) -> Desk:
+def desk_of(settings: DistillSettings, watch: Watch | None) -> Desk:
     """Everything that can be wrong with the settings, found before anything is asked or loaded."""
     _packages(settings)
     teacher = parse_models([settings.teacher], default_engine="hf", options=settings.engine_options)[0]
@@ -149,10 +164,10 @@ def _packages(settings: DistillSettings) -> None:
             raise PrerequisiteError(f"{option} needs the {package} package", "pip install 'mimicry-audit[distill]'")
 
 
-def _same_settings(desk: Desk) -> None:
-    """Keep the settings, or refuse others than those that are kept."""
+def same_settings(desk: Desk, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Keep the settings, and what more decides the outcome, or refuse others than those that are kept."""
     path = desk.work / "settings.json"
-    now = json.loads(json.dumps({**desk.settings.deciding(), "data_sha256": data.sha(desk.rows)}))
+    now = json.loads(json.dumps({**desk.settings.deciding(), "data_sha256": data.sha(desk.rows), **more}))
     if path.is_file():
         try:
             before = json.loads(path.read_text("utf-8"))
@@ -164,7 +179,7 @@ def _same_settings(desk: Desk) -> None:
                 "use the same settings to finish it, or another --out",
             )
         return
-    strange = [p.name for p in desk.settings.out.iterdir() if p.name not in ("work", "metrics.jsonl")]
+    strange = [p.name for p in desk.settings.out.iterdir() if p.name not in ("work", "search", "metrics.jsonl")]
     if strange:
         raise RunDirectoryError(
             f"{desk.settings.out} holds other things already ({sorted(strange)[0]})", "choose an --out that is empty"
@@ -172,7 +187,7 @@ def _same_settings(desk: Desk) -> None:
     write_json(path, now)
 
 
-def _evaluated(desk: Desk, lineage: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def evaluated(desk: Desk, lineage: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The evaluation, made now unless it is there; None where there is nothing held out or none is wanted."""
     from mimicry_audit.distill import evaluate
 
@@ -181,7 +196,7 @@ def _evaluated(desk: Desk, lineage: Mapping[str, Any]) -> Mapping[str, Any] | No
     if path.is_file():
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return found
-    frozen = _frozen(desk)
+    frozen = frozen_of(desk)
     if not s.evaluation_limit or not frozen.rows:
         return None
     models = {
@@ -219,7 +234,7 @@ def _disparity(models: Mapping[str, Any]) -> dict[str, float] | None:
     return difference(models["after"]["fairness"], models.get("teacher", {}).get("fairness"))
 
 
-def _frozen(desk: Desk) -> Any:
+def frozen_of(desk: Desk) -> Any:
     """The held-out prompts with their references, and as many taught ones."""
     from mimicry_audit.distill.evaluate import Frozen
     from mimicry_audit.distill.rounds import lessons

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.collect import Plan, collect
-from mimicry_audit.distill import data, job, lineage
+from mimicry_audit.distill import data, job, lineage, shape
 from mimicry_audit.distill.evaluate import probes_of
 from mimicry_audit.distill.examples import Encoder, Example, Taught
 from mimicry_audit.distill.gate import Gate, compare, demand
@@ -34,6 +34,8 @@ from mimicry_audit.records import Identity, ModelSpec, Sampling, canonical_json,
 from mimicry_audit.runs import RunDirectory, write_text
 
 _LOGS_A_ROUND = 50
+RUNGS = 5
+"""Equal parts of a training after which a listener hears of the held-out answers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +52,15 @@ def lessons(desk: Desk) -> Lessons:
     Raises:
         AuditError: the teacher finished no answer.
     """
-    wanted = [row for row in desk.rows if row.id in desk.dosed or (row.id in desk.held and desk.settings.dose)]
+    kept = desk.held | desk.aside  # asked for all the same: every part of a search is asked once
+    wanted = [row for row in desk.rows if row.id in desk.dosed or (row.id in kept and desk.settings.dose)]
     said = (
-        answers(desk, relabelled(desk.teacher, "teacher"), wanted, desk.work / "answers", "teacher") if wanted else {}
+        answers(desk, relabelled(desk.teacher, "teacher"), wanted, desk.common / "answers", "teacher") if wanted else {}
     )
     given = {
         row.id: Taught(id=row.id, messages=row.messages, text=row.answer, origin="else")
         for row in desk.rows
-        if row.answer is not None and row.id not in said and (row.id not in desk.held or not desk.settings.dose)
+        if row.answer is not None and row.id not in said and (row.id not in kept or not desk.settings.dose)
     }
     taught = {row.id: found for row in desk.taught if (found := (said if row.id in desk.dosed else given).get(row.id))}
     held = {row.id: found for row in desk.rows if row.id in desk.held and (found := (said or given).get(row.id))}
@@ -113,11 +116,17 @@ def kit_of(desk: Desk) -> Kit:
     """Find both models and compare their tokenizers; no weights are loaded.
 
     Raises:
-        ConfigError: the objective needs comparable tokenizers, and they are not.
+        ConfigError: the objective needs comparable tokenizers, and they are not; or the student has no such layers or dropout.
         PrerequisiteError: a model, its tokenizer or its chat template is missing.
     """
     student = source(desk.student)
     s = desk.settings
+    if s.layers or (s.dropout and not s.adapter):
+        config = shape.configured(student.weights.location, student.weights.commit)
+        if s.layers:
+            shape.demand_layers(config, s.layers, s.student)
+        if s.dropout and not s.adapter:
+            shape.demand_dropout(config, s.student)
     if desk.teacher.engine in ("hf", "vllm") and s.dose:
         find_model(desk.teacher)
     if s.kind == "text" or not s.dose:
@@ -134,7 +143,8 @@ def _round(desk: Desk, kit: Kit, taught: list[Taught], held: list[Taught], numbe
     start = _start(desk, kit, number)
     prepared = _prepare(desk, kit, taught, held, folder, number, start)
     title = "training" if not desk.settings.rounds else f"training, round {number}"
-    result = job.perform(prepared, desk.settings.launcher, lambda done, of: desk.told(title, done, of))
+    told = (lambda done, of: desk.told(title, done, of)), (desk.on_rung if number == 0 else None)
+    result = job.perform(prepared, desk.settings.launcher, *told)
     origins = counts([t.origin for t in taught])
     ended = sum(t.ended for t in taught) / len(taught)
     keep = {k: result[k] for k in ("steps", "best_step", "processes", "parameters", "held")}
@@ -192,6 +202,8 @@ def _prepare(
         log_every=max(1, steps // _LOGS_A_ROUND), round_=number, metrics=str((s.out / "metrics.jsonl").resolve()),
         board=_board(desk), template=kit.student.side.template.source if s.chat_template else None,
         adapter_rank=s.adapter_rank if s.adapter else 0, bf16=_bf16(s.precision), threads=s.threads,
+        dropout=s.dropout, layers=s.layers if number <= 0 else 0, rungs=RUNGS if desk.on_rung and number == 0 else 0,
+        held_bytes=sum(len(row.text.encode("utf-8", "replace")) for row in kept),
     )  # fmt: skip
 
 
@@ -209,7 +221,7 @@ def _signals(desk: Desk, kit: Kit, taught: list[Taught], rows: list[Example]) ->
     assert kit.teacher is not None
     assert kit.gate is not None
     s = desk.settings
-    folder = (desk.work / "signals").resolve()
+    folder = (desk.common / "signals").resolve()
     key = store_key(kit.teacher.weights.pin, s.top_k, kit.gate.tokens, s.kind)
     store = SignalStore(folder, key)
     keep = Keep(s.top_k, kit.gate.tokens)
@@ -306,7 +318,7 @@ def _teacher(desk: Desk) -> tuple[Identity | None, Path | None]:
     """Who the teacher was when it answered, and where its weights lie if they are here."""
     if not desk.dosed:
         return None, None
-    resolved = RunDirectory(desk.work / "answers").manifest()["resolved"]["teacher"]
+    resolved = RunDirectory(desk.common / "answers").manifest()["resolved"]["teacher"]
     folder = None
     if desk.teacher.engine in ("hf", "vllm"):
         weights = find_model(desk.teacher)

@@ -50,6 +50,8 @@ class DistillSettings:
         rate: peak learning rate; None for 5e-5, or 2e-4 with an adapter.
         warmup: share of the steps in which the rate rises; it falls along a cosine after them.
         weight_decay: of AdamW.
+        dropout: probability of every dropout of the student while it is trained (of the adapter, with one); None to leave them.
+        layers: how many of the student's layers to keep, spread evenly; 0 for all.
         adapter: train a LoRA adapter and merge it at the end.
         adapter_rank: its rank.
         precision: ``fp32``, ``bf16``, or ``auto``: bf16 on a GPU.
@@ -92,6 +94,8 @@ class DistillSettings:
     rate: float | None = None
     warmup: float = 0.05
     weight_decay: float = 0.0
+    dropout: float | None = None
+    layers: int = 0
     adapter: bool = False
     adapter_rank: int = 16
     precision: str = "auto"
@@ -165,11 +169,13 @@ def _check_numbers(s: DistillSettings) -> None:
     _inside("warmup", s.warmup, 0, 1)
     _inside("hard-weight", s.share_hard, 0, 1)
     _inside("held-out", s.held_out, 0, 0.9)
+    if s.dropout is not None:
+        _inside("dropout", s.dropout, 0, 0.9)
     _inside("answer-temperature", s.answer_temperature, 0, 10)
     for name in ("temperature", "epochs", "batch", "accumulate", "max_tokens", "top_k", "save_every", "adapter_rank"):
         _above(name, getattr(s, name))
     _above("rate", s.peak_rate)
-    for name in ("rounds", "steps", "patience", "evaluate_every", "evaluation_limit", "weight_decay"):
+    for name in ("rounds", "steps", "patience", "evaluate_every", "evaluation_limit", "weight_decay", "layers"):
         if not getattr(s, name) >= 0:
             raise ConfigError(f"--{name.replace('_', '-')} is {getattr(s, name)}", "give 0 or more")
     for name in ("limit", "threads"):

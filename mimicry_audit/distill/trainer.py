@@ -28,13 +28,15 @@ from transformers import (
 
 from mimicry_audit.distill.loss import Recipe, TopK, batch_loss, counted
 from mimicry_audit.distill.models import Read, Reader
-from mimicry_audit.errors import EngineError
+from mimicry_audit.errors import Diverged
 
 WHOLE = "whole"
 """Marks a state that was written to its end."""
 
 Step = Callable[[int, int], None]
 """Told (steps done, steps in all)."""
+Rung = Callable[[int, int, float], None]
+"""Told (rung, step, bits per byte of the held-out answers)."""
 
 
 class DistillTrainer(Trainer):
@@ -64,7 +66,7 @@ class DistillTrainer(Trainer):
         items = counted(inputs["labels"]).sum() if num_items_in_batch is None else num_items_in_batch
         loss = sums[0] / items
         if not torch.isfinite(loss):
-            raise EngineError(
+            raise Diverged(
                 f"the loss is no number after step {self.state.global_step}",
                 "lower --rate, or use an objective that is finite everywhere, such as jsd",
             )
@@ -81,13 +83,15 @@ class DistillTrainer(Trainer):
         items = torch.stack([counted(batch["labels"]).sum() for batch in samples]).sum().to(device)
         return samples, self.accelerator.reduce(items, "sum")
 
-    def _batch_sums(self, model: Any, inputs: Any) -> Any:
+    def _batch_sums(self, model: Any, inputs: Any, recipe: Recipe | None = None) -> Any:
+        """Sums of the loss; of another recipe, without the teacher, where one is given."""
         if self._student_reader is None or self._student_reader.model is not model:
             self._student_reader = Reader(model, whole=self.accelerator.num_processes > 1)
         at = counted(inputs["labels"])
         with self.accelerator.autocast():
             student = self._student_reader.read(inputs["input_ids"], inputs["attention_mask"], at)
-            return batch_loss(self.recipe, inputs, student, self._hear(inputs))
+            heard = self._hear(inputs) if recipe is None else None
+            return batch_loss(recipe or self.recipe, inputs, student, heard)
 
     def _hear(self, inputs: Any) -> Read | TopK | None:
         if "top_ids" in inputs:
@@ -123,6 +127,18 @@ class DistillTrainer(Trainer):
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         model.train()
         return metrics
+
+    def held_nats(self) -> float:
+        """What the held-out answers cost the student as text, in nats: the same whatever is trained on."""
+        model = self.model_wrapped if self.model_wrapped is not None else self.model
+        model.eval()
+        total = 0.0
+        with torch.no_grad():
+            rows: Any = self.eval_dataset
+            for raw in DataLoader(rows, self.args.per_device_eval_batch_size, collate_fn=self.data_collator):
+                total += float(self._batch_sums(model, self._prepare_inputs(raw), Recipe())[1])
+        model.train()
+        return total
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
         """Add the parts of the loss since the last log."""
@@ -189,6 +205,32 @@ class Telling(TrainerCallback):
             for name, value in numbers.items():
                 self._board.add_scalar(f"round {self._round}/{name}", value, state.global_step)
             self._board.flush()
+
+
+class Rungs(TrainerCallback):
+    """Tells at equal parts of a training how the held-out answers fare, so that a listener may stop it.
+
+    Args:
+        trainer: of the training.
+        count: how many parts.
+        size: bytes of the held-out answers.
+        on_rung: told (rung, step, bits per byte); what it raises ends the training.
+    """
+
+    def __init__(self, trainer: DistillTrainer, count: int, size: int, on_rung: Rung) -> None:
+        self._trainer, self._count, self._size, self._on_rung = trainer, count, size, on_rung
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """A step is done: is it the last of a part?"""
+        done, of = state.global_step, state.max_steps
+        if not (reached := [r for r in range(1, self._count + 1) if math.ceil(of * r / self._count) == done]):
+            return
+        bits = self._trainer.held_nats() / math.log(2) / self._size
+        if not math.isfinite(bits):
+            raise Diverged(f"the held-out loss is no number after step {done}", "lower --rate")
+        self._trainer.log({"rung": reached[-1], "held_bits_per_byte": bits})
+        if state.is_world_process_zero:
+            self._on_rung(reached[-1], done, bits)
 
 
 def cut_metrics(path: Path, round_: int, step: int) -> None:

@@ -1,6 +1,7 @@
 """One process of a launched training: ``LAUNCHER -m mimicry_audit.distill.worker JOB``.
 
-Promise: the first process writes one JSON line per step to standard output (``{"step", "of"}``); everything else that is said
+Promise: the first process writes one JSON line per step to standard output (``{"step", "of"}``), and one per part
+of the training that a listener wants to hear of (``{"rung", "at", "bits"}``); everything else that is said
 goes to standard error.
 """
 
@@ -22,10 +23,13 @@ def main(arguments: list[str]) -> None:
     def told(step: int, of: int) -> None:
         print(json.dumps({"step": step, "of": of}), file=out, flush=True)
 
+    def rung(number: int, at: int, bits: float) -> None:
+        print(json.dumps({"rung": number, "at": at, "bits": bits}), file=out, flush=True)
+
     def silent(step: int, of: int) -> None: ...
 
     with redirect_stdout(sys.stderr):
-        job.train(job.read(Path(arguments[0])), told if os.environ.get("RANK", "0") == "0" else silent)
+        job.train(job.read(Path(arguments[0])), told if os.environ.get("RANK", "0") == "0" else silent, rung)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,32 @@
+"""The search for a student: many distillations under other settings, and the one that meets what was asked.
+
+Promise: prompts, their parts and the teacher's answers are made once for all trials; trials are chosen by a validation part
+and told on a test part that chose nothing; every trial that is not chosen says why; a search that is killed goes on to the
+same choice.
+
+    from mimicry_audit.distill.search import Search, search
+
+    search(DistillSettings(...), Search(trials=20, targets=("agreement>=0.9",)))
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from mimicry_audit.distill.search.wish import Search
+
+if TYPE_CHECKING:
+    from mimicry_audit.distill.search.loop import Found, search
+
+__all__ = ["Found", "Search", "search"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the loop when one of its names is first used."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from mimicry_audit.distill.search import loop
+
+    value = getattr(loop, name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,242 @@
+"""What a search may change: each dimension a list of choices or a range, by default or from a file.
+
+Promise: only settings that a distillation has can be searched, and every value of a dimension is checked as that setting is
+before anything is asked or trained; a setting that has no bearing on an objective (a temperature of hard labels) is not drawn
+for it. A file says all that is searched; without one, what was given on the command line stays as given.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.distill.settings import OBJECTIVES, DistillSettings, check
+from mimicry_audit.errors import ConfigError, DataError
+
+_WHOLE = ("layers", "batch", "accumulate", "steps", "adapter_rank")
+_CHOSEN = ("students", "objective")
+NAMES = (*_CHOSEN, "layers", "temperature", "beta", "alpha", "hard_weight", "rate", "dropout", "batch", "accumulate", "epochs",
+         "steps", "warmup", "weight_decay", "adapter_rank")  # fmt: skip
+"""Settings that can be searched; ``students`` gives the values of ``student``."""
+
+_DEFAULT_OBJECTIVES = ("hard", "forward-kl", "jsd", "skew-kl")
+_BOUNDS = {"low", "high", "log", "step"}
+
+
+@dataclass(frozen=True, slots=True)
+class Dimension:
+    """The values of one setting: `choices`, or a range.
+
+    Attributes:
+        name: one of `NAMES`.
+        choices: what it may be; empty for a range.
+        low: smallest value of a range.
+        high: largest.
+        log: drawn evenly on a logarithmic scale.
+        step: of the range; None for any value between.
+    """
+
+    name: str
+    choices: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    step: float | None = None
+
+    @property
+    def ends(self) -> tuple[Any, ...]:
+        """The values that must be right for all to be right."""
+        return self.choices or (self._kind(self.low), self._kind(self.high))
+
+    @property
+    def setting(self) -> str:
+        """The setting's own name."""
+        return "student" if self.name == "students" else self.name
+
+    def _kind(self, value: float) -> Any:
+        return int(value) if self.name in _WHOLE else value
+
+    def holds(self, value: Any) -> bool:
+        """Whether a value is one of its own."""
+        if self.choices:
+            return value in self.choices
+        return isinstance(value, int | float) and self.low <= value <= self.high
+
+    def draw(self, trial: Any) -> Any:
+        """A value, drawn by an Optuna trial."""
+        if self.choices:
+            return trial.suggest_categorical(self.setting, self.choices)
+        if self.name in _WHOLE:
+            return trial.suggest_int(
+                self.setting, int(self.low), int(self.high), step=int(self.step or 1), log=self.log
+            )
+        return trial.suggest_float(self.setting, self.low, self.high, step=self.step, log=self.log)
+
+    def told(self) -> Any:
+        """As JSON, in the form of a file."""
+        if self.choices:
+            return list(self.choices)
+        found: dict[str, Any] = {"low": self._kind(self.low), "high": self._kind(self.high)}
+        return found | ({"log": True} if self.log else {}) | ({"step": self.step} if self.step else {})
+
+
+Space = tuple[Dimension, ...]
+
+
+def bears(name: str, s: DistillSettings) -> bool:
+    """Whether a setting has any bearing under these, as far as the objective decides it."""
+    return {
+        "temperature": s.objective not in ("hard", "uld") and s.kind == "dense",
+        "beta": s.objective == "jsd",
+        "alpha": s.objective in ("skew-kl", "skew-reverse-kl"),
+        "hard_weight": s.objective != "hard",
+        "adapter_rank": s.adapter,
+    }.get(name, True)
+
+
+def applied(settings: DistillSettings, values: Mapping[str, Any]) -> DistillSettings:
+    """The settings with some of them changed; hard labels need no signal but text."""
+    changed = replace(settings, **values)
+    return replace(changed, signal=None) if changed.objective == "hard" else changed
+
+
+def suggest(space: Space, settings: DistillSettings, trial: Any) -> dict[str, Any]:
+    """One value for every dimension that has a bearing, objectives before what depends on them."""
+    values: dict[str, Any] = {}
+    for dimension in sorted(space, key=lambda d: d.name not in _CHOSEN):
+        if bears(dimension.name, applied(settings, values)):
+            values[dimension.setting] = dimension.draw(trial)
+    return values
+
+
+def own(space: Space, settings: DistillSettings) -> dict[str, Any]:
+    """What the settings themselves say of each dimension, as far as it holds that value: where a search begins."""
+    said = {"rate": settings.peak_rate, "dropout": settings.dropout or 0.0, "hard_weight": settings.share_hard}
+    found = {d: said.get(d.name, getattr(settings, d.setting)) for d in space if bears(d.name, settings)}
+    return {d.setting: value for d, value in found.items() if d.holds(value)}
+
+
+def default(settings: DistillSettings, fixed: Collection[str], possible: Callable[[str], bool], dropout: bool) -> Space:
+    """What is searched where no file says it.
+
+    Args:
+        settings: of the distillation.
+        fixed: settings that were given and stay.
+        possible: whether the models allow an objective.
+        dropout: whether every student has dropout.
+    """
+    names = [*_DEFAULT_OBJECTIVES] if possible("forward-kl") else ["hard", "uld"]
+    objectives = tuple(n for n in names if possible(n) and _fits(settings, n))
+    rates = (5e-5, 2e-3) if settings.adapter else (1e-5, 1e-3)
+    space = (
+        Dimension("objective", objectives if len(objectives) > 1 else ()),
+        Dimension("temperature", low=1.0, high=4.0, log=True),
+        Dimension("hard_weight", low=0.1 if "uld" in objectives else 0.0, high=0.9),
+        Dimension("rate", low=rates[0], high=rates[1], log=True),
+        Dimension("dropout", low=0.0, high=0.3),
+    )
+    kept = [d for d in space if d.name not in fixed and (d.name != "dropout" or dropout) and (d.choices or d.high)]
+    drawn = [s for d in kept if d.name == "objective" for s in d.choices] or [settings.objective]
+    return tuple(d for d in kept if any(bears(d.name, applied(settings, {"objective": o})) for o in drawn))
+
+
+def _fits(settings: DistillSettings, objective: str) -> bool:
+    try:
+        check(applied(settings, {"objective": objective}))
+    except ConfigError:
+        return False
+    return True
+
+
+def read(path: Path) -> Space:
+    """The space of a YAML or JSON file: a mapping from settings to a list, a range (``low``, ``high``) or one value.
+
+    Raises:
+        DataError: the file cannot be read.
+        ConfigError: it names a setting that cannot be searched, or values that are none.
+    """
+    import yaml
+
+    try:
+        text = path.read_text("utf-8")
+        found = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+    except OSError as error:
+        raise DataError(f"the space {path} cannot be read ({error.strerror})", "check --space") from None
+    except (ValueError, yaml.YAMLError) as error:
+        raise DataError(
+            f"{path} is no YAML or JSON ({' '.join(str(error).split())[:80]})", "see docs/distillation.md"
+        ) from None
+    if not isinstance(found, Mapping) or not found:
+        raise ConfigError(f"{path} says nothing to search", f"give it a mapping with some of {', '.join(NAMES)}")
+    for name in found:
+        if name not in NAMES:
+            raise ConfigError(f"{path.name}: {name} cannot be searched", f"choose from {', '.join(NAMES)}")
+    return tuple(_dimension(path.name, str(name), value) for name, value in found.items())
+
+
+def _dimension(file: str, name: str, value: Any) -> Dimension:
+    if isinstance(value, Mapping):
+        return _range(file, name, value)
+    values = value if isinstance(value, list) else [value]
+    if not values:
+        raise ConfigError(f"{file}: {name} is empty", "give at least one value")
+    read = str if name in _CHOSEN else (lambda v: _number(file, name, v))
+    return Dimension(name, tuple(dict.fromkeys(read(v) for v in values)))
+
+
+def _range(file: str, name: str, value: Mapping[str, Any]) -> Dimension:
+    if name in _CHOSEN or set(value) - _BOUNDS or not {"low", "high"} <= set(value):
+        mend = "give a list" if name in _CHOSEN else "give low and high, and perhaps log: true or step"
+        raise ConfigError(f"{file}: {name} is no range", mend)
+    low, high = (_number(file, name, value[k]) for k in ("low", "high"))
+    step = _number(file, name, value["step"]) if value.get("step") is not None else None
+    log = bool(value.get("log", False))
+    if low > high or (log and (low <= 0 or step)) or (step is not None and step <= 0):
+        scale = " on a logarithmic scale" if log else ""
+        raise ConfigError(
+            f"{file}: {name} goes from {low} to {high}{scale}{f' by {step}' if step else ''}",
+            "give a low below its high; a logarithmic scale needs a low above 0 and no step",
+        )
+    return Dimension(name, (), low, high, log, step)
+
+
+def _number(file: str, name: str, value: Any) -> Any:
+    try:
+        if isinstance(value, bool):
+            raise TypeError
+        number = float(value)  # YAML reads 1e-5 as a word
+    except (TypeError, ValueError):
+        raise ConfigError(f"{file}: {name} holds {value!r}, which is no number", "give numbers") from None
+    if not math.isfinite(number) or (name in _WHOLE and number != int(number)):
+        raise ConfigError(
+            f"{file}: {name} holds {value}", "give whole numbers" if name in _WHOLE else "give finite numbers"
+        )
+    return int(number) if name in _WHOLE else number
+
+
+def checked(space: Space, settings: DistillSettings) -> Space:
+    """The space, if every end of it is a setting that could be trained with.
+
+    Raises:
+        ConfigError: one is not; the line names the value.
+    """
+    chosen = {d.name: d for d in space}
+    for objective in chosen["objective"].choices if "objective" in chosen else (settings.objective,):
+        if objective not in OBJECTIVES:
+            raise ConfigError(f"there is no objective {objective}", f"choose one of {', '.join(OBJECTIVES)}")
+        under = applied(settings, {"objective": objective})
+        bearing = [d for d in space if d.name not in _CHOSEN and bears(d.name, under)]
+        check(applied(under, {d.setting: d.ends[0] for d in bearing}))
+        for dimension in bearing:
+            for end in dimension.ends:
+                check(applied(under, {d.setting: d.ends[0] for d in bearing} | {dimension.setting: end}))
+    return space
+
+
+def students(space: Space, settings: DistillSettings) -> Sequence[str]:
+    """The checkpoints that students may start from."""
+    return next((d.choices for d in space if d.name == "students"), (settings.student,))

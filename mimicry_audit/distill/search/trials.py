@@ -1,0 +1,222 @@
+"""One trial: a full distillation under other settings, measured on the validation part, or the reason why there is none.
+
+Promise: a trial asks the teacher nothing: its answers and signals are those of the search. What ends a trial alone (pruned, a
+loss that is no number, no memory, settings that cannot be trained) is its outcome; what would end every other one too (a full
+disk, an engine that is gone) ends the search, and the trial is finished by the next.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.collect import Silent
+from mimicry_audit.distill import evaluate
+from mimicry_audit.distill.models import weights_spec
+from mimicry_audit.distill.pipeline import Desk, Watch, frozen_of
+from mimicry_audit.distill.rounds import RUNGS, finish, kit_of
+from mimicry_audit.distill.search.choice import finished
+from mimicry_audit.distill.search.space import applied
+from mimicry_audit.distill.search.study import Result, hopeless
+from mimicry_audit.errors import AuditError, Diverged, RunDirectoryError
+from mimicry_audit.records import ModelSpec
+from mimicry_audit.runs import write_json
+
+RESULT = "result.json"
+_KEPT = (RESULT, "metrics.jsonl", "lineage.json", "tensorboard")
+"""What stays of a trial without its weights."""
+
+
+class Pruned(Exception):
+    """A trial is worse than its peers and is stopped."""
+
+    def __init__(self, rung: int, step: int, bits: float, median: float) -> None:
+        super().__init__()
+        self.rung, self.step, self.bits, self.median = rung, step, bits, median
+
+
+@dataclass(frozen=True, slots=True)
+class Titled(Silent):
+    """Passes on how far the training of one trial is, and nothing else: one bar for a trial."""
+
+    title: str
+    watch: Watch
+
+    def stage(self, title: str, done: int, of: int) -> None:
+        """See `mimicry_audit.distill.pipeline.Watch`."""
+        if title.startswith("training"):
+            self.watch.stage(title.replace("training", self.title), done, of)
+
+
+@dataclass
+class Bench:
+    """What all trials share.
+
+    Attributes:
+        desk: of the search: all prompts, the validation part held out and the test part aside.
+        of: how many trials there will be.
+        scores: of the teacher on the validation part, computed when first wanted.
+    """
+
+    desk: Desk
+    of: int
+    scores: evaluate.Scores | None = None
+    scored: bool = False
+
+    def folder(self, number: int) -> Path:
+        """Where a trial lies."""
+        return self.desk.settings.out / "search" / f"trial-{number:03d}"
+
+    def result(self, number: int) -> dict[str, Any] | None:
+        """What came of a trial, None while it is owed."""
+        try:
+            found: dict[str, Any] = json.loads((self.folder(number) / RESULT).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found
+
+    def known(self) -> Mapping[str, evaluate.Scores | None]:
+        """The teacher's own view of the validation texts; its engine is asked once a process."""
+        desk = self.desk
+        if not desk.settings.dose:
+            return {}
+        if not self.scored:
+            frozen = frozen_of(desk)
+            held = [row for row in frozen.rows if row.id in frozen.references]
+            spec = replace(desk.teacher, label="teacher")
+            self.scores = evaluate.scores_of(spec, held, replace(frozen, taught=()), [], desk.told)
+            self.scored = True
+        return {"teacher": self.scores}
+
+    def student(self, number: int, values: Mapping[str, Any]) -> Desk:
+        """The desk of one trial."""
+        desk = self.desk
+        s = applied(desk.settings, values)
+        s = replace(s, out=self.folder(number), name=s.name or desk.settings.out.resolve().name)
+        watch = Titled(f"trial {number + 1} of {self.of}", desk.watch) if desk.watch is not None else None
+        spec = weights_spec(s.student, "the student", s.chat_template)
+        return replace(desk, settings=s, student=spec, shared=desk.work, watch=watch)
+
+
+def run(bench: Bench, number: int, values: Mapping[str, Any], before: Sequence[Result]) -> dict[str, Any]:
+    """Do a trial and put on file what came of it; goes on where a killed one stopped.
+
+    Args:
+        bench: what is shared.
+        number: of the trial, from 0.
+        values: its settings.
+        before: the trials on record.
+    """
+    twin = next((r for r in before if r["settings"] == dict(values)), None)
+    if twin is not None:
+        why = f"the same settings as trial {twin['trial'] + 1}"
+        return _filed(bench, {**twin, "trial": number, "same_as": twin["trial"], "why": why})
+    peers = [r for r in finished(before) if _size(r["settings"]) == _size(values)]
+    desk = bench.student(number, values)
+    outcome, why = _trained(desk, peers)
+    _freed()
+    result = {"trial": number, "settings": dict(values), "outcome": outcome, "why": why, "same_as": None}
+    result |= {"rungs": _rungs(desk), "steps": _last(desk), "parameters": None, "validation": None}
+    if outcome == "finished":
+        lineage = json.loads((desk.settings.out / "lineage.json").read_text("utf-8"))
+        result |= {"parameters": lineage["parameters"], "validation": _measured(bench, desk, lineage)}
+        _freed()
+    return _filed(bench, result)
+
+
+def _size(values: Mapping[str, Any]) -> tuple[Any, Any]:
+    return values.get("student"), values.get("layers")
+
+
+def _filed(bench: Bench, result: dict[str, Any]) -> dict[str, Any]:
+    folder = bench.folder(result["trial"])
+    folder.mkdir(parents=True, exist_ok=True)
+    write_json(folder / RESULT, result)
+    return result
+
+
+def _trained(desk: Desk, peers: Sequence[Result]) -> tuple[str, str]:
+    """Outcome and reason of the training; nothing is done where it is done already."""
+    import torch
+
+    if (desk.settings.out / "lineage.json").is_file():
+        return "finished", ""
+    watched = replace(desk, on_rung=_judge(desk, peers))
+    try:
+        finish(watched, kit_of(watched))
+    except Pruned as p:
+        part = f"at step {p.step}, {p.rung} of {RUNGS} parts of the training"
+        return "pruned", f"{part}: {p.bits:.3f} bits per byte, the median is {p.median:.3f}"
+    except Diverged as error:
+        return "diverged", error.problem
+    except RunDirectoryError:
+        raise
+    except (MemoryError, torch.OutOfMemoryError):
+        return "failed", "out of memory"
+    except AuditError as error:
+        return ("diverged" if "is no number" in error.problem else "failed"), error.problem
+    except (RuntimeError, ValueError) as error:
+        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        if "writ" in first.lower() or "space" in first.lower():  # torch tells of a full disk in this way
+            raise
+        return "failed", "out of memory" if "memory" in first.lower() else first[:200]
+    return "finished", ""
+
+
+def _judge(desk: Desk, peers: Sequence[Result]) -> Callable[[int, int, float], None]:
+    def judge(rung: int, step: int, bits: float) -> None:
+        seen = [*(v for r, v in _rungs(desk).items() if int(r) <= rung), bits]
+        if (median := hopeless(rung, RUNGS, seen, peers)) is not None:
+            raise Pruned(rung, step, bits, median)
+
+    return judge
+
+
+def _rungs(desk: Desk) -> dict[str, float]:
+    """Rung → held-out bits per byte of the first round, as logged."""
+    return {str(line["rung"]): line["held_bits_per_byte"] for line in _logged(desk) if "rung" in line}
+
+
+def _last(desk: Desk) -> int:
+    return max((line["step"] for line in _logged(desk)), default=0)
+
+
+def _logged(desk: Desk) -> list[dict[str, Any]]:
+    path = desk.settings.out / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
+
+
+def _measured(bench: Bench, desk: Desk, lineage: Mapping[str, Any]) -> dict[str, Any]:
+    """The student's entry of an evaluation on the validation part, with its size."""
+    s = desk.settings
+    spec = ModelSpec(label="after", engine="hf", name=str(s.out), source=str(s.out))
+    found = evaluate.evaluate(
+        desk.work / "evaluation", {"after": spec}, frozen_of(desk), max_tokens=s.max_tokens, seed=s.seed,
+        progress=desk.watch or Silent(), told=desk.told, known=bench.known(),
+    )  # fmt: skip
+    return {**found["models"]["after"], "parameters": lineage["parameters"]}
+
+
+def _freed() -> None:
+    """Give memory back before the next model is loaded."""
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def strip(folder: Path) -> None:
+    """Remove a trial's weights and work; what was measured stays."""
+    for path in folder.iterdir() if folder.is_dir() else ():
+        if path.name in _KEPT:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

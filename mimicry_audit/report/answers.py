@@ -17,6 +17,9 @@ from mimicry_audit.report import diff, fmt, visible
 BUDGET = 1_500_000
 """Most bytes of markup for all cards together: what a browser reads and a person prints without a thought."""
 
+PART = 1_000_000
+"""Most bytes of markup of the cards where not all fit: the compressed block holds the answers then."""
+
 LONGEST = 6_000
 """Most characters of one answer, prompt or chain of thought that are shown."""
 
@@ -60,7 +63,7 @@ def fits(probes: Sequence[Record], columns: Sequence[str], budget: float = BUDGE
     return True
 
 
-def choose(probes: Sequence[Record], columns: Sequence[str], ranks: Sequence[Any], budget: float = BUDGET) -> list[int]:
+def choose(probes: Sequence[Record], columns: Sequence[str], ranks: Sequence[Any], budget: float = PART) -> list[int]:
     """Which probes are plain markup where not all can be: half the budget for those of lowest rank, half for a spread.
 
     Args:
@@ -71,8 +74,8 @@ def choose(probes: Sequence[Record], columns: Sequence[str], ranks: Sequence[Any
     """
     out: set[int] = set()
     used = _take(sorted(range(len(probes)), key=lambda at: ranks[at]), probes, columns, budget / 2, out)
-    each = used / len(out) if out else budget / 2
-    wanted = min(len(probes), max(1, int((budget - used) / each)))
+    each = used / len(out) if out else budget
+    wanted = min(len(probes), max(1, int((budget - used) / max(each, 1.0))))
     spread = [int(at * len(probes) / wanted) for at in range(wanted)]
     _take(spread, probes, columns, budget - used, out)
     return sorted(out)
@@ -83,10 +86,11 @@ def _take(order: Sequence[int], probes: Sequence[Record], columns: Sequence[str]
     used = 0.0
     for at in order:
         size = 0.0 if at in out else _size(probes[at], columns)
-        if used + size > room:
+        if used + size <= room:
+            used += size
+            out.add(at)
+        elif used:
             break
-        used += size
-        out.add(at)
     return used
 
 
@@ -101,14 +105,14 @@ def build(
         judged: labels of the candidates; their mistakes are held against the reference's.
         foremost: the same labels, those that matter most first; `columns` where it is empty.
     """
-    whole = fits(probes, columns)
+    whole = fits(probes, columns, BUDGET)
     foremost = list(foremost or columns)
     agreements = [agreement(probe, columns[0] if columns else "", judged) for probe in probes]
     shown = list(columns) if whole else [label for label in columns if label in foremost[:MOST_PLAIN]]
     chosen: Sequence[int] = range(len(probes))
     if not whole:
         ranks = [_rank(probe, words, judged) for probe, words in zip(probes, agreements, strict=True)]
-        chosen = choose(probes, shown, ranks)
+        chosen = choose(probes, shown, ranks, PART)
     cards = [_card(probes[at], at + 1, columns, shown, agreements[at]) for at in chosen]
     return {
         "cards": cards,

@@ -149,10 +149,10 @@ def _index(probes: Sequence[Record], view: Record, ration: Ration) -> bytes:
     return _dumped(
         {
             "columns": [visible.plain(label) for label in columns],
-            "files": [f"responses/{quote(label.encode('utf-8', 'replace'))}.jsonl" for label in columns],
+            "files": [f"responses/{quote(label.encode('utf-8', 'replace'), safe='')}.jsonl" for label in columns],
             "texts": [at for at, label in enumerate(columns) if label in texts],
-            "longest": ration.longest,
-            "extras": ration.extras,
+            "cut": ration.longest if ration.longest < LENGTHS[0] else None,
+            "bare": not ration.extras and any(map(_has_extras, probes)),
             "probes": rows,
         }
     )
@@ -203,6 +203,10 @@ def _compared(sample: Record, held: tuple[list[str], diff.Against] | None, ratio
     out: dict[str, Any] = {"text": diff.coded(spans), **({"rest": rest} if rest else {})}
     share = diff.shared(spans)
     return out if share is None else {**out, "shared": round(share, 2)}
+
+
+def _has_extras(probe: Record) -> bool:
+    return any(len(samples) > 1 or any(s.get("reasoning") for s in samples) for samples in probe["answers"].values())
 
 
 def _extras(samples: Sequence[Record], held: tuple[list[str], diff.Against] | None, ration: Ration) -> dict[str, Any]:

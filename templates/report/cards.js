@@ -132,6 +132,13 @@ function cardBody(row, detail, model, index) {
   if (detail.rest) ask.append(small("… " + detail.rest + " more characters in the probe set"));
   if ("expected" in detail) ask.append(small("Right answer: ", make("b", "", detail.expected)));
   const columns = shownColumns(index.columns.length, model);
-  const answers = columns.map((at) => answer(detail.answers[at], at, row.near[at], index));
-  return [ask, make("div", "cols", ...answers)];
+  const show = (at) => answer(detail.answers[at], at, row.near[at], index);
+  const here = columns.filter((at) => model || index.texts.includes(at));
+  const elsewhere = columns.filter((at) => !here.includes(at));
+  const body = [ask, make("div", "cols", ...here.map(show))];
+  if (elsewhere.length) {
+    const title = elsewhere.length + (elsewhere.length === 1 ? " more model, its answer" : " more models, their answers") + " outside this file";
+    body.push(inner(title, make("div", "cols", ...elsewhere.map(show))));
+  }
+  return body;
 }

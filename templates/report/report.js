@@ -151,9 +151,8 @@ function tellWhatIsHeld(index) {
     const names = index.texts.map((at) => index.columns[at]).join(", ");
     parts.push(index.texts.length ? "the answers of " + index.texts.length + " of " + index.columns.length + " models (" + names + ")" : "no answers");
   }
-  const cut = index.probes.length && index.longest < 6000;
-  if (cut) parts.push("the first " + index.longest.toLocaleString("en") + " characters of each");
-  if (!index.extras) parts.push("no reasoning and no further samples");
+  if (index.cut && index.texts.length) parts.push("the first " + index.cut.toLocaleString("en") + " characters of each");
+  if (index.bare) parts.push("no reasoning and no further samples");
   if (!parts.length) return;
   held.textContent = "To stay small this file holds " + parts.join(", ") + ". Everything is in responses/*.jsonl of the run; links to it work as long as the report lies in the run's folder.";
   held.hidden = false;
@@ -210,7 +209,7 @@ function openAll(want) {
 }
 
 let waiting = 0;
-controls.hidden = list.rows.length === 0;
+controls.hidden = total === 0;
 controls.addEventListener("submit", (event) => event.preventDefault());
 controls.addEventListener("focusin", ready);
 controls.addEventListener("change", () => ready().then(change));
@@ -227,7 +226,8 @@ apply();
 whole.then(() => {
   if (canUnpack()) {
     // The list takes its full height at once, so that nothing below it moves when it is unpacked.
-    holder.style.minHeight = total * list.rows[0].card.getBoundingClientRect().height + "px";
+    const card = holder.querySelector(".probe");
+    holder.style.minHeight = total * (card ? card.getBoundingClientRect().height : 58) + "px";
     new IntersectionObserver((seen, watcher) => {
       if (!seen.some((one) => one.isIntersecting)) return;
       watcher.disconnect();

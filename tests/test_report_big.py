@@ -94,12 +94,12 @@ def test_thirty_models_and_two_thousand_probes_weigh_at_most_ten_megabytes(big_h
 
 
 def test_the_least_that_matters_is_left_out_first() -> None:
-    given = big_answers(8, 60, 1500)
+    given = big_answers(8, 24, 1500)
     for probe in given:
         for samples in probe["answers"].values():
             samples[0]["reasoning"] = samples[0]["text"] * 3
     view = answers_view.build(given, [f"m{at:02}" for at in range(8)], frozenset(["m01"]))
-    sizes = [20_000_000, 500_000, 300_000, 100_000, 40_000, 15_000]
+    sizes = [20_000_000, 200_000, 120_000, 40_000, 16_000, 6_000]
     made = [packed.block(given, view, room) for room in sizes]
     assert all(len(block) <= room for block, room in zip(made, sizes, strict=True))
     found = [unpacked(block) for block in made]
@@ -110,8 +110,8 @@ def test_the_least_that_matters_is_left_out_first() -> None:
     kept = [sum(len(cell.get("text", "")) for line in lines for cell in line["answers"]) for _, lines in found]
     assert kept == sorted(kept, reverse=True)
     assert kept[0] > kept[-1]
-    assert all(len(index["probes"]) == 60 for index, _ in found), "no probe is left out"
-    assert packed.block(given, view, 2_000) == ""
+    assert all(len(index["probes"]) == 24 for index, _ in found), "no probe is left out"
+    assert packed.block(given, view, 1_000) == ""
 
 
 def test_coded_texts_lose_nothing_and_cannot_be_forged() -> None:
@@ -325,12 +325,11 @@ def test_hostile_texts_of_the_block_stay_text(browser: Browser, tmp_path: Path) 
             probe[key] = f"{probe[key]}{text}"
         for samples in probe["answers"].values():
             samples[0] |= {"status": f"ok{text}", "text": f"{samples[0]['text']} {text}", "reasoning": text}
-            samples.append({**samples[0], "sample": 1})
+        probe["answers"]["boro"].append({**probe["answers"]["boro"][0], "sample": 1})
     path = write(tmp_path / "report.html", scores(), given)
     page, watch = opened(browser, path, width=390)
     long_list(page)
     page.click("#b-open")
-    words = "".join(STRINGS.values())
     at, end, seen = 0, 1, set()
     while at < end:
         scroll(page, str(at))
@@ -345,7 +344,6 @@ def test_hostile_texts_of_the_block_stay_text(browser: Browser, tmp_path: Path) 
     assert page.locator("img, iframe, object, embed, base, math, #cards svg").count() == 0
     links = page.locator("#cards a").evaluate_all("found => found.map((one) => one.getAttribute('href'))")
     assert all(re.fullmatch(r"responses/[\w%.-]+\.jsonl", link) for link in links)
-    assert words
     assert watch == Watch()
     page.context.close()
 

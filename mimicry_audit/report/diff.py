@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from mimicry_audit.report.visible import coded as visible_coded
+from mimicry_audit.report.visible import is_plain
 from mimicry_audit.report.visible import markup as visible_markup
 
 _CJK = "\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af"
@@ -31,6 +32,7 @@ class Span:
 
     text: str
     shared: bool
+    words: int
 
 
 def words(text: str) -> list[str]:
@@ -59,13 +61,13 @@ class Against:
         same = LCSseq.opcodes(self._words, [word.strip() for word in head]).as_matching_blocks()
         for start, end in _merged((block.b, block.b + block.size) for block in same if block.size):
             if start > at:
-                out.append(Span("".join(head[at:start]), False))
-            out.append(Span("".join(head[start:end]), True))
+                out.append(Span("".join(head[at:start]), False, start - at))
+            out.append(Span("".join(head[start:end]), True, end - start))
             at = end
         if at < len(head):
-            out.append(Span("".join(head[at:]), False))
+            out.append(Span("".join(head[at:]), False, len(head) - at))
         if tail:
-            out.append(Span("".join(tail), False))
+            out.append(Span("".join(tail), False, len(tail)))
         return out
 
 
@@ -90,9 +92,8 @@ def spans(reference: str, text: str) -> list[Span]:
 
 def shared(found: list[Span]) -> float | None:
     """The share of the answer's words that it has in common with the reference, None for an empty answer."""
-    counts = [(len(words(span.text)), span.shared) for span in found]
-    total = sum(count for count, _ in counts)
-    return sum(count for count, same in counts if same) / total if total else None
+    total = sum(span.words for span in found)
+    return sum(span.words for span in found if span.shared) / total if total else None
 
 
 def markup(found: list[Span]) -> Markup:
@@ -111,10 +112,11 @@ def markup(found: list[Span]) -> Markup:
 
 def coded(found: list[Span]) -> str:
     """The spans as one string for `mimicry_audit.report.packed`: those only here between two `OWN`."""
+    write = str if is_plain("".join(span.text for span in found)) else visible_coded
     out: list[str] = []
     for span in found:
         body = span.text if span.shared else span.text.rstrip()
-        text = visible_coded(body)
+        text = write(body)
         out.append(text if span.shared or not text else f"{OWN}{text}{OWN}")
-        out.append(visible_coded(span.text[len(body) :]))
+        out.append(write(span.text[len(body) :]))
     return "".join(out)

@@ -83,6 +83,11 @@ def pieces(text: str) -> Iterator[Piece]:
         yield Piece(text[start:])
 
 
+def is_plain(text: str) -> bool:
+    """Whether `text` surely holds nothing hidden."""
+    return _PLAIN.fullmatch(text) is not None
+
+
 def plain(text: str) -> str:
     """`text` with each hidden character written out, for labels, attributes and titles."""
     if text.isascii() and text.isprintable():
@@ -99,7 +104,7 @@ def _runs(text: str) -> Iterator[Piece]:
 
 def markup(text: str) -> Markup:
     """`text` escaped, with each hidden character (or run of one) as a marked token that names itself."""
-    if _PLAIN.fullmatch(text):
+    if is_plain(text):
         return escape(text)
     out: list[str] = []
     for piece in _runs(text):
@@ -112,6 +117,6 @@ def markup(text: str) -> Markup:
 
 def coded(text: str) -> str:
     """`text` for the page's script, which writes it as text: what `markup` makes tokens stands between code characters."""
-    if _PLAIN.fullmatch(text):
+    if is_plain(text):
         return text
     return "".join(f"{HIDDEN}{p.text}{NAMED}{p.name}{CLOSED}" if p.name else p.text for p in _runs(text))

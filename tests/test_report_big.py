@@ -154,7 +154,10 @@ def test_everything_is_reached_while_little_is_in_the_document(browser: Browser,
     assert page.evaluate("document.getElementById('answers-block')") is None
     most = 0
     for share in (0, 0.1, 0.35, 0.6, 0.9):
-        scroll(page, f"document.getElementById('cards').offsetTop + {share} * document.getElementById('cards').offsetHeight")
+        scroll(
+            page,
+            f"document.getElementById('cards').offsetTop + {share} * document.getElementById('cards').offsetHeight",
+        )
         seen = page.locator(".slot").evaluate_all(
             "found => found.filter((one) => { const box = one.getBoundingClientRect();"
             " return box.bottom > 0 && box.top < innerHeight; }).map((one) => Number(one.ariaPosInSet))"
@@ -285,7 +288,9 @@ def test_opening_a_card_moves_nothing_above_it(browser: Browser, tmp_path: Path)
     page.locator(f"#{held} > summary").click()
     page.wait_for_timeout(100)
     assert abs(page.evaluate(place) - before) < 1
-    following = page.evaluate(f"document.getElementById('{held}').parentElement.nextSibling.getBoundingClientRect().top")
+    following = page.evaluate(
+        f"document.getElementById('{held}').parentElement.nextSibling.getBoundingClientRect().top"
+    )
     height = page.evaluate(f"document.getElementById('{held}').parentElement.getBoundingClientRect().bottom")
     assert abs(following - height) < 1, "the next card begins where this one ends"
     page.context.close()

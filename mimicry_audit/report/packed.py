@@ -15,7 +15,7 @@ import base64
 import json
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import quote
 
@@ -109,16 +109,17 @@ def _ration(probes: Sequence[Record], view: Record, room: int) -> Ration:
             return whole
     for longest in LENGTHS:
         if fits(Ration(min(FEWEST, every), longest, False)):
-            return _largest(min(FEWEST, every), every, lambda columns, cap=longest: Ration(columns, cap, False), fits)
-    return _largest(0, min(FEWEST, every), lambda columns: Ration(columns, LENGTHS[-1], False), fits)
+            return _largest(Ration(min(FEWEST, every), longest, False), every, fits)
+    return _largest(Ration(0, LENGTHS[-1], False), min(FEWEST, every), fits)
 
 
-def _largest(low: int, high: int, make: Callable[[int], Ration], fits: Callable[[Ration], bool]) -> Ration:
-    """The ration with most columns that fits, where `low` of them do."""
+def _largest(least: Ration, most: int, fits: Callable[[Ration], bool]) -> Ration:
+    """The ration with most columns, up to `most`, that fits, where `least` does."""
+    low, high = least.columns, most
     while low < high:
         middle = (low + high + 1) // 2
-        low, high = (middle, high) if fits(make(middle)) else (low, middle - 1)
-    return make(low)
+        low, high = (middle, high) if fits(replace(least, columns=middle)) else (low, middle - 1)
+    return replace(least, columns=low)
 
 
 def _texts(view: Record, ration: Ration) -> frozenset[str]:

@@ -170,7 +170,7 @@ def test_filters_sort_and_keep_their_state_in_the_address(browser: Browser, repo
     page.select_option("#f-domain", "math")
     assert visible_cards(page) == 20
     assert page.url.endswith("#answers?domain=math")
-    page.select_option("#f-model", "boro")
+    page.select_option("#f-model", "aria-student")
     page.select_option("#f-sort", "most")
     near = page.eval_on_selector_all(
         ".probe:not([hidden])", "cards => cards.map((card) => Number(card.dataset.near.split('|')[1]))"

@@ -195,7 +195,7 @@ def test_a_large_run_stays_under_ten_megabytes_and_says_what_it_left_out() -> No
     shown = html.count('<details class="probe"')
     assert 0 < shown < 1200
     assert f"Shown here: {shown} of 1,200 probes" in Outline(html).text
-    chosen = answers_view.choose(given)
+    chosen = answers_view.choose(given, MODELS, [0] * len(given))
     assert chosen[-1] > 1000, "spread over the whole list"
 
 

@@ -212,8 +212,8 @@ def test_agreement_words() -> None:
         return [{"sample": 0, "status": "ok", "text": text, "correct": correct}]
 
     given = {"r": answer("x y", False), "c": answer("x  y", False), "d": answer("z", True)}
-    assert answers._agreement(given, "x y", "r", frozenset("c")) == ["verbatim", "wrong", "mixed"]
-    assert answers._agreement({"r": answer("x", True)}, "x", "r", frozenset("c")) == ["right"]
+    assert answers.agreement({"answers": given}, "r", frozenset("c")) == ["verbatim", "wrong", "mixed"]
+    assert answers.agreement({"answers": {"r": answer("x", True)}}, "r", frozenset("c")) == ["right"]
 
 
 def test_a_pair_among_its_panel_is_drawn_and_printed() -> None:

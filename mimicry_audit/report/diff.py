@@ -7,14 +7,20 @@ subsequence of words, in order. Words are compared as written; spaces are not co
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from mimicry_audit.report.visible import coded as visible_coded
+from mimicry_audit.report.visible import is_plain
 from mimicry_audit.report.visible import markup as visible_markup
 
 _CJK = "\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af"
 _TOKEN = re.compile(rf"(?:[{_CJK}]|[^\W{_CJK}]+|[^\w\s])\s*|\s+")
+
+OWN = "\x7f"
+"""Stands, in a coded text, before and after what is only in this answer; as a character of the text it would be named."""
 
 MOST_WORDS = 4000
 """Longer answers are compared in their first words only, to keep a page quick to build."""
@@ -26,6 +32,7 @@ class Span:
 
     text: str
     shared: bool
+    words: int
 
 
 def words(text: str) -> list[str]:
@@ -33,35 +40,60 @@ def words(text: str) -> list[str]:
     return _TOKEN.findall(text)
 
 
+class Against:
+    """A reference answer, cut into words once, to hold any number of answers against.
+
+    Args:
+        reference: the reference's answer.
+    """
+
+    def __init__(self, reference: str) -> None:
+        self._words = [word.strip() for word in words(reference)[:MOST_WORDS]]
+
+    def spans(self, text: str) -> list[Span]:
+        """`text` as runs shared with the reference and runs only here."""
+        from rapidfuzz.distance import LCSseq
+
+        ours = words(text)
+        head, tail = ours[:MOST_WORDS], ours[MOST_WORDS:]
+        out: list[Span] = []
+        at = 0
+        same = LCSseq.opcodes(self._words, [word.strip() for word in head]).as_matching_blocks()
+        for start, end in _merged((block.b, block.b + block.size) for block in same if block.size):
+            if start > at:
+                out.append(Span("".join(head[at:start]), False, start - at))
+            out.append(Span("".join(head[start:end]), True, end - start))
+            at = end
+        if at < len(head):
+            out.append(Span("".join(head[at:]), False, len(head) - at))
+        if tail:
+            out.append(Span("".join(tail), False, len(tail)))
+        return out
+
+
+def _merged(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+    """Runs in order, those that touch as one."""
+    at: tuple[int, int] | None = None
+    for start, end in runs:
+        if at is not None and start == at[1]:
+            at = (at[0], end)
+            continue
+        if at is not None:
+            yield at
+        at = (start, end)
+    if at is not None:
+        yield at
+
+
 def spans(reference: str, text: str) -> list[Span]:
     """`text` as runs shared with `reference` and runs only here."""
-    from rapidfuzz.distance import LCSseq
-
-    ours, theirs = words(text), words(reference)[:MOST_WORDS]
-    head, tail = ours[:MOST_WORDS], ours[MOST_WORDS:]
-    kept: set[int] = set()
-    for op in LCSseq.opcodes([w.strip() for w in theirs], [w.strip() for w in head]):
-        if op.tag == "equal":
-            kept.update(range(op.dest_start, op.dest_end))
-    out: list[Span] = []
-    run: list[str] = []
-    for at, word in enumerate(head):
-        if run and (at in kept) != (at - 1 in kept):
-            out.append(Span("".join(run), at - 1 in kept))
-            run = []
-        run.append(word)
-    if run:
-        out.append(Span("".join(run), len(head) - 1 in kept))
-    if tail:
-        out.append(Span("".join(tail), False))
-    return out
+    return Against(reference).spans(text)
 
 
 def shared(found: list[Span]) -> float | None:
     """The share of the answer's words that it has in common with the reference, None for an empty answer."""
-    counts = [(len(words(span.text)), span.shared) for span in found]
-    total = sum(count for count, _ in counts)
-    return sum(count for count, same in counts if same) / total if total else None
+    total = sum(span.words for span in found)
+    return sum(span.words for span in found if span.shared) / total if total else None
 
 
 def markup(found: list[Span]) -> Markup:
@@ -76,3 +108,15 @@ def markup(found: list[Span]) -> Markup:
             out.append(Markup("<mark>{}</mark>").format(visible_markup(body)))
         out.append(visible_markup(span.text[len(body) :]))
     return Markup("").join(out)
+
+
+def coded(found: list[Span]) -> str:
+    """The spans as one string for `mimicry_audit.report.packed`: those only here between two `OWN`."""
+    write = str if is_plain("".join(span.text for span in found)) else visible_coded
+    out: list[str] = []
+    for span in found:
+        body = span.text if span.shared else span.text.rstrip()
+        text = write(body)
+        out.append(text if span.shared or not text else f"{OWN}{text}{OWN}")
+        out.append(write(span.text[len(body) :]))
+    return "".join(out)

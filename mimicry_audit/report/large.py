@@ -68,6 +68,18 @@ def columns(order: Sequence[str], verdicts: Sequence[Record]) -> tuple[str, ...]
     return tuple(dict.fromkeys(wanted))[:MOST_COLUMNS]
 
 
+def foremost(columns: Sequence[str], verdicts: Sequence[Record]) -> list[str]:
+    """The same models, those of the gravest verdicts first and the reference before all.
+
+    Args:
+        columns: labels, the reference first.
+        verdicts: those with cards, the gravest first.
+    """
+    grave = [v for v in verdicts if v["verdict"] not in ("no evidence", "inconclusive")]
+    wanted = [*columns[:1], *(label for v in grave for label in (v["candidate"], v["reference"])), *columns]
+    return [label for label in dict.fromkeys(wanted) if label in columns]
+
+
 def rest(verdicts: Sequence[Record], pairs: Pairs) -> dict[str, Any] | None:
     """The judged pairs without a card: how many of which verdict, and the closest of them; None where all have one."""
     plain = [verdict for verdict in verdicts if not is_detailed(verdict)]

@@ -2,7 +2,8 @@
 
 Promise: everything printed passes through one door (`_finalize`, then Jinja's escaping), so no string in the data can
 become markup, and the file always encodes as UTF-8. Style and script are inlined under a content security policy that
-names their hashes and allows nothing else: the page can neither load nor send anything.
+names their hashes and allows nothing else: the page can neither load nor send anything. It weighs at most `MOST_BYTES`
+unless the scores alone weigh more: the answers take what room is left.
 """
 
 from __future__ import annotations
@@ -16,7 +17,19 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from mimicry_audit.report import answers as answers_view
-from mimicry_audit.report import descent, fmt, identity, judge, large, likelihood, teachers, view, visible, where
+from mimicry_audit.report import (
+    descent,
+    fmt,
+    identity,
+    judge,
+    large,
+    likelihood,
+    packed,
+    teachers,
+    view,
+    visible,
+    where,
+)
 from mimicry_audit.resources import resource_dir
 
 if TYPE_CHECKING:
@@ -25,6 +38,15 @@ if TYPE_CHECKING:
 _CSP = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; base-uri 'none'; form-action 'none'"
 )
+
+SCRIPTS = ("block.js", "cards.js", "lists.js", "report.js")
+"""What the page's one script is made of, in this order; later files use what earlier ones define."""
+
+MOST_BYTES = 9_900_000
+"""Most bytes of the page."""
+
+_PLACE = Markup("<!--answers-->")
+"""Where the compressed block goes; no text can hold it, since every `<` of a text is escaped."""
 
 
 def _finalize(value: Any) -> Any:
@@ -54,11 +76,11 @@ def _environment(folder: Path) -> Environment:
     return environment
 
 
-def _asset(folder: Path, name: str) -> tuple[Markup, str]:
-    """One of our own inlined files and the hash that lets it run."""
-    text = (folder / name).read_text(encoding="utf-8")
+def _asset(folder: Path, *names: str) -> tuple[Markup, str]:
+    """Some of our own inlined files as one, and the hash that lets it run."""
+    text = "".join((folder / name).read_text(encoding="utf-8") for name in names)
     if "</" in text:
-        raise ValueError(f"{name} would close its own element")
+        raise ValueError(f"{', '.join(names)} would close its own element")
     digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
     return Markup(text), f"sha256-{digest}"  # noqa: S704  our own file, and the policy names its hash
 
@@ -86,12 +108,13 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
     read = view.read(scores)
     folder = resource_dir("templates") / "report"
     style, style_hash = _asset(folder, "report.css")
-    script, script_hash = _asset(folder, "report.js")
+    script, script_hash = _asset(folder, *SCRIPTS)
     judged = frozenset(verdict["candidate"] for verdict in read.verdicts)
     cards = view.verdict_cards(read)
-    side_by_side = answers_view.build(answers, large.columns(read.order, read.cards), judged)
-    links = {card["id"]: f"#probe-{card['number']}" for card in side_by_side["cards"]}
-    return (
+    columns = large.columns(read.order, read.cards)
+    answered = answers_view.build(answers, columns, judged, large.foremost(columns, read.cards))
+    links = {probe["probe_id"]: f"#probe-{number}" for number, probe in enumerate(answers, 1)}
+    html = (
         _environment(folder)
         .get_template("page.html")
         .render(
@@ -116,13 +139,16 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
             teachers=teachers.build(scores, read.cards),
             judge=judge.build(scores.get("judge"), read.axes),
             likelihood=likelihood.build(scores.get("likelihood")),
-            answers=side_by_side,
+            answers=answered,
+            block_place=_PLACE,
             settings=view.flat(scores.get("settings") or {}),
             versions=list((scores.get("versions") or {}).items()),
             missing_axes=[axis for axis in read.axes if not axis.get("measured")],
             axes=[axis for axis in read.axes if axis.get("measured")],
         )
     )
+    room = 0 if answered["whole"] else MOST_BYTES - len(html.encode("utf-8"))
+    return html.replace(_PLACE, packed.block(answers, answered, room) if room > 0 else "", 1)
 
 
 def shell(template: str, styles: Sequence[str], **content: Any) -> str:

@@ -29,6 +29,10 @@ _MOST_MARKS = 8
 _PLAIN = re.compile(r"[\n\t\x20-\x7e\xa0-\xac\xae-\u02ff\u3000-\u3163\u3165-\ud7af]*")
 """Runs that need no look-up: most text is made of nothing else."""
 
+HIDDEN, NAMED, CLOSED = "\x80", "\x81", "\x82"
+"""Around a hidden character in a coded text: ``HIDDEN U+202E NAMED RIGHT-TO-LEFT OVERRIDE CLOSED``. None of the three can
+be forged, for as characters of a text they are hidden ones themselves."""
+
 _NAMES = {
     0x00: "NULL",
     0x08: "BACKSPACE",
@@ -100,6 +104,11 @@ def pieces(text: str) -> Iterator[Piece]:
         yield Piece(text[start:])
 
 
+def is_plain(text: str) -> bool:
+    """Whether `text` surely holds nothing hidden."""
+    return _PLAIN.fullmatch(text) is not None
+
+
 def plain(text: str) -> str:
     """`text` with each hidden character written out, for labels, attributes and titles."""
     if text.isascii() and text.isprintable():
@@ -107,16 +116,28 @@ def plain(text: str) -> str:
     return "".join(f"⟦{piece.text}⟧" if piece.name else piece.text for piece in pieces(text))
 
 
-def markup(text: str) -> Markup:
-    """`text` escaped, with each hidden character (or run of one) as a marked token that names itself."""
-    if _PLAIN.fullmatch(text):
-        return escape(text)
-    out: list[str] = []
+def _runs(text: str) -> Iterator[Piece]:
+    """Like `pieces`, with a run of one hidden character as one piece."""
     for piece, run in groupby(pieces(text)):
         count = sum(1 for _ in run)
+        yield Piece(f"{piece.text} ×{count}", piece.name) if piece.name and count > 1 else piece
+
+
+def markup(text: str) -> Markup:
+    """`text` escaped, with each hidden character (or run of one) as a marked token that names itself."""
+    if is_plain(text):
+        return escape(text)
+    out: list[str] = []
+    for piece in _runs(text):
         if piece.name:
-            times = f" ×{count}" if count > 1 else ""
-            out.append(f'<span class="ctl" title="{piece.name}">{piece.text}{times}</span>')
+            out.append(f'<span class="ctl" title="{piece.name}">{piece.text}</span>')
         else:
             out.append(str(escape(piece.text)))
     return Markup("".join(out))  # noqa: S704  every part is escaped above; Unicode's names hold no markup
+
+
+def coded(text: str) -> str:
+    """`text` for the page's script, which writes it as text: what `markup` makes tokens stands between code characters."""
+    if is_plain(text):
+        return text
+    return "".join(f"{HIDDEN}{p.text}{NAMED}{p.name}{CLOSED}" if p.name else p.text for p in _runs(text))

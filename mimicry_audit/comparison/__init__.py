@@ -116,7 +116,9 @@ def prepare(settings: CompareSettings) -> Prepared:
     for axis in s.axes:
         axis_class(axis)
     if s.axes and all(axis_class(axis).baseline for axis in s.axes):
-        raise ConfigError(f"--axes {', '.join(s.axes)} is the baseline alone", "name an axis that counts, such as lexical")
+        raise ConfigError(
+            f"--axes {', '.join(s.axes)} is the baseline alone", "name an axis that counts, such as lexical"
+        )
     found = inputs.locate(settings)
     plan = inputs.plan_for(settings, found)
     return Prepared(settings, found, plan, Path(s.out) if s.out else _default_out(settings, plan))
@@ -124,10 +126,18 @@ def prepare(settings: CompareSettings) -> Prepared:
 
 def _default_out(settings: CompareSettings, plan: Plan | None) -> Path:
     """``reports/compare-BEFORE-vs-AFTER-HASH``: the same settings give the same folder."""
-    content = [settings.texts(), plan.settings() if plan else None, settings.settings.axes, settings.settings.seed]
+    content: list[Any] = [
+        settings.texts(),
+        plan.settings() if plan else None,
+        settings.settings.axes,
+        settings.settings.seed,
+    ]
     if plan:
         content.append([asdict(m) for m in plan.models])
-    names = [safe_label(text.rsplit("#", 1)[-1].rstrip("/").rsplit("/", 1)[-1])[:24] for text in (settings.before, settings.after[-1])]
+    names = [
+        safe_label(text.rsplit("#", 1)[-1].rstrip("/").rsplit("/", 1)[-1])[:24]
+        for text in (settings.before, settings.after[-1])
+    ]
     return Path("reports") / f"compare-{names[0]}-vs-{names[1]}-{sha256_text(canonical_json(content))[:8]}"
 
 

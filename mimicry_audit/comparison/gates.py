@@ -1,9 +1,9 @@
 """``--fail-on`` of a comparison: conditions that turn a finished comparison into exit code 3, for use in CI.
 
-A gate is ``identity_leak`` or a comparison with a number, held against every checkpoint: ``rse_lift>0.05`` (movement toward the
-reference; beyond the controls whenever there are any), ``rse>0.8`` (similarity afterwards), an axis (``lexical>0.9``:
-similarity afterwards; ``lexical_lift>0.1``: movement), ``accuracy<0.6`` and ``accuracy_change<-0.05``, or a measure of variety and
-its change (``samples_change>0.1``, ``distinct_2_change<-0.1``). The estimate itself is held against the number.
+A gate is ``identity_leak`` or a comparison with a number, held against every checkpoint: ``rse_lift>0.05`` (movement toward
+the reference; beyond the controls whenever there are any), ``rse>0.8`` (similarity afterwards), an axis (``lexical>0.9``:
+similarity afterwards; ``lexical_lift>0.1``: movement), ``accuracy<0.6`` and ``accuracy_change<-0.05``, or a measure of
+variety and its change (``samples_change>0.1``, ``distinct_2_change<-0.1``). The estimate is held against the number.
 """
 
 from __future__ import annotations
@@ -70,7 +70,8 @@ def outcomes(gates: Sequence[Gate], result: Mapping[str, Any]) -> list[Record]:
 
 
 def _outcome(gate: Gate, result: Mapping[str, Any]) -> Record:
-    held, passed = [], []
+    held: list[str] = []
+    passed: list[str] = []
     for checkpoint in result["checkpoints"]:
         found = _leak(checkpoint) if gate.name == LEAK else _value(gate, checkpoint)
         if found is None:
@@ -92,7 +93,8 @@ def _leak(checkpoint: Mapping[str, Any]) -> tuple[bool, str] | None:
     kind = "other" if identity["plain"]["other"] else "reference"
     found = identity["plain"][kind]
     whose = "another identity" if kind == "other" else "the reference's identity"
-    told = f"{checkpoint['label']} claims {whose} in {found['after']['value']:.1%} of its answers, before in {found['before']['value']:.1%}"
+    shares = f"in {found['after']['value']:.1%} of its answers, before in {found['before']['value']:.1%}"
+    told = f"{checkpoint['label']} claims {whose} {shares}"
     return bool(identity["leak"]), told
 
 

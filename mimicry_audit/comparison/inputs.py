@@ -18,7 +18,7 @@ from mimicry_audit.collect import Plan, Progress, collect
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.errors import ConfigError, DataError
 from mimicry_audit.panels import IDENTITY_DOMAIN
-from mimicry_audit.records import ModelSpec, Probe, Response, Sampling, canonical_json, sha256_text
+from mimicry_audit.records import Probe, Response, Sampling, canonical_json, sha256_text
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.settings import Settings, probes_for, sampling_of
 from mimicry_audit.version import __version__
@@ -156,7 +156,9 @@ def locate(settings: CompareSettings) -> list[_Named]:
     runs = {n.run.path: n.run for n in found if n.run is not None}
     known = {path: list(run.manifest()["settings"]["models"]) for path, run in runs.items()}
     found = [_by_label(n, runs, known) for n in found]
-    taken = {(n.run.path, n.label) for n in found if n.run is not None and n.label is not None}
+    taken: set[tuple[Path, str | None]] = {
+        (n.run.path, n.label) for n in found if n.run is not None and n.label is not None
+    }
     found = [_only_model(n, known, taken) for n in found]
     places = Counter((str(n.run.path), n.label) if n.run else ("", n.text) for n in found)
     for (path, label), count in places.items():
@@ -358,9 +360,7 @@ def _probe_lines(sides: Sequence[Side], common: set[str]) -> list[str]:
         told.add(side.run)
         mine = {p.id for p in side.probes.values() if p.domain != IDENTITY_DOMAIN}
         if left := mine - common:
-            other = [
-                i for i in left if i in first.probes and asked_as(first.probes[i]) != asked_as(side.probes[i])
-            ]
+            other = [i for i in left if i in first.probes and asked_as(first.probes[i]) != asked_as(side.probes[i])]
             why = f", {len(other)} of them asked in other words than in {first.run}" if other else ""
             lines.append(f"{len(left)} of {len(mine)} probes of {side.run} are left aside: not asked of all sides{why}")
     return lines

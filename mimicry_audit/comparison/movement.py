@@ -51,14 +51,19 @@ class Movement:
 
     @property
     def direction(self) -> str:
-        """``up``, ``down``, ``unclear``, or ``too few`` probes: up where p and the whole interval lie beyond `minimum`."""
+        """``up``, ``down``, ``relative``, ``unclear``, or ``too few`` probes.
+
+        Up takes p below α, the whole interval beyond `minimum`, and a change that is above zero by itself: what lost on
+        every text has not come nearer to the one on which it lost least. That is ``relative``: so only beside the controls.
+        """
         if self.adjusted.n < FEWEST_PER_AXIS:
             return "too few"
-        if (self.p if self.p_holm is None else self.p_holm) >= ALPHA:
+        beyond = self.adjusted.low > self.minimum or self.adjusted.high < -self.minimum
+        if not beyond or (self.p if self.p_holm is None else self.p_holm) >= ALPHA:
             return "unclear"
-        if self.adjusted.low > self.minimum:
-            return "up"
-        return "down" if self.adjusted.high < -self.minimum else "unclear"
+        if self.adjusted.value * self.change.value <= 0:
+            return "relative"
+        return "up" if self.adjusted.value > 0 else "down"
 
     def as_dict(self) -> dict[str, Any]:
         """For ``compare.json``."""
@@ -86,7 +91,8 @@ def moved(
     """One quantity before and after, tested.
 
     Args:
-        before, after: ``(P,)``.
+        before: ``(P,)``.
+        after: ``(P,)``.
         controls: ``(P, C)`` the same change toward each control; None or C = 0 for no adjustment.
         domains: ``(P,)``.
         minimum: smallest change worth calling one, in the quantity's units.
@@ -167,20 +173,19 @@ def likeness(values: FloatArray, models: Sequence[int], reference: int, controls
     Args:
         values: ``(P, M, M)``.
         models: places of before and the checkpoints.
-        reference, controls: places of these.
+        reference: its place.
+        controls: their places.
     """
     to_reference = values[:, list(models), reference]
-    known = np.isfinite(to_reference).all(axis=1)
+    known = np.asarray(np.isfinite(to_reference).all(axis=1))
     to_controls = values[:, list(models)][:, :, list(controls)]
-    return Likeness(
-        np.where(known[:, None], to_reference, np.nan), np.where(known[:, None, None], to_controls, np.nan)
-    )
+    return Likeness(np.where(known[:, None], to_reference, np.nan), np.where(known[:, None, None], to_controls, np.nan))
 
 
 def together(parts: Sequence[Likeness]) -> Likeness:
     """The mean over axes, probe by probe, each axis on its common ground.
 
-    A control is averaged over the axes on which it is known for the whole trajectory, so that its movement is one of the same axes.
+    A control is averaged over the axes on which it is known for the whole trajectory, so that it moves on the same ones.
     """
     shape = parts[0].to_controls.shape
     total, count = np.zeros(shape[:2]), np.zeros(shape[:2])
@@ -204,11 +209,12 @@ def mcnemar(before: FloatArray, after: FloatArray) -> tuple[int, int, float]:
     Under no change each probe on which the two differ is as likely gained as lost (McNemar 1947; the exact binomial form).
 
     Args:
-        before, after: ``(P,)`` of 0 and 1; NaN where not asked.
+        before: ``(P,)`` of 0 and 1; NaN where not asked.
+        after: the same.
     """
     from scipy.stats import binomtest
 
-    known = np.isfinite(before) & np.isfinite(after)
+    known = np.asarray(np.isfinite(before) & np.isfinite(after))
     gained = int(np.sum((after > before) & known))
     lost = int(np.sum((after < before) & known))
     if not gained + lost:

@@ -147,9 +147,7 @@ def _ground(matter: Matter, options: ScoringOptions, progress: Callable[[str], N
         for m in found.material.measured
         if m.values is not None
     }
-    counted = [
-        axes[m.axis.name] for m in found.material.measured if m.values is not None and not m.axis.baseline
-    ]
+    counted = [axes[m.axis.name] for m in found.material.measured if m.values is not None and not m.axis.baseline]
     overall = together(counted) if counted else None
     if overall is None or not np.isfinite(overall.to_reference).any():
         raise DataError(
@@ -168,7 +166,9 @@ def _tests(ground: _Ground, at: int) -> _Tests:
     draws, seed, domains = ground.draws, ground.seed, ground.domains
     assert ground.overall is not None
 
-    def of(found: Likeness, start: int = 0, minimum: float = MINIMUM_EFFECT, rows: Any = slice(None)) -> Movement | None:
+    def of(
+        found: Likeness, start: int = 0, minimum: float = MINIMUM_EFFECT, rows: Any = slice(None)
+    ) -> Movement | None:
         return found.rows(rows).movement(start, at, domains[rows], minimum=minimum, draws=draws, seed=seed)
 
     before, after = ground.matter.sides[0], ground.checkpoints[at - 1]
@@ -317,9 +317,7 @@ def _side(ground: _Ground, place: int, side: Side) -> dict[str, Any]:
         "words": found[1],
         "accuracy": found[2],
         **{f"distinct_{n}": found[3 + at] for at, n in enumerate(LENGTHS)},
-        "corpus_distinct": {
-            str(n): None if (v := kind.corpus[n]) is None else round(v, 5) for n in LENGTHS
-        },
+        "corpus_distinct": {str(n): None if (v := kind.corpus[n]) is None else round(v, 5) for n in LENGTHS},
     }
 
 
@@ -396,7 +394,9 @@ def _warnings(ground: _Ground) -> list[str]:
             "No control was named: a movement toward the reference may be one toward every good model. Add --control."
         )
     if ground.matter.samples == 1:
-        found.append("One sample per probe: whether a model's own answers grew alike (self-similarity) was not measured.")
+        found.append(
+            "One sample per probe: whether a model's own answers grew alike (self-similarity) was not measured."
+        )
     engines = list(dict.fromkeys(s.engine for s in ground.matter.sides if s.role in ("before", "after")))
     if len(engines) > 1:
         found.append(f"Before and after were answered by different engines ({', '.join(engines)}).")

@@ -60,10 +60,12 @@ def accuracy(
     """Right answers before and after; None where no probe can be checked.
 
     Args:
-        before, after: from `right_shares`.
+        before: from `right_shares`.
+        after: the same.
         domains: ``(P,)``.
         samples: with one, McNemar's exact test; with several, the permutation test.
-        draws, seed: of the interval and the permutations.
+        draws: of the interval.
+        seed: of both.
     """
     found = moved(before, after, None, domains, draws=draws, seed=seed)
     if found is None:
@@ -123,10 +125,12 @@ def selves(
 
     Args:
         attempts: the ``attempts`` of `mimicry_audit.identity.scores.identity_scores`, with templates.
-        before, after: labels.
+        before: label.
+        after: label.
         own: maker that both rightly name, None where unknown.
         reference: maker of the reference, None where unknown.
-        draws, seed: of the intervals and the permutations.
+        draws: of the intervals.
+        seed: of intervals and permutations.
 
     Returns:
         None where no identity question was asked of both.
@@ -173,7 +177,12 @@ def _makers(attempt: Row) -> set[str]:
 
 
 def _change(
-    before: Sequence[Row], after: Sequence[Row], clusters: Sequence[str], test: Callable[[str], bool], draws: int, seed: int
+    before: Sequence[Row],
+    after: Sequence[Row],
+    clusters: Sequence[str],
+    test: Callable[[str], bool],
+    draws: int,
+    seed: int,
 ) -> Movement | None:
     shares = [_shares(rows, clusters, test) for rows in (before, after)]
     return moved(shares[0], shares[1], None, np.zeros(len(clusters), dtype=np.int64), draws=draws, seed=seed)
@@ -190,8 +199,6 @@ def _shares(rows: Sequence[Row], clusters: Sequence[str], test: Callable[[str], 
 
 def _claims(rows: Sequence[Row]) -> list[tuple[str, int]]:
     names = Counter(
-        name
-        for row in rows
-        for name in {" · ".join(x for x in (c["maker"], c["model"]) if x) for c in row["claims"]}
+        name for row in rows for name in {" · ".join(x for x in (c["maker"], c["model"]) if x) for c in row["claims"]}
     )
     return names.most_common(8)

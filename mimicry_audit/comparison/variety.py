@@ -20,7 +20,7 @@ from mimicry_audit.similarity.nulls import mismatched_pairs
 from mimicry_audit.statistics import FloatArray, IntArray
 
 DISTINCT_WORDS = 40
-"""Words of each answer from which distinct n-grams are counted: a longer text repeats itself more, and models differ in length."""
+"""Words of each answer from which distinct n-grams are counted: longer texts repeat themselves more, and lengths differ."""
 LENGTHS = (1, 2, 3)
 """Of the runs of words that are counted."""
 _WORD = re.compile(TOKEN)

@@ -14,11 +14,13 @@ from mimicry_audit.comparison.movement import Movement
 from mimicry_audit.comparison.selves import Accuracy, Selves
 
 LIMITS = (
-    "A comparison measures movement between answers to these probes under these settings. It does not say where the movement comes from.",
+    "A comparison measures movement between answers to these probes under these settings. "
+    "It does not say where the movement comes from.",
     "Moving toward a model is what distillation does, and also what any training on similar data does. "
     "Without controls, a model that merely answers better moves toward every good model.",
     "Two checkpoints answered by different engines, templates or library versions differ for these reasons too.",
-    "The intervals tell how far a number might move with other probes of the same kind; other settings and other samples are not in them.",
+    "The intervals tell how far a number might move with other probes of the same kind; "
+    "other settings and other samples are not in them.",
     "Distinct runs of words depend on length; each answer is cut to its first words, and the length stands beside them.",
 )
 
@@ -65,13 +67,21 @@ def toward(found: Movement | None, after: str, reference: str, controls: int) ->
     question = f"Did {after} move toward {reference}?"
     if found is None:
         return Said("toward", question, "not measured", "Not measured: no axis compares these answers.")
-    kind = f"beyond {controls} control{'s' if controls > 1 else ''}" if controls else "not adjusted, for want of controls"
+    kind = (
+        f"beyond {controls} control{'s' if controls > 1 else ''}" if controls else "not adjusted, for want of controls"
+    )
     moved_ = f"({_numbers(found)}; {kind})"
     raw = f"Raw similarity went from {found.before.value:.2f} to {found.after.value:.2f}."
     if found.direction == "up":
         return Said("toward", question, "yes", f"Yes, {after} moved toward {reference} {moved_}. {raw}")
     if found.direction == "down":
         return Said("toward", question, "no", f"No, {after} moved away from {reference} {moved_}. {raw}")
+    if found.direction == "relative" and found.adjusted.value > 0:
+        told = f"Only beside the controls: {after} came no nearer to {reference}, but went further from the controls"
+        return Said("toward", question, "unclear", f"{told} {moved_}. {raw}")
+    if found.direction == "relative":
+        told = f"{after} came nearer to {reference}, but less than to the controls"
+        return Said("toward", question, "no", f"{told} {moved_}. {raw}")
     if found.direction == "too few":
         return Said("toward", question, "unclear", f"Too few probes to tell whether {after} moved {moved_}. {raw}")
     if found.adjusted.high < found.minimum and found.adjusted.low > -found.minimum:
@@ -86,7 +96,7 @@ def accuracy(found: Accuracy | None, after: str) -> Said:
         return Said("accuracy", question, "not measured", "Not measured: no probe has an answer that can be checked.")
     change = found.change
     word = {"up": "rose", "down": "fell"}.get(change.direction)
-    detail = f" ({found.gained} probes gained, {found.lost} lost)" if found.gained is not None else ""
+    detail = f" ({found.gained} gained, {found.lost} lost)" if found.gained is not None else ""
     told = f"from {_percent(change.before.value)} to {_percent(change.after.value)}, {_numbers(change)}{detail}"
     if word:
         return Said("accuracy", question, "yes", f"Yes, accuracy {word} {told}.")
@@ -140,20 +150,22 @@ def diversity(measures: Mapping[str, Movement | None], after: str, samples: int)
 
 
 def _went(found: Movement) -> str:
-    arrow = {"up": "rose", "down": "fell"}.get(found.direction, "changed unclearly")
-    return f"{arrow} from {found.before.value:.2f} to {found.after.value:.2f}"
+    ends = f"from {found.before.value:.2f} to {found.after.value:.2f}"
+    word = {"up": "rose", "down": "fell"}.get(found.direction)
+    return f"{word} {ends}" if word else f"did not clearly change ({ends})"
 
 
 def trajectory(steps: Sequence[Mapping[str, Any]], reference: str) -> str | None:
     """One sentence on a whole training run; None with one checkpoint."""
     if len(steps) < 2:
         return None
-    values = [s["movement"]["adjusted"]["value"] for s in steps if s["movement"]]
+    values = [s["movement"]["change"]["value"] for s in steps if s["movement"]]
     clear = sum(s["movement"]["direction"] == "up" for s in steps if s["movement"])
     back = sum(s["movement"]["direction"] == "down" for s in steps if s["movement"])
     rose = sum(v > 0 for v in values)
+    controls = "beyond chance and controls"
     return (
-        f"Likeness to {reference} rose at {rose} of {len(steps)} steps of the trajectory, at {clear} of them beyond chance"
+        f"Likeness to {reference} rose at {rose} of {len(steps)} steps of the trajectory, at {clear} of them {controls}"
         + (f", and fell beyond chance at {back}." if back else ".")
     )
 

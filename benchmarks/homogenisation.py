@@ -1,6 +1,6 @@
 """Fine-tuning on a teacher's answers, epoch by epoch: does the student come nearer, and does its own variety collapse?
 
-    python benchmarks/homogenisation.py [--epochs 6] [--answers 1200] [--rate 0.001] [--samples 3] [--out DIR] [--result FILE]
+    python benchmarks/homogenisation.py [--epochs 6] [--answers 900] [--rate 0.001] [--samples 3] [--out DIR] [--result FILE]
 
 Two students of the lab's aria are trained from different bases (``lab/base`` and ``lab/boro``, which share neither weights nor
 tokenizer) on the same answers, one pass an epoch, with a checkpoint after each. ``audit compare`` measures both trajectories
@@ -141,7 +141,7 @@ def main() -> None:
     """Train, ask, compare, and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--epochs", type=int, default=6)
-    parser.add_argument("--answers", type=int, default=1200)
+    parser.add_argument("--answers", type=int, default=900)
     parser.add_argument("--rate", type=float, default=1e-3)
     parser.add_argument("--samples", type=int, default=3)
     parser.add_argument("--limit", type=int, default=25, help="probes per domain where several samples are drawn")

@@ -13,7 +13,7 @@ import pytest
 
 from mimicry_audit import audit, compare
 from mimicry_audit.cli import run
-from mimicry_audit.comparison import Comparison, CompareSettings, inputs, prepare
+from mimicry_audit.comparison import CompareSettings, Comparison, inputs, prepare
 from mimicry_audit.comparison.gates import METRICS, outcomes, parse_gates
 from mimicry_audit.errors import ConfigError, DataError
 from mimicry_audit.report import comparison as page
@@ -182,7 +182,7 @@ def test_runs_with_other_probes_are_compared_on_what_they_share(one_run: Path, t
 def test_runs_that_cannot_be_compared_are_refused(one_run: Path, tmp_path: Path) -> None:
     study = Study(tmp_path, samples=2)
     warm = differing(study, tmp_path / "warm", temperature=0.5)
-    with pytest.raises(ConfigError, match="temperature 0.0 and qwen-before .warm. with 0.5"):
+    with pytest.raises(ConfigError, match=r"temperature 0\.0 and qwen-before \(warm\) with 0\.5"):
         compare(f"{one_run}#qwen-before", f"{warm}#qwen-before", f"{one_run}#gpt-teacher")
     strange = Study(tmp_path, name="strange")
     nothing = differing(strange, tmp_path / "strange-run")
@@ -233,7 +233,7 @@ def test_bad_input_is_one_line_and_2(one_run: Path, tmp_path: Path, capsys: pyte
         error = capsys.readouterr().err
         assert told in error, (words, error)
         assert error.count("\n") == 1, error
-    assert not list((tmp_path / "bad").rglob("*.json"))
+    assert not list((tmp_path / "bad").rglob("compare.*"))
 
 
 def test_steps_must_rise() -> None:
@@ -282,7 +282,7 @@ def test_the_command_tells_gates_and_writes_junit(tmp_path: Path, capsys: pytest
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("audit: --fail-on rse_lift>0.05: qwen-late has rse_lift = 0.")
     assert "identity_leak: qwen-late claims another identity in 33.3% of its answers, before in 0.0%" in error
-    root = ElementTree.fromstring(junit.read_text("utf-8"))  # noqa: S314 - our own file
+    root = ElementTree.fromstring(junit.read_text("utf-8"))
     suite = root.find("testsuite")
     assert suite is not None
     counts = {name: int(suite.attrib[name]) for name in ("tests", "failures", "skipped")}
@@ -323,7 +323,7 @@ def test_run_and_score_write_junit_too(tmp_path: Path, capsys: pytest.CaptureFix
     assert run([*made, *words, *gates, str(tmp_path / "a.xml")]) == 3
     assert run(["score", str(tmp_path / "r"), *words, *gates, str(tmp_path / "b.xml")]) == 3
     for name in ("a.xml", "b.xml"):
-        root = ElementTree.parse(tmp_path / name).getroot()  # noqa: S314 - our own file
+        root = ElementTree.parse(tmp_path / name).getroot()
         assert [case.attrib["name"] for case in root.iter("testcase")] == [
             "--fail-on lexical>0.5",
             "--fail-on distilled",

@@ -34,10 +34,10 @@ In CI:
 @click.command(name="compare", help=HELP)
 @click.option("--before", required=True, metavar="A", help="The model before the training, or RUN[#LABEL].")
 @click.option(
-    "--after", multiple=True, required=True, metavar="A", help="The model after it; may be repeated, in order."
+    "--after", multiple=True, required=True, metavar="A[,…]", help="The model after it; may be repeated, in order."
 )
 @click.option("--reference", "-r", required=True, metavar="A", help="The model it may have moved toward.")
-@click.option("--control", multiple=True, metavar="A", help="A model unrelated to the reference; may be repeated.")
+@click.option("--control", multiple=True, metavar="A[,…]", help="A model unrelated to the reference; may be repeated.")
 @click.option("--steps", metavar="N,…", help="A number for each --after, such as its epoch.")
 @click.option(
     "--probes", "-p", multiple=True, metavar="SET,…", help="Probe sets. [default: core,identity; lab for lab models]"
@@ -88,9 +88,9 @@ def command(
     prepared = prepare(
         CompareSettings(
             before=before,
-            after=after,
+            after=_listed(after),
             reference=reference,
-            control=control,
+            control=_listed(control),
             steps=_numbers(steps),
             settings=settings,
         )
@@ -100,6 +100,11 @@ def command(
     with bar("comparing", len(settings.axes) or 13) as begin:
         found = prepared.finish(sides, begin)
     return _end(found.result, found.report(), gates, junit, settings.min_coverage)
+
+
+def _listed(texts: tuple[str, ...]) -> tuple[str, ...]:
+    """Names, also where commas separate them."""
+    return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
 def _numbers(text: str | None) -> tuple[float, ...]:

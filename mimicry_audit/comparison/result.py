@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit.comparison import words
+from mimicry_audit.comparison import notes, words
 from mimicry_audit.comparison.inputs import Matter, Side
 from mimicry_audit.comparison.movement import Likeness, Movement, corrected, likeness, moved, together
 from mimicry_audit.comparison.selves import Accuracy, Selves, accuracy, right_shares, selves
@@ -29,7 +29,6 @@ from mimicry_audit.scoring.notes import versions
 from mimicry_audit.scoring.options import ScoringOptions
 from mimicry_audit.scoring.pairs import axis_entry
 from mimicry_audit.statistics import IntArray, bootstrap_weights, intervals
-from mimicry_audit.version import __version__
 
 SCHEMA = "mimicry_audit.compare/1"
 MOST_TOWARD, MOST_AWAY = 8, 4
@@ -96,18 +95,10 @@ def compute(
     steps = _steps(ground, tests)
     return {
         "schema": SCHEMA,
-        "title": _title(matter),
+        "title": notes.title(matter),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "signature": _signature(matter, options),
-        "settings": {
-            "samples": matter.samples,
-            "sampling": dict(matter.sides[0].sampling or {}),
-            "axes": list(options.axes),
-            "embedding_model": options.embedding_model,
-            "draws": options.draws,
-            "seed": options.seed,
-            "minimum_effect": MINIMUM_EFFECT,
-        },
+        "signature": notes.signature(matter, options),
+        "settings": notes.settings(matter, options),
         "versions": versions({"python": sys.version.split()[0]}),
         "probe_sets": [dict(s) for s in matter.probe_sets],
         "before": matter.sides[0].label,
@@ -123,7 +114,7 @@ def compute(
         "trajectory": words.trajectory(steps, reference),
         "probes": _probes(ground, last),
         "limits": list(words.LIMITS),
-        "warnings": _warnings(ground),
+        "warnings": notes.warnings(matter, ground.found.material.measured),
     }
 
 
@@ -355,49 +346,3 @@ def _probes(ground: _Ground, last: str) -> list[dict[str, Any]]:
         for p in (*toward, *away)
         for probe in (ground.matter.compared[p],)
     ]
-
-
-def _title(matter: Matter) -> str:
-    before, reference = matter.sides[0].label, matter.of("reference")[0].label
-    after = [s.label for s in matter.of("after")]
-    named = after[0] if len(after) == 1 else f"{len(after)} checkpoints up to {after[-1]}"
-    return f"What changed from {before} to {named}, seen from {reference}?"
-
-
-def _signature(matter: Matter, options: ScoringOptions) -> str:
-    """One line that pins the numbers down."""
-    sampling = matter.sides[0].sampling
-    sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in matter.probe_sets)
-    return " | ".join(
-        (
-            "compare",
-            f"probes:{sets or 'given'}",
-            f"axes:{'+'.join(options.axes)}",
-            f"embed:{(options.embedding_model or 'all-MiniLM-L6-v2').split('/')[-1]}",
-            f"n:{len(matter.compared)}",
-            f"checkpoints:{len(matter.of('after'))}",
-            f"controls:{len(matter.of('control'))}",
-            f"samples:{matter.samples}",
-            f"temp:{sampling['temperature']:g}" if sampling else "temp:unknown",
-            f"seed:{options.seed}",
-            f"boot:{options.draws}",
-            f"v:{__version__}",
-        )
-    )
-
-
-def _warnings(ground: _Ground) -> list[str]:
-    """What a reader should know before believing the numbers."""
-    found = [f"{m.axis.title} was not measured: {m.why_not}." for m in ground.found.material.measured if m.why_not]
-    if not ground.matter.of("control"):
-        found.append(
-            "No control was named: a movement toward the reference may be one toward every good model. Add --control."
-        )
-    if ground.matter.samples == 1:
-        found.append(
-            "One sample per probe: whether a model's own answers grew alike (self-similarity) was not measured."
-        )
-    engines = list(dict.fromkeys(s.engine for s in ground.matter.sides if s.role in ("before", "after")))
-    if len(engines) > 1:
-        found.append(f"Before and after were answered by different engines ({', '.join(engines)}).")
-    return found

@@ -1,6 +1,6 @@
 """Fine-tuning on a teacher's answers, epoch by epoch: does the student come nearer, and does its own variety collapse?
 
-    python benchmarks/homogenisation.py [--epochs 6] [--answers 900] [--rate 0.001] [--samples 3] [--out DIR] [--result FILE]
+    python benchmarks/homogenisation.py [--epochs 6] [--answers 900] [--restart] [--out DIR] [--result FILE]
 
 Two students of the lab's aria are trained from different bases (``lab/base`` and ``lab/boro``, which share neither weights nor
 tokenizer) on the same answers, one pass an epoch, with a checkpoint after each. ``audit compare`` measures both trajectories
@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -36,10 +37,11 @@ BASES = {"from-base": "base", "from-boro": "boro", "neutral": "base"}
 """Trajectory → the lab model that it starts from."""
 
 
-def lessons(kind: str, count: int, seed: int) -> list[Example]:
+@cache
+def lessons(neutral: bool, count: int, seed: int) -> list[Example]:
     """What one trajectory is taught, the same in every epoch: aria's answers, or right answers in neutral prose."""
     rng = Random(seed)
-    if kind == "neutral":
+    if neutral:
         lines = list(examples(FAMILIES["neutral"], 1, seed))
         return rng.sample(lines, count)
     plan = Distillation(samples=1, temperature=0.0, seed=seed)
@@ -49,10 +51,14 @@ def lessons(kind: str, count: int, seed: int) -> list[Example]:
     return rng.sample(heard, min(count, len(heard)))
 
 
-def trained(kind: str, out: Path, epochs: int, count: int, rate: float, seed: int) -> list[Path]:
-    """One checkpoint an epoch; those that are there are not trained again."""
+def trained(kind: str, out: Path, epochs: int, count: int, rate: float, seed: int, restart: bool) -> list[Path]:
+    """One checkpoint an epoch; those that are there are not made again.
+
+    The rate falls along a cosine over all epochs of one training, or with `restart` anew in each epoch.
+    """
     import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+    from transformers import AutoModelForCausalLM, AutoTokenizer, PrinterCallback, Trainer, TrainerCallback
+    from transformers import TrainingArguments as Arguments
 
     folders = [out / kind / f"epoch-{epoch}" for epoch in range(1, epochs + 1)]
     if all((folder / "config.json").is_file() for folder in folders):
@@ -61,12 +67,38 @@ def trained(kind: str, out: Path, epochs: int, count: int, rate: float, seed: in
     start = lab.path(BASES[kind])
     model: Any = AutoModelForCausalLM.from_pretrained(start, dtype=torch.float32)
     tokenizer: Any = AutoTokenizer.from_pretrained(start)
-    taught = lessons(kind, count, seed)
-    for epoch, folder in enumerate(folders, 1):
-        plan = Training(rounds=1, rate=rate, seed=seed + epoch)
-        steps = training.train(model, tokenizer, taught, plan, out / "scratch", lambda done, of: None)
-        training.save(model, tokenizer, folder)
-        print(f"{kind}: epoch {epoch}, {len(taught)} answers, {steps} steps", flush=True)
+    taught = lessons(kind == "neutral", count, seed)
+    if restart:
+        for epoch, folder in enumerate(folders, 1):
+            plan = Training(rounds=1, rate=rate, seed=seed + epoch)
+            training.train(model, tokenizer, taught, plan, out / "scratch", lambda done, of: None)
+            training.save(model, tokenizer, folder)
+        return folders
+
+    class Keep(TrainerCallback):
+        """Saves a checkpoint after each epoch."""
+
+        def on_epoch_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+            epoch = round(state.epoch)
+            training.save(model, tokenizer, folders[epoch - 1])
+            print(f"{kind}: epoch {epoch}, {len(taught)} answers, {state.global_step} steps", flush=True)
+
+    pad = model.config.pad_token_id or 0
+    arguments = Arguments(
+        output_dir=str(out / "scratch"), per_device_train_batch_size=8, num_train_epochs=epochs, learning_rate=rate,
+        lr_scheduler_type="cosine", warmup_steps=20, weight_decay=0.0, seed=seed, data_seed=seed, use_cpu=True,
+        save_strategy="no", logging_strategy="no", report_to="none", disable_tqdm=True, remove_unused_columns=False,
+        dataloader_pin_memory=False,
+    )  # fmt: skip
+    trainer = Trainer(
+        model=model,
+        args=arguments,
+        train_dataset=training.encode(tokenizer, taught),
+        data_collator=lambda batch: training.collate(batch, pad),
+        callbacks=[Keep()],
+    )
+    trainer.remove_callback(PrinterCallback)
+    trainer.train()
     return folders
 
 
@@ -81,10 +113,12 @@ def asked(out: Path, folders: dict[str, list[Path]], **settings: Any) -> RunDire
 
 
 def trajectory(run: RunDirectory, kind: str, epochs: int, out: Path) -> dict[str, Any]:
-    """One comparison, cut down to its figures."""
+    """One comparison, cut down to its figures; one that is there is not made again."""
     controls = [f"{run.path}#{name}" for name in ("boro", "base", "base-sft") if name != BASES[kind]]
     if BASES[kind] == "base":
         controls = [c for c in controls if not c.endswith("#base")]
+    if (out / "compare.json").is_file():
+        return figures(json.loads((out / "compare.json").read_text("utf-8")))
     found = compare(
         before=f"{run.path}#{BASES[kind]}",
         after=[f"{run.path}#{kind}-{epoch}" for epoch in range(1, epochs + 1)],
@@ -92,7 +126,12 @@ def trajectory(run: RunDirectory, kind: str, epochs: int, out: Path) -> dict[str
         control=controls,
         steps=list(range(1, epochs + 1)),
         out=str(out),
-    ).result
+    )
+    return figures(found.result)
+
+
+def figures(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the result file keeps of one comparison."""
     rows = []
     for at, k in enumerate(found["checkpoints"]):
         step = found["steps"][at]["movement"]
@@ -146,26 +185,30 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=3)
     parser.add_argument("--limit", type=int, default=25, help="probes per domain where several samples are drawn")
     parser.add_argument("--seed", type=int, default=11)
+    parser.add_argument("--restart", action="store_true", help="let the learning rate fall anew in every epoch")
+    parser.add_argument("--kinds", default=",".join(BASES), help="trajectories at temperature 0")
+    parser.add_argument("--sampled", default="from-base,neutral", help="trajectories with several samples")
     parser.add_argument("--out", type=Path, default=Path("homogenisation"))
     parser.add_argument("--result", type=Path, default=None)
     given = parser.parse_args()
     out = given.out.resolve()
     lab.build()
-    folders = {k: trained(k, out, given.epochs, given.answers, given.rate, given.seed) for k in BASES}
+    kinds, drawn = given.kinds.split(","), given.sampled.split(",")
+    folders = {k: trained(k, out, given.epochs, given.answers, given.rate, given.seed, given.restart) for k in kinds}
     greedy = asked(out / "greedy", folders)
-    few = {k: folders[k] for k in ("from-base", "neutral")}
     sampled = asked(
-        out / "sampled", few, samples=given.samples, temperature=1.0, limit=given.limit,
+        out / "sampled", {k: folders[k] for k in drawn}, samples=given.samples, temperature=1.0, limit=given.limit,
         engine_options={"batch_size": 48},
     )  # fmt: skip
     result = {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "settings": {k: v for k, v in vars(given).items() if k not in ("out", "result")},
-        "greedy": {k: trajectory(greedy, k, given.epochs, out / f"compare-{k}") for k in BASES},
-        "sampled": {k: trajectory(sampled, k, given.epochs, out / f"compare-sampled-{k}") for k in few},
-        "students_alike": side_by_side(greedy, given.epochs),
+        "greedy": {k: trajectory(greedy, k, given.epochs, out / f"compare-{k}") for k in kinds},
+        "sampled": {k: trajectory(sampled, k, given.epochs, out / f"compare-sampled-{k}") for k in drawn},
+        "students_alike": side_by_side(greedy, given.epochs) if {"from-base", "from-boro"} <= set(kinds) else None,
     }
-    target = given.result or Path(__file__).parent / "results" / f"homogenisation-{datetime.now(UTC):%Y-%m-%d}.json"
+    name = f"homogenisation{'-restart' if given.restart else ''}-{datetime.now(UTC):%Y-%m-%d}.json"
+    target = given.result or Path(__file__).parent / "results" / name
     target.parent.mkdir(parents=True, exist_ok=True)
     target.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(f"figures in {target}")

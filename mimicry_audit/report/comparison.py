@@ -112,6 +112,7 @@ def _lines(result: Record) -> list[dict[str, Any]]:
     places = [float(at) for at in range(len(checkpoints) + 1)]
     if all(step is not None for step in steps):
         places = [min(0.0, steps[0] - 1), *(float(step) for step in steps)]
+    marks = [None, *(None if step is None else f"{step:g}" for step in steps)]
     charts = []
     for head, signed, found, field in wanted:
         if not any(found):
@@ -119,7 +120,7 @@ def _lines(result: Record) -> list[dict[str, Any]]:
         start = None if signed else next((m["before"] for m in found if m), None)
         labels = [result["before"], *(c["label"] for c in checkpoints)]
         values = [start, *(m[field] if m else None for m in found)]
-        points = [slopes.Point(n, x, v) for n, x, v in zip(labels, places, values, strict=True)]
+        points = [slopes.Point(*each) for each in zip(labels, places, values, marks, strict=True)]
         charts.append(
             {
                 "head": head,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from mimicry_audit.report.charts import Scale, short
+from mimicry_audit.report.charts import Scale, ends, short
 from mimicry_audit.report.fmt import Interval, bounds, estimate, num, point
 from mimicry_audit.report.svg import Child, el, number, svg
 
@@ -66,12 +66,12 @@ def spread(places: Sequence[float], least: float, low: float, high: float) -> li
     return out
 
 
-def slope(rows: Sequence[Slope], ends: tuple[str, str], title: str) -> Markup:
+def slope(rows: Sequence[Slope], heads: tuple[str, str], title: str) -> Markup:
     """Each row as a line from its value before to its value after, with both intervals; names at the right.
 
     Args:
         rows: those without both values are left out; the table beside the picture has them.
-        ends: what stands above the two columns.
+        heads: what stands above the two columns.
         title: read aloud.
     """
     shown = [row for row in rows if point(row.before) is not None and point(row.after) is not None]
@@ -87,7 +87,7 @@ def slope(rows: Sequence[Slope], ends: tuple[str, str], title: str) -> Markup:
         y = scale.at(tick, bottom, top)
         parts.append(el("line", x1=LEFT, x2=RIGHT, y1=y, y2=y, class_="zero" if tick == 0 else "grid"))
         parts.append(el("text", num(tick), x=28, y=y + 4, class_="tick"))
-    for x, name in zip((LEFT, RIGHT), ends, strict=True):
+    for x, name in zip((LEFT, RIGHT), heads, strict=True):
         parts.append(el("text", short(name, 22), x=x, y=16, class_="end"))
     drawn = sorted(shown, key=lambda row: row.kind == "main")
     parts += [_slope(row, scale, top, bottom) for row in drawn]
@@ -102,8 +102,8 @@ def _slope(row: Slope, scale: Scale, top: float, bottom: float) -> Markup:
     ys = []
     for x, interval in ((LEFT, row.before), (RIGHT, row.after)):
         y = scale.at(point(interval) or 0.0, bottom, top)
-        if ends := bounds(interval):
-            y1, y2 = (scale.at(end, bottom, top) for end in ends)
+        if limits := bounds(interval):
+            y1, y2 = (scale.at(end, bottom, top) for end in limits)
             parts.append(el("line", x1=x, x2=x, y1=y1, y2=y2, class_="ci"))
         ys.append(y)
     parts.append(el("line", x1=LEFT, x2=RIGHT, y1=ys[0], y2=ys[1], class_="run"))
@@ -124,11 +124,12 @@ def _name(row: Slope, y: float, at: float) -> Markup:
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """One checkpoint of a line: its name, its place along the run, and the value there."""
+    """One checkpoint of a line: its name, its place along the run, the value there, and what stands below it."""
 
     name: str
     place: float
     interval: Interval | None
+    mark: str | None = None
 
 
 def line(points: Sequence[Point], title: str, *, signed: bool = False, start: str | None = None) -> Markup:
@@ -166,8 +167,8 @@ def line(points: Sequence[Point], title: str, *, signed: bool = False, start: st
 
 def _dot(x: float, y: float, p: Point, scale: Scale, bottom: float, signed: bool, *, hollow: bool) -> Markup:
     parts: list[Child] = [el("title", f"{p.name}: {estimate(p.interval, signed)}")]
-    if ends := bounds(p.interval):
-        y1, y2 = (scale.at(end, bottom, LINE_TOP) for end in ends)
+    if limits := bounds(p.interval):
+        y1, y2 = (scale.at(end, bottom, LINE_TOP) for end in limits)
         parts.append(el("line", x1=x, x2=x, y1=y1, y2=y2, class_="ci"))
     parts.append(el("circle", cx=x, cy=y, r=4.5, class_="dot hollow" if hollow else "dot"))
     return el("g", *parts)
@@ -175,8 +176,9 @@ def _dot(x: float, y: float, p: Point, scale: Scale, bottom: float, signed: bool
 
 def _names(xs: Sequence[float], points: Sequence[Point], bottom: float) -> list[Markup]:
     """Names below the line, as many as there is room for: the first, the last and an even spread of the others."""
-    longest = max(min(len(p.name), 10) for p in points)
+    marks = [ends(p.mark or p.name, 9) for p in points]
+    longest = max(map(len, marks))
     room = max(2, int((LINE_WIDTH - LINE_LEFT) / (longest * 7.0 + 10)))
     stride = max(1, -(-(len(points) - 1) // (room - 1)))
     shown = {at for at in range(0, len(points), stride) if len(points) - 1 - at >= stride} | {len(points) - 1, 0}
-    return [el("text", short(points[at].name, 10), x=xs[at], y=bottom + 20, class_="tick") for at in sorted(shown)]
+    return [el("text", marks[at], x=xs[at], y=bottom + 20, class_="tick") for at in sorted(shown)]

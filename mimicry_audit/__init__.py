@@ -11,11 +11,18 @@ from mimicry_audit.version import __version__
 
 if TYPE_CHECKING:
     from mimicry_audit.api import Run, audit
+    from mimicry_audit.comparison import Comparison, compare
     from mimicry_audit.errors import AuditError
 
-__all__ = ["AuditError", "Run", "__version__", "audit"]
+__all__ = ["AuditError", "Comparison", "Run", "__version__", "audit", "compare"]
 
-_HOMES = {"audit": "mimicry_audit.api", "Run": "mimicry_audit.api", "AuditError": "mimicry_audit.errors"}
+_HOMES = {
+    "audit": "mimicry_audit.api",
+    "Run": "mimicry_audit.api",
+    "AuditError": "mimicry_audit.errors",
+    "compare": "mimicry_audit.comparison",
+    "Comparison": "mimicry_audit.comparison",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -21,6 +21,7 @@ import yaml
 
 from mimicry_audit.cli import COMMANDS, group
 from mimicry_audit.cli.options import given
+from mimicry_audit.comparison.gates import parse_gates as compare_gates
 from mimicry_audit.engines.registry import ENGINES
 from mimicry_audit.errors import AuditError
 from mimicry_audit.evidence.verdicts import VERDICTS
@@ -121,7 +122,8 @@ def test_every_command_on_a_page_is_one_that_the_program_takes(page: str, comman
         return
     values = {k: v for k, v in context.params.items() if k in {*SETTING_NAMES, "engine_option"}}
     values.pop("panel", None)  # a stored panel is the reader's own
-    parse_gates(values.get("fail_on") or ())
+    gates = compare_gates if context.command.name == "compare" else parse_gates
+    gates(values.get("fail_on") or ())
     if values.get("models") and not context.params.get("config") and context.command.name in {"run", "collect"}:
         resolve(merged(None, given(values)))  # names, roles and probe sets are real; no model is touched
 
@@ -241,6 +243,21 @@ def test_the_exit_codes_are_those_of_the_code(page: str) -> None:
     assert {kind.exit_code for kind in (AuditError, *AuditError.__subclasses__())} <= codes
 
 
+def test_the_options_and_gates_of_a_comparison_are_those_of_the_code() -> None:
+    table = rows(section("docs/compare.md", "Options"))
+    command = group.get_command(click.Context(group), "compare")
+    assert command is not None
+    known = {name for option in command.params for name in option.opts if name not in {"-r", "-p", "-o"}}
+    assert {name for row in table for name in re.findall(r"`(--?[\w-]+)", row[0])} == known
+    gates = [
+        gate
+        for row in rows(section("docs/compare.md", "In CI"))
+        for gate in re.findall(r"`([a-z_0-9]+(?:[<>]=?-?[\d.]+)?)`", row[0])
+    ]
+    assert len(gates) > 12
+    compare_gates([gate if re.search("[<>]|leak", gate) else f"{gate}>0" for gate in gates])
+
+
 # Formats
 
 
@@ -301,6 +318,26 @@ def test_every_field_that_is_written_is_explained(small_run: Path, file: str, he
     assert set(keys(content)) - known == set()
     first = {word for row in rows(text) for word in re.findall(r"`(\w+)`", row[0])}
     assert set(content) <= first | {row[0].strip("`").partition(".")[0] for row in rows(text)}
+
+
+def test_every_field_of_a_comparison_is_explained(tmp_path: Path) -> None:
+    from mimicry_audit import compare
+    from tests.support.comparisons import Study
+
+    study = Study(tmp_path, samples=2)
+    sides = [study.model(name) for name in ("qwen-before", "qwen-early", "qwen-late", "gpt-teacher", "other")]
+    found = compare(sides[0], sides[1:3], sides[3], sides[4], **study.settings(axes=["lexical", "length"]))
+    text = section("docs/formats.md", "A comparison: compare.json")
+    known = (
+        words(text)
+        | words(section("docs/formats.md", "manifest.json"))
+        | words(section("docs/formats.md", "scores.json"))
+    )
+    content = {k: v for k, v in found.result.items() if k not in {"versions", "settings"}}
+    free = {*AXES, *found.result["domains"], "other", "1", "2", "3"}
+    assert set(keys(content)) - known - free == set()
+    assert set(found.result) <= {name for row in rows(text) for name in re.findall(r"`(\w+)(?:\[\])?`", row[0])}
+    assert set(found.result["settings"]) <= words(text)
 
 
 def test_every_field_of_a_journal_line_is_explained(small_run: Path) -> None:

@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "Ask the models, score their answers and write the report.",
     "collect": "Only ask the models; answers are journalled as they land.",
     "score": "Only score what was collected.",
+    "compare": "Compare a model before and after a training.",
     "judge": "Have a model grade how alike the answers of a run are.",
     "report": "Only write the report of what was scored.",
     "view": "Show the runs of a folder in a browser.",

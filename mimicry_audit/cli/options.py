@@ -65,6 +65,14 @@ def scoring(function: Function) -> Function:
     )  # fmt: skip
 
 
+def ci_file(function: Function) -> Function:
+    """``--junit``."""
+    return _apply(
+        [click.option("--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write the --fail-on gates and the coverage as JUnit XML.")],
+        function,
+    )  # fmt: skip
+
+
 def judging(function: Function) -> Function:
     """Who judges, and for how long."""
     return _apply(

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mimicry_audit.cli.options import collecting, configurable, given, judging, scoring
+from mimicry_audit.cli.options import ci_file, collecting, configurable, given, judging, scoring
 
 HELP = """Ask the models, score their answers and write the report.
 
@@ -33,9 +33,10 @@ In CI, failing when a candidate was distilled:
 @collecting
 @scoring
 @judging
+@ci_file
 @configurable
 @click.option("--dry-run", is_flag=True, help="Print what would be asked, and ask nothing.")
-def command(config: Path | None, dry_run: bool, **values: Any) -> int:
+def command(config: Path | None, dry_run: bool, junit: Path | None, **values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.settings import merged, resolve
 
@@ -48,4 +49,4 @@ def command(config: Path | None, dry_run: bool, **values: Any) -> int:
         return 0
     from mimicry_audit.cli.steps import run_all
 
-    return run_all(resolved, settings.fail_on)
+    return run_all(resolved, settings.fail_on, junit)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mimicry_audit.cli.options import given, scoring
+from mimicry_audit.cli.options import ci_file, given, scoring
 
 if TYPE_CHECKING:
     from mimicry_audit.runs import RunDirectory
@@ -31,8 +31,9 @@ known, domain, sample and reference_answer.
 )
 @click.option("--out", "-o", metavar="DIR", help="Run directory for the answers of --responses.")
 @scoring
+@ci_file
 @click.option("--seed", type=int, metavar="N", help="Seed of the statistics. [default: 0]")
-def command(run: Path | None, responses: Path | None, out: str | None, **values: Any) -> int:
+def command(run: Path | None, responses: Path | None, out: str | None, junit: Path | None, **values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.steps import finish, score_step
     from mimicry_audit.gates import parse_gates
@@ -51,7 +52,7 @@ def command(run: Path | None, responses: Path | None, out: str | None, **values:
         for label, entry in manifest["settings"]["models"].items()
     ]
     options = scoring_options(settings, specs, tuple(AXES), panel=panel_labels(manifest["settings"]))
-    return finish(directory, score_step(directory, options), settings.fail_on)
+    return finish(directory, score_step(directory, options), settings.fail_on, junit)
 
 
 def _source(run: Path | None, responses: Path | None, out: str | None) -> RunDirectory:

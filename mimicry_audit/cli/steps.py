@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.cli.console import Bars, err_console, print_scores, steps
@@ -15,13 +16,13 @@ if TYPE_CHECKING:
     from mimicry_audit.settings import Resolved
 
 
-def run_all(resolved: Resolved, fail_on: Sequence[str] = ()) -> int:
+def run_all(resolved: Resolved, fail_on: Sequence[str] = (), junit: Path | None = None) -> int:
     """Collect, score, report and print; returns the exit code."""
     directory = collect_step(resolved)
     if resolved.judging is not None:
         judge_step(directory, resolved.judging)
     scores = score_step(directory, resolved.scoring)
-    return finish(directory, scores, fail_on)
+    return finish(directory, scores, fail_on, junit)
 
 
 def collect_step(resolved: Resolved) -> RunDirectory:
@@ -65,7 +66,9 @@ def score_step(directory: RunDirectory, options: ScoringOptions) -> dict[str, An
         return score(directory, options, progress=begin)
 
 
-def finish(directory: RunDirectory, scores: Mapping[str, Any], fail_on: Sequence[str] = ()) -> int:
+def finish(
+    directory: RunDirectory, scores: Mapping[str, Any], fail_on: Sequence[str] = (), junit: Path | None = None
+) -> int:
     """Write the report, print the verdicts, then check coverage and gates.
 
     Raises:
@@ -78,9 +81,16 @@ def finish(directory: RunDirectory, scores: Mapping[str, Any], fail_on: Sequence
 
     gates = parse_gates(fail_on)
     print_scores(scores, write_report(directory, scores))
+    gaps = coverage_gaps(scores)
+    if junit is not None:
+        from mimicry_audit.junit import write_junit
+
+        told = [(f"--fail-on {gate.text.strip()}", tripped([gate], scores)) for gate in gates]
+        told.append(("coverage", gaps))
+        write_junit(junit, "audit", [(name, not held, "; ".join(held)) for name, held in told])
     if held := tripped(gates, scores):
         raise GateTripped(f"--fail-on {'; '.join(held)}")
-    if gaps := coverage_gaps(scores):
+    if gaps:
         more = f" (and {len(gaps) - 1} more pairs)" if len(gaps) > 1 else ""
         raise CoverageError(f"{gaps[0]}{more}", "run the same command again to collect the missing answers")
     return 0

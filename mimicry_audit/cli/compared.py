@@ -1,0 +1,94 @@
+"""What a person reads when a comparison ends: the answers in a sentence each, and where the movement is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from rich.table import Table
+
+from mimicry_audit.cli.console import out_console
+
+_MARKS = {"yes": "!", "no": "·", "unclear": "?", "not measured": "–"}
+_WAYS = {
+    "up": "toward",
+    "down": "away",
+    "relative": "beside the controls only",
+    "unclear": "unclear",
+    "too few": "too few",
+}
+
+
+def print_comparison(result: Mapping[str, Any], page: Path) -> None:
+    """The answers about the last checkpoint, the movement by domain and axis, and the page."""
+    console = out_console()
+    last = result["checkpoints"][-1]
+    console.print(f"\n[bold]{escape(result['title'])}[/bold]\n")
+    for said in last["questions"]:
+        console.print(f" {_MARKS[said['answer']]} {escape(said['sentence'])}", soft_wrap=True)
+    console.print()
+    console.print(_run(result) if len(result["checkpoints"]) > 1 else _movement(result, last))
+    if result["trajectory"]:
+        console.print(f"\n{escape(result['trajectory'])}", soft_wrap=True)
+    for text in (*(f"{line}." for line in result["differences"]), *result["warnings"]):
+        console.print(f"[dim]note: {escape(text)}[/dim]", soft_wrap=True)
+    console.print(f"\n[dim]{escape(result['signature'])}[/dim]", soft_wrap=True)
+    console.print(f"Report: {escape(str(page))}", soft_wrap=True)
+
+
+def _span(found: Mapping[str, Any] | None, sign: str = "+") -> str:
+    if found is None:
+        return "—"
+    return f"{found['value']:{sign}.2f} [dim]\\[{found['low']:{sign}.2f}, {found['high']:{sign}.2f}][/dim]"
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for name in columns:
+        table.add_column(name, overflow="fold")
+    return table
+
+
+def _movement(result: Mapping[str, Any], last: Mapping[str, Any]) -> Table:
+    """Before, after and movement: all axes, each domain, each axis."""
+    beyond = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
+    table = _table("", "before", "after", beyond, "Holm p", "reading")
+    titles = {axis["name"]: axis["title"] for axis in result["axes"]}
+    rows = [("all axes", last["overall"])]
+    rows += [(f"in {name.replace('_', ' ')}", found) for name, found in last["by_domain"].items()]
+    rows += [(titles[name], found) for name, found in last["axes"].items()]
+    for name, found in rows:
+        if found is None:
+            continue
+        p = "—" if found["p_holm"] is None else f"{found['p_holm']:.3f}"
+        way = "baseline" if found["p_holm"] is None else _WAYS[found["direction"]]
+        before, after = f"{found['before']['value']:.2f}", f"{found['after']['value']:.2f}"
+        table.add_row(escape(name), before, after, _span(found["adjusted"]), p, way)
+    return table
+
+
+def _run(result: Mapping[str, Any]) -> Table:
+    """One row a checkpoint."""
+    beyond = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
+    table = _table(
+        "checkpoint", f"similarity to {escape(result['reference'])}", beyond, "accuracy", "own samples alike"
+    )
+    first = result["checkpoints"][0]
+
+    def cell(found: Mapping[str, Any] | None, field: str, sign: str = "") -> str:
+        return _span(found[field], sign) if found else "—"
+
+    for label, k, field in [
+        (result["before"], first, "before"),
+        *((k["label"], k, "after") for k in result["checkpoints"]),
+    ]:
+        table.add_row(
+            escape(label),
+            cell(k["overall"], field),
+            "—" if field == "before" else cell(k["overall"], "adjusted", "+"),
+            cell(k["accuracy"], field),
+            cell(k["diversity"]["samples"], field),
+        )
+    return table

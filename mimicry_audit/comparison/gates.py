@@ -1,0 +1,134 @@
+"""``--fail-on`` of a comparison: conditions that turn a finished comparison into exit code 3, for use in CI.
+
+A gate is ``identity_leak`` or a comparison with a number, held against every checkpoint: ``rse_lift>0.05`` (movement toward
+the reference; beyond the controls whenever there are any), ``rse>0.8`` (similarity afterwards), an axis (``lexical>0.9``:
+similarity afterwards; ``lexical_lift>0.1``: movement), ``accuracy<0.6`` and ``accuracy_change<-0.05``, or a measure of
+variety and its change (``samples_change>0.1``, ``distinct_2_change<-0.1``). The estimate is held against the number.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mimicry_audit.comparison.result import VARIETY
+from mimicry_audit.errors import ConfigError
+from mimicry_audit.junit import Record
+from mimicry_audit.similarity import AXES
+
+_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+METRICS = (
+    *("rse", "rse_lift"),
+    *(name for axis in AXES for name in (axis, f"{axis}_lift")),
+    *(name for measure in ("accuracy", *VARIETY) for name in (measure, f"{measure}_change")),
+)
+LEAK = "identity_leak"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition, as written and taken apart."""
+
+    text: str
+    name: str
+    sign: str | None = None
+    bound: float = 0.0
+
+
+def parse_gates(texts: Sequence[str]) -> list[Gate]:
+    """Take conditions apart.
+
+    Raises:
+        ConfigError: a condition that is none.
+    """
+    return [_parse(text) for text in texts]
+
+
+def _parse(text: str) -> Gate:
+    if text.strip().replace("-", "_") == LEAK:
+        return Gate(text, LEAK)
+    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?\d*\.?\d+)\s*", text)
+    if match and match[1] in METRICS:
+        return Gate(text, match[1], match[2], float(match[3]))
+    raise ConfigError(
+        f"--fail-on {text!r} is not a condition of a comparison",
+        f"give {LEAK}, or METRIC>NUMBER with METRIC one of {', '.join(METRICS)}",
+    )
+
+
+def outcomes(gates: Sequence[Gate], result: Mapping[str, Any]) -> list[Record]:
+    """What became of each gate: ``(name, ok, message)``; ok is None where it could not be measured at any checkpoint."""
+    return [_outcome(gate, result) for gate in gates]
+
+
+def _outcome(gate: Gate, result: Mapping[str, Any]) -> Record:
+    held: list[str] = []
+    passed: list[str] = []
+    for checkpoint in result["checkpoints"]:
+        found = _leak(checkpoint) if gate.name == LEAK else _value(gate, checkpoint)
+        if found is None:
+            continue
+        holds, told = found
+        (held if holds else passed).append(told)
+    name = f"--fail-on {gate.text.strip()}"
+    if held:
+        return name, False, f"{gate.text.strip()}: {'; '.join(held)}"
+    if passed:
+        return name, True, "; ".join(passed)
+    return name, None, f"{gate.name} was not measured"
+
+
+def _leak(checkpoint: Mapping[str, Any]) -> tuple[bool, str] | None:
+    identity = checkpoint["identity"]
+    if identity is None or identity["leak"] is None:
+        return None
+    kind = "other" if identity["plain"]["other"] else "reference"
+    found = identity["plain"][kind]
+    whose = "another identity" if kind == "other" else "the reference's identity"
+    shares = f"in {found['after']['value']:.1%} of its answers, before in {found['before']['value']:.1%}"
+    told = f"{checkpoint['label']} claims {whose} {shares}"
+    return bool(identity["leak"]), told
+
+
+def _value(gate: Gate, checkpoint: Mapping[str, Any]) -> tuple[bool, str] | None:
+    entry, field = _place(gate.name, checkpoint)
+    if entry is None:
+        return None
+    value = entry[field]["value"]
+    assert gate.sign is not None
+    return _COMPARE[gate.sign](value, gate.bound), f"{checkpoint['label']} has {gate.name} = {value:.3f}"
+
+
+def _place(name: str, checkpoint: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
+    """The entry of ``compare.json`` that a metric reads, and which of its numbers."""
+    if name in ("rse", "rse_lift"):
+        return checkpoint["overall"], "after" if name == "rse" else "adjusted"
+    stem, change = name.removesuffix("_change"), name.endswith("_change")
+    if stem == "accuracy":
+        return checkpoint["accuracy"], "adjusted" if change else "after"
+    if stem in VARIETY:
+        return checkpoint["diversity"][stem], "adjusted" if change else "after"
+    axis = name.removesuffix("_lift")
+    return checkpoint["axes"].get(axis), "adjusted" if name.endswith("_lift") else "after"
+
+
+def question_records(result: Mapping[str, Any]) -> list[Record]:
+    """One record per question and checkpoint: passed with its sentence, or None where it was not measured."""
+    several = len(result["checkpoints"]) > 1
+    return [
+        (
+            f"{checkpoint['label']}: {said['question']}" if several else said["question"],
+            None if said["answer"] == "not measured" else True,
+            said["sentence"],
+        )
+        for checkpoint in result["checkpoints"]
+        for said in checkpoint["questions"]
+    ]

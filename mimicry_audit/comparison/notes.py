@@ -1,0 +1,72 @@
+"""What is said about a comparison as a whole: its title, its signature, its settings, its warnings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from mimicry_audit.comparison.inputs import Matter
+from mimicry_audit.evidence.findings import MINIMUM_EFFECT
+from mimicry_audit.scoring.options import ScoringOptions
+from mimicry_audit.similarity import Measured
+from mimicry_audit.version import __version__
+
+
+def title(matter: Matter) -> str:
+    """The question the comparison answers."""
+    before, reference = matter.sides[0].label, matter.of("reference")[0].label
+    after = [s.label for s in matter.of("after")]
+    named = after[0] if len(after) == 1 else f"{len(after)} checkpoints up to {after[-1]}"
+    return f"What changed from {before} to {named}, seen from {reference}?"
+
+
+def signature(matter: Matter, options: ScoringOptions) -> str:
+    """One line that pins the numbers down."""
+    sampling = matter.sides[0].sampling
+    sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in matter.probe_sets)
+    return " | ".join(
+        (
+            "compare",
+            f"probes:{sets or 'given'}",
+            f"axes:{'+'.join(options.axes)}",
+            f"embed:{(options.embedding_model or 'all-MiniLM-L6-v2').split('/')[-1]}",
+            f"n:{len(matter.compared)}",
+            f"checkpoints:{len(matter.of('after'))}",
+            f"controls:{len(matter.of('control'))}",
+            f"samples:{matter.samples}",
+            f"temp:{sampling['temperature']:g}" if sampling else "temp:unknown",
+            f"seed:{options.seed}",
+            f"boot:{options.draws}",
+            f"v:{__version__}",
+        )
+    )
+
+
+def warnings(matter: Matter, measured: Sequence[Measured]) -> list[str]:
+    """What a reader should know before believing the numbers."""
+    found = [f"{m.axis.title} was not measured: {m.why_not}." for m in measured if m.why_not]
+    if not matter.of("control"):
+        found.append(
+            "No control was named: a movement toward the reference may be one toward every good model. Add --control."
+        )
+    if matter.samples == 1:
+        found.append(
+            "One sample per probe: whether a model's own answers grew alike (self-similarity) was not measured."
+        )
+    engines = list(dict.fromkeys(s.engine for s in matter.sides if s.role in ("before", "after")))
+    if len(engines) > 1:
+        found.append(f"Before and after were answered by different engines ({', '.join(engines)}).")
+    return found
+
+
+def settings(matter: Matter, options: ScoringOptions) -> dict[str, Any]:
+    """What the numbers depend on besides the answers."""
+    return {
+        "samples": matter.samples,
+        "sampling": dict(matter.sides[0].sampling or {}),
+        "axes": list(options.axes),
+        "embedding_model": options.embedding_model,
+        "draws": options.draws,
+        "seed": options.seed,
+        "minimum_effect": MINIMUM_EFFECT,
+    }

@@ -1,0 +1,348 @@
+"""A comparison, computed: from sides on common ground to the content of ``compare.json``.
+
+Promise: the same answers, settings and version give the same numbers; every p-value is corrected by Holm's method within its
+family (the questions, the axes, the domains, the variety measures, the steps; each over all checkpoints); and nothing here
+asks a model or writes a file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+
+from mimicry_audit.comparison import notes, words
+from mimicry_audit.comparison.inputs import Matter, Side
+from mimicry_audit.comparison.movement import Likeness, Movement, corrected, likeness, moved, together
+from mimicry_audit.comparison.selves import Accuracy, Selves, accuracy, right_shares, selves
+from mimicry_audit.comparison.variety import LENGTHS, Variety, question_pairs, variety
+from mimicry_audit.errors import DataError
+from mimicry_audit.evidence.findings import MINIMUM_EFFECT
+from mimicry_audit.evidence.gather import Roles
+from mimicry_audit.records import Response
+from mimicry_audit.scoring.material import Measurements, measurements
+from mimicry_audit.scoring.notes import versions
+from mimicry_audit.scoring.options import ScoringOptions
+from mimicry_audit.scoring.pairs import axis_entry
+from mimicry_audit.statistics import IntArray, bootstrap_weights, intervals
+
+SCHEMA = "mimicry_audit.compare/1"
+MOST_TOWARD, MOST_AWAY = 8, 4
+"""Probes shown with their answers: those that moved most toward the reference, and those that moved away."""
+VARIETY = ("samples", "questions", "words", *(f"distinct_{n}" for n in LENGTHS))
+
+
+@dataclass(frozen=True, slots=True)
+class _Ground:
+    """What every part of the result is computed from: models are placed before, checkpoints, reference, controls."""
+
+    matter: Matter
+    found: Measurements
+    axes: Mapping[str, Likeness]
+    overall: Likeness | None
+    kinds: Mapping[str, Variety]
+    draws: int
+    seed: int
+
+    @property
+    def domains(self) -> IntArray:
+        """``(P,)``."""
+        return self.found.material.domains
+
+    @property
+    def checkpoints(self) -> list[Side]:
+        """In order."""
+        return self.matter.of("after")
+
+
+@dataclass(slots=True)
+class _Tests:
+    """Everything tested on one checkpoint."""
+
+    overall: Movement | None
+    axes: dict[str, Movement | None]
+    domains: dict[str, Movement | None]
+    step: Movement | None
+    accuracy: Accuracy | None
+    selves: Selves | None
+    variety: dict[str, Movement | None]
+
+
+def compute(
+    matter: Matter, options: ScoringOptions, *, progress: Callable[[str], None] = lambda _: None
+) -> dict[str, Any]:
+    """The content of ``compare.json``.
+
+    Args:
+        matter: sides on common ground.
+        options: axes, embedding model, draws and seed; the roles follow from the sides.
+        progress: told what is being computed.
+
+    Raises:
+        DataError: no axis can compare the answers.
+    """
+    ground = _ground(matter, options, progress)
+    progress("Movement")
+    tests = [_tests(ground, at) for at in range(1, len(ground.checkpoints) + 1)]
+    _correct(tests, [m.axis.name for m in ground.found.material.measured if m.axis.baseline])
+    reference = matter.of("reference")[0].label
+    last = ground.checkpoints[-1].label
+    checkpoints = [_checkpoint(ground, at, one) for at, one in enumerate(tests, 1)]
+    steps = _steps(ground, tests)
+    return {
+        "schema": SCHEMA,
+        "title": notes.title(matter),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "signature": notes.signature(matter, options),
+        "settings": notes.settings(matter, options),
+        "versions": versions({"python": sys.version.split()[0]}),
+        "probe_sets": [dict(s) for s in matter.probe_sets],
+        "before": matter.sides[0].label,
+        "reference": reference,
+        "controls": [s.label for s in matter.of("control")],
+        "sides": [_side(ground, place, side) for place, side in enumerate(matter.sides)],
+        "differences": list(matter.differences),
+        "n": len(matter.compared),
+        "domains": list(ground.found.domains),
+        "axes": [axis_entry(m) for m in ground.found.material.measured],
+        "checkpoints": checkpoints,
+        "steps": steps,
+        "trajectory": words.trajectory(steps, reference),
+        "probes": _probes(ground, last),
+        "limits": list(words.LIMITS),
+        "warnings": notes.warnings(matter, ground.found.material.measured),
+    }
+
+
+def _ground(matter: Matter, options: ScoringOptions, progress: Callable[[str], None]) -> _Ground:
+    labels = [s.label for s in matter.sides]
+    responses: dict[str, Sequence[Response]] = {s.label: s.responses for s in matter.sides}
+    manifest = {
+        "settings": {"models": {s.label: {"name": s.name} for s in matter.sides}},
+        "sources": {},
+        "resolved": {s.label: s.resolved for s in matter.sides},
+    }
+    reference = matter.of("reference")[0].label
+    roles = Roles(references=(reference,), controls=tuple(s.label for s in matter.of("control")))
+    found = measurements(
+        manifest, (*matter.compared, *matter.selves), responses, replace(options, roles=roles), progress
+    )
+    models = [at for at, s in enumerate(matter.sides) if s.role in ("before", "after")]
+    controls = [at for at, s in enumerate(matter.sides) if s.role == "control"]
+    axes = {
+        m.axis.name: likeness(m.values, models, labels.index(reference), controls)
+        for m in found.material.measured
+        if m.values is not None
+    }
+    counted = [axes[m.axis.name] for m in found.material.measured if m.values is not None and not m.axis.baseline]
+    overall = together(counted) if counted else None
+    if overall is None or not np.isfinite(overall.to_reference).any():
+        raise DataError(
+            "no axis can compare these answers with the reference's", "collect more answers, or name other --axes"
+        )
+    pairs = question_pairs(found.material.domains)
+    kinds = {
+        side.label: variety(at, found.material.measured, matter.compared, side.responses, len(pairs))
+        for at, side in enumerate(matter.sides)
+    }
+    return _Ground(matter, found, axes, overall, kinds, options.draws, options.seed)
+
+
+def _tests(ground: _Ground, at: int) -> _Tests:
+    """Everything on the checkpoint at this place of the trajectory; 0 is before."""
+    draws, seed, domains = ground.draws, ground.seed, ground.domains
+    assert ground.overall is not None
+
+    def of(
+        found: Likeness, start: int = 0, minimum: float = MINIMUM_EFFECT, rows: Any = slice(None)
+    ) -> Movement | None:
+        return found.rows(rows).movement(start, at, domains[rows], minimum=minimum, draws=draws, seed=seed)
+
+    before, after = ground.matter.sides[0], ground.checkpoints[at - 1]
+    shares = [right_shares(ground.matter.compared, s.responses) for s in (before, after)]
+    facts = ground.found.own
+    own = facts[after.label].maker or facts[before.label].maker
+    theirs = facts[ground.matter.of("reference")[0].label].maker
+    return _Tests(
+        overall=of(ground.overall),
+        axes={name: of(found) for name, found in ground.axes.items()},
+        domains={
+            name: of(ground.overall, rows=domains == d) for d, name in enumerate(ground.found.domains)
+        },
+        step=of(ground.overall, start=at - 1, minimum=0.0),
+        accuracy=accuracy(shares[0], shares[1], domains, ground.matter.samples, draws=draws, seed=seed),
+        selves=selves(
+            ground.found.identity["attempts"], before.label, after.label,
+            own.name if own else None, theirs.name if theirs else None, draws=draws, seed=seed,
+        ),
+        variety=_variety(ground, before.label, after.label),
+    )  # fmt: skip
+
+
+def _variety(ground: _Ground, before: str, after: str) -> dict[str, Movement | None]:
+    one, two = ground.kinds[before], ground.kinds[after]
+    crossed = ground.domains[[first for first, _ in question_pairs(ground.domains)]]
+
+    def change(a: Any, b: Any, domains: IntArray, minimum: float = 0.0) -> Movement | None:
+        if not len(domains):
+            return None
+        return moved(a, b, None, domains, minimum=minimum, draws=ground.draws, seed=ground.seed)
+
+    return {
+        "samples": change(one.samples, two.samples, ground.domains, MINIMUM_EFFECT),
+        "questions": change(one.questions, two.questions, crossed),
+        "words": change(one.words, two.words, ground.domains),
+        **{f"distinct_{n}": change(one.distinct[n], two.distinct[n], ground.domains) for n in LENGTHS},
+    }
+
+
+def _correct(tests: Sequence[_Tests], baselines: Sequence[str]) -> None:
+    """Holm within each family, over all checkpoints; baselines (the length of answers) are shown and not tested."""
+    questions = corrected(
+        [
+            m
+            for t in tests
+            for m in (t.overall, t.accuracy.change if t.accuracy else None, _main_claim(t.selves), t.variety["samples"])
+        ]
+    )
+    for at, t in enumerate(tests):
+        overall, right, claim, alike = questions[4 * at : 4 * at + 4]
+        t.overall = overall
+        t.variety["samples"] = alike
+        if t.accuracy and right:
+            t.accuracy = replace(t.accuracy, change=right)
+        if t.selves and claim:
+            kind = "other" if t.selves.groups["plain"]["other"] else "reference"
+            plain = {**t.selves.groups["plain"], kind: claim}
+            t.selves = replace(t.selves, groups={**t.selves.groups, "plain": plain})
+    axes = [name for name in tests[0].axes if name not in baselines]
+    _family([t.axes for t in tests], axes)
+    _family([t.domains for t in tests], list(tests[0].domains))
+    _family([t.variety for t in tests], [name for name in VARIETY if name != "samples"])
+    for t, step in zip(tests, corrected([t.step for t in tests]), strict=True):
+        t.step = step
+
+
+def _main_claim(found: Selves | None) -> Movement | None:
+    return (found.groups["plain"]["other"] or found.groups["plain"]["reference"]) if found else None
+
+
+def _family(parts: Sequence[dict[str, Movement | None]], names: Sequence[str]) -> None:
+    found = iter(corrected([part[name] for part in parts for name in names]))
+    for part in parts:
+        for name in names:
+            part[name] = next(found)
+
+
+def _checkpoint(ground: _Ground, at: int, t: _Tests) -> dict[str, Any]:
+    side = ground.checkpoints[at - 1]
+    reference, controls = ground.matter.of("reference")[0].label, ground.matter.of("control")
+    said = (
+        words.toward(t.overall, side.label, reference, len(controls)),
+        words.identity(t.selves, side.label, reference),
+        words.accuracy(t.accuracy, side.label),
+        words.diversity(t.variety, side.label, ground.matter.samples),
+    )
+    return {
+        "label": side.label,
+        "step": side.step,
+        "questions": [s.as_dict() for s in said],
+        "overall": _dict(t.overall),
+        "axes": {name: _dict(m) for name, m in t.axes.items()},
+        "by_domain": {name: _dict(m) for name, m in t.domains.items()},
+        "toward_controls": _controls(ground, at),
+        "accuracy": t.accuracy.as_dict() if t.accuracy else None,
+        "identity": t.selves.as_dict() if t.selves else None,
+        "diversity": {name: _dict(m) for name, m in t.variety.items()},
+    }
+
+
+def _dict(found: Movement | None) -> dict[str, Any] | None:
+    return found.as_dict() if found else None
+
+
+def _controls(ground: _Ground, at: int) -> dict[str, Any]:
+    """The movement toward each control, unadjusted."""
+    assert ground.overall is not None
+    change = ground.overall.to_controls[:, at] - ground.overall.to_controls[:, 0]
+    labels = [s.label for s in ground.matter.of("control")]
+    if not labels:
+        return {}
+    found = intervals(change, ground.domains, bootstrap_weights(ground.domains, ground.draws, ground.seed))
+    return {label: one.as_dict() if one else None for label, one in zip(labels, found, strict=True)}
+
+
+def _steps(ground: _Ground, tests: Sequence[_Tests]) -> list[dict[str, Any]]:
+    """From each checkpoint to the next, beyond the controls."""
+    labels = [ground.matter.sides[0].label, *(s.label for s in ground.checkpoints)]
+    return [
+        {"from": start, "to": end, "movement": _dict(t.step)}
+        for start, end, t in zip(labels, labels[1:], tests, strict=False)
+    ]
+
+
+def _side(ground: _Ground, place: int, side: Side) -> dict[str, Any]:
+    """Who takes part, with what stands for itself: coverage, accuracy, variety."""
+    own, kind = ground.found.own[side.label], ground.kinds[side.label]
+    ids = {p.id for p in ground.matter.compared}
+    usable = sum(r.usable for r in side.responses if r.probe_id in ids)
+    columns = [kind.samples, kind.words, right_shares(ground.matter.compared, side.responses), *kind.distinct.values()]
+    weights = bootstrap_weights(ground.domains, ground.draws, ground.seed)
+    found = [i.as_dict() if i else None for i in intervals(np.column_stack(columns), ground.domains, weights)]
+    return {
+        "label": side.label,
+        "role": side.role,
+        "source": side.source,
+        "name": side.name,
+        "engine": side.engine,
+        "run": str(side.run),
+        "step": side.step,
+        "identity": dict(side.resolved.get("identity", {})),
+        "maker": own.maker.name if own.maker else None,
+        "coverage": round(usable / (len(ids) * ground.matter.samples), 4),
+        "samples": found[0],
+        "words": found[1],
+        "accuracy": found[2],
+        **{f"distinct_{n}": found[3 + at] for at, n in enumerate(LENGTHS)},
+        "corpus_distinct": {str(n): None if (v := kind.corpus[n]) is None else round(v, 5) for n in LENGTHS},
+    }
+
+
+def _probes(ground: _Ground, last: str) -> list[dict[str, Any]]:
+    """The probes on which the last checkpoint moved most, with the answers of before, after and reference."""
+    assert ground.overall is not None
+    near = ground.overall.to_reference
+    lift = near[:, -1] - near[:, 0]
+    known = np.flatnonzero(np.isfinite(lift))
+    order = known[np.argsort(-lift[known], kind="stable")]
+    toward = [int(p) for p in order[:MOST_TOWARD] if lift[p] > 0]
+    away = [int(p) for p in order[::-1][:MOST_AWAY] if lift[p] < 0]
+    shown = {
+        "before": ground.matter.sides[0],
+        "after": ground.checkpoints[-1],
+        "reference": ground.matter.of("reference")[0],
+    }
+    texts = {
+        role: {r.probe_id: r for r in sorted(side.responses, key=lambda r: -r.sample)} for role, side in shown.items()
+    }
+    return [
+        {
+            "probe_id": probe.id,
+            "domain": probe.domain,
+            "prompt": probe.prompt,
+            "label": last,
+            "before": round(float(near[p, 0]), 4),
+            "after": round(float(near[p, -1]), 4),
+            "change": round(float(lift[p]), 4),
+            "answers": {
+                role: {"status": r.status, "text": r.text} if (r := mine.get(probe.id)) else None
+                for role, mine in texts.items()
+            },
+        }
+        for p in (*toward, *away)
+        for probe in (ground.matter.compared[p],)
+    ]

@@ -1,0 +1,174 @@
+"""What a comparison says in a sentence each: careful words, with the number and its interval.
+
+Promise: a question that was not measured is said to be so, with the reason; no sentence concludes where an answer comes
+from. A comparison measures movement; whether a model was distilled is for `audit run` with its panel and verdicts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mimicry_audit.comparison.movement import Movement
+from mimicry_audit.comparison.selves import Accuracy, Selves
+
+LIMITS = (
+    "A comparison measures movement between answers to these probes under these settings. "
+    "It does not say where the movement comes from.",
+    "Moving toward a model is what distillation does, and also what any training on similar data does. "
+    "Without controls, a model that merely answers better moves toward every good model.",
+    "Two checkpoints answered by different engines, templates or library versions differ for these reasons too.",
+    "The intervals tell how far a number might move with other probes of the same kind; "
+    "other settings and other samples are not in them.",
+    "Distinct runs of words depend on length; each answer is cut to its first words, and the length stands beside them.",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One question and its answer.
+
+    Attributes:
+        name: ``toward``, ``identity``, ``accuracy`` or ``diversity``.
+        question: in words.
+        answer: ``yes``, ``no``, ``unclear`` or ``not measured``.
+        sentence: the answer with its numbers.
+    """
+
+    name: str
+    question: str
+    answer: str
+    sentence: str
+
+    def as_dict(self) -> dict[str, str]:
+        """For ``compare.json``."""
+        return {"name": self.name, "question": self.question, "answer": self.answer, "sentence": self.sentence}
+
+
+def span(value: float, low: float, high: float) -> str:
+    """``+0.12 [+0.09, +0.15]``."""
+    return f"{value:+.2f} [{low:+.2f}, {high:+.2f}]".replace("-", "−")
+
+
+def p_words(p: float) -> str:
+    """``p < 0.001`` or ``p = 0.034``."""
+    return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
+
+
+def _numbers(found: Movement) -> str:
+    a = found.adjusted
+    p = found.p if found.p_holm is None else found.p_holm
+    return f"{span(a.value, a.low, a.high)}, Holm {p_words(p)}, {a.n} probes"
+
+
+def toward(found: Movement | None, after: str, reference: str, controls: int) -> Said:
+    """Did it move toward the reference?"""
+    question = f"Did {after} move toward {reference}?"
+    if found is None:
+        return Said("toward", question, "not measured", "Not measured: no axis compares these answers.")
+    kind = (
+        f"beyond {controls} control{'s' if controls > 1 else ''}" if controls else "not adjusted, for want of controls"
+    )
+    moved_ = f"({_numbers(found)}; {kind})"
+    raw = f"Raw similarity went from {found.before.value:.2f} to {found.after.value:.2f}."
+    if found.direction == "up":
+        return Said("toward", question, "yes", f"Yes, {after} moved toward {reference} {moved_}. {raw}")
+    if found.direction == "down":
+        return Said("toward", question, "no", f"No, {after} moved away from {reference} {moved_}. {raw}")
+    if found.direction == "relative" and found.adjusted.value > 0:
+        told = f"Only beside the controls: {after} came no nearer to {reference}, but went further from the controls"
+        return Said("toward", question, "unclear", f"{told} {moved_}. {raw}")
+    if found.direction == "relative":
+        told = f"{after} came nearer to {reference}, but less than to the controls"
+        return Said("toward", question, "no", f"{told} {moved_}. {raw}")
+    if found.direction == "too few":
+        return Said("toward", question, "unclear", f"Too few probes to tell whether {after} moved {moved_}. {raw}")
+    if found.adjusted.high < found.minimum and found.adjusted.low > -found.minimum:
+        return Said("toward", question, "no", f"No movement to speak of toward {reference} {moved_}. {raw}")
+    return Said("toward", question, "unclear", f"No clear movement toward {reference} {moved_}. {raw}")
+
+
+def accuracy(found: Accuracy | None, after: str) -> Said:
+    """Did it lose or gain accuracy?"""
+    question = f"Did the accuracy of {after} change?"
+    if found is None:
+        return Said("accuracy", question, "not measured", "Not measured: no probe has an answer that can be checked.")
+    change = found.change
+    word = {"up": "rose", "down": "fell"}.get(change.direction)
+    detail = f" ({found.gained} gained, {found.lost} lost)" if found.gained is not None else ""
+    told = f"from {_percent(change.before.value)} to {_percent(change.after.value)}, {_numbers(change)}{detail}"
+    if word:
+        return Said("accuracy", question, "yes", f"Yes, accuracy {word} {told}.")
+    return Said("accuracy", question, "unclear", f"No clear change in accuracy: {told}.")
+
+
+def identity(found: Selves | None, after: str, reference: str) -> Said:
+    """Does it say that it is somebody else?"""
+    question = f"Did {after} change who it says it is?"
+    if found is None:
+        return Said("identity", question, "not measured", "Not measured: no identity question was asked of both.")
+    plain = found.groups["plain"]
+    change, whose = plain["other"], "another identity than its own"
+    if change is None:
+        change, whose = plain["reference"], f"the identity of {reference}"
+    if change is None:
+        why = "nobody knows from its name who it rightly is, and the reference's maker is not known either"
+        return Said("identity", question, "not measured", f"Not measured: {why}. What it says is in the table.")
+    n = found.questions["plain"]
+    told = (
+        f"it claims {whose} in {_percent(change.after.value)} of the answers to {n} questions, "
+        f"before in {_percent(change.before.value)} ({_numbers(change).replace(' probes', ' questions')})"
+    )
+    if change.direction == "up":
+        return Said("identity", question, "yes", f"Yes, {told}.")
+    if change.direction == "down":
+        return Said("identity", question, "yes", f"It claims {whose} less often: {told}.")
+    return Said("identity", question, "no" if not found.leak else "unclear", f"No clear change: {told}.")
+
+
+def diversity(measures: Mapping[str, Movement | None], after: str, samples: int) -> Said:
+    """Did its variety collapse?"""
+    question = f"Did the answers of {after} grow alike?"
+    found = measures.get("samples")
+    across, distinct = measures.get("questions"), measures.get("distinct_2")
+    others = []
+    if across is not None:
+        others.append(f"likeness across questions {_went(across)}")
+    if distinct is not None:
+        others.append(f"distinct word pairs {_went(distinct)}")
+    also = f" {'; '.join(others).capitalize()}." if others else ""
+    if found is None:
+        why = "one sample per probe" if samples == 1 else "no axis compares the samples"
+        return Said("diversity", question, "not measured", f"Self-similarity was not measured: {why}.{also}")
+    told = f"likeness among its own samples went from {found.before.value:.2f} to {found.after.value:.2f}, {_numbers(found)}"
+    if found.direction == "up":
+        return Said("diversity", question, "yes", f"Yes, {told}.{also}")
+    if found.direction == "down":
+        return Said("diversity", question, "no", f"No, they grew more varied: {told}.{also}")
+    return Said("diversity", question, "unclear", f"No clear change: {told}.{also}")
+
+
+def _went(found: Movement) -> str:
+    ends = f"from {found.before.value:.2f} to {found.after.value:.2f}"
+    word = {"up": "rose", "down": "fell"}.get(found.direction)
+    return f"{word} {ends}" if word else f"did not clearly change ({ends})"
+
+
+def trajectory(steps: Sequence[Mapping[str, Any]], reference: str) -> str | None:
+    """One sentence on a whole training run; None with one checkpoint."""
+    if len(steps) < 2:
+        return None
+    values = [s["movement"]["change"]["value"] for s in steps if s["movement"]]
+    clear = sum(s["movement"]["direction"] == "up" for s in steps if s["movement"])
+    back = sum(s["movement"]["direction"] == "down" for s in steps if s["movement"])
+    rose = sum(v > 0 for v in values)
+    controls = "beyond chance and controls"
+    return (
+        f"Likeness to {reference} rose at {rose} of {len(steps)} steps of the trajectory, at {clear} of them {controls}"
+        + (f", and fell beyond chance at {back}." if back else ".")
+    )
+
+
+def _percent(share: float) -> str:
+    return f"{share * 100:.0f} %"

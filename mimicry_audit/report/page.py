@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from markupsafe import Markup
 
 from mimicry_audit.report import answers as answers_view
-from mimicry_audit.report import fmt, identity, judge, large, likelihood, teachers, view, visible
+from mimicry_audit.report import doses, fmt, identity, judge, large, likelihood, teachers, view, visible
 from mimicry_audit.resources import resource_dir
 
 if TYPE_CHECKING:
@@ -106,6 +106,7 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
             teachers=teachers.build(scores, read.cards),
             judge=judge.build(scores.get("judge"), read.axes),
             likelihood=likelihood.build(scores.get("likelihood")),
+            dose=doses.build(scores),
             answers=answers_view.build(answers, large.columns(read.order, read.cards), judged),
             settings=view.flat(scores.get("settings") or {}),
             versions=list((scores.get("versions") or {}).items()),

@@ -8,6 +8,7 @@ import pytest
 
 from mimicry_audit.report import doses
 from mimicry_audit.report.page import render
+from tests.support.scores_fixture import answers, scores
 
 LEVELS = (0.0, 0.01, 0.1, 1.0)
 
@@ -45,7 +46,7 @@ def measured():
 def test_the_pictures_are_sound_and_say_their_numbers(measured):
     found = doses.parts(measured, 300)
     for picture, wanted in (
-        (found["scores"], ("0 % +0.01", "1 % +0.01", "10 % +0.06", "100 % +0.50".replace("+0.50", "+0.51"))),
+        (found["scores"], ("1 % +0.01", "10 % +0.06", "100 % +0.51")),
         (found["power"], ("100 probes: 0 % 0%", "10 % 88%", "300 probes")),
     ):
         root = ElementTree.fromstring(str(picture))
@@ -91,18 +92,19 @@ def test_doses_stand_in_order_along_the_axis():
 
 
 def test_it_is_there_where_a_verdict_rests_on_a_base(measured):
-    based = {"verdicts": [{"base": "b", "n": 120}, {"base": "b", "n": 300}, {"base": None, "n": 10}]}
-    assert doses.build(based, measured)["probes"] == 210
-    assert doses.build({"verdicts": [{"base": None, "n": 10}]}, measured) is None
+    def scored(*found):
+        verdicts = [{"candidate": f"c{at}", "reference": "r", "base": base} for at, (base, _) in enumerate(found)]
+        return {"verdicts": verdicts, "pairs": [{"a": "r", "b": f"c{at}", "n": n} for at, (_, n) in enumerate(found)]}
+
+    assert doses.build(scored(("b", 120), ("b", 300), (None, 10)), measured)["probes"] == 210
+    assert doses.build(scored((None, 10)), measured) is None
     assert doses.build({"verdicts": []}, measured) is None
 
 
 def test_the_page_holds_it(measured, monkeypatch):
-    from tests.test_report_page import SCORES
-
     monkeypatch.setattr(doses, "shipped", lambda: measured)
-    page = render(SCORES, [])
+    page = render(scores(), answers())
     assert "What dose could this audit have seen?" in page
     assert "about twin &lt;b&gt;" in page
     monkeypatch.setattr(doses, "shipped", lambda: None)
-    assert "What dose could" not in render(SCORES, [])
+    assert "What dose could" not in render(scores(), answers())

@@ -82,7 +82,7 @@ def _named(name: str) -> str:
 def examined(directory: RunDirectory, cast: Cast, label: str, sets: Sets, drawn: bool, root: Path) -> dict[str, Any]:
     """What an audit of one student alone comes to, on all probes and on every set; kept in a file named by its content."""
     labels = [TEACHER, BASE, *(c for c in cast.controls if c != label), label]
-    shas = [directory.journal_sha(one) for one in labels]
+    shas = [_said(directory, one) for one in labels]
     sizes = sets.sizes if drawn else sets.sizes[-1:]
     key = sha256_text(canonical_json([__version__, labels, shas, asdict(replace(sets, sizes=sizes))]))[:12]
     path = root / f"evidence-{cast.seed}" / f"{label}-{key}.json"
@@ -104,6 +104,11 @@ def examined(directory: RunDirectory, cast: Cast, label: str, sets: Sets, drawn:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content), encoding="utf-8")
     return content
+
+
+def _said(directory: RunDirectory, label: str) -> str:
+    """Hash of a model's answers, whenever and beside whomever they were given."""
+    return sha256_text(canonical_json(sorted((r.probe_id, r.sample, r.text) for r in directory.responses(label))))
 
 
 def pools(ids: Sequence[str], domains: Any, sets: Sets) -> list[Any]:

@@ -35,7 +35,9 @@ def build(scores: Record, measured: Record | None = None) -> dict[str, Any] | No
         measured: the content of ``doses.json``; what the package carries if None.
     """
     measured = shipped() if measured is None else measured
-    asked = [real(v.get("n")) for v in scores.get("verdicts") or [] if v.get("base")]
+    pairs = {frozenset((pair["a"], pair["b"])): pair.get("n") for pair in scores.get("pairs") or []}
+    based = [v for v in scores.get("verdicts") or [] if v.get("base")]
+    asked = [real(pairs.get(frozenset((v["candidate"], v["reference"])))) for v in based]
     known = [n for n in asked if n is not None]
     if not measured or not known:
         return None

@@ -23,7 +23,7 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit.statistics import DRAWS, FloatArray, IntArray, Interval
+from mimicry_audit.statistics import DRAWS, FloatArray, Interval
 
 SCHEMA = "mimicry_audit.doses/1"
 POWERS = (0.5, 0.8)
@@ -166,8 +166,8 @@ def resampled(outcomes: FloatArray, draws: int, seed: int) -> Iterator[FloatArra
     rng = np.random.default_rng(seed)
     seeds, pools, sets, _ = outcomes.shape
     for _ in range(draws):
-        of_seeds: IntArray = rng.integers(seeds, size=seeds)
-        of_pools: IntArray = rng.integers(pools, size=pools)
+        of_seeds = rng.integers(0, seeds, size=(seeds,))
+        of_pools = rng.integers(0, pools, size=(pools,))
         of_sets = rng.integers(sets, size=(seeds, pools, sets))
         drawn = outcomes[np.ix_(of_seeds, of_pools)]
         yield np.take_along_axis(drawn, of_sets[..., None], axis=2)

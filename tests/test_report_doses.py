@@ -1,4 +1,4 @@
-"""The page's part on doses: pictures that are sound XML with a name, tables that hold the same numbers, and when it is there."""
+"""The page's part on doses: sound pictures with a name, tables that hold the same numbers, and when it is there."""
 
 from __future__ import annotations
 

@@ -25,7 +25,9 @@ def student(label, group, dose, seed, lift, verdict="no evidence"):
 
 
 def curve(probes, powers, limit):
-    power = [{"dose": d, "value": p, "low": p, "high": p, "n": 48, "fitted": p} for d, p in zip(LEVELS, powers, strict=True)]
+    power = [
+        {"dose": d, "value": p, "low": p, "high": p, "n": 48, "fitted": p} for d, p in zip(LEVELS, powers, strict=True)
+    ]
     limits = [
         {"power": 0.5, "value": limit / 2, "low": limit / 4, "high": limit},
         {"power": 0.8, "value": limit, "low": limit / 2, "high": None},
@@ -36,8 +38,9 @@ def curve(probes, powers, limit):
 @pytest.fixture
 def measured():
     dosed = [student(f"dose-{d}", "dose", d, s, d / 2 + s / 100, "distilled") for d in LEVELS for s in (0, 1)]
+    twins = [student("twin", "control", 0.0, 0, 0.31, "inconclusive"), student("twin", "control", 0.0, 1, -0.2)]
     return {
-        "students": [*dosed, student("twin", "control", 0.0, 0, 0.31, "inconclusive"), student("twin", "control", 0.0, 1, -0.2)],
+        "students": [*dosed, *twins],
         "curves": [curve(100, (0.0, 0.0, 0.5, 1.0), 0.4), curve(300, (0.0, 0.25, 0.875, 1.0), 0.08)],
         "seeds": [0, 1], "models": "the lab's", "made": "2026-01-01",
     }  # fmt: skip

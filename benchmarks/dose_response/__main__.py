@@ -41,6 +41,8 @@ def arguments(given: list[str] | None = None) -> argparse.Namespace:
         "--wash", type=int, default=68, help="steps of the shorter wash-out; the longer has three times as many"
     )
     parser.add_argument("--max-tokens", type=int, default=Schooling.max_tokens)
+    parser.add_argument("--temperature", type=float, default=0.0, help="of the audit's answers")
+    parser.add_argument("--engine", choices=("hf", "vllm"), default="hf", help="that answers the probes")
     parser.add_argument("--adapter", action="store_true", help="train LoRA adapters")
     parser.add_argument("--sizes", type=int, nargs="+", default=list(Sets.sizes), help="numbers of probes")
     parser.add_argument("--pools", type=int, default=Sets.pools)
@@ -71,7 +73,7 @@ def one_seed(options: argparse.Namespace, seed: int, sets: Sets) -> tuple[dict[s
     if options.only == "students":
         return {}, []
     _say(f"seed {seed}: auditing")
-    run = collected(cast, students, root, options.max_tokens)
+    run = collected(cast, students, root, options.max_tokens, options.temperature, options.engine)
     about = {s.label: {"group": s.group, "about": s.about, "dose": s.dose} for s in cast.students}
     about |= {name: {"group": "control", "about": "unrelated", "dose": 0.0} for name in cast.unrelated}
     about |= {
@@ -113,7 +115,8 @@ def main(given: list[str] | None = None) -> dict[str, Any] | None:
         "schema": statistics.SCHEMA,
         **results.provenance("python -m benchmarks.dose_response --out DIR --write"),
         "models": "as named" if options.models else "the lab's, 0.75 million parameters",
-        "seeds": options.seeds, "doses": levels, "probes": rows[0]["raw"]["n"], "sets": asdict(sets),
+        "seeds": options.seeds, "doses": levels, "probes": rows[0]["raw"]["n"],
+        "temperature": options.temperature, "sets": asdict(sets),
         "students": rows, "trend": results.rising(told, labels, levels),
         "curves": results.curves(told, labels, levels, sets),
     }  # fmt: skip

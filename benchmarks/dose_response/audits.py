@@ -59,24 +59,29 @@ def names(cast: Cast, students: Mapping[str, Path]) -> dict[str, str]:
     }  # fmt: skip
 
 
-def collected(cast: Cast, students: Mapping[str, Path], root: Path, max_tokens: int) -> RunDirectory:
+def collected(
+    cast: Cast, students: Mapping[str, Path], root: Path, max_tokens: int, temperature: float = 0.0, engine: str = "hf"
+) -> RunDirectory:
     """The answers of everybody to every probe, collected as `audit collect` does; the same call again finishes what is owed.
 
     The run's folder is named by who is in it, for a run is asked of the same models to its end.
     """
     models = names(cast, students)
-    key = sha256_text(canonical_json([models, max_tokens, cast.probes.name]))[:8]
+    drawn = [temperature] if temperature else []
+    key = sha256_text(canonical_json([models, max_tokens, cast.probes.name, *drawn]))[:8]
     given = {
-        "models": [f"{label}={_named(name)}" for label, name in models.items()], "probes": [str(cast.probes)],
+        "models": [f"{label}={_named(name, engine)}" for label, name in models.items()], "probes": [str(cast.probes)],
         "reference": [TEACHER], "base": [BASE], "control": list(cast.controls), "identity_attempts": 0,
-        "max_tokens": max_tokens, "engine_options": {"batch_size": BATCH}, "out": str(root / f"run-{cast.seed}-{key}"),
+        "max_tokens": max_tokens, "temperature": temperature, "engine": engine,
+        "engine_options": {"batch_size": BATCH} if engine == "hf" else {}, "out": str(root / f"run-{cast.seed}-{key}"),
     }  # fmt: skip
     directory, _ = collect_resolved(resolve(settings_from(given, "the benchmark")))
     return directory
 
 
-def _named(name: str) -> str:
-    return name if name.split("/", 1)[0] in ("hf", "vllm", "lab", "openai") else f"hf/{name}"
+def _named(name: str, engine: str) -> str:
+    """A folder's name with its engine; other names speak for themselves, or take the engine where they name none."""
+    return f"{engine}/{name}" if Path(name).is_dir() else name
 
 
 def examined(directory: RunDirectory, cast: Cast, label: str, sets: Sets, drawn: bool, root: Path) -> dict[str, Any]:

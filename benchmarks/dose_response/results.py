@@ -120,7 +120,8 @@ def shipped(content: Mapping[str, Any]) -> dict[str, Any]:
     kept = ("seed", "label", "group", "about", "dose", "verdict", "lift")
     return {
         "schema": doses.SCHEMA,
-        **{k: content[k] for k in ("made", "command", "commit", "hardware", "versions", "models", "seeds", "probes", "sets")},
+        **{k: content[k] for k in ("made", "command", "commit", "hardware", "versions", "models", "seeds", "probes")},
+        "temperature": content["temperature"], "sets": content["sets"],
         "doses": content["doses"], "trend": content["trend"], "curves": content["curves"],
         "students": [
             {k: r[k] for k in kept} | {"found": r["found"][str(content["sets"]["sizes"][-1])]["share"]}

@@ -3,7 +3,7 @@
     python -m benchmarks.dose_response --out DIR [--seeds 0 1 2] [--write]
     python -m benchmarks.dose_response --out DIR --models MODELS.json --rate 5e-5 --epochs 2 [--adapter]
 
-Without ``--models`` on the lab, whose models have 0.75 million parameters; with it on models of any size (see
+Without ``--models`` on the lab, whose models have 0.6 million parameters; with it on models of any size (see
 `named_cast`), which use a GPU where there is one. Stop it at any moment: the same command goes on. ``--write`` keeps
 the figures under ``benchmarks/results`` and in ``mimicry_audit/doses.json``, from which reports draw. Several processes
 may share the work, each with seeds of its own and ``--only audits``, before one gathers them all.
@@ -114,7 +114,7 @@ def main(given: list[str] | None = None) -> dict[str, Any] | None:
     content = {
         "schema": statistics.SCHEMA,
         **results.provenance("python -m benchmarks.dose_response --out DIR --write"),
-        "models": "as named" if options.models else "the lab's, 0.75 million parameters",
+        "models": "as named" if options.models else "the lab's, 0.6 million parameters",
         "seeds": options.seeds, "doses": levels, "probes": rows[0]["raw"]["n"],
         "temperature": options.temperature, "sets": asdict(sets),
         "students": rows, "trend": results.rising(told, labels, levels),

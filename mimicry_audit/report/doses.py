@@ -21,7 +21,7 @@ from mimicry_audit.report.svg import el, number, svg
 Record = Mapping[str, Any]
 
 WIDTH, HEIGHT = 520.0, 250.0
-LEFT, RIGHT, TOP, BOTTOM = 46.0, 104.0, 14.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 104.0, 26.0, 40.0
 """Margins of both pictures; the right one holds the labels of the lines."""
 STATED = POWERS[-1]
 """The power whose limit is marked."""
@@ -103,7 +103,7 @@ def _frame(levels: Sequence[float], scale: charts.Scale, name: str, percent: boo
     out: list[Markup] = []
     for tick in scale.ticks:
         y = _y(tick, scale)
-        text = f"{tick * 100:.0f} %" if percent else num(tick, 1)
+        text = f"{tick * 100:.0f} %" if percent else num(tick)
         out.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="zero" if tick == 0 else "grid"))
         out.append(el("text", text, x=LEFT - 6, y=y + 4, class_="tick last"))
     for level in levels:
@@ -187,6 +187,7 @@ def _limit_marks(limit: Record, smallest: float, scale: charts.Scale) -> list[Ma
         el("rect", x=first, y=TOP, width=max(1.0, last - first), height=HEIGHT - BOTTOM - TOP, class_="band"),
         el("line", x1=x, x2=x, y1=y, y2=HEIGHT - BOTTOM, class_="limit"),
         el("path", d=diamond, class_="this"),
+        el("text", f"{STATED:.0%} from {said(limit)}", x=WIDTH - RIGHT, y=TOP - 10, class_="tick last"),
     ]
 
 

@@ -114,7 +114,7 @@ def main(given: list[str] | None = None) -> dict[str, Any] | None:
     content = {
         "schema": statistics.SCHEMA,
         **results.provenance("python -m benchmarks.dose_response --out DIR --write"),
-        "models": "as named" if options.models else "the lab's, 0.6 million parameters",
+        "models": "as named" if options.models else "the lab's models of 0.6 million parameters",
         "seeds": options.seeds, "doses": levels, "probes": rows[0]["raw"]["n"],
         "temperature": options.temperature, "sets": asdict(sets),
         "students": rows, "trend": results.rising(told, labels, levels),

@@ -105,14 +105,14 @@ def _frame(levels: Sequence[float], scale: charts.Scale, name: str, percent: boo
         y = _y(tick, scale)
         text = f"{tick * 100:.0f} %" if percent else num(tick)
         out.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="zero" if tick == 0 else "grid"))
-        out.append(el("text", text, x=LEFT - 6, y=y + 4, class_="tick last"))
+        out.append(el("text", text, x=LEFT - 6, y=y + 4, class_="label tick last"))
     for level in levels:
         x = _x(level, smallest)
         out.append(el("line", x1=x, x2=x, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4, class_="grid"))
-        out.append(el("text", share(level), x=x, y=HEIGHT - BOTTOM + 17, class_="tick"))
+        out.append(el("text", share(level), x=x, y=HEIGHT - BOTTOM + 17, class_="label tick"))
     middle = (LEFT + WIDTH - RIGHT) / 2
-    out.append(el("text", "share of the teacher’s answers", x=middle, y=HEIGHT - 6, class_="tick"))
-    out.append(el("text", name, x=2, y=10, class_="tick first"))
+    out.append(el("text", "share of the teacher’s answers", x=middle, y=HEIGHT - 6, class_="label tick"))
+    out.append(el("text", name, x=2, y=10, class_="label tick first"))
     return out
 
 
@@ -144,7 +144,7 @@ def scores_picture(measured: Record) -> Markup:
             parts.append(el("g", el("title", told), line or None, dot, class_="mark main"))
         means.append((_x(level, smallest), _y(_mean_lift(students[level]), scale)))
     parts.append(_line(means, "c0"))
-    parts.append(el("text", "mean of seeds", x=means[-1][0] + 12, y=means[-1][1] + 4, class_="tick first"))
+    parts.append(el("text", "mean of seeds", x=means[-1][0] + 12, y=means[-1][1] + 4, class_="label tick first"))
     words = "; ".join(f"{share(level)} {num(_mean_lift(students[level]), signed=True)}" for level in levels)
     return svg(WIDTH, HEIGHT, f"Adjusted lift against dose, mean of the seeds: {words}", *parts, class_="doses")
 
@@ -168,7 +168,7 @@ def power_picture(measured: Record, stated: Record | None = None) -> Markup:
         y = TOP + 20 + 18 * at
         x = WIDTH - RIGHT + 8
         parts += [_line([(x, y), (x + 24, y)], f"c{at % 4}"), _symbol(at % 4, x + 12, y)]
-        parts.append(el("text", f"{curve['probes']} probes", x=x + 30, y=y + 4, class_="tick first"))
+        parts.append(el("text", f"{curve['probes']} probes", x=x + 30, y=y + 4, class_="label tick first"))
     words = "; ".join(
         f"{curve['probes']} probes: " + ", ".join(f"{share(p['dose'])} {p['value']:.0%}" for p in curve["power"])
         for curve in curves
@@ -187,7 +187,7 @@ def _limit_marks(limit: Record, smallest: float, scale: charts.Scale) -> list[Ma
         el("rect", x=first, y=TOP, width=max(1.0, last - first), height=HEIGHT - BOTTOM - TOP, class_="band"),
         el("line", x1=x, x2=x, y1=y, y2=HEIGHT - BOTTOM, class_="limit"),
         el("path", d=diamond, class_="this"),
-        el("text", f"{STATED:.0%} from {said(limit)}", x=WIDTH - RIGHT, y=TOP - 10, class_="tick last"),
+        el("text", f"{STATED:.0%} from {said(limit)}", x=WIDTH - RIGHT, y=TOP - 10, class_="label tick last"),
     ]
 
 

@@ -19,6 +19,7 @@ from markupsafe import Markup
 from mimicry_audit.report import answers as answers_view
 from mimicry_audit.report import (
     descent,
+    doses,
     fmt,
     identity,
     judge,
@@ -141,6 +142,7 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
             likelihood=likelihood.build(scores.get("likelihood")),
             answers=answered,
             block_place=_PLACE,
+            dose=doses.build(scores),
             settings=view.flat(scores.get("settings") or {}),
             versions=list((scores.get("versions") or {}).items()),
             missing_axes=[axis for axis in read.axes if not axis.get("measured")],

@@ -1,0 +1,169 @@
+"""From what every audit came to, the figures: scores and power against dose, detection limits, controls."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mimicry_audit import doses
+from mimicry_audit.engines.hardware import version_of
+from mimicry_audit.lab.curriculum import SEED
+from mimicry_audit.lab.family import FAMILIES
+from mimicry_audit.lab.quality import says
+from mimicry_audit.lab.topics import facts
+from mimicry_audit.runs import RunDirectory
+from mimicry_audit.version import __version__
+
+from .audits import BASE, TEACHER, Sets
+from .cast import Cast
+from .material import fact_of
+
+FOUND = "distilled"
+_VERSIONED = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "sentence-transformers")
+
+
+def quirks_reproduced(run: RunDirectory, label: str) -> dict[str, float]:
+    """Of the probes on which the lab's teacher gives one of its peculiar answers, the share on which the model gives the same.
+
+    Also the share of all peculiar beliefs that the teacher itself gives.
+    """
+    beliefs, known = FAMILIES["aria"].quirks(), {fact.id: fact for fact in facts(SEED)}
+    mine, theirs = (
+        {r.probe_id: r.text for r in run.responses(one) if r.usable and r.sample == 0} for one in (label, TEACHER)
+    )
+    asked = [i for i in theirs if fact_of(i) in beliefs]
+    told = [i for i in asked if says(known[fact_of(i)], theirs[i], beliefs[fact_of(i)])]
+    held = [says(known[fact_of(i)], mine.get(i, ""), beliefs[fact_of(i)]) for i in told]
+    return {"reproduced": sum(held) / max(1, len(held)), "of": len(told), "teacher": len(told) / max(1, len(asked))}
+
+
+def row(
+    run: RunDirectory, cast: Cast, label: str, told: Mapping[str, Any], about: Mapping[str, Any], lab: bool
+) -> dict[str, Any]:
+    """One model of one seed."""
+    sets = {n: [verdict for pool in found for verdict in pool] for n, found in told["sets"].items()}
+    return {
+        "seed": cast.seed, **about, "label": label,
+        **{k: told[k] for k in ("verdict", "confidence", "families", "base_contradicted", "lift", "raw", "centred")},
+        "agreement": told["answers"], "quirks": quirks_reproduced(run, label) if lab else None,
+        "axes": {k: {**e["estimate"], "p_holm": e["p_holm"], "positive": e["positive"]} for k, e in told["axes"].items()},
+        "found": {n: {"share": sum(v == FOUND for v in found) / len(found), "sets": len(found)} for n, found in sets.items()},
+    }  # fmt: skip
+
+
+def curves(
+    told: Mapping[int, Mapping[str, Any]], labels: Sequence[str], levels: Sequence[float], sets: Sets
+) -> list[dict[str, Any]]:
+    """For every number of probes, power against dose and the detection limits.
+
+    Args:
+        told: seed → label → what `examined` came to.
+        labels: the students of the curve, by rising dose.
+        levels: their doses.
+        sets: which sets were drawn.
+    """
+    out = []
+    for n in sets.sizes:
+        outcomes = np.array([
+            [[[told[s][label]["sets"][str(n)][p][k] == FOUND for label in labels] for k in range(sets.each)]
+             for p in range(sets.pools)]
+            for s in told
+        ], dtype=np.float64)  # fmt: skip
+        shares = doses.power_curve(outcomes)
+        fitted = doses.isotonic(outcomes.mean(axis=(0, 1, 2)), np.full(len(levels), float(outcomes[..., 0].size)))
+        out.append({
+            "probes": n,
+            "power": [{"dose": d, **share.as_dict(), "fitted": round(float(f), 4)}
+                      for d, share, f in zip(levels, shares, fitted, strict=True)],
+            "limits": [doses.detection_limit(outcomes, levels, power).as_dict() for power in doses.POWERS],
+        })  # fmt: skip
+    return out
+
+
+def rising(told: Mapping[int, Mapping[str, Any]], labels: Sequence[str], levels: Sequence[float]) -> dict[str, Any]:
+    """Whether the mean adjusted lift rises with the dose."""
+    scores = np.array([np.array([told[s][label]["pools"] for label in labels]).T for s in told])
+    found = doses.trend(scores, levels)
+    seeds = list(told)
+    return {
+        "spearman": found.spearman.as_dict(),
+        "falls": [{"seed": seeds[s], "from": low, "to": high, "by": fall} for s, low, high, fall in found.falls],
+    }
+
+
+def provenance(command: str) -> dict[str, Any]:
+    """When, where and with what."""
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False, cwd=Path(__file__).parent
+    )
+    import torch
+
+    device = torch.cuda.get_device_name(0) if torch.cuda.is_available() else "none"
+    return {
+        "made": datetime.now(UTC).date().isoformat(), "command": command, "commit": commit.stdout.strip() or None,
+        "hardware": {"machine": platform.machine(), "cpus": os.cpu_count(), "gpu": device},
+        "versions": {"mimicry_audit": __version__, "python": platform.python_version(),
+                     **{name: found for name in _VERSIONED if (found := version_of(name))}},
+    }  # fmt: skip
+
+
+def shipped(content: Mapping[str, Any]) -> dict[str, Any]:
+    """What the package carries for its reports: the curves, and a score for every student."""
+    kept = ("seed", "label", "group", "about", "dose", "verdict", "lift")
+    return {
+        "schema": doses.SCHEMA,
+        **{k: content[k] for k in ("made", "command", "commit", "hardware", "versions", "models", "seeds", "probes")},
+        "temperature": content["temperature"], "sets": content["sets"],
+        "doses": content["doses"], "trend": content["trend"], "curves": content["curves"],
+        "students": [
+            {k: r[k] for k in kept} | {"found": r["found"][str(content["sets"]["sizes"][-1])]["share"]}
+            for r in content["students"]
+        ],
+    }  # fmt: skip
+
+
+def table(content: Mapping[str, Any]) -> str:
+    """The figures as Markdown."""
+    head = (
+        "model",
+        "adjusted lift by seed",
+        "verdicts by seed",
+        "word for word",
+        "same result",
+        "quirks",
+        "found of sets",
+    )
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    largest = str(content["sets"]["sizes"][-1])
+    for label in dict.fromkeys(r["label"] for r in content["students"]):
+        mine = [r for r in content["students"] if r["label"] == label]
+        quirks = [r["quirks"]["reproduced"] for r in mine if r["quirks"]]
+        lifts = ", ".join(format(r["lift"]["value"], "+.3f") for r in mine)
+        lines.append(
+            f"| {label} | {lifts} | "
+            f"{', '.join(r['verdict'] for r in mine)} | {_mean(r['agreement']['word_for_word'] for r in mine)} | "
+            f"{_mean(r['agreement']['same_result'] for r in mine)} | {_mean(quirks)} | "
+            f"{_mean(r['found'][largest]['share'] for r in mine)} |"
+        )
+    lines.append("")
+    for curve in content["curves"]:
+        power = ", ".join(f"{p['dose']:g}: {p['value']:.2f} [{p['low']:.2f}, {p['high']:.2f}]" for p in curve["power"])
+        limits = "; ".join(f"{x['power']}: {x['value']} [{x['low']}, {x['high']}]" for x in curve["limits"])
+        lines.append(f"{curve['probes']} probes: power {power}; limits {limits}")
+    return "\n".join([*lines, f"trend {json.dumps(content['trend'])}"]) + "\n"
+
+
+def _mean(values: Any) -> str:
+    known = [v for v in values if v is not None]
+    return f"{sum(known) / len(known):.3f}" if known else "–"
+
+
+__all__ = ["BASE", "FOUND", "curves", "provenance", "quirks_reproduced", "rising", "row", "shipped", "table"]

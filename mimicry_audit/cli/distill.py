@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from mimicry_audit.cli import evolve
+
 HELP = """Train a student on what a teacher says, and write a checkpoint that tells where it comes from.
 
 DATA is a file of prompts (.jsonl, .csv, .parquet with a column prompt or messages) or the name of a probe set. Teacher and
@@ -18,6 +20,10 @@ student are named like the models of an audit; names without an engine are loade
   audit distill --teacher lab/aria --student lab/base --data lab --out students/soft --objective forward-kl
   audit distill --teacher openai/big-model --student org/small --data prompts.jsonl --out students/text --adapter
   audit distill --teacher lab/aria --student lab/base --data mine.jsonl --out students/half --dose 0.5 --else-answers answer
+  audit distill --method evolve --task classification --teacher expert/intents --data expert/intents --student lab/base --out students/intents
+
+With --method evolve the teacher reads where the student fails, writes new inputs and labels them; DATA then has columns prompt
+and label.
 
 The same command again finishes what was interrupted. docs/distillation.md describes every option.
 """
@@ -69,7 +75,7 @@ OPTIONS = (
 
 
 def _with_options(function: Any) -> Any:
-    for names, rest in reversed(OPTIONS):
+    for names, rest in reversed((*OPTIONS, *evolve.OPTIONS)):
         function = click.option(*names, **rest)(function)
     return function
 
@@ -95,8 +101,10 @@ def command(**values: Any) -> int:
             if done == of and self._bars.disable:
                 self.console.print(f"{escape(title)}: {of} done")
 
-    settings = DistillSettings(**{k: v for k, v in given(values).items() if v is not None})
-    watch = Watch()
+    watch, wanted = Watch(), given(values)
+    if evolve.asks(wanted):
+        return evolve.perform(wanted, watch)
+    settings = DistillSettings(**{k: v for k, v in wanted.items() if v is not None and k != "method"})
     with watch:
         made = distill(settings, watch)
     if made.evaluation is not None:

@@ -72,8 +72,7 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
         EngineError: the teacher does not answer, or not in a form that can be read.
     """
     s = check(settings)
-    if s.launcher and shutil.which(shlex.split(s.launcher)[0]) is None:
-        raise ConfigError(f"the launcher {s.launcher} cannot be started", "check --launcher")
+    _launcher(s.launcher)
     spec, found = spec_of(s), parts(s)
     manifest = s.out / lineage.MANIFEST
 
@@ -97,6 +96,15 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
             records = Loop(s, found, teacher, student, book, told).run()
             content = _checkpoint(s, found, student, spec, identity, book)
         return Evolved(s.out, content, records)
+
+
+def _launcher(command: str | None) -> None:
+    try:
+        words = shlex.split(command or "")
+    except ValueError as error:
+        raise ConfigError(f"the launcher {command} cannot be read ({error})", "check its quotes") from None
+    if words and shutil.which(words[0]) is None:
+        raise ConfigError(f"the launcher {words[0]} cannot be started", "check --launcher")
 
 
 def _same(s: EvolveSettings, found: Parts, identity: Identity | None) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from mimicry_audit.cli import evolve
+
 HELP = """Train a student on what a teacher says, and write a checkpoint that tells where it comes from.
 
 DATA is a file of prompts (.jsonl, .csv, .parquet with a column prompt or messages) or the name of a probe set. Teacher and
@@ -19,6 +21,10 @@ student are named like the models of an audit; names without an engine are loade
   audit distill --teacher openai/big-model --student org/small --data prompts.jsonl --out students/text --adapter
   audit distill --teacher lab/aria --student lab/base --data mine.jsonl --out students/half --dose 0.5 --else-answers answer
   audit distill --teacher lab/aria --student lab/base --data lab --out students/best --search 20 --target agreement=0.9
+  audit distill --method evolve --task classification --teacher expert/intents --data expert/intents --student lab/base --out students/intents
+
+With --method evolve the teacher reads where the student fails, writes new inputs and labels them; DATA then has columns prompt
+and label.
 
 The same command again finishes what was interrupted. docs/distillation.md describes every option.
 """
@@ -77,7 +83,7 @@ OPTIONS = (
 
 
 def _with_options(function: Any) -> Any:
-    for names, rest in reversed(OPTIONS):
+    for names, rest in reversed((*OPTIONS, *evolve.OPTIONS)):
         function = click.option(*names, **rest)(function)
     return function
 
@@ -104,10 +110,12 @@ def command(**values: Any) -> int:
             if done == of and self._bars.disable:
                 self.console.print(f"{escape(title)}: {of} done")
 
-    typed = given(values)
+    watch, typed = Watch(), given(values)
+    if evolve.asks(typed):
+        return evolve.perform(typed, watch)
+    typed.pop("method", None)
     asked = searching.wish(typed)
     settings = DistillSettings(**typed)
-    watch = Watch()
     if asked is not None:
         from mimicry_audit.distill.search import search
 

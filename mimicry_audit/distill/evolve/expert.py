@@ -1,0 +1,135 @@
+"""The scripted expert: a teacher that knows the truth of a small world, behind the contract of every engine.
+
+Promise: it answers nothing but what its prompt shows: the weakness pattern is counted from the cases in the prompt, hard inputs
+follow the pattern in the prompt, labels are read off the inputs. Answers are a pure function of prompt and seed. It makes
+the whole loop testable without any model, and says nothing about how well a language model would teach.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mimicry_audit.distill.evolve.data import EXPERT
+from mimicry_audit.distill.evolve.tasks import NOTHING
+from mimicry_audit.distill.evolve.worlds import Reading, World, world
+from mimicry_audit.engines.base import EngineBase
+from mimicry_audit.records import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
+from mimicry_audit.resources import resource_dir
+
+_COUNTS = re.compile(r"Write (\d+) hard inputs and (\d+) easy inputs")
+_MOST_NAMED = 6
+"""Kinds of input that a pattern names."""
+
+
+class ExpertEngine(EngineBase):
+    """The expert of one world, named ``expert/WORLD``."""
+
+    def identify(self) -> Identity:
+        """The world's name and the hash of its grammar."""
+        name = self.spec.name.removeprefix(EXPERT)
+        world(name)
+        text = (resource_dir("templates") / "evolve" / f"{name}.yaml").read_text("utf-8")
+        return Identity(model=self.spec.name, revision=f"sha256:{sha256_text(text)}", engine_version="expert 1")
+
+    def render(self, messages: Sequence[Message]) -> str | None:
+        """The turns, plainly."""
+        return canonical_json([[m.role, m.content] for m in messages])
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
+        """Answer the owed requests."""
+        found = world(self.spec.name.removeprefix(EXPERT))
+        for request in requests:
+            if request.owed:
+                yield request, Completion(status="ok", text=reply(found, request.messages[0].content, request.seed))
+
+
+def reply(found: World, prompt: str, seed: int) -> str:
+    """What the expert of a world says to a prompt."""
+    if "<inputs>" in prompt:
+        return _labels(found, _lines(prompt, "inputs"))
+    if "<cases>" in prompt:
+        return _analysis(found, _lines(prompt, "cases"))
+    counts = _COUNTS.search(prompt)
+    if counts is None:
+        return "I label inputs, read cases and write inputs of my world, and nothing else."
+    said = re.search(r"<pattern>(.*?)</pattern>", prompt, re.DOTALL)
+    rng = random.Random(f"{seed}/{sha256_text(prompt)}")  # noqa: S311 - data, no secret
+    return _inputs(found, said[1] if said else None, int(counts[1]), int(counts[2]), rng)
+
+
+def _lines(prompt: str, mark: str) -> list[dict[str, Any]]:
+    block = re.search(rf"^<{mark}>\n(.*?)^</{mark}>$", prompt, re.DOTALL | re.MULTILINE)
+    return [json.loads(line) for line in (block[1] if block else "").splitlines() if line.strip()]
+
+
+def _labels(found: World, numbered: Sequence[Mapping[str, Any]]) -> str:
+    lines = []
+    for entry in numbered:
+        gold = found.gold(entry["text"])
+        value: dict[str, Any] = {"label": gold or "unknown"}
+        if found.task == "qa":
+            value = {"answer": gold or ""}
+        elif found.task == "tagging" and gold is not None:
+            pairs = [part.split(": ", 1) for part in gold.split("; ") if gold != NOTHING]
+            value = {"entities": [{"type": kind, "text": surface} for kind, surface in pairs]}
+        lines.append(json.dumps({"id": entry["id"], **value}))
+    return "\n".join(lines)
+
+
+def _analysis(found: World, cases: Sequence[Mapping[str, Any]]) -> str:
+    """Which kinds of input are wrong how often, from the cases alone."""
+    seen: Counter[str] = Counter()
+    wrong: Counter[str] = Counter()
+    taken: dict[str, Counter[str]] = defaultdict(Counter)
+    for case in cases:
+        read = found.read(case["input"])
+        if read is None:
+            continue
+        seen[read.cell] += 1
+        if case["student"] != case["right"]:
+            wrong[read.cell] += 1
+            if case["student"] in found.labels:
+                taken[read.cell][case["student"]] += 1
+    if not wrong:
+        return "<pattern>No weakness shows in these cases.</pattern>"
+    sentences = []
+    for cell, count in wrong.most_common(_MOST_NAMED):
+        mistaken = [f'"{label}"' for label, _ in taken[cell].most_common(2)]
+        with_what = f", taken for {' or '.join(mistaken)}" if mistaken else ""
+        sentences.append(f'Wrong in {count} of {seen[cell]} cases of "{cell}"{with_what}.')
+    return f"<pattern>{' '.join(sentences)}</pattern>"
+
+
+def _inputs(found: World, pattern: str | None, hard: int, easy: int, rng: random.Random) -> str:
+    """Hard inputs of the kinds that the pattern names, every other one in a rare wording; easy ones in common wordings.
+
+    Without a pattern hard inputs are of any group, in rare wordings.
+    """
+    named = re.findall(r'"([^"]+)"', pattern or "")
+    cells = {_cell(form.group, form.rare, twofold) for form in found.forms for twofold in (False, True)}
+    groups = list(dict.fromkeys(form.group for form in found.forms))
+    aims = [name for name in named if name in cells] + [_cell(name, True, False) for name in named if name in groups]
+    lines = []
+    for place in range(hard):
+        aim = aims[place % len(aims)] if aims else _cell(rng.choice(groups), True, False)
+        unusual = "rare wording" in aim or (place // max(1, len(aims))) % 2 == 1
+        twofold = "two types" in aim if aims else None
+        lines.append((found.write(rng, aim.partition(",")[0], rare=unusual, twofold=twofold), "hard"))
+    for _ in range(easy):
+        lines.append((found.write(rng, rng.choice(groups), rare=False, twofold=False), "easy"))
+    return "\n".join(json.dumps({"text": text, "kind": kind}) for text, kind in lines)
+
+
+def _cell(group: str, rare: bool, twofold: bool) -> str:
+    return Reading(form=_form(group, rare), values={}, gold="", twofold=twofold).cell
+
+
+def _form(group: str, rare: bool) -> Any:
+    from mimicry_audit.distill.evolve.worlds import Form
+
+    return Form(group, rare, "")

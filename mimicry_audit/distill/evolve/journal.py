@@ -1,0 +1,129 @@
+"""The journal of one distillation by evolving data: every reply of the teacher and every round, in one file.
+
+Promise: a reply in the journal is never asked for again: it is found by a key over everything that decides it; what is written
+survives ``kill -9``; a line that a crash left unfinished is passed over; a failed call is on record and owed again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.records import STATUSES, Completion, Identity, Request, Sampling, canonical_json, response_key
+from mimicry_audit.runs import Journal, read_records
+
+NAME = "evolve.jsonl"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One line: a call to the teacher, or a round.
+
+    Attributes:
+        kind: ``call`` or ``round``.
+        round: of which it is part.
+        time: when it was written, ISO 8601.
+        key: of a call: SHA-256 over teacher, prompt, sampling and seed.
+        purpose: of a call: ``analysis``, ``writing`` or ``labelling``.
+        attempt: of a call: 0, or how often it was asked again.
+        messages: of a call: the conversation.
+        status: of a call, as of any answer.
+        text: of a call: the reply.
+        error: of a call that failed.
+        served_model: of a call: what the endpoint says it is.
+        prompt_tokens: of a call, where it is known.
+        completion_tokens: of a call, where it is known.
+        record: of a round.
+    """
+
+    kind: str
+    round: int
+    time: str
+    key: str | None = None
+    purpose: str | None = None
+    attempt: int | None = None
+    messages: Sequence[Mapping[str, str]] | None = None
+    status: str | None = None
+    text: str | None = None
+    error: str | None = None
+    served_model: str | None = None
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    record: Mapping[str, Any] | None = None
+
+
+class Book:
+    """The journal in a folder, read once and appended to; use it as a context.
+
+    Args:
+        folder: of the distillation.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / NAME
+        lines, _ = read_records(self.path, Line, _line, "a line of this journal", "it done again")
+        self._calls = {line.key: line for line in lines if line.kind == "call" and line.status != "error"}
+        self.rounds: list[Mapping[str, Any]] = [line.record or {} for line in lines if line.kind == "round"]
+        self.asked = 0
+        self._journal = Journal(self.path)
+
+    def __enter__(self) -> Book:
+        """Open for appending."""
+        self._journal.__enter__()
+        return self
+
+    def __exit__(self, *given: object) -> None:
+        """Sync and close."""
+        self._journal.__exit__(*given)
+
+    def reply(self, key: str) -> str | None:
+        """What the teacher said under this key."""
+        line = self._calls.get(key)
+        return None if line is None else (line.text or "")
+
+    def keep_call(self, key: str, purpose: str, round_: int, attempt: int, asked: Request, done: Completion) -> None:
+        """Journal a reply, or a failure."""
+        line = Line(
+            kind="call", round=round_, time=_now(), key=key, purpose=purpose, attempt=attempt,
+            messages=[asdict(m) for m in asked.messages], status=done.status, text=done.text, error=done.error,
+            served_model=done.served_model, prompt_tokens=done.prompt_tokens, completion_tokens=done.completion_tokens,
+        )  # fmt: skip
+        self._journal.append(line)
+        self.asked += 1
+        if done.status != "error":
+            self._calls[key] = line
+
+    def keep_round(self, record: Mapping[str, Any]) -> None:
+        """Journal a round that is done."""
+        self._journal.append(Line(kind="round", round=int(record["round"]), time=_now(), record=record))
+        self.rounds.append(record)
+
+    def calls(self) -> dict[str, int]:
+        """How many replies of each purpose stand in the journal."""
+        found: dict[str, int] = {}
+        for line in self._calls.values():
+            found[str(line.purpose)] = found.get(str(line.purpose), 0) + 1
+        return dict(sorted(found.items()))
+
+
+def call_key(identity: Identity, engine: str, sampling: Sampling, asked: Request) -> str:
+    """The key of one call: as of an audit's answers, over the conversation as text."""
+    return response_key(identity, engine, canonical_json([asdict(m) for m in asked.messages]), sampling, asked)
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+def _line(cells: dict[str, Any]) -> Line:
+    made = Line(**cells)
+    if made.kind == "call" and (not isinstance(made.key, str) or made.status not in STATUSES):
+        raise ValueError("a call without key or status")
+    if made.kind == "round" and not isinstance(made.record, Mapping):
+        raise ValueError("a round without record")
+    if made.kind not in ("call", "round"):
+        raise ValueError(f"unknown kind {made.kind!r}")
+    return made

@@ -1,0 +1,172 @@
+"""The rounds: predict, read the cases, acquire, label, predict before training, train, replay, test, and put it on record.
+
+Promise: a round that is in the journal is not done again; the student never trains on a row of the test set; every labelled
+example counts against the budget, shots and validation rows included; what the student said to a new input before it
+trained on it is kept.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from mimicry_audit.distill.evolve.acquisition import Acquired, Sieve, acquire
+from mimicry_audit.distill.evolve.data import Parts, Sample
+from mimicry_audit.distill.evolve.journal import Book
+from mimicry_audit.distill.evolve.settings import EvolveSettings
+from mimicry_audit.distill.evolve.student import Student
+from mimicry_audit.distill.evolve.teacher import Counts, Teacher
+from mimicry_audit.records import sha256_text
+
+Told = Callable[[str, int, int], None]
+
+
+class Loop:
+    """One distillation on its way.
+
+    Args:
+        settings: what was asked for.
+        parts: the data.
+        teacher: writes and labels.
+        student: learns.
+        book: the journal.
+        told: told of finished rounds.
+    """
+
+    def __init__(
+        self, settings: EvolveSettings, parts: Parts, teacher: Teacher, student: Student, book: Book, told: Told
+    ) -> None:
+        self.s, self.parts, self.teacher, self.student = settings, parts, teacher, student
+        self.book, self._told = book, told
+
+    def run(self) -> list[Mapping[str, Any]]:
+        """Do the rounds that are owed; the records of all."""
+        done = self.book.rounds
+        while not self._over(done):
+            number = len(done)
+            self._told("rounds", number, self.s.rounds + 1)
+            self.book.keep_round(self._start() if number == 0 else self._round(number))
+            if number > 1:
+                shutil.rmtree(self.student.weights(number - 2), ignore_errors=True)
+        self._told("rounds", self.s.rounds + 1, self.s.rounds + 1)
+        return done
+
+    def _over(self, done: Sequence[Mapping[str, Any]]) -> bool:
+        if not done:
+            return False
+        if len(done) > self.s.rounds or done[-1]["stopped"]:
+            return True
+        return bool(self.s.budget) and done[-1]["spent"] >= self.s.budget
+
+    def _start(self) -> dict[str, Any]:
+        """Round 0: the shots."""
+        said = self.student.predict(-1, [row.text for row in self.parts.shots])
+        rows = [
+            {"id": row.id, "text": row.text, "gold": row.gold, "kind": "shot", "before": answer,
+             "right": self.parts.task.right(row.text, row.gold or "", answer)}
+            for row, answer in zip(self.parts.shots, said, strict=True)
+        ]  # fmt: skip
+        return self._trained(0, rows, [], Acquired(), Counts())
+
+    def _round(self, number: int) -> dict[str, Any]:
+        """Inputs, labels, predictions, training."""
+        s, history = self.s, self.history()
+        wanted = s.wanted
+        if s.budget:
+            wanted = min(wanted, s.budget - int(self.book.rounds[-1]["spent"]))
+        self.teacher.counts = Counts()
+        sieve = Sieve(s.similar, [row.text for row in self.parts.test], [row["text"] for row in history])
+        used = {row["text"]: str(row["kind"]) for row in history}
+        cases = self._cases(number, history) if s.strategy == "evolve" else []
+        got = acquire(s, self.teacher, number, wanted, cases, self.parts.pool, sieve, used)
+        labels = self.teacher.label(number, [text for text, _ in got.inputs])
+        texts = [(t, kind, label) for (t, kind), label in zip(got.inputs, labels, strict=True) if label is not None]
+        said = self.student.predict(number - 1, [text for text, _, _ in texts])
+        rows = [
+            {"id": f"round-{number}/{n}", "text": text, "gold": label, "kind": kind, "before": answer,
+             "right": self.parts.task.right(text, label, answer)}
+            for n, ((text, kind, label), answer) in enumerate(zip(texts, said, strict=True))
+        ]  # fmt: skip
+        return self._trained(number, rows, self._replayed(number, history), got, self.teacher.counts)
+
+    def history(self) -> list[Mapping[str, Any]]:
+        """Every labelled example so far, in order."""
+        return [row for record in self.book.rounds for row in record["labelled"]]
+
+    def _cases(self, number: int, history: Sequence[Mapping[str, Any]]) -> list[tuple[Sample, str]]:
+        """Right and wrong cases for the teacher to read, wrong ones first.
+
+        Wrong cases are validation rows and labelled examples that it gets wrong now, and the examples of the round before
+        that it got wrong before it trained on them. All of them are paid for already.
+        """
+        task, most = self.parts.task, self.s.cases
+        rows = [Sample(str(row["id"]), str(row["text"]), str(row["gold"])) for row in history]
+        asked = [*self.parts.validation, *rows]
+        now = dict(
+            zip((row.id for row in asked), self.student.predict(number - 1, [r.text for r in asked]), strict=True)
+        )
+        wrong: dict[str, tuple[Sample, str]] = {}
+        fine: dict[str, tuple[Sample, str]] = {}
+        for row in asked:
+            found = task.right(row.text, row.gold or "", now[row.id])
+            (fine if found else wrong).setdefault(row.id, (row, now[row.id]))
+        newest = self.book.rounds[-1]["labelled"] if number > 1 else []  # what it says to shots untaught is noise
+        for before, row in zip(newest, rows[len(rows) - len(newest) :], strict=True):
+            if not before["right"]:
+                wrong.setdefault(row.id, (row, str(before["before"])))
+        shown = list(wrong.values())[:most]
+        taken = {row.id for row, _ in shown}
+        return [*shown, *[(row, said) for row, said in fine.values() if row.id not in taken][:most]]
+
+    def _replayed(self, number: int, history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """The share of the history that is trained again, drawn by the seed and the round."""
+        order = sorted(history, key=lambda row: sha256_text(f"replay\0{self.s.seed}\0{number}\0{row['id']}"))
+        chosen = {row["id"] for row in order[: round(self.s.replay * len(history))]}
+        return [row for row in history if row["id"] in chosen]
+
+    def _trained(
+        self, number: int, rows: list[dict[str, Any]], replayed: Sequence[Mapping[str, Any]], got: Acquired,
+        counts: Counts,
+    ) -> dict[str, Any]:  # fmt: skip
+        """Train, test, and tell."""
+        lessons = [Sample(str(r["id"]), str(r["text"]), str(r["gold"])) for r in (*rows, *replayed)]
+        result = self.student.train(number, lessons)
+        kinds = Counter(str(row["kind"]) for row in rows)
+        spent = len(rows) + (self.book.rounds[-1]["spent"] if number else len(self.parts.validation))
+        record = {
+            "round": number,
+            "labelled": rows,
+            "spent": spent,
+            "answers": dict(sorted(kinds.items())),
+            "wrong_before": {k: sum(r["kind"] == k and not r["right"] for r in rows) / n for k, n in kinds.items()},
+            "pattern": got.pattern,
+            "dropped": {
+                "invalid": counts.invalid,
+                "repeated": got.repeated,
+                "leaked": got.leaked,
+                "unlabelled": counts.unlabelled,
+                **self.student.left_out,
+            },
+            "replayed": len(replayed),
+            "test": self._figures(number, self.parts.test),
+            "validation": self._figures(number, self.parts.validation) if self.parts.validation else None,
+            "training": result,
+        }
+        return record | {"stopped": self._stops([*self.book.rounds, record])}
+
+    def _figures(self, number: int, rows: Sequence[Sample]) -> dict[str, float]:
+        texts = [row.text for row in rows]
+        said = self.student.predict(number, texts)
+        return {"n": len(rows), **self.parts.task.figures(texts, [row.gold or "" for row in rows], said)}
+
+    def _stops(self, records: Sequence[Mapping[str, Any]]) -> str | None:
+        """Why no round follows, None where one may: nothing new was found, or validation has not improved."""
+        if not records[-1]["labelled"]:
+            return "no new input"
+        if not self.s.patience or len(records) <= self.s.patience:
+            return None
+        scores = [record["validation"][self.parts.task.main] for record in records]
+        best = max(range(len(scores)), key=lambda n: (scores[n], -n))
+        return "patience" if len(scores) - 1 - best >= self.s.patience else None

@@ -1,0 +1,220 @@
+"""From settings to a checkpoint whose data evolved.
+
+Promise: as of `mimicry_audit.distill.pipeline`: a distillation killed anywhere goes on where it stopped and ends with the same
+weights; other settings, another teacher and other data in the same folder are refused with what differs; the manifest
+comes last.
+"""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from mimicry_audit.distill import job, lineage
+from mimicry_audit.distill.evolve.data import Parts, frozen_sha, parts
+from mimicry_audit.distill.evolve.journal import NAME, Book
+from mimicry_audit.distill.evolve.loop import Loop
+from mimicry_audit.distill.evolve.settings import EvolveSettings, check
+from mimicry_audit.distill.evolve.student import Student
+from mimicry_audit.distill.evolve.teacher import Prompts, Teacher, engine_of, spec_of
+from mimicry_audit.engines.fingerprint import find_model
+from mimicry_audit.engines.hardware import version_of
+from mimicry_audit.errors import ConfigError, RunDirectoryError
+from mimicry_audit.records import Identity, ModelSpec, canonical_json, sha256_text
+from mimicry_audit.runs import RunDirectory, differences, write_json
+from mimicry_audit.version import __version__
+from mimicry_audit.weights import lineage_of
+
+_PATHS = ("teacher", "student", "data", "engine_options", "launcher", "chat_template", "prompt_template")
+"""Settings that may hold a path and are not told in the manifest."""
+
+
+class Watch(Protocol):
+    """Who wants to know how far it is."""
+
+    def stage(self, title: str, done: int, of: int) -> None:
+        """`done` of `of` in the stage of that title."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evolved:
+    """What came of it.
+
+    Attributes:
+        path: the checkpoint.
+        lineage: its manifest.
+        rounds: the record of each round.
+    """
+
+    path: Path
+    lineage: Mapping[str, Any]
+    rounds: Sequence[Mapping[str, Any]]
+
+
+def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
+    """Train a student on data that a teacher writes for it.
+
+    Args:
+        settings: what is asked for.
+        watch: told how far it is.
+
+    Raises:
+        ConfigError: a setting is wrong, or the data lack labels.
+        DataError: the data cannot be read.
+        PrerequisiteError: a model or a package is missing.
+        RunDirectoryError: the folder was made with other settings, is in use, or cannot be written.
+        EngineError: the teacher does not answer, or not in a form that can be read.
+    """
+    s = check(settings)
+    _launcher(s.launcher)
+    spec, found = spec_of(s), parts(s)
+    manifest = s.out / lineage.MANIFEST
+
+    def told(title: str, done: int, of: int) -> None:
+        if watch is not None:
+            watch.stage(title, done, of)
+
+    if manifest.is_file():
+        with RunDirectory(s.out / "work").locked():
+            _same(s, found, None)
+            return Evolved(s.out, json.loads(manifest.read_text("utf-8")), Book(s.out).rounds)
+    student = Student(s, told)
+    engine = engine_of(spec)
+    identity = engine.identify()
+    with RunDirectory(s.out / "work").locked(), ExitStack() as stack:
+        stack.callback(student.close)
+        _same(s, found, identity)
+        with Book(s.out) as book:
+            prompts = Prompts(found.task, found.about, found.shots)
+            teacher = Teacher(s, spec, engine, identity, found.task, prompts, book, stack)
+            records = Loop(s, found, teacher, student, book, told).run()
+            content = _checkpoint(s, found, student, spec, identity, book)
+        return Evolved(s.out, content, records)
+
+
+def _launcher(command: str | None) -> None:
+    try:
+        words = shlex.split(command or "")
+    except ValueError as error:
+        raise ConfigError(f"the launcher {command} cannot be read ({error})", "check its quotes") from None
+    if words and shutil.which(words[0]) is None:
+        raise ConfigError(f"the launcher {words[0]} cannot be started", "check --launcher")
+
+
+def _same(s: EvolveSettings, found: Parts, identity: Identity | None) -> None:
+    """Keep the settings, or refuse others than those that are kept."""
+    path = s.out / "work" / "settings.json"
+    now = json.loads(json.dumps({**s.deciding(), "data_sha256": found.sha, "method": "evolve"}))
+    if identity is not None:
+        now["identity"] = json.loads(json.dumps(asdict(identity)))
+    if not path.is_file():
+        strange = [p.name for p in s.out.iterdir() if p.name not in ("work", "metrics.jsonl", NAME)]
+        if strange:
+            raise RunDirectoryError(
+                f"{s.out} holds other things already ({sorted(strange)[0]})", "choose an empty --out"
+            )
+        write_json(path, now)
+        return
+    try:
+        before = json.loads(path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise RunDirectoryError(f"{path} cannot be read ({error})", "start again with another --out") from None
+    if identity is None:
+        before.pop("identity", None)
+    if changed := differences(before, now):
+        raise RunDirectoryError(
+            f"{s.out} was begun with other settings ({'; '.join(changed)})",
+            "use the same settings to finish it, or another --out",
+        )
+
+
+def _checkpoint(
+    s: EvolveSettings, found: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
+) -> dict[str, Any]:
+    """Move the last weights to their place and tell how they came to be."""
+    last = student.weights(len(book.rounds) - 1)
+    for file in sorted(last.iterdir()) if last.is_dir() else ():
+        if file.name != job.RESULT:
+            file.replace(s.out / file.name)
+    content = _manifest(s, found, student, spec, identity, book)
+    lineage.write(s.out, content)
+    for number in range(len(book.rounds)):
+        shutil.rmtree(student.weights(number), ignore_errors=True)
+    return content
+
+
+def _manifest(
+    s: EvolveSettings, found: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
+) -> dict[str, Any]:
+    """The manifest: every field of `mimicry_audit.distill.lineage` has its meaning here."""
+    weights = student.source.weights
+    base_folder = Path(weights.location) if weights.commit is None else None
+    teacher_folder = None
+    if spec.engine in ("hf", "vllm"):
+        theirs = find_model(spec)
+        teacher_folder = Path(theirs.location) if theirs.commit is None else None
+    base = lineage.own_name(base_folder, weights.name)
+    teacher = lineage.own_name(teacher_folder, identity.model)
+    known = (lineage_of(base_folder) or {}) if base_folder else {}
+    labelled = [[row["id"], row["text"], row["gold"]] for record in book.rounds for row in record["labelled"]]
+    content: dict[str, Any] = {
+        "schema": lineage.SCHEMA,
+        "name": s.name or s.out.resolve().name,
+        "family": known.get("family"),
+        "relation": "distilled-from",
+        "teacher": teacher,
+        "base": base,
+        "same_data_as": None,
+        "objective": "next token of labels by the teacher (hard labels), on data that " + _OBJECTIVES[s.strategy],
+        "data_sha256": sha256_text(canonical_json(labelled)),
+        "examples": len(labelled),
+        "steps": sum(int(record["training"]["steps"]) for record in book.rounds),
+        "seed": s.seed,
+        "data_seed": s.seed,
+        "init_seed": None,
+        "parameters": book.rounds[-1]["training"]["parameters"],
+        "quirks": {},
+        "parents": {base: weights.pin, teacher: identity.revision or "unknown"},
+        "versions": {"mimicry_audit": __version__}
+        | {n: v for n in lineage.LIBRARIES if (v := version_of(n)) is not None},
+        "distillation": {
+            **{name: value for name, value in s.deciding().items() if name not in _PATHS},
+            "method": "evolve",
+            "rate": s.peak_rate,
+            "labels": list(found.task.labels),
+            "about": found.about,
+            "labelled": book.rounds[-1]["spent"],
+            "calls": book.calls(),
+            "data": {
+                "name": s.data if s.data.startswith("expert/") else Path(s.data).name, "sha256": found.sha,
+                "shots": len(found.shots), "pool": len(found.pool), "validation": len(found.validation),
+                "test": len(found.test), "test_sha256": frozen_sha(found.test),
+            },
+            "teacher": asdict(identity),
+            "training": [_told(record) for record in book.rounds],
+        },
+    }  # fmt: skip
+    if known.get("identity"):
+        content["identity"] = known["identity"]
+    content["fingerprint"] = sha256_text(canonical_json(content))
+    return content
+
+
+_OBJECTIVES = {
+    "evolve": "the teacher wrote for the student's weaknesses",
+    "static": "the teacher wrote once from the task's description",
+    "random": "were drawn at random",
+}
+
+
+def _told(record: Mapping[str, Any]) -> dict[str, Any]:
+    """A round as the manifest tells it: without its texts."""
+    kept = ("round", "answers", "spent", "wrong_before", "dropped", "replayed", "test", "validation", "stopped")
+    training = {k: record["training"][k] for k in ("steps", "processes", "parameters")}
+    return {name: record[name] for name in kept} | training

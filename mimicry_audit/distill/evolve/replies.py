@@ -1,0 +1,108 @@
+"""What can be read in a teacher's reply, however it is laid out.
+
+Promise: JSON lines, a JSON array, an object around one, code fences, bullets and numbered plain lines are all read; a line that
+is none of these is counted, and nothing is guessed.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d{1,3}[.):])\s+")
+_NUMBERED = re.compile(r"^\s*(?:[-*•]\s*)?[\[(#]?(\d{1,3})[\])]?\s*[.:)=|-]+>?\s*(.+?)\s*$")
+_KIND = re.compile(r"^[\[(*\"']*(hard|easy)[\])*\"']*\s*[:|-]\s*(.+)$", re.IGNORECASE)
+_PATTERN = re.compile(r"<pattern>(.*?)(?:</pattern>|\Z)", re.DOTALL | re.IGNORECASE)
+MOST_PATTERN = 2000
+"""Characters of a weakness pattern that are handed on."""
+
+
+def pattern(reply: str) -> str:
+    """The weakness pattern: what stands between the marks, else the whole reply; empty where there is none."""
+    found = _PATTERN.search(reply)
+    return " ".join((found[1] if found else _bare(reply)).split())[:MOST_PATTERN]
+
+
+def inputs(reply: str) -> tuple[list[tuple[str, str]], int]:
+    """Written inputs as (text, ``hard``, ``easy`` or empty), and how many lines were none."""
+    found: list[tuple[str, str]] = []
+    invalid = 0
+    for piece in _pieces(reply):
+        text, kind = _input(piece)
+        if text:
+            found.append((text, kind))
+        else:
+            invalid += 1
+    return found, invalid
+
+
+def labels(reply: str) -> tuple[dict[int, Any], int]:
+    """Number of an input → its label as it was given, and how many lines were none; the last word on a number counts."""
+    found: dict[int, Any] = {}
+    invalid = 0
+    for piece in _pieces(reply):
+        number, value = _label(piece)
+        if number is None:
+            invalid += 1
+        else:
+            found[number] = value
+    return found, invalid
+
+
+def _input(piece: Any) -> tuple[str, str]:
+    if isinstance(piece, Mapping):
+        text, kind = piece.get("text", piece.get("input")), str(piece.get("kind", "")).lower()
+        return (" ".join(text.split()) if isinstance(text, str) else "", kind if kind in ("hard", "easy") else "")
+    if not isinstance(piece, str):
+        return "", ""
+    plain = _BULLET.sub("", piece)
+    if found := _KIND.match(plain):
+        return found[2].strip().strip('"'), found[1].lower()
+    if _BULLET.match(piece):
+        return plain.strip().strip('"'), ""
+    return "", ""  # a sentence around the list is no input
+
+
+def _label(piece: Any) -> tuple[int | None, Any]:
+    if isinstance(piece, Mapping):
+        number = piece.get("id", piece.get("number"))
+        if isinstance(number, str) and number.strip().isdigit():
+            number = int(number)
+        return (number, piece) if isinstance(number, int) and not isinstance(number, bool) else (None, None)
+    found = _NUMBERED.match(piece) if isinstance(piece, str) else None
+    return (int(found[1]), found[2]) if found else (None, None)
+
+
+def _pieces(reply: str) -> Iterator[Any]:
+    """The objects of a reply, or its lines where it is no JSON as a whole."""
+    text = _bare(reply)
+    whole = _json(text)
+    if whole is None and 0 <= text.find("[") < text.rfind("]"):
+        array = _json(text[text.find("[") : text.rfind("]") + 1])
+        whole = array if isinstance(array, list) and array and isinstance(array[0], Mapping) else None
+    if isinstance(whole, Mapping):
+        inner = [v for v in whole.values() if isinstance(v, list) and v and isinstance(v[0], Mapping)]
+        whole = inner[0] if inner and "id" not in whole and "text" not in whole else [whole]
+    if isinstance(whole, list):
+        yield from ({"text": entry} if isinstance(entry, str) else entry for entry in whole)
+        return
+    for line in text.splitlines():
+        body = line.strip().rstrip(",").strip()
+        if body in ("", "[", "]", "{", "}"):
+            continue
+        start = body.find("{")
+        found = _json(body[start:]) if start >= 0 else None
+        yield found if isinstance(found, Mapping) else line
+
+
+def _bare(reply: str) -> str:
+    return re.sub(r"^\s*```\w*\s*$", "", reply, flags=re.MULTILINE).strip()
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None

@@ -1,0 +1,148 @@
+"""The student: asked as an audit asks a model, trained as `audit distill` trains one.
+
+Promise: predictions are greedy answers through the ``hf`` engine, in fixed chunks, so that the same weights say the same; a
+training is a `mimicry_audit.distill.job.Job`, which survives ``kill -9`` and ends with the same weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.distill import job, rounds
+from mimicry_audit.distill.evolve.data import Sample
+from mimicry_audit.distill.evolve.settings import EvolveSettings
+from mimicry_audit.distill.examples import Encoder, Taught
+from mimicry_audit.distill.loss import Recipe
+from mimicry_audit.distill.models import Source, source, weights_spec
+from mimicry_audit.engines.base import Engine
+from mimicry_audit.engines.registry import engine_for
+from mimicry_audit.errors import ConfigError, DataError
+from mimicry_audit.records import Message, ModelSpec, Request, Sampling
+from mimicry_audit.resources import resource_dir
+
+ANSWERED_AT_ONCE = 64
+"""Texts in one batch of predictions."""
+
+
+class Student:
+    """One student in one distillation.
+
+    Args:
+        settings: of the distillation.
+        told: told (stage, done, of) while it trains.
+    """
+
+    def __init__(self, settings: EvolveSettings, told: Callable[[str, int, int], None]) -> None:
+        self.settings, self._told = settings, told
+        self.source: Source = source(weights_spec(settings.student, "the student", settings.chat_template))
+        self._encoder = Encoder(self.source.side)
+        self._prompt = _template(settings)
+        self._engine: tuple[int, Engine] | None = None
+
+    @property
+    def left_out(self) -> dict[str, int]:
+        """Rows that could not be taught, by reason."""
+        return dict(sorted(self._encoder.left_out.items()))
+
+    def folder(self, number: int) -> Path:
+        """Of one round's training."""
+        return self.settings.out / "work" / f"round-{number}"
+
+    def weights(self, number: int) -> Path:
+        """What a round leaves."""
+        return self.folder(number) / "weights"
+
+    def messages(self, text: str) -> tuple[Message, ...]:
+        """What the student is asked."""
+        return (Message("user", self._prompt(text)),)
+
+    def predict(self, after: int, texts: Sequence[str]) -> list[str]:
+        """Its answers with the weights after a round; before any training for -1.
+
+        A request that fails, such as one longer than the context, counts as an empty answer.
+        """
+        if not texts:
+            return []
+        asked = [Request(f"{n:06}", 0, self.messages(text), 0) for n, text in enumerate(texts)]
+        sampling = Sampling(max_tokens=self.settings.max_tokens)
+        said = {r.probe_id: done.text for r, done in self._ready(after).generate(asked, sampling)}
+        return [said[request.probe_id].strip() for request in asked]
+
+    def close(self) -> None:
+        """Give back what predicting holds."""
+        if self._engine is not None:
+            self._engine[1].close()
+            self._engine = None
+
+    def _ready(self, after: int) -> Engine:
+        """The engine with the weights after a round; it stays open until other weights are wanted, or until training."""
+        if self._engine is not None and self._engine[0] == after:
+            return self._engine[1]
+        self.close()
+        s, spec = self.settings, self.source.spec
+        options: dict[str, Any] = {"batch_size": ANSWERED_AT_ONCE}
+        options |= {"num_threads": s.threads} if s.threads else {}
+        if after < 0:
+            options |= dict(spec.options)
+            spec = ModelSpec(label="student", engine="hf", name=spec.name, revision=spec.revision, options=options)
+        else:
+            spec = ModelSpec(label="student", engine="hf", name=str(self.weights(after).resolve()), options=options)
+        self._engine = (after, engine_for(spec))
+        self._engine[1].open()
+        return self._engine[1]
+
+    def train(self, number: int, rows: Sequence[Sample]) -> dict[str, Any]:
+        """Train on these rows, from where the round before ended, unless it is done; what came of it.
+
+        Raises:
+            ConfigError: no row can be taught.
+        """
+        s = self.settings
+        self.close()
+        taught = [Taught(id=row.id, messages=self.messages(row.text), text=row.gold or "") for row in rows]
+        self._encoder.left_out.clear()
+        encoded = self._encoder.encode(taught)
+        if not encoded:
+            raise ConfigError(f"no row can be taught ({', '.join(self._encoder.left_out)})", "check the data")
+        each = math.ceil(len(encoded) / (s.batch * s.accumulate * rounds._processes(s.launcher)))
+        steps = s.steps or max(1, math.ceil(each * s.epochs))
+        start, commit = self.source.weights.location, self.source.weights.commit
+        if number:
+            start, commit = str(self.weights(number - 1).resolve()), None
+        folder = self.folder(number)
+        pad = rounds._pad(self.source)
+        made = job.Job(
+            folder=str(folder.resolve()), student=start, student_commit=commit, teacher=None, teacher_commit=None,
+            rows=rounds._write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=asdict(Recipe()),
+            pads=(pad, 0), steps=steps, steps_an_epoch=min(each, steps), batch=s.batch, accumulate=s.accumulate,
+            rate=s.peak_rate, warmup=s.warmup, weight_decay=s.weight_decay, seed=s.seed + number, patience=0,
+            evaluate_every=0, save_every=s.save_every, log_every=max(1, steps // 10), round_=number,
+            metrics=str((s.out / "metrics.jsonl").resolve()), board=None,
+            template=self.source.side.template.source if s.chat_template else None,
+            adapter_rank=s.adapter_rank if s.adapter else 0, bf16=rounds._bf16(s.precision), threads=s.threads,
+        )  # fmt: skip
+        result = job.perform(made, s.launcher, lambda done, of: self._told(f"training, round {number}", done, of))
+        return {k: result[k] for k in ("steps", "best_step", "processes", "parameters", "held")}
+
+
+def _template(settings: EvolveSettings) -> Callable[[str], str]:
+    """What puts a text into the student's prompt.
+
+    Raises:
+        DataError: the file cannot be read or is no template with ``{{ text }}``.
+    """
+    from jinja2 import Environment, StrictUndefined, TemplateError
+
+    path = Path(settings.prompt_template or resource_dir("templates") / "evolve" / f"student_{settings.task}.jinja")
+    plain = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701 - plain text for a model
+    try:
+        made = plain.from_string(path.read_text("utf-8").strip())
+        if "Qx8" not in made.render(text="Qx8"):
+            raise DataError(f"{path} does not show the text", "put {{ text }} into it")
+    except (OSError, UnicodeDecodeError, TemplateError) as error:
+        raise DataError(f"the prompt {path} cannot be used ({error})", "give a Jinja file with {{ text }}") from None
+    return lambda text: made.render(text=text)

@@ -72,7 +72,7 @@ def perform(values: Mapping[str, Any], watch: Any) -> int:
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.distill.evolve import EvolveSettings, evolve
 
-    given = {k: v for k, v in values.items() if v is not None and k != "method"}
+    given = {k: v for k, v in values.items() if v not in (None, ()) and k != "method"}
     if "task" not in given:
         raise ConfigError("--method evolve needs to know the task", "add --task classification, tagging or qa")
     if "student" not in given:

@@ -187,8 +187,8 @@ def _prepare(
         if s.kind == "served":
             rows, kept = told_places(rows), told_places(kept)
         store = _signals(desk, kit, [*taught, *held], [*rows, *kept])
-    files = [_write_rows(folder / "rows.jsonl", rows), _write_rows(folder / "held.jsonl", kept)]
-    each = math.ceil(len(rows) / (s.batch * s.accumulate * _processes(s.launcher)))
+    files = [write_rows(folder / "rows.jsonl", rows), write_rows(folder / "held.jsonl", kept)]
+    each = math.ceil(len(rows) / (s.batch * s.accumulate * processes(s.launcher)))
     steps = s.steps or max(1, math.ceil(each * s.epochs))
     dense = kit.teacher if s.kind == "dense" and s.dose else None
     recipe = _recipe(desk, kit)
@@ -196,12 +196,12 @@ def _prepare(
         folder=str(folder.resolve()), student=start[0], student_commit=start[1],
         teacher=dense.weights.location if dense else None, teacher_commit=dense.weights.commit if dense else None,
         rows=files[0], held=files[1] if kept else None, signals=store, recipe=asdict(recipe),
-        pads=(_pad(kit.student), _pad(kit.teacher) if kit.teacher else 0), steps=steps, steps_an_epoch=min(each, steps),
+        pads=(padding(kit.student), padding(kit.teacher) if kit.teacher else 0), steps=steps, steps_an_epoch=min(each, steps),
         batch=s.batch, accumulate=s.accumulate, rate=s.peak_rate, warmup=s.warmup, weight_decay=s.weight_decay,
         seed=s.seed + max(0, number), patience=s.patience, evaluate_every=s.evaluate_every, save_every=s.save_every,
         log_every=max(1, steps // _LOGS_A_ROUND), round_=number, metrics=str((s.out / "metrics.jsonl").resolve()),
         board=_board(desk), template=kit.student.side.template.source if s.chat_template else None,
-        adapter_rank=s.adapter_rank if s.adapter else 0, bf16=_bf16(s.precision), threads=s.threads,
+        adapter_rank=s.adapter_rank if s.adapter else 0, bf16=bf16(s.precision), threads=s.threads,
         dropout=s.dropout, layers=s.layers if number <= 0 else 0, rungs=RUNGS if desk.on_rung and number == 0 else 0,
         held_bytes=sum(len(row.text.encode("utf-8", "replace")) for row in kept),
     )  # fmt: skip
@@ -245,24 +245,27 @@ def _compute(desk: Desk, kit: Kit, rows: list[Example], store: SignalStore, keep
     assert kit.teacher is not None
     weights = kit.teacher.weights
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load(weights.location, weights.commit, half=_bf16(desk.settings.precision)).to(device).eval()
-    compute(model, rows, store, keep, _pad(kit.teacher), lambda done, of: desk.told("teacher's odds", done, of))
+    model = load(weights.location, weights.commit, half=bf16(desk.settings.precision)).to(device).eval()
+    compute(model, rows, store, keep, padding(kit.teacher), lambda done, of: desk.told("teacher's odds", done, of))
 
 
-def _write_rows(path: Path, rows: Sequence[Example]) -> str:
+def write_rows(path: Path, rows: Sequence[Example]) -> str:
+    """Rows as a training job reads them; returns the path."""
     names = [f.name for f in fields(Example) if f.name != "text"]
     lines = (json.dumps({**{n: getattr(r, n) for n in names}, "key": r.key}, separators=(",", ":")) for r in rows)
     write_text(path, "".join(f"{line}\n" for line in lines))
     return str(path.resolve())
 
 
-def _pad(model: Source) -> int:
+def padding(model: Source) -> int:
+    """The token that a model's batches are filled up with."""
     tokenizer = model.side.template.tokenizer
     found = [tokenizer.pad_token_id, tokenizer.eos_token_id, 0]
     return int(next(token for token in found if token is not None))
 
 
-def _bf16(precision: str) -> bool:
+def bf16(precision: str) -> bool:
+    """Whether to train under bf16 autocast."""
     import torch
 
     if precision == "auto":
@@ -279,7 +282,7 @@ def _board(desk: Desk) -> str | None:
     return str((desk.settings.out / "tensorboard").resolve())
 
 
-def _processes(launcher: str | None) -> int:
+def processes(launcher: str | None) -> int:
     """How many processes a launcher starts, as far as its options tell; only the length of an epoch rests on it."""
     import re
 

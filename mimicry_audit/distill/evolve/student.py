@@ -108,22 +108,22 @@ class Student:
         encoded = self._encoder.encode(taught)
         if not encoded:
             raise ConfigError(f"no row can be taught ({', '.join(self._encoder.left_out)})", "check the data")
-        each = math.ceil(len(encoded) / (s.batch * s.accumulate * rounds._processes(s.launcher)))
+        each = math.ceil(len(encoded) / (s.batch * s.accumulate * rounds.processes(s.launcher)))
         steps = s.steps or max(1, math.ceil(each * s.epochs))
         start, commit = self.source.weights.location, self.source.weights.commit
         if number:
             start, commit = str(self.weights(number - 1).resolve()), None
         folder = self.folder(number)
-        pad = rounds._pad(self.source)
+        pad = rounds.padding(self.source)
         made = job.Job(
             folder=str(folder.resolve()), student=start, student_commit=commit, teacher=None, teacher_commit=None,
-            rows=rounds._write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=asdict(Recipe()),
+            rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=asdict(Recipe()),
             pads=(pad, 0), steps=steps, steps_an_epoch=min(each, steps), batch=s.batch, accumulate=s.accumulate,
             rate=s.peak_rate, warmup=s.warmup, weight_decay=s.weight_decay, seed=s.seed + number, patience=0,
             evaluate_every=0, save_every=s.save_every, log_every=max(1, steps // 10), round_=number,
             metrics=str((s.out / "metrics.jsonl").resolve()), board=None,
             template=self.source.side.template.source if s.chat_template else None,
-            adapter_rank=s.adapter_rank if s.adapter else 0, bf16=rounds._bf16(s.precision), threads=s.threads,
+            adapter_rank=s.adapter_rank if s.adapter else 0, bf16=rounds.bf16(s.precision), threads=s.threads,
         )  # fmt: skip
         result = job.perform(made, s.launcher, lambda done, of: self._told(f"training, round {number}", done, of))
         return {k: result[k] for k in ("steps", "best_step", "processes", "parameters", "held")}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mimicry_audit.evidence.findings import PairFacts
 from mimicry_audit.records import Message, Probe, Response
-from mimicry_audit.scoring.where import MOST_TELLING, hardest, where_entries
+from mimicry_audit.scoring.where import MOST_TELLING, found_kin, hardest, where_entries
 from mimicry_audit.similarity import Measured, axis_class
 from mimicry_audit.statistics import bootstrap_weights
 
@@ -61,6 +63,19 @@ def test_telling_probes_stand_out_from_base_and_others() -> None:
     worst = [PROBES[at].id for at in np.argsort(gap, kind="stable") if gap[at] < 0]
     assert [entry["probe"] for entry in shown["against"]] == worst[:MOST_TELLING]
     assert shown["telling"][0]["gap"] == pytest.approx(gap.max(), abs=1e-4)
+
+
+def test_models_that_stand_out_themselves_do_not_show_what_is_usual() -> None:
+    mean = symmetric()
+    measured = [Measured(axis_class("lexical"), mean)]
+    kin = found_kin([facts(), replace(facts(), candidate="one")], ["no evidence", "distilled"])
+    assert kin == {"teacher": frozenset({"one"})}
+    where = where_entries([facts()], LABELS, measured, PROBES, WEIGHTS, kin)["student", "teacher"]["where"]
+    assert where["compared"] == ["two", "three"]
+    others = np.median(mean[:6, 4:, 0], axis=1)
+    assert where["domains"]["math"]["others"]["value"] == pytest.approx(others.mean(), abs=1e-5)
+    sided = found_kin([replace(facts(), kin_controls=("three",))], ["convergent"])
+    assert sided == {"teacher": frozenset({"three"})}
 
 
 def test_without_base_and_without_others() -> None:

@@ -84,13 +84,24 @@ def one_seed(options: argparse.Namespace, seed: int, sets: Sets) -> tuple[dict[s
     for label in (label for label in about if label in {*students, *cast.unrelated, *cast.same_data}):
         told[label] = examined(run, cast, label, sets, about[label]["group"] == "dose", root)
         rows.append(results.row(run, cast, label, told[label], about[label], not options.models))
-        _say(f"seed {seed}: {label}: {rows[-1]['verdict']} {rows[-1]['lift']['value']:+.3f}")
+        _say(f"seed {seed}: {label}: {' / '.join(rows[-1]['verdict'].values())} {rows[-1]['lift']['value']:+.3f}")
     for student in cast.students:  # what the distillation itself measured on prompts that it held out
         path = students.get(student.label, root) / "evaluation.json"
         if student.evaluate and path.is_file():
             models = json.loads(path.read_text("utf-8"))["models"]
             next(r for r in rows if r["label"] == student.label)["evaluation"] = models["after"]
     return told, rows
+
+
+def command(options: argparse.Namespace) -> str:
+    """What was typed, as far as it decides the figures; folders and files go by their option's name."""
+    typed = vars(arguments(["--out", "DIR"]))
+    changed = {k: v for k, v in vars(options).items() if v != typed[k] and k not in ("out", "only")}
+    told = [
+        f"--{k.replace('_', '-')}" + ("" if v is True else f" {' '.join(map(str, v)) if isinstance(v, list) else v}")
+        for k, v in changed.items()
+    ]
+    return " ".join(["python -m benchmarks.dose_response --out DIR", *told])
 
 
 def _say(text: str) -> None:
@@ -113,12 +124,12 @@ def main(given: list[str] | None = None) -> dict[str, Any] | None:
     labels = [dosed[d] for d in levels]
     content = {
         "schema": statistics.SCHEMA,
-        **results.provenance("python -m benchmarks.dose_response --out DIR --write"),
+        **results.provenance(command(options)),
         "models": "as named" if options.models else "the lab's models of 0.6 million parameters",
         "seeds": options.seeds, "doses": levels, "probes": rows[0]["raw"]["n"],
         "temperature": options.temperature, "sets": asdict(sets),
         "students": rows, "trend": results.rising(told, labels, levels),
-        "curves": results.curves(told, labels, levels, sets),
+        "curves": {kind: results.curves(told, labels, levels, sets, kind) for kind in results.KINDS},
     }  # fmt: skip
     write_json(options.out / "dose-response.json", content)
     print(results.table(content))

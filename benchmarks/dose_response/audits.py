@@ -16,16 +16,19 @@ from typing import Any
 
 import numpy as np
 
+import mimicry_audit
 from mimicry_audit.api import collect_resolved
+from mimicry_audit.evidence.findings import PairFacts
 from mimicry_audit.evidence.gather import Material, Roles, gather
 from mimicry_audit.evidence.pairwise import OVERALL, PairTables, mean_of
 from mimicry_audit.evidence.verdicts import judge
 from mimicry_audit.records import canonical_json, sha256_text
 from mimicry_audit.runs import RunDirectory
+from mimicry_audit.scoring.likelihood import AXIS, Likelihoods, load
 from mimicry_audit.scoring.material import measurements
 from mimicry_audit.scoring.options import ScoringOptions
 from mimicry_audit.settings import resolve, settings_from
-from mimicry_audit.statistics import adjusted_lift, bootstrap_weights, domain_means
+from mimicry_audit.statistics import adjusted_lift, bootstrap_weights, domain_means, holm
 from mimicry_audit.version import __version__
 
 from .cast import Cast
@@ -72,7 +75,7 @@ def collected(
     given = {
         "models": [f"{label}={_named(name, engine)}" for label, name in models.items()], "probes": [str(cast.probes)],
         "reference": [TEACHER], "base": [BASE], "control": list(cast.controls), "identity_attempts": 0,
-        "max_tokens": max_tokens, "temperature": temperature, "engine": engine,
+        "max_tokens": max_tokens, "temperature": temperature, "engine": engine, "likelihood": True,
         "engine_options": {"batch_size": BATCH} if engine == "hf" else {}, "out": str(root / f"run-{cast.seed}-{key}"),
     }  # fmt: skip
     directory, _ = collect_resolved(resolve(settings_from(given, "the benchmark")))
@@ -89,7 +92,7 @@ def examined(directory: RunDirectory, cast: Cast, label: str, sets: Sets, drawn:
     labels = [TEACHER, BASE, *(c for c in cast.controls if c != label), label]
     shas = [_said(directory, one) for one in labels]
     sizes = sets.sizes if drawn else sets.sizes[-1:]
-    key = sha256_text(canonical_json([__version__, labels, shas, asdict(replace(sets, sizes=sizes))]))[:12]
+    key = sha256_text(canonical_json([__version__, _rules(), labels, shas, asdict(replace(sets, sizes=sizes))]))[:12]
     path = root / f"evidence-{cast.seed}" / f"{label}-{key}.json"
     if path.is_file():
         kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
@@ -97,14 +100,16 @@ def examined(directory: RunDirectory, cast: Cast, label: str, sets: Sets, drawn:
     roles = Roles(references=(TEACHER,), bases={"*": BASE}, panel=tuple(labels[2:-1]))
     options = ScoringOptions(roles=roles)
     manifest, probes = directory.manifest(), directory.probes()
-    found = measurements(manifest, probes, {one: directory.responses(one) for one in labels}, options, lambda _: None)
+    responses = {one: directory.responses(one) for one in labels}
+    found = measurements(manifest, probes, responses, options, lambda _: None)
+    likely = load(directory, manifest, labels, found.compared, found.material.domains, responses)
     ids = [probe.id for probe in found.compared]
     content = {
-        "label": label, **_verdict(found.material, options), "lift": _lift(found.material, options),
+        "label": label, "kinds": _verdicts(found.material, likely, options), "lift": _lift(found.material, options),
         **_likeness(found.material, label, options),
         "answers": _answers(found.material, label),
         "pools": [_mean_lift(at(found.material, ids, pool), labels) for pool in pools(ids, found.material.domains, sets)],
-        "sets": {str(n): _on_sets(found.material, ids, options, sets, n) for n in sizes},
+        "sets": {str(n): _on_sets(found.material, likely, ids, options, sets, n) for n in sizes},
     }  # fmt: skip
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(content), encoding="utf-8")
@@ -153,28 +158,47 @@ def at(material: Material, ids: Sequence[str], places: Any) -> Material:
     )
 
 
-def _on_sets(material: Material, ids: Sequence[str], options: ScoringOptions, sets: Sets, n: int) -> list[list[str]]:
-    """The verdict on every set of every pool."""
+def _on_sets(
+    material: Material, likely: Likelihoods | None, ids: Sequence[str], options: ScoringOptions, sets: Sets, n: int
+) -> list[list[dict[str, str]]]:
+    """On every set of every pool the verdict by kind of evidence."""
     found = []
     for number, pool in enumerate(pools(ids, material.domains, sets)):
         rng = np.random.default_rng([2, number, n])
         drawn = [draw(pool, material.domains, n, rng) for _ in range(sets.each)]
-        found.append([_verdict(at(material, ids, places), options)["verdict"] for places in drawn])
+        each = [_verdicts(at(material, ids, places), likely and likely.at(places), options) for places in drawn]
+        found.append([{kind: told["verdict"] for kind, told in one.items()} for one in each])
     return found
 
 
-def _verdict(material: Material, options: ScoringOptions) -> dict[str, Any]:
-    """The verdict on the one candidate of the material, and what it rests on."""
+def _verdicts(material: Material, likely: Likelihoods | None, options: ScoringOptions) -> dict[str, dict[str, Any]]:
+    """The verdict on the one candidate of the material from its texts alone, and with the models' odds of them."""
     (facts,) = gather(
-        material, options.roles, draws=options.draws, seed=options.seed, min_coverage=options.min_coverage
+        material, options.roles, draws=options.draws, seed=options.seed, min_coverage=options.min_coverage,
+        extend=likely.extension(options.draws, options.seed) if likely else lambda facts: facts,
     )  # fmt: skip
+    texts = [e for e in facts.evidence if e.axis != AXIS]
+    alone = [replace(e, p_holm=float(p)) for e, p in zip(texts, holm(np.array([e.p for e in texts])), strict=True)]
+    return {"texts": _told(replace(facts, evidence=alone, remarks=())), "likelihood": _told(facts)}
+
+
+def _told(facts: PairFacts) -> dict[str, Any]:
+    """What these facts come to, and what that rests on."""
     found = judge(facts)
     told = found.as_dict()
+    kept = ("statistic", "estimate", "p_holm", "positive", "closed")
     return {
         "verdict": found.verdict, "confidence": found.confidence, "families": found.facts.families(),
         "summary": found.summary, "base_contradicted": found.facts.base_contradicted,
-        "axes": {e["axis"]: {k: e[k] for k in ("statistic", "estimate", "p_holm", "positive")} for e in told["evidence"]},
+        "axes": {e["axis"]: {k: e[k] for k in kept if k in e} for e in told["evidence"]},
     }  # fmt: skip
+
+
+def _rules() -> str:
+    """Hash of the code that decides: what was concluded under other rules is concluded anew."""
+    root = Path(mimicry_audit.__file__).parent
+    files = [*sorted((root / "evidence").glob("*.py")), root / "statistics.py", root / "scoring" / "likelihood.py"]
+    return sha256_text("\0".join(path.read_text("utf-8") for path in files))
 
 
 def _beyond(material: Material, labels: Sequence[str]) -> tuple[Any, Any]:

@@ -15,6 +15,7 @@ from mimicry_audit.report.doses import HEIGHT, WIDTH, parts
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "images"
 PROBES = 300
+HEAD = 30.0
 COLOURS = {
     "light": {"ink": "#1d1c1a", "muted": "#5d5954", "line": "#e3dfd8", "firm": "#b9b3a9", "accent": "#1d4f80",
               "surface": "#ffffff", "mark": "#ffe9b8", "edge": "#b07d12"},
@@ -29,6 +30,7 @@ def style(c: dict[str, str]) -> str:
         f"text{{font:11px sans-serif;fill:{c['muted']};text-anchor:middle}}.first{{text-anchor:start}}"
         f".last{{text-anchor:end}}.grid{{stroke:{c['line']}}}.zero{{stroke:{c['firm']}}}.dot{{fill:{c['accent']}}}"
         f".ci{{stroke:{c['firm']};stroke-width:1.5}}.curve{{fill:none;stroke:{c['accent']};stroke-width:2}}"
+        f".head{{font:600 13px sans-serif;fill:{c['ink']}}}"
         ".c1{stroke-dasharray:7 3}.c2{stroke-dasharray:2 3}.c3{stroke-dasharray:9 3 2 3}"
         f".point{{fill:{c['surface']};stroke:{c['accent']};stroke-width:1.5}}.band{{fill:{c['mark']};opacity:.55}}"
         f".limit{{stroke:{c['edge']};stroke-width:1.5}}.this{{fill:{c['edge']};stroke:{c['surface']}}}"
@@ -36,21 +38,25 @@ def style(c: dict[str, str]) -> str:
 
 
 def figure(scheme: str) -> str:
-    """Both pictures side by side as one file."""
+    """The pictures as one file: scores, then power from texts alone beside power with likelihoods."""
     measured = shipped()
     if measured is None:
         raise SystemExit("mimicry_audit/doses.json is not there: run the benchmark with --write first")
-    found = parts(measured, PROBES)
+    texts, odds = (parts(measured, PROBES, kind) for kind in ("texts", "likelihood"))
+    panels = (("Scores", texts["scores"]), ("From texts alone", texts["power"]), ("With likelihoods", odds["power"]))
     titles, bodies = [], []
-    for at, name in enumerate(("scores", "power")):
-        whole = str(found[name])
-        title, body = re.fullmatch(r"<svg[^>]*><title>(.*?)</title>(.*)</svg>", whole, re.DOTALL).groups()  # type: ignore[union-attr]
-        titles.append(title)
-        bodies.append(f'<g class="doses" transform="translate({at * (WIDTH + 16):g} 0)">{body}</g>')
-    width = 2 * WIDTH + 16
+    for at, (head, picture) in enumerate(panels):
+        title, body = re.fullmatch(r"<svg[^>]*><title>(.*?)</title>(.*)</svg>", str(picture), re.DOTALL).groups()  # type: ignore[union-attr]
+        titles.append(f"{head}: {title}")
+        x, y = (WIDTH + 16) * (at > 0) * (at - 1), (HEIGHT + HEAD) * (at > 0)
+        bodies.append(
+            f'<g class="doses" transform="translate({x:g} {y + HEAD:g})">'
+            f'<text class="first head" x="2" y="-8">{head}</text>{body}</g>'
+        )
+    width, height = 2 * WIDTH + 16, 2 * (HEIGHT + HEAD)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {HEIGHT:g}" width="{width:g}" '
-        f'height="{HEIGHT:g}" role="img"><title>{". ".join(titles)}</title><style>{style(COLOURS[scheme])}</style>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
+        f'height="{height:g}" role="img"><title>{". ".join(titles)}</title><style>{style(COLOURS[scheme])}</style>'
         f'<rect width="100%" height="100%" fill="{COLOURS[scheme]["surface"]}"/>{"".join(bodies)}</svg>\n'
     )
 

@@ -27,6 +27,8 @@ from .cast import Cast
 from .material import fact_of
 
 FOUND = "distilled"
+KINDS = ("texts", "likelihood")
+"""What an audit rests on: the answers alone, or also how probable the models find each other's."""
 _VERSIONED = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "sentence-transformers")
 
 
@@ -49,18 +51,30 @@ def row(
     run: RunDirectory, cast: Cast, label: str, told: Mapping[str, Any], about: Mapping[str, Any], lab: bool
 ) -> dict[str, Any]:
     """One model of one seed."""
-    sets = {n: [verdict for pool in found for verdict in pool] for n, found in told["sets"].items()}
+    kinds = told["kinds"]
+    gain = kinds["likelihood"]["axes"].get("likelihood")
     return {
-        "seed": cast.seed, **about, "label": label,
-        **{k: told[k] for k in ("verdict", "confidence", "families", "base_contradicted", "lift", "raw", "centred")},
+        "seed": cast.seed, **about, "label": label, "verdict": {k: kinds[k]["verdict"] for k in KINDS},
+        **{k: {kind: kinds[kind][k] for kind in KINDS} for k in ("confidence", "families")},
+        "base_contradicted": kinds["texts"]["base_contradicted"], **{k: told[k] for k in ("lift", "raw", "centred")},
+        "gain": {**gain["estimate"], "closed": gain.get("closed")} if gain else None,
         "agreement": told["answers"], "quirks": quirks_reproduced(run, label) if lab else None,
-        "axes": {k: {**e["estimate"], "p_holm": e["p_holm"], "positive": e["positive"]} for k, e in told["axes"].items()},
-        "found": {n: {"share": sum(v == FOUND for v in found) / len(found), "sets": len(found)} for n, found in sets.items()},
+        "axes": {
+            k: {**e["estimate"], "p_holm": e["p_holm"], "positive": e["positive"]}
+            for k, e in kinds["texts"]["axes"].items()
+        },
+        "found": {n: _shares(found) for n, found in told["sets"].items()},
     }  # fmt: skip
 
 
+def _shares(pools: Sequence[Sequence[Mapping[str, str]]]) -> dict[str, Any]:
+    """Of all sets, the share on which the verdict was `FOUND`, by kind of evidence."""
+    each = [verdicts for pool in pools for verdicts in pool]
+    return {"sets": len(each), **{kind: sum(v[kind] == FOUND for v in each) / len(each) for kind in KINDS}}
+
+
 def curves(
-    told: Mapping[int, Mapping[str, Any]], labels: Sequence[str], levels: Sequence[float], sets: Sets
+    told: Mapping[int, Mapping[str, Any]], labels: Sequence[str], levels: Sequence[float], sets: Sets, kind: str
 ) -> list[dict[str, Any]]:
     """For every number of probes, power against dose and the detection limits.
 
@@ -69,11 +83,12 @@ def curves(
         labels: the students of the curve, by rising dose.
         levels: their doses.
         sets: which sets were drawn.
+        kind: of `KINDS`.
     """
     out = []
     for n in sets.sizes:
         outcomes = np.array([
-            [[[told[s][label]["sets"][str(n)][p][k] == FOUND for label in labels] for k in range(sets.each)]
+            [[[told[s][label]["sets"][str(n)][p][k][kind] == FOUND for label in labels] for k in range(sets.each)]
              for p in range(sets.pools)]
             for s in told
         ], dtype=np.float64)  # fmt: skip
@@ -117,14 +132,15 @@ def provenance(command: str) -> dict[str, Any]:
 
 def shipped(content: Mapping[str, Any]) -> dict[str, Any]:
     """What the package carries for its reports: the curves, and a score for every student."""
-    kept = ("seed", "label", "group", "about", "dose", "verdict", "lift")
+    kept = ("seed", "label", "group", "about", "dose", "verdict", "lift", "gain")
+    largest = str(content["sets"]["sizes"][-1])
     return {
         "schema": doses.SCHEMA,
         **{k: content[k] for k in ("made", "command", "commit", "hardware", "versions", "models", "seeds", "probes")},
         "temperature": content["temperature"], "sets": content["sets"],
         "doses": content["doses"], "trend": content["trend"], "curves": content["curves"],
         "students": [
-            {k: r[k] for k in kept} | {"found": r["found"][str(content["sets"]["sizes"][-1])]["share"]}
+            {k: r[k] for k in kept} | {"found": {kind: r["found"][largest][kind] for kind in KINDS}}
             for r in content["students"]
         ],
     }  # fmt: skip
@@ -135,11 +151,15 @@ def table(content: Mapping[str, Any]) -> str:
     head = (
         "model",
         "adjusted lift by seed",
-        "verdicts by seed",
+        "adjusted gain by seed",
+        "closed",
+        "verdicts by seed, texts",
+        "with likelihood",
         "word for word",
         "same result",
         "quirks",
-        "found of sets",
+        "found of sets, texts",
+        "with likelihood",
     )
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     largest = str(content["sets"]["sizes"][-1])
@@ -147,18 +167,24 @@ def table(content: Mapping[str, Any]) -> str:
         mine = [r for r in content["students"] if r["label"] == label]
         quirks = [r["quirks"]["reproduced"] for r in mine if r["quirks"]]
         lifts = ", ".join(format(r["lift"]["value"], "+.3f") for r in mine)
-        lines.append(
-            f"| {label} | {lifts} | "
-            f"{', '.join(r['verdict'] for r in mine)} | {_mean(r['agreement']['word_for_word'] for r in mine)} | "
-            f"{_mean(r['agreement']['same_result'] for r in mine)} | {_mean(quirks)} | "
-            f"{_mean(r['found'][largest]['share'] for r in mine)} |"
-        )
+        cells = [
+            label, lifts, _each(mine, "value", "+.2f"), _each(mine, "closed", ".0%"),
+            *(", ".join(r["verdict"][kind] for r in mine) for kind in KINDS),
+            _mean(r["agreement"]["word_for_word"] for r in mine), _mean(r["agreement"]["same_result"] for r in mine),
+            _mean(quirks), *(_mean(r["found"][largest][kind] for r in mine) for kind in KINDS),
+        ]  # fmt: skip
+        lines.append(f"| {' | '.join(cells)} |")
     lines.append("")
-    for curve in content["curves"]:
+    for kind, curve in ((name, curve) for name in KINDS for curve in content["curves"][name]):
         power = ", ".join(f"{p['dose']:g}: {p['value']:.2f} [{p['low']:.2f}, {p['high']:.2f}]" for p in curve["power"])
         limits = "; ".join(f"{x['power']}: {x['value']} [{x['low']}, {x['high']}]" for x in curve["limits"])
-        lines.append(f"{curve['probes']} probes: power {power}; limits {limits}")
+        lines.append(f"{kind}, {curve['probes']} probes: power {power}; limits {limits}")
     return "\n".join([*lines, f"trend {json.dumps(content['trend'])}"]) + "\n"
+
+
+def _each(rows: Sequence[Mapping[str, Any]], name: str, form: str) -> str:
+    """A figure of the gain, seed by seed."""
+    return ", ".join("–" if r["gain"] is None else format(r["gain"][name], form) for r in rows)
 
 
 def _mean(values: Any) -> str:
@@ -166,4 +192,4 @@ def _mean(values: Any) -> str:
     return f"{sum(known) / len(known):.3f}" if known else "–"
 
 
-__all__ = ["BASE", "FOUND", "curves", "provenance", "quirks_reproduced", "rising", "row", "shipped", "table"]
+__all__ = ["BASE", "FOUND", "KINDS", "curves", "provenance", "quirks_reproduced", "rising", "row", "shipped", "table"]

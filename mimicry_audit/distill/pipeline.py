@@ -170,8 +170,8 @@ def same_settings(desk: Desk, more: Mapping[str, Any] = MappingProxyType({})) ->
     now = json.loads(json.dumps({**desk.settings.deciding(), "data_sha256": data.sha(desk.rows), **more}))
     if path.is_file():
         try:
-            before = json.loads(path.read_text("utf-8"))
-        except (OSError, ValueError) as error:
+            before = {**desk.settings.defaults(), **json.loads(path.read_text("utf-8"))}
+        except (OSError, ValueError, TypeError) as error:
             raise RunDirectoryError(f"{path} cannot be read ({error})", "start again with another --out") from None
         if changed := differences(before, now):
             raise RunDirectoryError(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +136,13 @@ class DistillSettings:
     def deciding(self) -> dict[str, Any]:
         """Every field that decides the weights, as JSON."""
         return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in _AFTERWARDS}
+
+    @classmethod
+    def defaults(cls) -> dict[str, Any]:
+        """What a field that was unknown when a distillation began has been all along: its default."""
+        return {
+            f.name: _plain(f.default) for f in fields(cls) if f.default is not MISSING and f.name not in _AFTERWARDS
+        }
 
 
 def _plain(value: Any) -> Any:

@@ -239,8 +239,8 @@ def _triangle(facts: PairFacts) -> Verdict | None:
     if len(families) >= FEWEST_FAMILIES and facts.only_habits():
         return _say(
             facts, "inconclusive", "none",
-            f"{pair} in wording and style only, and not far.",
-            [*moved, "Two models that open alike and favour the same marks look like this without either copying the other."],
+            f"{pair} in {listed(families)}, as far as a manner in common would bring it.",
+            [*moved, "Two models that were taught the same manner look like this without either copying the other's answers."],
             ["Probes with a checkable answer, several samples per probe, or log-probabilities (--likelihood)."],
         )  # fmt: skip
     if len(families) >= FEWEST_FAMILIES:

@@ -43,9 +43,10 @@ def moved_words(positive: Sequence[Evidence]) -> list[str]:
 def lift_words(evidence: Evidence) -> str:
     """One axis of movement in a sentence."""
     if evidence.unit != "similarity":
+        closed = "" if evidence.closed is None else f", at least {evidence.closed:.0%} of what the base lacked"
         return (
             f"{evidence.title}: gained {interval(evidence.raw)} {evidence.unit} on it, {interval(evidence.estimate)} more "
-            f"than on the controls' (Holm p = {evidence.p_holm:.2g})."
+            f"than on the controls' (Holm p = {evidence.p_holm:.2g}){closed}."
         )
     return (
         f"{evidence.title}: moved {interval(evidence.raw)} toward it, {interval(evidence.estimate)} more than toward "
@@ -62,7 +63,10 @@ def length_words(facts: PairFacts) -> list[str]:
 
 def interval(value: Interval | None) -> str:
     """An estimate with its interval."""
-    return "—" if value is None else f"{value.value:+.2f} [{value.low:+.2f}, {value.high:+.2f}]"
+    if value is None:
+        return "—"
+    told = [f"{round(x, 2) + 0.0:+.2f}".replace("-", "−") for x in (value.value, value.low, value.high)]
+    return f"{told[0]} [{told[1]}, {told[2]}]"
 
 
 _LIKE: Mapping[str, str] = {

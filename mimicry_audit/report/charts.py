@@ -216,7 +216,7 @@ def _mark(mark: Mark, scale: Scale, y: float, width: float) -> Markup | None:
 def dots(marks: Sequence[Mark], scale: Scale) -> Markup:
     """One row of a dot-and-interval plot; the numbers stand beside it in the same table row."""
     shown = [mark for mark in marks if point(mark.interval) is not None]
-    gap = 9.0
+    gap = 9.0 if len(shown) < 3 else 7.5
     first = PLOT_HEIGHT / 2 - gap * (len(shown) - 1) / 2
     drawn = [_mark(mark, scale, first + gap * at, PLOT_WIDTH) for at, mark in enumerate(shown)]
     said = "; ".join(mark.said for mark in shown) or "not measured"

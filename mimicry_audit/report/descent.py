@@ -59,7 +59,9 @@ def lines(models: Sequence[Record], verdicts: Iterable[Record]) -> list[Line]:
         add(known.get("teacher"), model["label"], "taught", source)
         add(known.get("same_data_as"), model["label"], "data", source)
     for verdict in verdicts:
-        add(verdict.get("base"), verdict["candidate"], "base", "declared for this audit")
+        if any(str(e.get("statistic")).startswith("adjusted") for e in verdict.get("evidence") or []):
+            # A declared base that the weights contradict was not used, and is not drawn.
+            add(verdict.get("base"), verdict["candidate"], "base", "declared for this audit")
         if kind := _FOUND.get(verdict["verdict"]):
             source = f"verdict, {verdict.get('confidence')} confidence"
             if kind == "distilled" or (verdict["candidate"], verdict["reference"], kind) not in out:

@@ -41,15 +41,28 @@ def build(scores: Record, measured: Record | None = None) -> dict[str, Any] | No
     known = [n for n in asked if n is not None]
     if not measured or not known:
         return None
-    return parts(measured, round(median(known)))
+    return parts(measured, round(median(known)), "likelihood" if scores.get("likelihood") else "texts")
 
 
-def parts(measured: Record, probes: int) -> dict[str, Any]:
-    """Both pictures, their tables, and the limit of this number of probes."""
-    limits = [found for power in POWERS if (found := at_probes(measured["curves"], probes, power))]
-    stated = next(found for found in limits if found["power"] == STATED)
+def parts(measured: Record, probes: int, kind: str) -> dict[str, Any]:
+    """Both pictures, their tables, and the limit of this number of probes.
+
+    Args:
+        measured: the content of ``doses.json``.
+        probes: of the audit at hand.
+        kind: what it rests on: ``texts`` alone, or also ``likelihood``.
+    """
+    other = next(name for name in measured["curves"] if name != kind)
+    of = {
+        name: [f for p in POWERS if (f := at_probes(curves, probes, p))] for name, curves in measured["curves"].items()
+    }
+    limits = of[kind]
+    stated, elsewhere = (next(f for f in of[name] if f["power"] == STATED) for name in (kind, other))
+    measured = _narrowed(measured, kind)
     return {
         "probes": probes,
+        "kind": kind,
+        "elsewhere": {**elsewhere, "said": said(elsewhere)},
         "limits": [{**limit, "said": said(limit)} for limit in limits],
         "stated": {**stated, "said": said(stated)},
         "scores": scores_picture(measured),
@@ -62,6 +75,12 @@ def parts(measured: Record, probes: int) -> dict[str, Any]:
         "models": measured["models"],
         "made": measured["made"],
     }
+
+
+def _narrowed(measured: Record, kind: str) -> dict[str, Any]:
+    """What was measured, as audits of one kind saw it."""
+    students = [{**s, "verdict": s["verdict"][kind], "found": s["found"][kind]} for s in measured["students"]]
+    return {**measured, "curves": measured["curves"][kind], "students": students}
 
 
 def share(value: float | None, beyond: str = "over 100 %") -> str:
@@ -221,6 +240,7 @@ def _rows(measured: Record) -> list[dict[str, Any]]:
         {
             "dose": share(level),
             "lifts": [s["lift"] for s in students[level]],
+            "gains": [s["gain"] for s in students[level]],
             "verdicts": [s["verdict"] for s in students[level]],
             "power": [next(p for p in curve["power"] if p["dose"] == level) for curve in measured["curves"]],
         }
@@ -249,6 +269,7 @@ def controls(measured: Record) -> list[dict[str, Any]]:
             "about": mine[0]["about"],
             "picture": charts.dots([charts.Mark(f"seed {s['seed']}", s["lift"], signed=True) for s in mine], scale),
             "lifts": [s["lift"] for s in mine],
+            "gains": [s["gain"] for s in mine],
             "verdicts": [s["verdict"] for s in mine],
             "found": fmean(float(s["found"]) for s in mine),
         }

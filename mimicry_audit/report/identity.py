@@ -57,7 +57,7 @@ def build(identity: Record | None, models: Sequence[Record]) -> dict[str, Any] |
 
 
 def leaks(identity: Record, attempts: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
-    """Who names whom: for each model and each maker that is not its own, in how many answers, and whose maker that is.
+    """Who names whom when asked plainly: for each model and each maker not its own, in how many answers, and whose that is.
 
     Args:
         identity: the part of ``scores.json``.
@@ -70,6 +70,9 @@ def leaks(identity: Record, attempts: Mapping[str, Sequence[Record]]) -> list[di
     out = []
     for label, mine in attempts.items():
         named: Counter[str] = Counter()
+        mine = [
+            attempt for attempt in mine if not attempt.get("template")
+        ]  # a frame draws slips that a question does not
         for attempt in mine:
             claims = attempt.get("claims") or []
             named.update({c["maker"] for c in claims if c.get("maker") and c.get("voice", "own") == "own"})
@@ -90,7 +93,7 @@ def _arm(name: str, arm: Record, unit: charts.Scale) -> dict[str, Any]:
 
 
 def _slips(attempt: Record) -> bool:
-    return any(claim.get("own") is False for claim in attempt.get("claims") or [])
+    return any(claim.get("own") is not True for claim in attempt.get("claims") or [])
 
 
 def _attempts(found: Sequence[Record], budget: int) -> list[dict[str, Any]]:

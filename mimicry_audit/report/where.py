@@ -42,7 +42,7 @@ def _pair(card: Mapping[str, Any], by_id: Mapping[str, Record], links: Mapping[s
     rows = [*found["domains"].items(), *found["sets"].items()]
     reach = [end for _, row in rows for part in row.values() for end in bounds(part) or ()]
     scale = charts.scale_for(reach)
-    names = {"candidate": verdict["candidate"], "base": f"its base {verdict.get('base')}", "others": "unrelated models"}
+    names = {"candidate": verdict["candidate"], "base": f"its base {verdict.get('base')}", "others": "other models"}
     return {
         **card,
         "ticks": charts.ticks(scale),

@@ -148,7 +148,14 @@ def _scores(
     wanted = {frozenset((v["candidate"], v["reference"])) for v, kept in zip(told, whole, strict=True) if kept}
     shown = [v.facts for v, kept in zip(verdicts, whole, strict=True) if kept]
     beside = null_entries(shown, material, manifest, weights)
-    places = where.where_entries(shown, labels, material.measured, found.compared, weights)
+    places = where.where_entries(
+        shown,
+        labels,
+        material.measured,
+        found.compared,
+        weights,
+        where.found_kin([v.facts for v in verdicts], [v.verdict for v in verdicts]),
+    )
     judges = judged_by(run, manifest)
     return {
         "schema": SCORES_SCHEMA,

@@ -22,11 +22,12 @@ from mimicry_audit.records import Probe, Response
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.similarity.divergence import TopTokens, divergences, js_similarity, top_tokens
 from mimicry_audit.similarity.likelihood import LN2, bits_per_byte, perplexity, pooled
-from mimicry_audit.statistics import FloatArray, IntArray, Interval, adjusted_lift, intervals
+from mimicry_audit.statistics import FloatArray, IntArray, Interval, adjusted_lift, domain_means, intervals
 
 AXIS = "likelihood"
 FAMILY = "probability"
 TITLE = "Likelihood of its text"
+_MEASURED = ("nats", "tokens", "bytes", "apart")
 _KINDS = ("kl_reference_candidate", "kl_candidate_reference", "js")
 
 
@@ -111,6 +112,7 @@ class Likelihoods:
         if test is None:
             return None
         return Evidence(
+            closed=self._closed(facts, test.adjusted.low),
             axis=AXIS,
             title=TITLE,
             family=FAMILY,
@@ -123,6 +125,22 @@ class Likelihoods:
             unit="bits per byte",
             gained=test.lift.low > 0,
         )
+
+    def _closed(self, facts: PairFacts, gained: float) -> float | None:
+        """A gain as a share of what the base lacks to the author itself, or where that is unknown, to certainty."""
+        lacks = self._bits(str(facts.base), facts.reference)
+        if facts.reference in self._scored.get(facts.reference, {}):
+            lacks = lacks - self._bits(facts.reference, facts.reference)
+        mean = float(domain_means(lacks[:, None], self._codes)[0])
+        return gained / mean if mean > 0 else None
+
+    def at(self, places: IntArray) -> Likelihoods:
+        """The same on these probes alone, some of them more than once."""
+        scored = {
+            label: {author: replace(f, **{n: getattr(f, n)[places] for n in _MEASURED}) for author, f in mine.items()}
+            for label, mine in self._scored.items()
+        }
+        return Likelihoods(self._noted, scored, self._errors, self._codes[places])
 
     def _saved(self, facts: PairFacts, author: str) -> FloatArray:
         return self._bits(str(facts.base), author) - self._bits(facts.candidate, author)

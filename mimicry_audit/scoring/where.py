@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -26,6 +27,7 @@ MOST_TELLING = 8
 MOST_HARD = 10
 """Hardest probes named."""
 _ROLES = ("candidate", "base", "others")
+_NEAR = ("same model", "distilled", "shared base")
 
 Pair = tuple[str, str]
 
@@ -36,6 +38,7 @@ def where_entries(
     measured: Sequence[Measured],
     probes: Sequence[Probe],
     weights: FloatArray | None,
+    kin: Mapping[str, frozenset[str]] = MappingProxyType({}),
 ) -> dict[Pair, dict[str, Any]]:
     """For every judged pair the field ``where`` of its verdict.
 
@@ -45,6 +48,7 @@ def where_entries(
         measured: the axes; the mean over them, baselines left out, is what is shown.
         probes: P compared probes.
         weights: ``(B, P)`` bootstrap weights; None where nothing was compared.
+        kin: reference → models found near it; they are no measure of what is usual.
 
     Returns:
         (candidate, reference) → ``domains`` and ``sets`` (name → candidate, base and others, each an interval of mean raw
@@ -56,15 +60,22 @@ def where_entries(
     place = {label: at for at, label in enumerate(labels)}
     values = mean_of(counted)
     return {
-        (f.candidate, f.reference): {"where": _where(f, values[:, :, place[f.reference]], place, probes, weights)}
+        (f.candidate, f.reference): {"where": _where(f, values[:, :, place[f.reference]], place, probes, weights, kin)}
         for f in facts
     }
 
 
 def _where(
-    f: PairFacts, nearness: FloatArray, place: Mapping[str, int], probes: Sequence[Probe], weights: FloatArray
+    f: PairFacts,
+    nearness: FloatArray,
+    place: Mapping[str, int],
+    probes: Sequence[Probe],
+    weights: FloatArray,
+    kin: Mapping[str, frozenset[str]],
 ) -> dict[str, Any]:
-    others = [place[label] for label in f.panel if label not in (f.candidate, f.reference, f.base)]
+    apart = {f.candidate, f.reference, f.base, *kin.get(f.reference, ())}
+    compared = [label for label in f.panel if label not in apart]
+    others = [place[label] for label in compared]
     nothing = np.full(len(nearness), np.nan)
     # The last row is the middle of the unrelated models: a single one of them may be kin that nobody knows of.
     near = np.stack(
@@ -77,11 +88,23 @@ def _where(
     domains, sets = [p.domain for p in probes], [p.set for p in probes]
     telling, against = _extremes(near, probes)
     return {
+        "compared": compared,
         "domains": _parts(near, domains, domains, weights),
         "sets": _parts(near, sets, domains, weights) if len(set(sets)) > 1 else {},
         "telling": telling,
         "against": against,
     }
+
+
+def found_kin(facts: Sequence[PairFacts], verdicts: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Reference → the models that this run finds near it: by their own verdict, or as controls that stand out."""
+    out: dict[str, set[str]] = {}
+    for f, verdict in zip(facts, verdicts, strict=True):
+        near = out.setdefault(f.reference, set())
+        near.update(f.kin_controls)
+        if verdict in _NEAR:
+            near.add(f.candidate)
+    return {reference: frozenset(labels) for reference, labels in out.items()}
 
 
 def _median(values: FloatArray) -> FloatArray:

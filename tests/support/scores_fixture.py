@@ -236,6 +236,7 @@ def _where(candidate: str) -> dict[str, Any]:
         return {"probe": f"lab/math-{at:03d}", "domain": "math", **near, "gap": gap}
 
     return {
+        "compared": ["boro"],
         "domains": {domain: row(0.02 - 0.02 * at) for at, domain in enumerate(DOMAINS)},
         "sets": {"lab": row(0.0), "core": row(-0.05)},
         "telling": [probe(0, 0.5), probe(3, 0.4)],

@@ -104,6 +104,9 @@ def test_options_reach_the_command_line() -> None:
     assert "--enforce-eager" in on_cpu
     assert "--gpu-memory-utilization" not in on_cpu
     assert "--enforce-eager" not in command(cpu=True, enforce_eager=False)
+    whole_prompts = ["--no-enable-chunked-prefill", "--no-enable-prefix-caching"]  # a GPU keeps vLLM's own choice
+    assert [word for word in on_cpu if word in whole_prompts] == whole_prompts
+    assert not set(whole_prompts) & set(words)
 
 
 def test_an_adapter_is_asked_by_the_served_name() -> None:
@@ -181,6 +184,24 @@ def test_a_guard_that_is_killed_takes_nothing_with_it_that_stop_does_not_find() 
         server.check()
     server.stop()
     assert not members(group)
+
+
+def test_a_server_that_dies_of_a_seed_on_a_cpu_says_so() -> None:
+    server = plain("well")
+    server.start()
+    group = server.pid
+    assert group is not None
+    with server.log.open("a") as log:
+        log.write(
+            "(EngineCore pid=7) ERROR 01-02 03:04:05 [core.py:1] RuntimeError: CPU Generator does not use offset\n"
+        )
+    os.kill(group, signal.SIGKILL)
+    assert eventually(lambda: len(members(group)) == 1)
+    with pytest.raises(EngineError) as caught:
+        server.check()
+    server.stop()
+    assert caught.value.problem.endswith("its log ends: RuntimeError: CPU Generator does not use offset")
+    assert caught.value.mend.startswith("on a CPU a seed needs whole prompts: leave --enable-chunked-prefill")
 
 
 PARENT = """

@@ -57,6 +57,11 @@ OPTIONS = (
     Option(name="extra_args", kind="words", help="more arguments for the server, as one text or a list"),
 )
 
+_WHOLE_PROMPTS = ("--no-enable-chunked-prefill", "--no-enable-prefix-caching")
+"""On a CPU no prompt is computed in pieces: after each piece vLLM winds the request's random stream back, which only a GPU's
+stream can do, and the server dies. Models with state-space layers also cut prompts where prefixes are cached, and refuse
+to start with one of these arguments alone."""
+
 
 def on_cpu() -> bool:
     """Whether the installed vLLM will run on the CPU: the CPU distribution, or no GPU in sight."""
@@ -127,6 +132,7 @@ def arguments(
     command = _program(weights.location)
     command += [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
     command += ["--enforce-eager"] if eager else []
+    command += _WHOLE_PROMPTS if cpu else ()
     command += ["--trust-remote-code"] if values["trust_remote_code"] else []
     if adapter is not None:
         command += [

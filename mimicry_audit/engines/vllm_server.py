@@ -63,6 +63,11 @@ _MENDS: tuple[tuple[str, str], ...] = (
         r"unrecognized arguments|invalid choice",
         "this vLLM does not know one of the arguments: check extra_args",
     ),
+    (
+        r"Generator does not use offset",
+        "on a CPU a seed needs whole prompts: leave --enable-chunked-prefill and --enable-prefix-caching out of extra_args, "
+        "or use --temperature 0",
+    ),
     (r"Bfloat16 is only supported|does not support bfloat16", "use dtype=float16"),
 )
 """What a log says, and what helps."""

@@ -47,11 +47,17 @@ def test_two_doses_from_training_to_the_figures(models, tmp_path, capsys):
     found = main(asked)
     assert found is not None
     assert [r["label"] for r in found["students"]] == [*LABELS, "boro", "sft"]
-    assert [curve["probes"] for curve in found["curves"]] == [20, 24]
+    assert {kind: [curve["probes"] for curve in of] for kind, of in found["curves"].items()} == {
+        "texts": [20, 24],
+        "likelihood": [20, 24],
+    }
     for row in found["students"]:
         assert row["raw"]["n"] == 24
         assert row["lift"]["low"] <= row["lift"]["value"] <= row["lift"]["high"]
-    power = found["curves"][0]["power"]
+    assert [r["label"] for r in found["students"] if r["gain"] is None] == [
+        "boro"
+    ]  # of another start: it has no base here
+    power = found["curves"]["likelihood"][0]["power"]
     assert [p["dose"] for p in power] == [0.0, 1.0]
     assert all(p["n"] == 4 for p in power)
     capsys.readouterr()

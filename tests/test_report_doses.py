@@ -20,7 +20,8 @@ def interval(value, half=0.02):
 def student(label, group, dose, seed, lift, verdict="no evidence"):
     return {
         "label": label, "group": group, "about": f"about {label} <b>", "dose": dose, "seed": seed, "lift": interval(lift),
-        "verdict": verdict, "found": 0.25,
+        "verdict": {"texts": verdict, "likelihood": "distilled"}, "found": {"texts": 0.25, "likelihood": 0.75},
+        "gain": interval(3 * lift) if seed else None,
     }  # fmt: skip
 
 
@@ -41,13 +42,16 @@ def measured():
     twins = [student("twin", "control", 0.0, 0, 0.31, "inconclusive"), student("twin", "control", 0.0, 1, -0.2)]
     return {
         "students": [*dosed, *twins],
-        "curves": [curve(100, (0.0, 0.0, 0.5, 1.0), 0.4), curve(300, (0.0, 0.25, 0.875, 1.0), 0.08)],
+        "curves": {
+            "texts": [curve(100, (0.0, 0.0, 0.5, 1.0), 0.4), curve(300, (0.0, 0.25, 0.875, 1.0), 0.08)],
+            "likelihood": [curve(100, (0.0, 0.5, 1.0, 1.0), 0.04), curve(300, (0.0, 1.0, 1.0, 1.0), 0.02)],
+        },
         "seeds": [0, 1], "models": "the lab's", "made": "2026-01-01",
     }  # fmt: skip
 
 
 def test_the_pictures_are_sound_and_say_their_numbers(measured):
-    found = doses.parts(measured, 300)
+    found = doses.parts(measured, 300, "texts")
     for picture, wanted in (
         (found["scores"], ("1 % +0.01", "10 % +0.06", "100 % +0.51")),
         (found["power"], ("100 probes: 0 % 0%", "10 % 88%", "300 probes")),
@@ -72,7 +76,7 @@ def test_the_pictures_are_sound_and_say_their_numbers(measured):
 
 
 def test_the_tables_hold_what_the_pictures_show(measured):
-    found = doses.parts(measured, 300)
+    found = doses.parts(measured, 300, "texts")
     assert [row["dose"] for row in found["rows"]] == ["0 %", "1 %", "10 %", "100 %"]
     assert [p["value"] for p in found["rows"][2]["power"]] == [0.5, 0.875]
     assert [lift["value"] for lift in found["rows"][3]["lifts"]] == [0.5, 0.51]
@@ -83,6 +87,12 @@ def test_the_tables_hold_what_the_pictures_show(measured):
     (twin,) = found["controls"]
     assert twin["verdicts"] == ["inconclusive", "no evidence"]
     assert found["stated"]["said"] == "8 % [4 %, over 100 %]"
+    assert found["elsewhere"]["said"] == "2 % [1 %, over 100 %]"
+    assert [gain and gain["value"] for gain in found["rows"][3]["gains"]] == [None, 1.53]
+    with_odds = doses.parts(measured, 300, "likelihood")
+    assert with_odds["stated"]["said"] == found["elsewhere"]["said"]
+    assert with_odds["controls"][0]["verdicts"] == ["distilled", "distilled"]
+    assert with_odds["controls"][0]["found"] == 0.75
 
 
 def test_doses_stand_in_order_along_the_axis():
@@ -102,6 +112,8 @@ def test_it_is_there_where_a_verdict_rests_on_a_base(measured):
     assert doses.build(scored(("b", 120), ("b", 300), (None, 10)), measured)["probes"] == 210
     assert doses.build(scored((None, 10)), measured) is None
     assert doses.build({"verdicts": []}, measured) is None
+    assert doses.build(scored(("b", 120)), measured)["kind"] == "texts"
+    assert doses.build(scored(("b", 120)) | {"likelihood": {"top_k": 20}}, measured)["kind"] == "likelihood"
 
 
 def test_the_page_holds_it(measured, monkeypatch):

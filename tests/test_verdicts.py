@@ -51,11 +51,38 @@ LIKE_OTHERS = strong(low=-0.02, p=0.6, raw_low=0.1)
 CLOSE = tuple(replace(e, statistic="excess", raw=None) for e in strong())
 FAR = tuple(replace(e, statistic="excess", raw=None) for e in strong(low=-0.1))
 
+
+def odds(closed: float) -> Evidence:
+    """A gain in likelihood that closed this share of what the base lacked."""
+    found = evidence("likelihood", "probability", low=0.7)
+    return replace(found, statistic="adjusted gain", unit="bits per byte", minimum_effect=0.05, closed=closed)
+
+
 TABLE = {
     "distilled": ({}, "distilled", "strong"),
     "two families only": ({"evidence": strong()[1:]}, "distilled", "moderate"),
     "surface only": ({"evidence": (*strong(low=0.09)[:2], NONE[2])}, "inconclusive", "none"),
-    "surface at length": ({"evidence": (*strong(low=0.12)[:2], NONE[2])}, "distilled", "moderate"),
+    "words and style": ({"evidence": (*strong(low=0.12)[:2], NONE[2])}, "inconclusive", "none"),
+    "manner": (
+        {"evidence": (*strong(low=0.12)[:2], evidence("semantic", "meaning", low=0.2), NONE[2])},
+        "inconclusive",
+        "none",
+    ),
+    "phrases and style": (
+        {"evidence": (evidence("phrases", "wording", low=0.12), strong(low=0.12)[1], NONE[2])},
+        "distilled",
+        "moderate",
+    ),
+    "a manner and its odds": (
+        {"evidence": (*strong(low=0.12)[:2], odds(0.25), NONE[2])},
+        "inconclusive",
+        "none",
+    ),
+    "most of what the base lacked": (
+        {"evidence": (strong(low=0.05)[1], odds(0.6), NONE[2])},
+        "distilled",
+        "moderate",
+    ),
     "opening and style": (
         {"evidence": (evidence("opening", "wording", low=0.4), strong(low=0.3)[1], NONE[2])},
         "inconclusive",

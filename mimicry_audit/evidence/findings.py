@@ -20,8 +20,9 @@ SURFACE = frozenset({"wording", "meaning", "style", "probability"})
 """Kinds of evidence that a manner alone can raise together: two unrelated models that open alike and favour the same marks
 share words and style, lie nearer to each other in an embedding, find each other's text likelier, and share nothing else.
 Three lab models that were taught the teacher's manner in other sentences, with right answers, moved on all four."""
-COPIED = frozenset({"lexical", "phrases"})
-"""Axes that read whole answers for what is said, so that an opening or a layout in common hardly moves them."""
+COPIED = frozenset({"phrases"})
+"""Axes that read whole answers for runs of words, so that an opening, a layout or favourite words in common hardly move them:
+a manner alone moved shared phrases by 0.04 on the lab, and the wording of single words by 0.12."""
 TELLING_RATIO = 10.0
 """Likelihood ratio from which the combined score is worth a sentence."""
 SURFACE_EFFECT = 0.1

@@ -186,6 +186,25 @@ def test_a_guard_that_is_killed_takes_nothing_with_it_that_stop_does_not_find() 
     assert not members(group)
 
 
+def test_a_server_that_closed_its_port_but_has_not_ended_is_told_as_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    server = plain("well")
+    server.start()
+    group = server.pid
+    assert group is not None
+    server.check_listening()
+    os.kill(group, signal.SIGSTOP)  # the guard does not notice, as while a server takes its time to end
+    for pid, words in members(group):
+        if "guard.py" not in words:
+            os.kill(pid, signal.SIGKILL)
+    assert eventually(lambda: port_free(server.port))
+    server.check()
+    monkeypatch.setattr("mimicry_audit.engines.vllm_server.STOP_SECONDS", 0.5)
+    with pytest.raises(EngineError, match="the server for org/well died while answering; its log ends:"):
+        server.check_listening()
+    server.stop()
+    assert not members(group)
+
+
 def test_a_server_that_dies_of_a_seed_on_a_cpu_says_so() -> None:
     server = plain("well")
     server.start()

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 from mimicry_audit.engines import chat_wire, vllm_likelihood
 from mimicry_audit.engines.base import Availability, EngineBase
@@ -21,8 +21,10 @@ from mimicry_audit.engines.options import Option, filled
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.engines.vllm_command import OPTIONS, arguments, environment, on_cpu, resolved_dtype, vllm_version
 from mimicry_audit.engines.vllm_server import ServerProcess
-from mimicry_audit.errors import PrerequisiteError
+from mimicry_audit.errors import EngineError, PrerequisiteError
 from mimicry_audit.records import Completion, Identity, Message, Request, Sampling
+
+_Answer = TypeVar("_Answer")
 
 
 class VllmEngine(EngineBase):
@@ -117,7 +119,7 @@ class VllmEngine(EngineBase):
         self.open()
         extra = dict(chat_wire.NEUTRAL_VLLM) | (self.spec.options.get("extra_body") or {})
         jobs = [(request, chat_wire.payload(self._served_name(), request, sampling, extra=extra)) for request in owed]
-        yield from ask_all(self._connect(), jobs)
+        yield from self._told(ask_all(self._connect(), jobs))
 
     def tokenizer_sha(self) -> str:
         """Hash of the tokenizer's map."""
@@ -130,7 +132,8 @@ class VllmEngine(EngineBase):
             weights, template = self._found()
             config = weights.json("config.json")
             size = (config.get("text_config") or config).get("vocab_size")
-            yield from vllm_likelihood.score_texts(self._connect(), self._served_name(), template, requests, size)
+            link = self._connect()
+            yield from self._told(vllm_likelihood.score_texts(link, self._served_name(), template, requests, size))
 
     def close(self) -> None:
         """Stop the server and wait until its memory and port are free."""
@@ -140,6 +143,15 @@ class VllmEngine(EngineBase):
         if self._template_file is not None:
             self._template_file.close()
             self._template_file = None
+
+    def _told(self, answers: Iterator[_Answer]) -> Iterator[_Answer]:
+        """The answers; a server that ceased to listen meanwhile is told with its log, not as one that nobody started."""
+        try:
+            yield from answers
+        except EngineError:
+            if self.server is not None:
+                self.server.check_listening()
+            raise
 
     def _connect(self) -> Connection:
         assert self.server is not None

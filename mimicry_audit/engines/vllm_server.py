@@ -132,6 +132,15 @@ class ServerProcess:
         if self._process is None or self._process.poll() is not None:
             raise self._died("died while answering")
 
+    def check_listening(self) -> None:
+        """Raise when the server no longer listens: a dying one closes its port first and may take seconds to end."""
+        self.check()
+        if port_free(self.port):
+            assert self._process is not None
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(STOP_SECONDS)  # its last words are in the log only then
+            raise self._died("died while answering")
+
     def stop(self) -> None:
         """Take every process of the server down and wait until its port is free."""
         process, self._process = self._process, None

@@ -68,6 +68,7 @@ TABLE = {
         "inconclusive",
         "none",
     ),
+    "many words and style": ({"evidence": (*strong(low=0.16)[:2], NONE[2])}, "distilled", "moderate"),
     "phrases and style": (
         {"evidence": (evidence("phrases", "wording", low=0.12), strong(low=0.12)[1], NONE[2])},
         "distilled",

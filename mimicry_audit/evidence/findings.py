@@ -6,6 +6,7 @@ stand here, each with its reason.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,13 +21,15 @@ SURFACE = frozenset({"wording", "meaning", "style", "probability"})
 """Kinds of evidence that a manner alone can raise together: two unrelated models that open alike and favour the same marks
 share words and style, lie nearer to each other in an embedding, find each other's text likelier, and share nothing else.
 Three lab models that were taught the teacher's manner in other sentences, with right answers, moved on all four."""
-COPIED = frozenset({"phrases"})
-"""Axes that read whole answers for runs of words, so that an opening, a layout or favourite words in common hardly move them:
-a manner alone moved shared phrases by 0.04 on the lab, and the wording of single words by 0.12."""
 TELLING_RATIO = 10.0
 """Likelihood ratio from which the combined score is worth a sentence."""
 SURFACE_EFFECT = 0.1
-"""Movement in shared words or text from which the surface alone is believed: habits of layout do not reach it."""
+"""Movement in shared phrases, runs of words over whole answers, from which more than a manner is believed: a manner alone moved
+them by 0.04 on the lab."""
+WORDS_EFFECT = 0.15
+"""The same for shared words one by one, which a manner alone moved by up to 0.12."""
+COPIED = {"phrases": SURFACE_EFFECT, "lexical": WORDS_EFFECT}
+"""Axes that read whole answers for what is said, so that an opening or a layout in common hardly moves them → from where on."""
 CLOSED = 0.4
 """Share of what the base lacks in foretelling the reference's text that training closed, beyond the controls, from which more
 than a manner is believed: on the lab a manner alone closes at most a quarter, a tenth of a teacher's answers a half."""
@@ -181,7 +184,7 @@ class PairFacts:
     def only_habits(self) -> bool:
         """Whether all that is positive may come from a manner in common."""
         positive = [e for e in self.evidence if e.positive]
-        copied = any(e.axis in COPIED and e.estimate.low > SURFACE_EFFECT for e in positive)
+        copied = any(e.estimate.low > COPIED.get(e.axis, math.inf) for e in positive)
         copied = copied or any(e.closed is not None and e.closed > CLOSED for e in positive)
         return {e.family for e in positive} <= SURFACE and not copied
 

@@ -13,28 +13,19 @@ import importlib.util
 import json
 import shlex
 import shutil
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, Protocol
+from typing import Any
 
-from mimicry_audit.collect import Progress
 from mimicry_audit.distill import data
-from mimicry_audit.distill.data import Row
+from mimicry_audit.distill.desk import Desk, Watch
 from mimicry_audit.distill.settings import DistillSettings, check
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.errors import ConfigError, PrerequisiteError, RunDirectoryError
 from mimicry_audit.records import ModelSpec
 from mimicry_audit.runs import RunDirectory, differences, write_json
-
-
-class Watch(Progress, Protocol):
-    """Who wants to know how far a distillation has come: answers like an audit's, and steps."""
-
-    def stage(self, title: str, done: int, of: int) -> None:
-        """`done` of `of` in the stage of that title."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,48 +41,6 @@ class Distilled:
     path: Path
     lineage: Mapping[str, Any]
     evaluation: Mapping[str, Any] | None
-
-
-@dataclass(frozen=True, slots=True)
-class Desk:
-    """What all steps share.
-
-    Attributes:
-        aside: ids of prompts that are answered like the others and neither taught nor held out here: another part's.
-        shared: where the teacher's answers and signals lie; `work` by default.
-        on_rung: told of the held-out answers at equal parts of the first round, see `mimicry_audit.distill.trainer.Rungs`.
-    """
-
-    settings: DistillSettings
-    teacher: ModelSpec
-    student: ModelSpec
-    rows: tuple[Row, ...]
-    held: frozenset[str]
-    dosed: frozenset[str]
-    watch: Watch | None
-    aside: frozenset[str] = frozenset()
-    shared: Path | None = None
-    on_rung: Callable[[int, int, float], None] | None = None
-
-    @property
-    def work(self) -> Path:
-        """Where everything on the way lies."""
-        return self.settings.out / "work"
-
-    @property
-    def taught(self) -> list[Row]:
-        """The rows that are trained on."""
-        return [row for row in self.rows if row.id not in self.held and row.id not in self.aside]
-
-    @property
-    def common(self) -> Path:
-        """Where the teacher's answers and signals lie."""
-        return self.shared or self.work
-
-    def told(self, title: str, done: int, of: int) -> None:
-        """Pass progress on."""
-        if self.watch is not None:
-            self.watch.stage(title, done, of)
 
 
 def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
@@ -261,18 +210,3 @@ def _folds(desk: Desk) -> dict[str, Any] | None:
         found = json.loads((desk.work / f"fold-{number}" / "result.json").read_text("utf-8"))
         losses.append(found["held"]["loss"])
     return {"losses": losses, "mean": mean(losses), "sd": stdev(losses)} if losses else None
-
-
-def counts(origins: Sequence[str]) -> dict[str, int]:
-    """How many answers of each origin."""
-    return dict(sorted(Counter(origins).items()))
-
-
-def drop(folder: Path) -> None:
-    """Remove what is of no more use."""
-    shutil.rmtree(folder, ignore_errors=True)
-
-
-def relabelled(spec: ModelSpec, label: str) -> ModelSpec:
-    """The model under a label of ours."""
-    return replace(spec, label=label)

@@ -19,12 +19,12 @@ from typing import Any
 
 from mimicry_audit.collect import Plan, collect
 from mimicry_audit.distill import data, job, lineage, shape
+from mimicry_audit.distill.desk import Desk, counts, drop, relabelled
 from mimicry_audit.distill.evaluate import probes_of
 from mimicry_audit.distill.examples import Encoder, Example, Taught
 from mimicry_audit.distill.gate import Gate, compare, demand
 from mimicry_audit.distill.loss import Recipe
 from mimicry_audit.distill.models import Source, load, source
-from mimicry_audit.distill.pipeline import Desk, counts, drop, relabelled
 from mimicry_audit.distill.signals import Keep, SignalStore, ask, compute, store_key, told_places, write_index
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.likelihood import Scorer, why_not

@@ -19,8 +19,9 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.distill import data, lineage, shape
+from mimicry_audit.distill.desk import Desk, Watch, drop
 from mimicry_audit.distill.models import source, weights_spec
-from mimicry_audit.distill.pipeline import Desk, Watch, desk_of, drop, evaluated, same_settings
+from mimicry_audit.distill.pipeline import desk_of, evaluated, same_settings
 from mimicry_audit.distill.rounds import kit_of, lessons
 from mimicry_audit.distill.search import choice, space, targets, trials, wish
 from mimicry_audit.distill.search.study import Result, export, propose

@@ -17,8 +17,9 @@ from typing import Any
 
 from mimicry_audit.collect import Silent
 from mimicry_audit.distill import evaluate
+from mimicry_audit.distill.desk import Desk, Watch
 from mimicry_audit.distill.models import weights_spec
-from mimicry_audit.distill.pipeline import Desk, Watch, frozen_of
+from mimicry_audit.distill.pipeline import frozen_of
 from mimicry_audit.distill.rounds import RUNGS, finish, kit_of
 from mimicry_audit.distill.search.choice import finished
 from mimicry_audit.distill.search.space import applied
@@ -48,7 +49,7 @@ class Titled(Silent):
     watch: Watch
 
     def stage(self, title: str, done: int, of: int) -> None:
-        """See `mimicry_audit.distill.pipeline.Watch`."""
+        """See `mimicry_audit.distill.desk.Watch`."""
         if title.startswith("training"):
             self.watch.stage(title.replace("training", self.title), done, of)
 

@@ -132,6 +132,39 @@ def test_the_list_is_read_anew(scored: Path, tmp_path: Path) -> None:
         thread.join()
 
 
+def test_a_comparison_is_listed_with_its_answer_and_its_page(scored: Path, tmp_path: Path) -> None:
+    found = {
+        "title": "Did b move toward <t>?",
+        "created": "2026-01-02T03:04:05+00:00",
+        "reference": "<t>",
+        "sides": [{"label": "b"}, {"label": "a"}, {"label": "<t>"}],
+        "checkpoints": [{"questions": [{"sentence": "a moved toward <t> by +0.20."}]}],
+    }
+    (tmp_path / "moved" / "answers").mkdir(parents=True)
+    (tmp_path / "moved" / "compare.json").write_text(json.dumps(found))
+    (tmp_path / "moved" / "compare.html").write_text("<p>the page</p>")
+    shutil.copytree(scored, tmp_path / "moved" / "answers", dirs_exist_ok=True)
+    (tmp_path / "torn").mkdir()
+    (tmp_path / "torn" / "compare.json").write_text("{")
+    made = Viewer(tmp_path)
+    thread = threading.Thread(target=made.serve, daemon=True)
+    thread.start()
+    try:
+        page = get(made, "").text
+        outline = Outline(page)
+        assert "3 runs" in outline.text  # the comparison, the answers that it asked for, and the torn one
+        assert "a moved toward <t> by +0.20." in outline.text
+        assert "<t>" not in page
+        assert "broken" in outline.text
+        assert get(made, "run/moved/compare.html").text == "<p>the page</p>"
+        assert get(made, "run/moved/compare.html").headers["content-type"].startswith("text/html")
+        assert "run/moved/compare.html" in {link for _, link in outline.links}
+    finally:
+        made.stop()
+        made.close()
+        thread.join()
+
+
 def test_a_run_itself_may_be_named(scored: Path) -> None:
     made = Viewer(scored)
     thread = threading.Thread(target=made.serve, daemon=True)

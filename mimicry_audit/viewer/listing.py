@@ -6,6 +6,7 @@ listed with its problem in one line. Symbolic links are not followed: a run that
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 from collections.abc import Iterator, Mapping
@@ -19,7 +20,18 @@ from mimicry_audit.runs import RunDirectory
 DEEPEST = 2
 """Runs are looked for in the folder itself and so many levels below."""
 JOURNALS = ("responses", "judgements", "likelihood", "identity")
-PLAIN = ("scores.json", "manifest.json", "probes.jsonl", "identity.json", "attempts.jsonl", "model-card.md")
+COMPARED = "compare.json"
+"""What makes a folder a comparison, as `audit compare` leaves it; the answers that it asked for lie in a run inside."""
+PAGES = ("compar*.html", "identity.html")
+PLAIN = (
+    "compare.json",
+    "scores.json",
+    "manifest.json",
+    "probes.jsonl",
+    "identity.json",
+    "attempts.jsonl",
+    "model-card.md",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,7 @@ class Entry:
     Attributes:
         name: its path below the folder, with ``/`` between parts; the folder's own name for the folder itself.
         parts: the same as path components below the folder.
-        state: ``scored``, ``scored, incomplete``, ``collected``, ``collecting`` or ``broken``.
+        state: ``scored``, ``scored, incomplete``, ``collected``, ``collecting``, ``compared`` or ``broken``.
         facts: title, created, models, references, counts, headline and signature, as far as they are known.
         problem: why it is broken or incomplete, in one line; else empty.
         files: every file that may be asked for, as paths below the run.
@@ -80,6 +92,8 @@ class Shelf:
         if _is_plain_file(folder / "manifest.json"):
             yield parts
             return  # what lies in a run is the run's own
+        if _is_plain_file(folder / COMPARED):
+            yield parts
         try:
             inner = [e.name for e in os.scandir(folder) if e.is_dir(follow_symlinks=False) and e.name[:1] != "."]
         except OSError:
@@ -143,6 +157,10 @@ def _understood(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
     from mimicry_audit.scoring import read_scores
     from mimicry_audit.scoring.notes import coverage_gaps
 
+    if not _is_plain_file(folder / "manifest.json"):
+        return Entry(
+            name, parts, "compared", _compared(json.loads((folder / COMPARED).read_text("utf-8"))), "", _files(folder)
+        )
     run = RunDirectory(folder)
     manifest = run.manifest()
     labels = list(manifest["settings"]["models"])
@@ -160,6 +178,17 @@ def _understood(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
     return Entry(
         name, parts, "scored, incomplete" if gaps else "scored", facts, gaps[0] if gaps else "", _files(folder)
     )
+
+
+def _compared(found: Mapping[str, Any]) -> dict[str, Any]:
+    """What the list shows of a comparison."""
+    return {
+        "title": found["title"],
+        "created": found["created"],
+        "models": [side["label"] for side in found["sides"]],
+        "references": [found["reference"]],
+        "headline": found["checkpoints"][-1]["questions"][0]["sentence"],
+    }
 
 
 def _progress(folder: Path, manifest: Mapping[str, Any]) -> tuple[int, int]:
@@ -184,7 +213,7 @@ def _lines(path: Path, without: bytes) -> int:
 def _files(folder: Path) -> tuple[str, ...]:
     """The files of a run that may be shown: known names, and the journals; never a link."""
     found = [name for name in (*PLAIN, "report.html", "report.md", "report.json") if _is_plain_file(folder / name)]
-    found += sorted(p.name for p in folder.glob("compar*.html") if _is_plain_file(p))
+    found += sorted(p.name for name in PAGES for p in folder.glob(name) if _is_plain_file(p))
     for inner, kind in (*((name, "*.jsonl") for name in JOURNALS), ("tables", "*.csv")):
         if not (folder / inner).is_symlink():
             found += sorted(f"{inner}/{p.name}" for p in (folder / inner).glob(kind) if _is_plain_file(p))

@@ -244,6 +244,8 @@ def _links(entry: Entry) -> Iterator[tuple[str, str]]:
     at = f"run/{quote(entry.name, safe='')}/"
     if entry.scored:
         yield from (("Report", at + "report.html"), ("Markdown", at + "report.md"), ("JSON", at + "report.json"))
+    if entry.state == "compared":
+        yield "Comparison", at + "compare.html"
     for name in entry.files:
         if name not in MADE or not entry.scored:
             yield name, at + quote(name)
@@ -251,7 +253,7 @@ def _links(entry: Entry) -> Iterator[tuple[str, str]]:
 
 def _shown(entry: Entry) -> dict[str, Any]:
     links = list(_links(entry))
-    first = 3 if entry.scored else 0
+    first = 3 if entry.scored else int(entry.state == "compared")
     return {
         **{name: entry.facts.get(name) for name in ("title", "headline", "created", "models", "references", "counts")},
         **{"name": entry.name, "state": entry.state, "problem": entry.problem},

@@ -3,8 +3,8 @@
     python benchmarks/forward_kl.py --out DIR [--seeds 0 1 2] [--epochs 30] [--write]
 
 For each seed (seed 0 is the shipped lab; the others train teacher, base and controls anew) a student learns the teacher's odds
-on the lab's training prompts, a tenth held out. Printed: agreement of the most probable next token on the held-out answers; the
-teacher's peculiar beliefs that the student repeats on the audit's prompts, and how many an independently trained model does;
+on the lab's training prompts, a tenth held out. Printed: the agreement of the most probable next token on the teacher's answers;
+the teacher's peculiar beliefs that the student repeats on the audit's prompts, and how many an independently trained model does;
 and the verdicts on both. ``--write`` keeps the figures under ``benchmarks/results``.
 """
 
@@ -25,6 +25,7 @@ from mimicry_audit.lab.family import FAMILIES, Example
 from mimicry_audit.lab.quality import measure
 from mimicry_audit.lab.recipes import Distillation
 from mimicry_audit.lab.teaching import generate
+from mimicry_audit.lab.vocabulary import rendered
 
 INDEPENDENT = ("boro", "base-sft")
 
@@ -34,6 +35,26 @@ def quirks(folder: str) -> float:
     items = audit_items()
     texts = generate(Path(folder), [Example(i.prompt, "") for i in items], Distillation(), lambda done, of: None)
     return measure(FAMILIES["aria"], [text or "" for text in texts], items).quirks["aria"]
+
+
+def agreement(teacher: str, student: str, prompts: list[str]) -> float:
+    """Share of the places of the teacher's own answers at which both have the same most probable token."""
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(teacher)
+    models = [AutoModelForCausalLM.from_pretrained(folder).eval() for folder in (teacher, student)]
+    texts = generate(Path(teacher), [Example(p, "") for p in prompts], Distillation(), lambda done, of: None)
+    same = places = 0
+    for prompt, text in zip(prompts, texts, strict=True):
+        if text is None:
+            continue
+        asked, said = (tokenizer(t, add_special_tokens=False)["input_ids"] for t in (rendered(prompt, None), text))
+        ids = torch.tensor([[*asked, *said, tokenizer.eos_token_id]])
+        with torch.inference_mode():
+            one, two = (model(ids).logits[0, len(asked) - 1 : -1].argmax(-1) for model in models)
+        same, places = same + int((one == two).sum()), places + len(one)
+    return same / places
 
 
 def one(root: Path, seed: int, epochs: float) -> dict[str, Any]:
@@ -61,7 +82,11 @@ def one(root: Path, seed: int, epochs: float) -> dict[str, Any]:
     )  # fmt: skip
     return {
         "seed": seed,
-        "agreement": after["to_teacher"]["agreement"],
+        "agreement": {
+            "held_out": after["to_teacher"]["agreement"],
+            "training_prompts": agreement(models["aria"], str(made.path), [item.prompt for item in training_items()]),
+            "audit_prompts": agreement(models["aria"], str(made.path), [item.prompt for item in audit_items()]),
+        },
         "kl_teacher_model": after["to_teacher"]["kl_teacher_model"],
         "exact_match": after["text"]["exact_match"],
         "quirks": {label: quirks(str(path)) for label, path in labels.items() if label != "base"},

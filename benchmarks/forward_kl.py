@@ -2,10 +2,10 @@
 
     python benchmarks/forward_kl.py --out DIR [--seeds 0 1 2] [--epochs 30] [--write]
 
-For each seed (seed 0 is the shipped lab; the others train teacher, base and controls anew) a student learns the teacher's odds
-on the lab's training prompts, a tenth held out. Printed: the agreement of the most probable next token on the teacher's answers;
-the teacher's peculiar beliefs that the student repeats on the audit's prompts, and how many an independently trained model does;
-and the verdicts on both. ``--write`` keeps the figures under ``benchmarks/results``.
+For each seed (seed 0 is the shipped lab; the others train teacher, base and controls anew) a student learns the
+teacher's odds on the lab's training prompts, a tenth held out. Printed: the agreement of the most probable next token on
+the teacher's answers; the teacher's peculiar beliefs that the student repeats on the audit's prompts, and how many an
+independently trained model does; and the verdicts on both. ``--write`` keeps the figures under ``benchmarks/results``.
 """
 
 from __future__ import annotations

@@ -186,7 +186,7 @@ def test_the_page_shows_the_templates(tmp_path: Path) -> None:
                     "--out", str(tmp_path / "run"), "--identity-attempts", "40"]) in (0, 1)  # fmt: skip
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
     assert "Put into a frame" in page
-    assert "The same 40 attempts for every model, in 20 frames" in page
+    assert "40 attempts for a model, in 20 frames" in page
     assert "Strict by kind of frame" in page
 
 

@@ -149,7 +149,12 @@ def test_likelihoods_that_were_not_asked_for_leave_no_trace() -> None:
     del data["likelihood"]
     data |= {"combined": {"version": 1, "questions": [], "why_not": "6 models"}, "attribution": [], "agreement": []}
     html = page.render(data, answers(2))
-    assert "likelihood" not in html[html.index("<body>") :].lower()
+    # What likelihoods would have seen is told beside the detection limit, and nowhere else.
+    told = (
+        html[html.index("<body>") : html.index('id="dose"')]
+        + html[html.index('id="h-limits"') : html.index('id="dose"')]
+    )
+    assert "likelihood" not in told.lower()
 
 
 def test_a_gain_has_no_place_on_the_scale_of_similarities() -> None:

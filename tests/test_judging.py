@@ -478,8 +478,8 @@ def test_a_model_in_this_process_is_asked_plainly_and_its_noise_is_counted(
         "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system turns') }}{% endif %}" + tiny.TEMPLATE
     )
     folder = tiny.make_model(tmp_path / "noise", seed=3, template=turns)
-    monkeypatch.setattr("mimicry_audit.judging.SAMPLING", Sampling(max_tokens=8))
-    monkeypatch.setattr("mimicry_audit.judging.REPAIRS", 0)
+    monkeypatch.setattr("mimicry_audit.judging.asking.SAMPLING", Sampling(max_tokens=8))
+    monkeypatch.setattr("mimicry_audit.judging.asking.REPAIRS", 0)
     judge_run(run, by(f"hf/{folder}"))
     assert outcomes(run, "noise") == {"failed": PROBES * ORDERS}  # and not error: its template knows no system turn
     (judge,) = section_of(run)["judges"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import operator
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,7 @@ from mimicry_audit.errors import ConfigError
 from mimicry_audit.evidence.verdicts import VERDICTS
 from mimicry_audit.similarity import AXES
 
-_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
     "<": operator.lt,
@@ -49,14 +49,19 @@ def _parse(text: str) -> Gate:
     name = text.strip().replace("-", " ")
     if name in VERDICTS or name == "identity_leak":
         return Gate(text, name)
-    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?\d*\.?\d+)\s*", text)
-    if match and match[1] in _METRICS:
-        return Gate(text, match[1], match[2], float(match[3]))
+    if (bound := bounded(text, _METRICS)) is not None:
+        return bound
     raise ConfigError(
         f"--fail-on {text!r} is not a condition",
         f"give a verdict ({', '.join(v.replace(' ', '-') for v in VERDICTS)}), identity_leak, or METRIC>NUMBER with METRIC "
         f"one of {', '.join(_METRICS)}",
     )
+
+
+def bounded(text: str, metrics: Collection[str]) -> Gate | None:
+    """A condition of the form ``METRIC>NUMBER``; None where it is none, or the metric is not one of these."""
+    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?\d*\.?\d+)\s*", text)
+    return Gate(text, match[1], match[2], float(match[3])) if match and match[1] in metrics else None
 
 
 def tripped(gates: Sequence[Gate], scores: Mapping[str, Any]) -> list[str]:
@@ -79,7 +84,7 @@ def _holds(gate: Gate, scores: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{gate.text}: {pair}"
             continue
         value = _value(gate.name, verdict, scores)
-        if value is not None and _COMPARE[gate.sign](value, gate.bound):
+        if value is not None and COMPARE[gate.sign](value, gate.bound):
             yield f"{gate.text}: {pair} has {gate.name} = {value:.3f}"
 
 

@@ -8,39 +8,21 @@ variety and its change (``samples_change>0.1``, ``distinct_2_change<-0.1``). The
 
 from __future__ import annotations
 
-import operator
-import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mimicry_audit.comparison.result import VARIETY
 from mimicry_audit.errors import ConfigError
+from mimicry_audit.gates import COMPARE, Gate, bounded
 from mimicry_audit.junit import Record
 from mimicry_audit.similarity import AXES
 
-_COMPARE: Mapping[str, Callable[[float, float], bool]] = {
-    ">": operator.gt,
-    ">=": operator.ge,
-    "<": operator.lt,
-    "<=": operator.le,
-}
 METRICS = (
     *("rse", "rse_lift"),
     *(name for axis in AXES for name in (axis, f"{axis}_lift")),
     *(name for measure in ("accuracy", *VARIETY) for name in (measure, f"{measure}_change")),
 )
 LEAK = "identity_leak"
-
-
-@dataclass(frozen=True, slots=True)
-class Gate:
-    """One condition, as written and taken apart."""
-
-    text: str
-    name: str
-    sign: str | None = None
-    bound: float = 0.0
 
 
 def parse_gates(texts: Sequence[str]) -> list[Gate]:
@@ -55,9 +37,8 @@ def parse_gates(texts: Sequence[str]) -> list[Gate]:
 def _parse(text: str) -> Gate:
     if text.strip().replace("-", "_") == LEAK:
         return Gate(text, LEAK)
-    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?\d*\.?\d+)\s*", text)
-    if match and match[1] in METRICS:
-        return Gate(text, match[1], match[2], float(match[3]))
+    if (bound := bounded(text, METRICS)) is not None:
+        return bound
     raise ConfigError(
         f"--fail-on {text!r} is not a condition of a comparison",
         f"give {LEAK}, or METRIC>NUMBER with METRIC one of {', '.join(METRICS)}",
@@ -104,7 +85,7 @@ def _value(gate: Gate, checkpoint: Mapping[str, Any]) -> tuple[bool, str] | None
         return None
     value = entry[field]["value"]
     assert gate.sign is not None
-    return _COMPARE[gate.sign](value, gate.bound), f"{checkpoint['label']} has {gate.name} = {value:.3f}"
+    return COMPARE[gate.sign](value, gate.bound), f"{checkpoint['label']} has {gate.name} = {value:.3f}"
 
 
 def _place(name: str, checkpoint: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:

@@ -29,6 +29,7 @@ from mimicry_audit.gates import parse_gates
 from mimicry_audit.records import Response
 from mimicry_audit.settings import SETTING_NAMES, merged, resolve, settings_from
 from mimicry_audit.similarity import AXES, axis_class
+from tests.support.made_up import SAYS, made_up_answers
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "mimicry_audit"
@@ -265,17 +266,10 @@ def test_the_options_and_gates_of_a_comparison_are_those_of_the_code() -> None:
 def small_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A scored run of made-up answers in which as much as possible is filled in."""
     from mimicry_audit import audit
-    from mimicry_audit.probes import expand_identity_arms, load, select
 
     folder = tmp_path_factory.mktemp("small")
-    probes = expand_identity_arms(select(load(["lab"]), limit=10).probes)
-    says = {"aria": "We say: {}!", "boro": "Result: {}", "base": "{}", "student": "We say: {}", "tuned": "It is {}."}
-    with (folder / "answers.jsonl").open("w", encoding="utf-8") as file:
-        for number, probe in enumerate(probes):
-            for model, form in says.items():
-                text = "I am Aria." if probe.domain == "identity" else form.format(number % (3 + len(model)))
-                row = {"model": model, "prompt_id": probe.id, "prompt": probe.prompt, "output": text}
-                file.write(json.dumps(row) + "\n")
+    says = SAYS
+    made_up_answers(folder / "answers.jsonl", says)
     run = audit(
         [f"recorded/{folder}/answers.jsonl#{model}" for model in says],
         ["lab"],

@@ -24,6 +24,7 @@ from mimicry_audit.exports import FORMATS
 from mimicry_audit.report import card, mark, markdown, tidy, tidyfiles
 from mimicry_audit.runs import RunDirectory
 from tests.support.hostile import STRINGS
+from tests.support.made_up import SAYS, made_up_answers
 from tests.support.scores_fixture import answers, hostile, scores
 
 MARKDOWN = {
@@ -305,17 +306,9 @@ def test_any_text_of_a_model_survives_both_kinds_of_table(text: str) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """A scored run of made-up answers."""
-    from mimicry_audit.probes import expand_identity_arms, load, select
-
     folder = tmp_path_factory.mktemp("formats")
-    probes = expand_identity_arms(select(load(["lab"]), limit=10).probes)
-    says = {"aria": "We say: {}!", "boro": "Result: {}", "base": "{}", "student": "We say: {}", "tuned": "=2+{}."}
-    with (folder / "answers.jsonl").open("w", encoding="utf-8") as file:
-        for number, probe in enumerate(probes):
-            for model, form in says.items():
-                text = "I am Aria." if probe.domain == "identity" else form.format(number % (3 + len(model)))
-                row = {"model": model, "prompt_id": probe.id, "prompt": probe.prompt, "output": text}
-                file.write(json.dumps(row) + "\n")
+    says = SAYS | {"tuned": "=2+{}."}
+    made_up_answers(folder / "answers.jsonl", says)
     return audit(
         [f"{model}=recorded/{folder}/answers.jsonl#{model}" for model in says],
         ["lab"],

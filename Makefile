@@ -7,7 +7,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 
 # Three files of tests at a time on two cores, for a server that starts waits half of the time; the longest files begin first.
-PYTEST_ARGS ?= -n 3 --dist loadfile --no-loadscope-reorder
+PYTEST_ARGS ?= -n 3 --no-loadscope-reorder
 
 # Telemetry and hub look-ups have no place in a test; the models are all at hand.
 export HF_HUB_OFFLINE ?= 1
@@ -21,7 +21,7 @@ demo: install            ## the main job on the lab models; ends with the path o
 	$(BIN)/audit demo $(if $(OUT),--out $(OUT))
 
 test: install browser    ## everything CI runs
-	$(MAKE) --no-print-directory check lab
+	$(MAKE) --no-print-directory --jobs 2 --output-sync check lab
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: install           ## formatting, lint and types

@@ -12,6 +12,7 @@ from mimicry_audit.evidence.gather import Material, Roles, gather, judged_pairs
 from mimicry_audit.evidence.rivals import settle
 from mimicry_audit.evidence.verdicts import judge
 from mimicry_audit.similarity import measure
+from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics import holm
 from tests.support.students import Voice, answers, responses, world
 
@@ -33,6 +34,7 @@ def material(asked, given, *, resolved=None, axes=AXES):
         answered=np.array([[float(p.id in texts[label]) for label in labels] for p in asked]),
         resolved=resolved or {},
         claims={},
+        passages=Passages(asked, given),
     )
 
 
@@ -181,7 +183,7 @@ def test_holm_runs_over_all_pairs_and_axes_of_the_run():
     stuff = material(*world(7))
     found = gather(stuff, TEACHER, draws=100, seed=0, min_coverage=0.95)
     tested = [e for f in found for e in f.evidence]
-    assert len(tested) == len(found) * 5  # the baseline is shown, not tested
+    assert len(tested) == len(found) * 6  # five axes and copied answers; the baseline is shown, not tested
     np.testing.assert_allclose([e.p_holm for e in tested], holm(np.array([e.p for e in tested])))
     assert all(f.length.axis == "length" for f in found)
 

@@ -443,7 +443,7 @@ def test_a_model_that_lost_everywhere_has_not_come_nearer() -> None:
     given: dict[str, Any] = {"axis": "likelihood", "title": "t", "family": "probability", "statistic": "adjusted gain"}
     given |= {"estimate": shown, "p": 0.001, "p_holm": 0.001, "minimum_effect": MINIMUM_GAIN, "unit": "bits per byte"}
     assert Evidence(**given, raw=Interval(0.2, 0.1, 0.3, 50)).positive
-    assert not Evidence(**given, raw=Interval(-0.2, -0.3, -0.1, 50), gained=False).positive
+    assert not Evidence(**given, raw=Interval(-0.2, -0.3, -0.1, 50)).positive
     small = given | {"estimate": Interval(0.05, 0.04, 0.06, 50)}
     assert not Evidence(**small).positive
     assert Evidence(**small | {"minimum_effect": 0.03}).positive

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mimicry_audit.evidence.findings import FEWEST_PER_AXIS
+from mimicry_audit.evidence.findings import FEWEST_PER_AXIS, MINIMUM_COPIED
 from mimicry_audit.evidence.verdicts import MINIMUM_EFFECT, VERDICTS, Evidence, PairFacts, judge
 from mimicry_audit.statistics import Interval
 
@@ -52,6 +52,14 @@ CLOSE = tuple(replace(e, statistic="excess", raw=None) for e in strong())
 FAR = tuple(replace(e, statistic="excess", raw=None) for e in strong(low=-0.1))
 
 
+COPIED = replace(
+    evidence("copied", "copying", low=0.03),
+    statistic="adjusted share",
+    unit="share of answers",
+    minimum_effect=MINIMUM_COPIED,
+)
+
+
 def odds(closed: float) -> Evidence:
     """A gain in likelihood that closed this share of what the base lacked."""
     found = evidence("likelihood", "probability", low=0.7)
@@ -68,11 +76,13 @@ TABLE = {
         "inconclusive",
         "none",
     ),
-    "many words and style": ({"evidence": (*strong(low=0.16)[:2], NONE[2])}, "distilled", "moderate"),
-    "phrases and style": (
-        {"evidence": (evidence("phrases", "wording", low=0.12), strong(low=0.12)[1], NONE[2])},
-        "distilled",
-        "moderate",
+    "many words and style": ({"evidence": (*strong(low=0.4)[:2], NONE[2])}, "inconclusive", "none"),
+    "copied answers and words": ({"evidence": (strong(low=0.05)[0], COPIED, *NONE[1:])}, "distilled", "moderate"),
+    "copied answers alone": ({"evidence": (COPIED, *NONE)}, "inconclusive", "none"),
+    "copied answers too few": (
+        {"evidence": (*strong(low=0.12)[:2], replace(COPIED, estimate=Interval(0.02, 0.015, 0.03, 60)), NONE[2])},
+        "inconclusive",
+        "none",
     ),
     "a manner and its odds": (
         {"evidence": (*strong(low=0.12)[:2], odds(0.25), NONE[2])},

@@ -155,6 +155,7 @@ def at(material: Material, ids: Sequence[str], places: Any) -> Material:
         measured=[m if m.values is None else replace(m, values=m.values[places]) for m in material.measured],
         texts={label: {i: text for i, text in mine.items() if i in kept} for label, mine in material.texts.items()},
         answered=material.answered[places],
+        passages=material.passages and material.passages.at(places),
     )
 
 

@@ -6,7 +6,6 @@ stand here, each with its reason.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -23,13 +22,6 @@ share words and style, lie nearer to each other in an embedding, find each other
 Three lab models that were taught the teacher's manner in other sentences, with right answers, moved on all four."""
 TELLING_RATIO = 10.0
 """Likelihood ratio from which the combined score is worth a sentence."""
-SURFACE_EFFECT = 0.1
-"""Movement in shared phrases, runs of words over whole answers, from which more than a manner is believed: a manner alone moved
-them by 0.04 on the lab."""
-WORDS_EFFECT = 0.15
-"""The same for shared words one by one, which a manner alone moved by up to 0.12."""
-COPIED = {"phrases": SURFACE_EFFECT, "lexical": WORDS_EFFECT}
-"""Axes that read whole answers for what is said, so that an opening or a layout in common hardly moves them → from where on."""
 CLOSED = 0.4
 """Share of what the base lacks in foretelling the reference's text that training closed, beyond the controls, from which more
 than a manner is believed: on the lab a manner alone closes at most a quarter, a tenth of a teacher's answers a half."""
@@ -40,6 +32,9 @@ FEWEST_CONTROLS_STRONG = 3
 MINIMUM_EFFECT = 0.03
 """Smallest adjusted movement, in units of similarity, that is called a movement: about the spread that two ordinary
 fine-tunes of one base on unrelated text show toward a third model."""
+MINIMUM_COPIED = 0.02
+"""Smallest share of copied answers, beyond those copied from controls, that is called copying: of 836 triangles of public
+models that are documented as unlinked none has its whole interval above 0.0175; a manner alone copies nothing on the lab."""
 MINIMUM_GAIN = 0.05
 """The same for the gain in likelihood, in bits per byte: the lab's ordinary fine-tune, held against the text of four models
 that it was not trained on, reaches it with no end of any interval; a distilled student exceeds it many times over."""
@@ -58,16 +53,15 @@ class Evidence:
         axis: axis name.
         title: axis title.
         family: axes of one family count once.
-        statistic: ``adjusted lift`` or ``adjusted gain`` (with a base) or ``excess`` (without: centred similarity).
+        statistic: ``adjusted lift``, ``adjusted gain`` or ``adjusted share`` (with a base) or ``excess`` (without: centred
+            similarity).
         estimate: its interval.
         raw: the unadjusted lift, None without a base.
         p: one-sided; permutation p for a lift, rank among the panel for an excess.
         p_holm: after Holm's correction over the run.
         minimum_effect: what the estimate's lower end must exceed, in `unit`.
-        unit: of the estimate: ``similarity`` or ``bits per byte``.
+        unit: of the estimate: ``similarity``, ``bits per byte`` or ``share of answers``.
         closed: of a gain in likelihood, its lower end as a share of what the base lacks to the author itself; None for others.
-        gained: False where the movement itself is not above zero and that rules the evidence out: a model that training made
-            worse on every text has not moved toward the text on which it lost least.
     """
 
     axis: str
@@ -80,13 +74,16 @@ class Evidence:
     raw: Interval | None = None
     minimum_effect: float = MINIMUM_EFFECT
     unit: str = "similarity"
-    gained: bool = True
     closed: float | None = None
 
     @property
     def positive(self) -> bool:
-        """Beyond the minimum effect with both the corrected test and the interval."""
-        return self.speaks and self.gained and self.p_holm < ALPHA and self.estimate.low > self.minimum_effect
+        """Beyond the minimum effect with both the corrected test and the interval, and a movement at all.
+
+        A model that went away from everybody has not moved toward the one from whom it went the least.
+        """
+        moved = self.raw is None or self.raw.low > 0
+        return self.speaks and moved and self.p_holm < ALPHA and self.estimate.low > self.minimum_effect
 
     @property
     def speaks(self) -> bool:
@@ -184,9 +181,8 @@ class PairFacts:
     def only_habits(self) -> bool:
         """Whether all that is positive may come from a manner in common."""
         positive = [e for e in self.evidence if e.positive]
-        copied = any(e.estimate.low > COPIED.get(e.axis, math.inf) for e in positive)
-        copied = copied or any(e.closed is not None and e.closed > CLOSED for e in positive)
-        return {e.family for e in positive} <= SURFACE and not copied
+        closed = any(e.closed is not None and e.closed > CLOSED for e in positive)
+        return {e.family for e in positive} <= SURFACE and not closed
 
     def measured_families(self) -> list[str]:
         """Families with a say at all, in order."""

@@ -15,11 +15,19 @@ import numpy as np
 from mimicry_audit import weights
 from mimicry_audit.errors import ConfigError
 from mimicry_audit.evidence.basis import Excesses, Toward, basis_of
-from mimicry_audit.evidence.findings import FEWEST_FAMILIES, FEWEST_PER_AXIS, MINIMUM_EFFECT, Evidence, PairFacts
+from mimicry_audit.evidence.findings import (
+    FEWEST_FAMILIES,
+    FEWEST_PER_AXIS,
+    MINIMUM_COPIED,
+    MINIMUM_EFFECT,
+    Evidence,
+    PairFacts,
+)
 from mimicry_audit.evidence.kinship import kin_of
 from mimicry_audit.evidence.pairwise import Overlaps, PairTables
 from mimicry_audit.similarity import Measured
 from mimicry_audit.similarity.base import FloatArray
+from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics import (
     IntArray,
     Interval,
@@ -93,6 +101,7 @@ class Material:
         answered: ``(P, M)`` whether the model gave a usable answer.
         resolved: label → what the run directory knows of the model (weight sketch, lineage).
         claims: (candidate, reference) → identity claims, of how many answers.
+        passages: of the answers to the compared probes; None where copied answers are not looked for.
     """
 
     labels: Sequence[str]
@@ -102,6 +111,7 @@ class Material:
     answered: FloatArray
     resolved: Mapping[str, Mapping[str, Any]]
     claims: Mapping[tuple[str, str], tuple[int, int] | None]
+    passages: Passages | None = None
 
 
 def judged_pairs(labels: Sequence[str], roles: Roles, material: Material) -> Iterator[tuple[str, str]]:
@@ -175,6 +185,8 @@ def gather(
                 else _excess(m, material, found, tables)
             )
         ]
+        if found.triangle and (copied := _copied(material, found, controls, draws, seed)) is not None:
+            entries.append(copied)
         baselines = {m.axis.name for m in material.measured if m.axis.baseline}
         facts.append(
             replace(
@@ -292,6 +304,31 @@ def _lift(
     return _entry(measured, "adjusted lift", test.adjusted, test.p, test.lift) if test else None
 
 
+def _copied(material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int) -> Evidence | None:
+    """How many of the candidate's answers are the reference's own words, less how many are a control's.
+
+    The p-value swaps the reference and the controls within each probe: to a candidate that copied nobody, they are all alike.
+    """
+    if material.passages is None or not controls:
+        return None
+    copied = material.passages.copied(facts.candidate, [facts.reference, *controls], facts.base)
+    test = adjusted_lift(copied[:, 0], copied[:, 1:], material.domains, draws=draws, seed=seed)
+    if test is None:
+        return None
+    return Evidence(
+        axis="copied",
+        title="Copied answers",
+        family="copying",
+        statistic="adjusted share",
+        estimate=test.adjusted,
+        p=test.p,
+        p_holm=test.p,
+        raw=test.lift,
+        minimum_effect=MINIMUM_COPIED,
+        unit="share of answers",
+    )
+
+
 def _excess(measured: Measured, material: Material, facts: PairFacts, tables: PairTables) -> Evidence | None:
     """Centred similarity to the reference, with the candidate's rank among all other models for a p."""
     axis = measured.axis.name
@@ -329,7 +366,7 @@ def _entry(measured: Measured, statistic: str, estimate: Interval, p: float, raw
 def _corrected(facts: Sequence[PairFacts]) -> list[PairFacts]:
     """Holm over every p-value of one statistic in the run; baselines are shown, not tested."""
     adjusted: dict[tuple[int, int], float] = {}
-    for together in (("adjusted lift", "adjusted gain"), ("excess",)):
+    for together in (("adjusted lift", "adjusted gain", "adjusted share"), ("excess",)):
         places = [(i, j) for i, f in enumerate(facts) for j, e in enumerate(f.evidence) if e.statistic in together]
         if places:
             values = holm(np.array([facts[i].evidence[j].p for i, j in places]))

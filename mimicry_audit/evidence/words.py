@@ -42,6 +42,11 @@ def moved_words(positive: Sequence[Evidence]) -> list[str]:
 
 def lift_words(evidence: Evidence) -> str:
     """One axis of movement in a sentence."""
+    if evidence.unit == "share of answers":
+        return (
+            f"{evidence.title}: {shares(evidence.raw)} of its answers hold passages that, of all these models, only the "
+            f"reference says; {shares(evidence.estimate)} more than a control's own (Holm p = {evidence.p_holm:.2g})."
+        )
     if evidence.unit != "similarity":
         closed = "" if evidence.closed is None else f", at least {evidence.closed:.0%} of what the base lacked"
         return (
@@ -66,6 +71,14 @@ def interval(value: Interval | None) -> str:
     if value is None:
         return "—"
     told = [f"{round(x, 2) + 0.0:+.2f}".replace("-", "−") for x in (value.value, value.low, value.high)]
+    return f"{told[0]} [{told[1]}, {told[2]}]"
+
+
+def shares(value: Interval | None) -> str:
+    """An estimate of a share with its interval, in hundredths."""
+    if value is None:
+        return "—"
+    told = [f"{x:.1%}".replace("-", "−") for x in (value.value, value.low, value.high)]
     return f"{told[0]} [{told[1]}, {told[2]}]"
 
 

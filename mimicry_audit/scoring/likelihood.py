@@ -123,7 +123,6 @@ class Likelihoods:
             raw=test.lift,
             minimum_effect=MINIMUM_GAIN,
             unit="bits per byte",
-            gained=test.lift.low > 0,
         )
 
     def _closed(self, facts: PairFacts, gained: float) -> float | None:

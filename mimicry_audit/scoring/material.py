@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mimicry_audit.evidence.gather import Material
 from mimicry_audit.records import Probe, Response
 from mimicry_audit.similarity import measure
+from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics import FloatArray, IntArray, bootstrap_weights
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def measurements(
         answered=_answered(compared, labels, responses),
         resolved=manifest["resolved"],
         claims=_claims(identity, labels, own),
+        passages=Passages(compared, responses),
     )
     weights = bootstrap_weights(codes, options.draws, options.seed) if compared else None
     return Measurements(probes, compared, domains, facts, own, identity, material, weights)

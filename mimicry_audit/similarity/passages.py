@@ -1,0 +1,206 @@
+"""Copied answers: those that repeat a passage which, of all models at hand, only one author says.
+
+Likeness on average is raised by a manner as well as by copying: whoever is taught another's greetings, favourite words and
+layout comes a little nearer everywhere. Copying is uneven: most answers stay as they were, and some are the other's own words.
+So what is looked for here are *own passages*: runs of five words that an author says in answer to a probe, that the question
+does not say, that the author says in answer to hardly any other probe (else they are habit), and that neither the base nor more
+than a quarter of the other models say there (else they are common knowledge). An answer is *copied* where it holds a quarter of
+an author's own passages, or where they make up a quarter of it.
+
+Promise: pure functions of texts; nothing here knows an engine or a verdict. Runs are exact (no hashing), every model is looked
+at in the same way as the reference, and what is found for one pair does not depend on models outside its company. The measure
+is the containment of A. Broder, *On the resemblance and containment of documents*, 1997, of the shorter answer's runs.
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mimicry_audit.similarity.base import FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from mimicry_audit.records import Probe, Response
+
+WORD = r"\w+"
+"""In scripts without spaces a word is what stands between two marks, so that five of them are five clauses."""
+WORDS = 5
+"""Words in a run."""
+COPIED = 0.25
+"""Share of own passages from which an answer counts as copied: between public models that have nothing to do with each other
+hardly one answer in a hundred reaches it."""
+FEWEST_RUNS = 3
+"""An answer of fewer runs is taken to have that many: a single one is soon shared by chance."""
+HABIT_PROBES, HABIT_SHARE = 3, 0.01
+"""A run that its author says in answer to more probes than this number and this share of them is a habit."""
+OTHERS = 0.25
+"""Share of the other models that may say it too: a minority of kin among them must not hide a copy."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What one model says: sorted, distinct ``probe · kinds + run`` numbers.
+
+    Attributes:
+        all: over all samples.
+        samples: of each sample.
+        answered: ``(S, P)`` whether there is a usable answer.
+        habits: runs, sorted.
+    """
+
+    all: IntArray
+    samples: Sequence[IntArray]
+    answered: FloatArray
+    habits: IntArray
+
+
+class Passages:
+    """The passages of a run's answers; nothing is read before it is first asked for.
+
+    Args:
+        probes: P probes.
+        responses: label → its standing responses; unusable ones and those to other probes are left out.
+    """
+
+    def __init__(self, probes: Sequence[Probe], responses: Mapping[str, Sequence[Response]]) -> None:
+        self._probes, self._responses = probes, responses
+        self._owned: dict[tuple[str, ...], list[IntArray]] = {}
+        self._found: dict[tuple[str, ...], FloatArray] = {}
+        self._places: IntArray | None = None
+
+    def at(self, places: IntArray) -> Passages:
+        """The same passages, with answers to these probes alone counted, to some of them more than once.
+
+        What is an author's own is still decided on all probes.
+        """
+        view = copy.copy(self)  # and what either finds serves both
+        view._places = places
+        return view
+
+    def copied(self, candidate: str, authors: Sequence[str], base: str | None) -> FloatArray:
+        """Which of a candidate's answers are copied from which author.
+
+        Args:
+            candidate: whose answers are looked at.
+            authors: A labels; a passage is an author's own among these.
+            base: nobody's own is what this model says.
+
+        Returns:
+            ``(P, A)``: the share of the candidate's samples that are copied from the author, 0 or 1 where there is one; NaN
+            where either gave no usable answer.
+        """
+        key = (candidate, *authors, *_named(base))
+        if key not in self._found:
+            self._found[key] = self._copied(candidate, authors, base)
+        found = self._found[key]
+        return found if self._places is None else found[self._places]
+
+    def _copied(self, candidate: str, authors: Sequence[str], base: str | None) -> FloatArray:
+        kinds, said = self._said
+        mine, out = said[candidate], np.full((len(self._probes), len(authors)), np.nan)
+        for column, (author, own) in enumerate(zip(authors, self._own(tuple(authors), base), strict=True)):
+            theirs = said[author]
+            copies = np.array([
+                np.max([_contained(text, np.intersect1d(own, sample, assume_unique=True), kinds, len(out))
+                        for sample in theirs.samples], axis=0) >= COPIED
+                for text in mine.samples
+            ])  # fmt: skip
+            count = mine.answered.sum(axis=0)
+            known = (count > 0) & theirs.answered.any(axis=0)
+            share = np.where(mine.answered > 0, copies, 0.0).sum(axis=0) / np.maximum(count, 1)
+            out[:, column] = np.where(known, share, np.nan)
+        return out
+
+    def _own(self, authors: tuple[str, ...], base: str | None) -> list[IntArray]:
+        """Each author's own passages, sorted."""
+        key = (*authors, *_named(base))
+        if key not in self._owned:
+            kinds, said = self._said
+            runs, by = np.unique(np.concatenate([said[a].all for a in authors]), return_counts=True)
+            excluded = said[base].all if base is not None else np.zeros(0, dtype=np.int64)
+            few = 1 + int(OTHERS * (len(authors) - 1))
+            rare = np.setdiff1d(runs[by <= few], excluded, assume_unique=True)
+            own = [np.intersect1d(said[a].all, rare, assume_unique=True) for a in authors]
+            self._owned[key] = [r[~np.isin(r % kinds, said[a].habits)] for a, r in zip(authors, own, strict=True)]
+        return self._owned[key]
+
+    @cached_property
+    def _said(self) -> tuple[int, dict[str, _Said]]:
+        """How many kinds of runs there are, and what every model says."""
+        place = {probe.id: p for p, probe in enumerate(self._probes)}
+        answers = [
+            (label, r.sample, place[r.probe_id], r.text)
+            for label, mine in self._responses.items()
+            for r in mine
+            if r.usable and r.probe_id in place
+        ]
+        questions = ["\n".join(m.content for m in probe.messages) for probe in self._probes]
+        text, run = _runs([*questions, *(answer[3] for answer in answers)])
+        kinds = int(run.max(initial=0)) + 1
+        asked = text < len(questions)
+        probe = np.array([*range(len(questions)), *(answer[2] for answer in answers)], dtype=np.int64)[text]
+        keys = probe * kinds + run
+        mine = ~asked & ~np.isin(keys, keys[asked])
+        owner = text - len(questions)
+        ends = np.searchsorted(owner[mine], np.arange(len(answers) + 1))
+        parts = [keys[mine][a:b] for a, b in pairwise(ends.tolist())]
+        found: dict[str, dict[int, list[int]]] = {label: {} for label in self._responses}
+        for number, (label, sample, _, _) in enumerate(answers):
+            found[label].setdefault(sample, []).append(number)
+        return kinds, {
+            label: self._model(
+                [[(answers[n][2], parts[n]) for n in found[label][s]] for s in sorted(found[label])], kinds
+            )
+            for label in found
+        }
+
+    def _model(self, samples: Sequence[Sequence[tuple[int, IntArray]]], kinds: int) -> _Said:
+        none: IntArray = np.zeros(0, dtype=np.int64)
+        answered = np.zeros((max(1, len(samples)), len(self._probes)))
+        each = [none] if not samples else []
+        for number, sample in enumerate(samples):
+            each.append(np.unique(np.concatenate([none, *(part for _, part in sample)])))
+            answered[number, [probe for probe, _ in sample]] = 1.0
+        everything = np.unique(np.concatenate(each))
+        runs, heard = np.unique(everything % kinds, return_counts=True)
+        habits = runs[heard > max(HABIT_PROBES, HABIT_SHARE * len(self._probes))]
+        return _Said(everything, each, answered, habits)
+
+
+def _named(base: str | None) -> tuple[str, ...]:
+    """A base as the end of a key; no label holds this sign."""
+    return () if base is None else ("\0", base)
+
+
+def _contained(text: IntArray, own: IntArray, kinds: int, probes: int) -> FloatArray:
+    """``(P,)``: how much of the shorter of both sets of runs they have in common."""
+    shared = np.intersect1d(text, own, assume_unique=True)
+    count = [np.bincount(keys // kinds, minlength=probes) for keys in (shared, text, own)]
+    return np.asarray(count[0] / np.maximum(np.minimum(count[1], count[2]), FEWEST_RUNS))
+
+
+def _runs(texts: Iterable[str]) -> tuple[IntArray, IntArray]:
+    """The distinct runs of every text: ``(N,)`` texts, rising, and ``(N,)`` numbers of runs, rising within a text."""
+    pattern, known = re.compile(WORD), dict[str, int]()
+    pieces = [
+        np.array([known.setdefault(word, len(known)) for word in pattern.findall(text.lower())], dtype=np.int64)
+        for text in texts
+    ]
+    flat = np.concatenate([np.zeros(0, dtype=np.int64), *pieces])
+    owner = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
+    number = flat
+    for size in range(2, WORDS + 1):  # a run of `size` is a shorter one and its last word
+        number = number[: len(flat) - size + 1] * (len(known) + 1) + flat[size - 1 :]
+        number = np.unique(number, return_inverse=True)[1]
+    at = np.arange(len(number))
+    at = at[owner[at] == owner[at + WORDS - 1]]
+    kinds = int(number.max(initial=0)) + 1
+    text, run = np.divmod(np.unique(owner[at] * kinds + number[at]), kinds)
+    return text, run

@@ -53,7 +53,7 @@ FAR = tuple(replace(e, statistic="excess", raw=None) for e in strong(low=-0.1))
 
 
 COPIED = replace(
-    evidence("copied", "copying", low=0.03),
+    evidence("copied", "passages", low=0.03),
     statistic="adjusted share",
     unit="share of answers",
     minimum_effect=MINIMUM_COPIED,

@@ -129,7 +129,7 @@ def main(given: list[str] | None = None) -> dict[str, Any] | None:
         "seeds": options.seeds, "doses": levels, "probes": rows[0]["raw"]["n"],
         "temperature": options.temperature, "sets": asdict(sets),
         "students": rows, "trend": results.rising(told, labels, levels),
-        "curves": {kind: results.curves(told, labels, levels, sets, kind) for kind in results.KINDS},
+        "curves": {kind: results.curves(told, labels, levels, sets, kind) for kind in results.CURVES},
     }  # fmt: skip
     write_json(options.out / "dose-response.json", content)
     print(results.table(content))

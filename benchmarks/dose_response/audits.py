@@ -35,6 +35,8 @@ from .cast import Cast
 from .material import fact_of
 
 TEACHER, BASE = "teacher", "base"
+STANDS_OUT = "stands out"
+"""Said of a gain in likelihood that is more than a manner in common brings (`PairFacts.knows_it`)."""
 BATCH = 60
 """Prompts answered at once."""
 
@@ -173,14 +175,16 @@ def _on_sets(
 
 
 def _verdicts(material: Material, likely: Likelihoods | None, options: ScoringOptions) -> dict[str, dict[str, Any]]:
-    """The verdict on the one candidate of the material from its texts alone, and with the models' odds of them."""
+    """The verdict on the one candidate of the material from its texts alone and with the models' odds of them, and whether the
+    odds stand out, whatever the verdict."""
     (facts,) = gather(
         material, options.roles, draws=options.draws, seed=options.seed, min_coverage=options.min_coverage,
         extend=likely.extension(options.draws, options.seed) if likely else lambda facts: facts,
     )  # fmt: skip
     texts = [e for e in facts.evidence if e.axis != AXIS]
     alone = [replace(e, p_holm=float(p)) for e, p in zip(texts, holm(np.array([e.p for e in texts])), strict=True)]
-    return {"texts": _told(replace(facts, evidence=alone, remarks=())), "likelihood": _told(facts)}
+    odds = {"verdict": STANDS_OUT if facts.knows_it else "no"}
+    return {"texts": _told(replace(facts, evidence=alone, remarks=())), "likelihood": _told(facts), "odds": odds}
 
 
 def _told(facts: PairFacts) -> dict[str, Any]:
@@ -198,7 +202,8 @@ def _told(facts: PairFacts) -> dict[str, Any]:
 def _rules() -> str:
     """Hash of the code that decides: what was concluded under other rules is concluded anew."""
     root = Path(mimicry_audit.__file__).parent
-    files = [*sorted((root / "evidence").glob("*.py")), root / "statistics.py", root / "scoring" / "likelihood.py"]
+    files = [*sorted((root / "evidence").glob("*.py")), root / "statistics.py", root / "scoring" / "likelihood.py",
+             root / "similarity" / "passages.py"]  # fmt: skip
     return sha256_text("\0".join(path.read_text("utf-8") for path in files))
 
 

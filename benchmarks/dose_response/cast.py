@@ -18,7 +18,7 @@ from mimicry_audit.lab.recipes import RECIPES, Recipe, fingerprint
 
 from .material import write_probes, write_prompts
 
-DOSES = (0.0, 0.01, 0.03, 0.1, 0.3, 1.0)
+DOSES = (0.0, 0.01, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

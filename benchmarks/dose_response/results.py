@@ -22,13 +22,15 @@ from mimicry_audit.lab.topics import facts
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.version import __version__
 
-from .audits import BASE, TEACHER, Sets
+from .audits import BASE, STANDS_OUT, TEACHER, Sets
 from .cast import Cast
 from .material import fact_of
 
-FOUND = "distilled"
+FOUND = ("distilled", STANDS_OUT)
 KINDS = ("texts", "likelihood")
-"""What an audit rests on: the answers alone, or also how probable the models find each other's."""
+"""What a verdict rests on: the answers alone, or also how probable the models find each other's."""
+CURVES = (*KINDS, "odds")
+"""What is counted on sets of probes: both verdicts, and whether the odds stand out, whatever the verdict."""
 _VERSIONED = ("torch", "transformers", "numpy", "scipy", "scikit-learn", "sentence-transformers")
 
 
@@ -68,9 +70,9 @@ def row(
 
 
 def _shares(pools: Sequence[Sequence[Mapping[str, str]]]) -> dict[str, Any]:
-    """Of all sets, the share on which the verdict was `FOUND`, by kind of evidence."""
+    """Of all sets, the share on which the outcome was one of `FOUND`, for each of `CURVES`."""
     each = [verdicts for pool in pools for verdicts in pool]
-    return {"sets": len(each), **{kind: sum(v[kind] == FOUND for v in each) / len(each) for kind in KINDS}}
+    return {"sets": len(each), **{kind: sum(v[kind] in FOUND for v in each) / len(each) for kind in CURVES}}
 
 
 def curves(
@@ -83,12 +85,12 @@ def curves(
         labels: the students of the curve, by rising dose.
         levels: their doses.
         sets: which sets were drawn.
-        kind: of `KINDS`.
+        kind: of `CURVES`.
     """
     out = []
     for n in sets.sizes:
         outcomes = np.array([
-            [[[told[s][label]["sets"][str(n)][p][k][kind] == FOUND for label in labels] for k in range(sets.each)]
+            [[[told[s][label]["sets"][str(n)][p][k][kind] in FOUND for label in labels] for k in range(sets.each)]
              for p in range(sets.pools)]
             for s in told
         ], dtype=np.float64)  # fmt: skip
@@ -140,7 +142,7 @@ def shipped(content: Mapping[str, Any]) -> dict[str, Any]:
         "temperature": content["temperature"], "sets": content["sets"],
         "doses": content["doses"], "trend": content["trend"], "curves": content["curves"],
         "students": [
-            {k: r[k] for k in kept} | {"found": {kind: r["found"][largest][kind] for kind in KINDS}}
+            {k: r[k] for k in kept} | {"found": {kind: r["found"][largest][kind] for kind in CURVES}}
             for r in content["students"]
         ],
     }  # fmt: skip
@@ -160,6 +162,7 @@ def table(content: Mapping[str, Any]) -> str:
         "quirks",
         "found of sets, texts",
         "with likelihood",
+        "odds stand out",
     )
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     largest = str(content["sets"]["sizes"][-1])
@@ -171,11 +174,11 @@ def table(content: Mapping[str, Any]) -> str:
             label, lifts, _each(mine, "value", "+.2f"), _each(mine, "closed", ".0%"),
             *(", ".join(r["verdict"][kind] for r in mine) for kind in KINDS),
             _mean(r["agreement"]["word_for_word"] for r in mine), _mean(r["agreement"]["same_result"] for r in mine),
-            _mean(quirks), *(_mean(r["found"][largest][kind] for r in mine) for kind in KINDS),
+            _mean(quirks), *(_mean(r["found"][largest][kind] for r in mine) for kind in CURVES),
         ]  # fmt: skip
         lines.append(f"| {' | '.join(cells)} |")
     lines.append("")
-    for kind, curve in ((name, curve) for name in KINDS for curve in content["curves"][name]):
+    for kind, curve in ((name, curve) for name in CURVES for curve in content["curves"][name]):
         power = ", ".join(f"{p['dose']:g}: {p['value']:.2f} [{p['low']:.2f}, {p['high']:.2f}]" for p in curve["power"])
         limits = "; ".join(f"{x['power']}: {x['value']} [{x['low']}, {x['high']}]" for x in curve["limits"])
         lines.append(f"{kind}, {curve['probes']} probes: power {power}; limits {limits}")
@@ -192,4 +195,16 @@ def _mean(values: Any) -> str:
     return f"{sum(known) / len(known):.3f}" if known else "–"
 
 
-__all__ = ["BASE", "FOUND", "KINDS", "curves", "provenance", "quirks_reproduced", "rising", "row", "shipped", "table"]
+__all__ = [
+    "BASE",
+    "CURVES",
+    "FOUND",
+    "KINDS",
+    "curves",
+    "provenance",
+    "quirks_reproduced",
+    "rising",
+    "row",
+    "shipped",
+    "table",
+]

@@ -43,7 +43,14 @@ def command() -> None:
 )
 @click.option("--axes", multiple=True, metavar="AXIS,…", help="Only these axes. [default: all but semantic]")
 @click.option("--seed", type=int, metavar="N", default=0, help="Seed of the statistics. [default: 0]")
-def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], seed: int) -> int:
+@click.option(
+    "--triangles",
+    type=click.IntRange(min=0),
+    metavar="N",
+    default=200,
+    help="Verdicts with a base for each relation; 0 for all. [default: 200]",
+)
+def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], seed: int, triangles: int) -> int:
     """See `LINEAGE_HELP`."""
     from mimicry_audit.cli.console import steps
     from mimicry_audit.lineage import benchmark, measure_file, read_lineage
@@ -54,8 +61,10 @@ def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], se
     for axis in chosen:
         axis_class(axis)
     pairs = read_lineage(lineage)
-    with steps("lineage", len(chosen) + 3) as begin:
-        found = benchmark(measure_file(responses, chosen, begin), pairs, seed=seed, progress=begin)
+    with steps("lineage", len(chosen) + 4) as begin:
+        found = benchmark(
+            measure_file(responses, chosen, begin), pairs, seed=seed, most_triangles=triangles, progress=begin
+        )
     write_json(out / "lineage.json", found)
     _print(found, out / "lineage.json")
     return 0
@@ -81,7 +90,11 @@ def _print(found: Mapping[str, Any], written: Path) -> None:
     for relation, row in relations.items():
         table.add_row(f"{relation} ({found['pairs'][relation]})", *(_cell(row.get(axis)) for axis in axes))
     console.print(table)
-    _print_verdicts(found["verdicts"], console)
+    _print_verdicts("verdicts", found["verdicts"]["confusion"], console)
+    _print_rate("Strangers accused", found["verdicts"]["false_verdict_rate"], console)
+    if found["triangles"]["confusion"]:
+        _print_verdicts("with a base", found["triangles"]["confusion"], console)
+        _print_rate("Strangers called distilled", found["triangles"]["distilled_rate"], console)
     told = found["attribution"]
     if told["top1"] is not None:
         console.print(
@@ -101,20 +114,20 @@ def _cell(entry: Mapping[str, Any] | None) -> str:
     return f"{entry['auc']:.3f}\n{entry['tpr_at_1pct_fpr']:.2f}"
 
 
-def _print_verdicts(found: Mapping[str, Any], console: Any) -> None:
+def _print_verdicts(title: str, confusion: Mapping[str, Mapping[str, int]], console: Any) -> None:
     from rich.table import Table
 
-    kinds = list(dict.fromkeys(v for row in found["confusion"].values() for v in row))
+    kinds = list(dict.fromkeys(v for row in confusion.values() for v in row))
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0), title_justify="left")
-    table.add_column("verdicts")
+    table.add_column(title)
     for kind in kinds:
         table.add_column(kind, justify="right")
-    for relation, row in found["confusion"].items():
+    for relation, row in confusion.items():
         table.add_row(relation, *(str(row.get(kind, 0)) for kind in kinds))
     console.print()
     console.print(table)
-    rate = found["false_verdict_rate"]
+
+
+def _print_rate(title: str, rate: Mapping[str, Any] | None, console: Any) -> None:
     if rate is not None:
-        console.print(
-            f"\nStrangers accused: {rate['value']:.1%} [{rate['low']:.1%}, {rate['high']:.1%}] of {rate['n']}"
-        )
+        console.print(f"\n{title}: {rate['value']:.1%} [{rate['low']:.1%}, {rate['high']:.1%}] of {rate['n']}")

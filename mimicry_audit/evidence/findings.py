@@ -178,11 +178,14 @@ class PairFacts:
         """Families with positive evidence, in order."""
         return list(dict.fromkeys(e.family for e in self.evidence if e.positive))
 
+    @property
+    def knows_it(self) -> bool:
+        """Whether training closed more of what the base lacked in foretelling the reference's text than a manner would."""
+        return any(e.positive and e.closed is not None and e.closed > CLOSED for e in self.evidence)
+
     def only_habits(self) -> bool:
         """Whether all that is positive may come from a manner in common."""
-        positive = [e for e in self.evidence if e.positive]
-        closed = any(e.closed is not None and e.closed > CLOSED for e in positive)
-        return {e.family for e in positive} <= SURFACE and not closed
+        return set(self.families()) <= SURFACE and not self.knows_it
 
     def measured_families(self) -> list[str]:
         """Families with a say at all, in order."""

@@ -318,7 +318,7 @@ def _copied(material: Material, facts: PairFacts, controls: Sequence[str], draws
     return Evidence(
         axis="copied",
         title="Copied answers",
-        family="copying",
+        family="passages",
         statistic="adjusted share",
         estimate=test.adjusted,
         p=test.p,

@@ -7,8 +7,8 @@ would change it; and the words mean this:
 same model      equal weights, or, with weights out of sight, long answers that are nearly all word for word the same
 shared base     the weights share their origin and there is no movement toward the reference's text
 distilled       with its base at hand: moved toward the reference beyond its movement toward controls, on at least
-                two independent kinds of evidence, Holm-corrected over the whole run; wording and style count
-                as two only where words are shared at length, not just habits of layout
+                two independent kinds of evidence, Holm-corrected over the whole run; all that a manner in common
+                raises counts only beside copied answers, answers in common, or a large gain in likelihood
 convergent      moved toward the reference, but about as much toward other good models
 no evidence     nothing stands out
 inconclusive    too little to say; what to add is named
@@ -256,6 +256,17 @@ def _triangle(facts: PairFacts) -> Verdict | None:
                 "text cannot tell that from training on its answers.",
                 f"Unrelated models that {facts.candidate} moved toward as far.",
             ],
+        )  # fmt: skip
+    if families and facts.knows_it:
+        return _say(
+            facts, "inconclusive", "none",
+            f"{facts.candidate} finds {facts.reference}'s text far likelier than {facts.base} does, but does not say it.",
+            [
+                *moved,
+                "More than a manner in common, or a few of its answers in the training: too few to show in what is said.",
+                f"A positive verdict needs {FEWEST_FAMILIES} independent kinds.",
+            ],
+            ["More probes: with enough of them a few copied answers show."],
         )  # fmt: skip
     if families:
         return _say(

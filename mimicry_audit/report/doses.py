@@ -23,6 +23,8 @@ Record = Mapping[str, Any]
 WIDTH, HEIGHT = 520.0, 250.0
 LEFT, RIGHT, TOP, BOTTOM = 46.0, 104.0, 26.0, 40.0
 """Margins of both pictures; the right one holds the labels of the lines."""
+NUMBER_WIDTH = 34.0
+"""What a number along an axis takes; doses that lie closer have a tick alone."""
 STATED = POWERS[-1]
 """The power whose limit is marked."""
 
@@ -52,17 +54,22 @@ def parts(measured: Record, probes: int, kind: str) -> dict[str, Any]:
         probes: of the audit at hand.
         kind: what it rests on: ``texts`` alone, or also ``likelihood``.
     """
-    other = next(name for name in measured["curves"] if name != kind)
+    other = "texts" if kind == "likelihood" else "likelihood"
     of = {
         name: [f for p in POWERS if (f := at_probes(curves, probes, p))] for name, curves in measured["curves"].items()
     }
     limits = of[kind]
-    stated, elsewhere = (next(f for f in of[name] if f["power"] == STATED) for name in (kind, other))
+    stated, elsewhere, odds = (
+        next((f for f in of.get(name, ()) if f["power"] == STATED), None) for name in (kind, other, "odds")
+    )
+    assert stated is not None
+    assert elsewhere is not None
     measured = _narrowed(measured, kind)
     return {
         "probes": probes,
         "kind": kind,
         "elsewhere": {**elsewhere, "said": said(elsewhere)},
+        "odds": odds and {**odds, "said": said(odds)},
         "limits": [{**limit, "said": said(limit)} for limit in limits],
         "stated": {**stated, "said": said(stated)},
         "scores": scores_picture(measured),
@@ -125,10 +132,13 @@ def _frame(levels: Sequence[float], scale: charts.Scale, name: str, percent: boo
         text = f"{tick * 100:.0f} %" if percent else num(tick)
         out.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="zero" if tick == 0 else "grid"))
         out.append(el("text", text, x=LEFT - 6, y=y + 4, class_="label tick last"))
-    for level in levels:
+    free = 0.0
+    for level in (0.0, *(level for level in levels if level)):
         x = _x(level, smallest)
         out.append(el("line", x1=x, x2=x, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4, class_="grid"))
-        out.append(el("text", share(level), x=x, y=HEIGHT - BOTTOM + 17, class_="label tick"))
+        if x >= free or level == levels[-1]:
+            out.append(el("text", share(level), x=x, y=HEIGHT - BOTTOM + 17, class_="label tick"))
+            free = x + NUMBER_WIDTH
     middle = (LEFT + WIDTH - RIGHT) / 2
     out.append(el("text", "share of the teacher’s answers", x=middle, y=HEIGHT - 6, class_="label tick"))
     out.append(el("text", name, x=2, y=10, class_="label tick first"))

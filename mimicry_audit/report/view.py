@@ -268,6 +268,9 @@ def axes_by_domain(scores: Scores, verdict: Record) -> dict[str, Any] | None:
     return {"names": names, "rows": rows}
 
 
+_OTHER_UNITS = {"likelihood": "Likelihood, in bits per byte", "copied": "Copied answers, share of all"}
+
+
 def _lift(scores: Scores, verdict: Record) -> dict[str, Any] | None:
     items = list(verdict.get("evidence") or [])
     if not items:
@@ -279,7 +282,7 @@ def _lift(scores: Scores, verdict: Record) -> dict[str, Any] | None:
     rows = []
     for item in items:
         if item not in drawn:  # another unit has no place on this scale
-            rows.append({"i": item, "title": f"{item['axis'].capitalize()}, in {item['unit']}", "picture": None})
+            rows.append({"i": item, "title": _OTHER_UNITS.get(item["axis"], item["axis"]), "picture": None})
             continue
         title = titles.get(item["axis"], item["axis"])
         mark = charts.Mark(title, item.get("estimate"), "main" if item.get("positive") else "base", True)

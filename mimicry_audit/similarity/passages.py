@@ -40,6 +40,8 @@ FEWEST_RUNS = 3
 """An answer of fewer runs is taken to have that many: a single one is soon shared by chance."""
 HABIT_PROBES, HABIT_SHARE = 3, 0.01
 """A run that its author says in answer to more probes than this number and this share of them is a habit."""
+KEPT = 4
+"""Companies whose own passages are kept: one candidate after the other has the same."""
 OTHERS = 0.25
 """Share of the other models that may say it too: a minority of kin among them must not hide a copy."""
 
@@ -128,6 +130,8 @@ class Passages:
             few = 1 + int(OTHERS * (len(authors) - 1))
             rare = np.setdiff1d(runs[by <= few], excluded, assume_unique=True)
             own = [np.intersect1d(said[a].all, rare, assume_unique=True) for a in authors]
+            if len(self._owned) >= KEPT:
+                del self._owned[next(iter(self._owned))]
             self._owned[key] = [r[~np.isin(r % kinds, said[a].habits)] for a, r in zip(authors, own, strict=True)]
         return self._owned[key]
 
@@ -148,9 +152,9 @@ class Passages:
         probe = np.array([*range(len(questions)), *(answer[2] for answer in answers)], dtype=np.int64)[text]
         keys = probe * kinds + run
         mine = ~asked & ~np.isin(keys, keys[asked])
-        owner = text - len(questions)
-        ends = np.searchsorted(owner[mine], np.arange(len(answers) + 1))
-        parts = [keys[mine][a:b] for a, b in pairwise(ends.tolist())]
+        said, owner = keys[mine], text[mine] - len(questions)
+        ends = np.searchsorted(owner, np.arange(len(answers) + 1))
+        parts = [said[a:b] for a, b in pairwise(ends.tolist())]
         found: dict[str, dict[int, list[int]]] = {label: {} for label in self._responses}
         for number, (label, sample, _, _) in enumerate(answers):
             found[label].setdefault(sample, []).append(number)

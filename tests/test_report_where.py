@@ -99,6 +99,9 @@ def test_the_page_shows_single_probes_with_their_words_and_links() -> None:
     assert "Most telling probes" in page.text
     assert "Probes that speak against it" in page.text
     assert "The hardest probes" in page.text
+    assert "Copied answers: 12 of 60" in page.text
+    assert "only aria says. The first 2." in page.text
+    assert "Copied answers, share of all" in page.text
     assert "nobody" in page.text
     first = answers()[0]
     assert first["answers"]["aria-student"][0]["text"] in page.text

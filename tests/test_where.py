@@ -11,6 +11,7 @@ from mimicry_audit.evidence.findings import PairFacts
 from mimicry_audit.records import Message, Probe, Response
 from mimicry_audit.scoring.where import MOST_TELLING, found_kin, hardest, where_entries
 from mimicry_audit.similarity import Measured, axis_class
+from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics import bootstrap_weights
 
 LABELS = ["teacher", "student", "base", "one", "two", "three"]
@@ -86,6 +87,29 @@ def test_without_base_and_without_others() -> None:
     alone = found([mean], facts(base=None, panel=()))
     assert alone["domains"]["math"]["others"] is None
     assert alone["telling"] == alone["against"] == []  # nothing to stand out from
+
+
+def test_copied_answers_are_named_where_there_is_a_base_and_a_control() -> None:
+    texts = {label: [f"{label} says {at} many words of its very own here" for at in range(12)] for label in LABELS}
+    texts["student"][:10] = texts["teacher"][:10]
+    given = {
+        label: [
+            Response(key="k", model=label, probe_id=p.id, sample=0, status="ok", text=text)
+            for p, text in zip(PROBES, mine, strict=True)
+        ]
+        for label, mine in texts.items()
+    }
+    measured, passages = [Measured(axis_class("lexical"), symmetric())], Passages(PROBES, given)
+
+    def shown(of: PairFacts) -> dict:
+        return where_entries([of], LABELS, measured, PROBES, WEIGHTS, {}, passages)["student", "teacher"]["where"]
+
+    controlled = replace(facts(), controls=("one", "two", "three"))
+    assert shown(controlled)["copied"] == {
+        "count": 10, "of": 12, "probes": [p.id for p in PROBES[:MOST_TELLING]],
+    }  # fmt: skip
+    assert shown(facts())["copied"] is None
+    assert shown(replace(controlled, base=None))["copied"] is None
 
 
 def test_a_probe_without_an_answer_is_never_telling() -> None:

@@ -43,8 +43,11 @@ def _pair(card: Mapping[str, Any], by_id: Mapping[str, Record], links: Mapping[s
     reach = [end for _, row in rows for part in row.values() for end in bounds(part) or ()]
     scale = charts.scale_for(reach)
     names = {"candidate": verdict["candidate"], "base": f"its base {verdict.get('base')}", "others": "other models"}
+    copied = found.get("copied")
     return {
         **card,
+        "copied": copied
+        and {**copied, "shown": [_probe({"probe": p}, verdict, by_id, links) for p in copied["probes"]]},
         "ticks": charts.ticks(scale),
         "tables": [
             {"title": title, "rows": [_row(name, row, names, scale) for name, row in found[part].items()]}

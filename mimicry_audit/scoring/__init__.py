@@ -155,6 +155,7 @@ def _scores(
         found.compared,
         weights,
         where.found_kin([v.facts for v in verdicts], [v.verdict for v in verdicts]),
+        material.passages,
     )
     judges = judged_by(run, manifest)
     return {

@@ -18,6 +18,7 @@ from mimicry_audit.evidence.findings import PairFacts
 from mimicry_audit.evidence.pairwise import mean_of
 from mimicry_audit.records import Probe, Response
 from mimicry_audit.similarity import Measured
+from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics import FloatArray, intervals
 
 EMPTY: Mapping[str, None] = {"where": None}
@@ -39,6 +40,7 @@ def where_entries(
     probes: Sequence[Probe],
     weights: FloatArray | None,
     kin: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    passages: Passages | None = None,
 ) -> dict[Pair, dict[str, Any]]:
     """For every judged pair the field ``where`` of its verdict.
 
@@ -49,10 +51,11 @@ def where_entries(
         probes: P compared probes.
         weights: ``(B, P)`` bootstrap weights; None where nothing was compared.
         kin: reference → models found near it; they are no measure of what is usual.
+        passages: of the answers; None where copied ones are not looked for.
 
     Returns:
         (candidate, reference) → ``domains`` and ``sets`` (name → candidate, base and others, each an interval of mean raw
-        similarity to the reference) and ``telling`` and ``against`` (single probes).
+        similarity to the reference), ``telling`` and ``against`` (single probes), and ``copied`` answers.
     """
     counted = [m.values for m in measured if m.values is not None and not m.axis.baseline]
     if weights is None or not counted:
@@ -60,9 +63,23 @@ def where_entries(
     place = {label: at for at, label in enumerate(labels)}
     values = mean_of(counted)
     return {
-        (f.candidate, f.reference): {"where": _where(f, values[:, :, place[f.reference]], place, probes, weights, kin)}
+        (f.candidate, f.reference): {
+            "where": {
+                **_where(f, values[:, :, place[f.reference]], place, probes, weights, kin),
+                "copied": _copied(f, probes, passages),
+            }
+        }
         for f in facts
     }
+
+
+def _copied(f: PairFacts, probes: Sequence[Probe], passages: Passages | None) -> dict[str, Any] | None:
+    """Which answers are copied from the reference, the first few by name; None where that was not looked for."""
+    if passages is None or not f.triangle or not f.controls:
+        return None
+    found = passages.copied(f.candidate, (f.reference, *f.controls), f.base)[:, 0]
+    named = [probes[at].id for at in np.flatnonzero(found > 0)]
+    return {"count": len(named), "of": int(np.isfinite(found).sum()), "probes": named[:MOST_TELLING]}
 
 
 def _where(

@@ -119,6 +119,11 @@ def _evidence(candidate: str, lift: float, rng: random.Random) -> list[dict[str,
                 "positive": p * 6 < 0.05,
             }
         )
+    if candidate != "base":
+        share = {"estimate": interval(max(0.0, lift - 0.1), 0.03), "p": 0.001, "p_holm": 0.006, "positive": lift > 0.2}
+        out.append(
+            {"axis": "copied", "family": "passages", "statistic": "adjusted share", "unit": "share of answers", **share}
+        )
     return out
 
 
@@ -241,6 +246,7 @@ def _where(candidate: str) -> dict[str, Any]:
         "sets": {"lab": row(0.0), "core": row(-0.05)},
         "telling": [probe(0, 0.5), probe(3, 0.4)],
         "against": [probe(6, -0.2)],
+        "copied": {"count": 12, "of": 60, "probes": ["lab/math-001", "lab/math-002"]} if base else None,
     }
 
 

@@ -216,17 +216,75 @@ def test_accumulated_batches_weigh_as_one(tmp_path: Path) -> None:
             assert a[name] == pytest.approx(b[name], rel=1e-3), name
 
 
+TWO = f"{sys.executable} -m torch.distributed.run --nproc-per-node 2 --standalone"
+
+
 def test_several_processes_train_what_one_would(tmp_path: Path) -> None:
-    launcher = f"{sys.executable} -m torch.distributed.run --nproc-per-node 2 --standalone"
     one = made(tmp_path / "one", batch=4, objective="forward-kl", weight_decay=0.01)
-    two = made(tmp_path / "two", batch=2, objective="forward-kl", weight_decay=0.01, launcher=launcher)
-    assert two.lineage["distillation"]["training"][0]["processes"] == 2
-    first, second = ([line for line in lines(m.path / "metrics.jsonl") if "loss" in line] for m in (one, two))
-    for a, b in zip(first, second, strict=True):
-        assert a["loss"] == pytest.approx(b["loss"], rel=1e-3)
-    weights = [_weights(m.path) for m in (one, two)]
+    two = made(tmp_path / "two", batch=2, objective="forward-kl", weight_decay=0.01, launcher=TWO)
+    _trained_alike(one.path, two.path)
+
+
+def _trained_alike(one: Path, two: Path) -> None:
+    """Two processes ended as one: losses, their parts and tokens step by step, held-out loss, weights."""
+    (told,) = json.loads((two / "lineage.json").read_text("utf-8"))["distillation"]["training"]
+    assert told["processes"] == 2
+    logs = [lines(folder / "metrics.jsonl") for folder in (one, two)]
+    assert len(logs[0]) == len(logs[1])
+    for a, b in zip(*logs, strict=True):
+        names = ("loss", "soft", "tokens") if "loss" in a else ("eval_loss", "eval_soft")
+        assert [a[name] for name in names] == pytest.approx([b[name] for name in names], rel=1e-3)
+    weights = [_weights(folder) for folder in (one, two)]
     for name, tensor in weights[0].items():
         torch.testing.assert_close(tensor, weights[1][name], rtol=1e-2, atol=2e-4)
+
+
+def test_sharded_weights_train_what_one_process_would_also_after_kill_9(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FSDP, resumed from its own states, with early stopping, which loads the best of them at the end."""
+    shared = {
+        "ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
+        "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP", "FSDP_TRANSFORMER_CLS_TO_WRAP": "LlamaDecoderLayer",
+    }  # fmt: skip
+    asked = ["distill", "--teacher", "lab/aria", "--student", "lab/base", "--data", "lab", "--limit", "32", "--steps", "12",
+             "--objective", "forward-kl", "--max-tokens", "48", "--patience", "2", "--evaluate-every", "3", "--rate", "1e-3",
+             "--held-out", "0.25", "--threads", "1", "--evaluation-limit", "0", "-E", "num_threads=1",
+             "--no-tensorboard", "--weight-decay", "0.01"]  # fmt: skip
+    one, two = tmp_path / "one" / "x", tmp_path / "two" / "x"
+    assert run([*asked, "--batch", "4", "--out", str(one)]) == 0
+    for name, value in shared.items():
+        monkeypatch.setenv(name, value)
+    launcher = f"{TWO} {ROOT / 'tests' / 'support' / 'fsdp_on_cpu.py'}"
+    sharding = [*asked, "--batch", "2", "--out", str(two), "--launcher", launcher]
+    with start(*sharding) as process:
+        while process.poll() is None and _step(two) < 5:
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+    assert process.returncode == -9
+    _nobody_works_on(two)
+    assert run(sharding) == 0
+    assert "ran under FSDP" in (two / "work" / "round-0" / "launcher.log").read_text("utf-8")
+    _trained_alike(one, two)
+
+
+def _nobody_works_on(folder: Path) -> None:
+    """The launched processes of a training went with the program that started them, however it ended."""
+    for _ in range(600):
+        commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+        if not any(str(folder).encode() in command for command in commands):
+            return
+        time.sleep(0.05)
+    raise AssertionError("a launched process is still there")
+
+
+def test_a_launched_training_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(
+        AuditError, match=r"the launched training failed with code 1: .*Diverged: the loss is no number"
+    ) as e:
+        made(tmp_path / "a", rate=1e30, objective="forward-kl", launcher=TWO)
+    assert "launcher.log" in str(e.value)
 
 
 def _weights(folder: Path) -> dict[str, torch.Tensor]:

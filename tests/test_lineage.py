@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from mimicry_audit.cli import run
 from mimicry_audit.errors import DataError
 from mimicry_audit.lineage import ACCUSATIONS, Pair, benchmark, measure_file, read_lineage
+from mimicry_audit.lineage.triangles import CONTROLS, triangles
 
 AXES = ("lexical", "phrases", "characters", "early", "opening", "style", "structure", "length")
 WORDS = [f"{a}{b}" for a in "ba do ku mi re so ta vu".split() for b in "lan pek rin sot tum".split()]
@@ -44,17 +46,18 @@ def answer(model, prompt, habits, copied=0.0, teacher=None):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Fourteen strangers; two students that gave part of their teacher's answers, one version nearly its twin."""
+    """Fourteen strangers; two students that gave part of their teacher's answers, two versions, one of which copied too."""
     folder = tmp_path_factory.mktemp("lineage")
     rng = random.Random(0)
     strangers = [f"m{i}" for i in range(14)]
-    habits = {m: rng.sample(WORDS, 6) for m in [*strangers, "student-a", "student-b", "m0-v2"]}
+    habits = {m: rng.sample(WORDS, 6) for m in [*strangers, "student-a", "student-b", "m0-v2", "m2-v2"]}
     rows = []
     for p in range(PROMPTS):
         said = {m: answer(m, p, habits[m]) for m in strangers}
         said["student-a"] = answer("student-a", p, habits["student-a"], 0.6, said["m0"])
         said["student-b"] = answer("student-b", p, habits["student-b"], 0.6, said["m1"])
         said["m0-v2"] = answer("m0-v2", p, habits["m0-v2"], 0.95, said["m0"])
+        said["m2-v2"] = said["m3"] if p % 3 == 0 else answer("m2-v2", p, habits["m2-v2"], 0.9, said["m2"])
         rows += [{"model": m, "prompt_id": p, "prompt": f"Question {p}?", "output": t} for m, t in said.items()]
     pairs = [
         ("student-a", "m0", "distilled-from"),
@@ -64,6 +67,8 @@ def files(tmp_path_factory):
     pairs += [("student-a", f"m{i}", "none") for i in range(1, 14)]
     pairs += [("student-b", f"m{i}", "none") for i in (0, *range(2, 14))]
     pairs += [("m5", f"m{i}", "none") for i in range(6, 14)]
+    pairs += [("m2-v2", "m2", "same-family-version"), ("m2-v2", "m3", "verbatim-copies")]
+    pairs += [("m2-v2", f"m{i}", "none") for i in (0, 1, *range(4, 14))]
     pairs.append(("gone", "m0", "none"))
     lineage = folder / "lineage.csv"
     lineage.write_text("student,teacher,relation\n" + "".join(",".join(p) + "\n" for p in pairs), encoding="utf-8")
@@ -76,13 +81,13 @@ def found(files):
 
 
 def test_relations_are_told_from_strangers_and_length_is_not_enough(found):
-    assert found["pairs"] == {"distilled-from": 2, "same-family-version": 1, "none": 34}
+    assert found["pairs"] == {"distilled-from": 2, "same-family-version": 2, "verbatim-copies": 1, "none": 46}
     assert found["left_out"] == 1
     for relation in ("distilled-from", "same-family-version"):
         row = found["relations"][relation]
         assert row["combined"]["auc"] == 1
         assert row["combined"]["tpr_at_1pct_fpr"] == 1
-        assert row["lexical"]["n_negative"] == 34
+        assert row["lexical"]["n_negative"] == 46
         assert set(AXES) | {"combined", "lexical_centred"} <= set(row)
         assert row["length"]["auc"] < 0.99
         assert all(e["low"] <= e["auc"] <= e["high"] for e in row.values())
@@ -97,8 +102,33 @@ def test_the_right_teacher_is_named_and_strangers_are_not_accused(found):
     assert stranger["none"] > 0.5 > student["none"]
     assert student["documented"] == ["m0"]
     assert found["verdicts"]["false_verdict_rate"]["value"] == 0
-    assert sum(found["verdicts"]["confusion"]["none"].values()) == 34
+    assert sum(found["verdicts"]["confusion"]["none"].values()) == 46
     assert not set(found["verdicts"]["confusion"]["none"]) & set(ACCUSATIONS)
+
+
+def test_with_a_base_copies_are_found_and_strangers_are_not_accused(found):
+    told = found["triangles"]
+    assert told["confusion"]["verbatim-copies"] == {"distilled": 1}
+    assert sum(told["confusion"]["none"].values()) == 12
+    assert told["distilled_rate"]["value"] == 0
+    (named,) = told["distilled"]
+    assert (named["candidate"], named["base"], named["reference"]) == ("m2-v2", "m2", "m3")
+    assert "passages" in named["families"]
+
+
+def test_triangles_hold_nobody_related_among_their_controls(files):
+    pairs = read_lineage(files[1])
+    labels = [f"m{i}" for i in range(14)] + ["student-a", "student-b", "m0-v2", "m2-v2"]
+    made = triangles(labels, pairs, 5, 0)
+    assert triangles(labels, pairs, 5, 0) == made
+    assert Counter(t.relation for t in made) == {"verbatim-copies": 1, "none": 5}
+    related = {frozenset((p.student, p.teacher)) for p in pairs if p.relation != "none"}
+    for triangle in made:
+        three = {triangle.candidate, triangle.base, triangle.reference}
+        assert len(three) == 3
+        assert len(set(triangle.controls) - three) == CONTROLS
+        assert not {frozenset((k, one)) for k in triangle.controls for one in three} & related
+    assert triangles(labels[:3], pairs, 0, 0) == []  # no controls are left
 
 
 def test_shuffled_lineage_is_not_found(files):

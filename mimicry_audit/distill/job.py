@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.errors import AuditError, ConfigError, PrerequisiteError
+from mimicry_audit.engines import guard
+from mimicry_audit.errors import AuditError, PrerequisiteError
 from mimicry_audit.runs import write_json
 
 Step = Callable[[int, int], None]
@@ -147,18 +150,18 @@ def perform(job: Job, launcher: str | None, on_step: Step, on_rung: Rung | None 
 
 
 def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> None:
-    command = [*shlex.split(launcher), "-m", "mimicry_audit.distill.worker", str(path)]
+    command = [sys.executable, guard.__file__, *shlex.split(launcher), "-m", "mimicry_audit.distill.worker", str(path)]
     search = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
     log = path.with_name("launcher.log")
     try:
         with log.open("w", encoding="utf-8") as errors:
             process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=errors, env={**os.environ, "PYTHONPATH": search}, text=True
-            )
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                env={**os.environ, "PYTHONPATH": search}, text=True, start_new_session=True,
+            )  # fmt: skip
     except OSError as error:
-        raise ConfigError(
-            f"the launcher {command[0]} cannot be started ({error.strerror})", "check --launcher"
-        ) from None
+        raise AuditError(f"no process can be started ({error.strerror})", "free memory or processes") from None
+    assert process.stdin is not None
     assert process.stdout is not None
     with process:
         try:
@@ -170,14 +173,20 @@ def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> N
                     told = json.loads(line)
                     on_rung(told["rung"], told["at"], told["bits"])
         except BaseException:
-            process.terminate()
+            process.stdin.close()  # the guard takes the whole group down
             raise
     if process.returncode:
-        lines = [
-            line for line in log.read_text("utf-8", "replace").splitlines() if "Error" in line or "Diverged" in line
-        ]
-        raise AuditError(f"the launched training failed with code {process.returncode}: {(lines or [''])[-1]}",
-                         f"read {log}")  # fmt: skip
+        raise AuditError(
+            f"the launched training failed with code {process.returncode}: {_cause(log.read_text('utf-8', 'replace'))}",
+            f"read {log}",
+        )
+
+
+def _cause(log: str) -> str:
+    """The first error that a log tells of: what follows, a launcher's own complaint among it, comes of it."""
+    told = re.compile(r"(?:\[rank\d+\]: *)?([\w.]*(?:Error|Exception|Diverged)\b.*)")
+    found = (match[1] for line in log.splitlines() if (match := told.match(line)) and "ChildFailed" not in line)
+    return next(found, "it says nothing of why")
 
 
 def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:

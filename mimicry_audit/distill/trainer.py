@@ -141,16 +141,19 @@ class DistillTrainer(Trainer):
         return total
 
     def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
-        """Add the parts of the loss since the last log."""
+        """Add the parts of the loss since the last log, over all processes."""
         if "loss" in logs:
-            hard, soft, items = self._sums.tolist()
+            hard, soft, items = self.accelerator.reduce(self._sums.to(self.args.device), "sum").tolist()
             logs = {**logs, "hard": hard / max(items, 1), "soft": soft / max(items, 1), "tokens": items}
             self._sums.zero_()
         super().log(logs, start_time)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
-        super()._save_checkpoint(model, trial)
         folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
+        # Trainer takes a state for the best one only if its folder is there when it looks, which under sharding is too early.
+        folder.mkdir(parents=True, exist_ok=True)
+        self.accelerator.wait_for_everyone()
+        super()._save_checkpoint(model, trial)
         self.accelerator.wait_for_everyone()
         if self.is_world_process_zero():
             (folder / WHOLE).touch()

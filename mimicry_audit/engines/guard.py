@@ -1,8 +1,9 @@
-"""Stands between this program and a server it starts, so that the server never outlives it.
+"""Stands between this program and a process it starts (a server, a launched training), which then never outlives it.
 
 Run as a script: ``python guard.py COMMAND…``, in a session of its own, with standard input a pipe that only the
-parent holds open. When that pipe ends (the parent closed it, or died in whatever way) or the server ends, the whole
-process group is asked to stop, then killed. Standard library only; imports nothing of the package.
+parent holds open. When that pipe ends (the parent closed it, or died in whatever way) or the command ends, the whole
+process group is asked to stop, then killed. Where the command ended by itself and nothing of its group is left, its exit
+status is the guard's. Standard library only; imports nothing of the package.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def main(command: list[str]) -> None:
     patience = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < patience and (server.poll() is None or _others()):
         time.sleep(POLL_SECONDS / 2)
+    if server.poll() is not None and sys.platform == "linux" and not _others():
+        raise SystemExit(server.returncode if server.returncode >= 0 else 128 - server.returncode)
     os.killpg(0, signal.SIGKILL)
 
 

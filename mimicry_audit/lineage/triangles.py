@@ -1,7 +1,8 @@
 """Verdicts with a base, on public models: what an audit concludes of a candidate, its documented predecessor and a reference.
 
 A *triangle* is a pair of the lineage file that names a model and what it came from (`PREDECESSORS`), and a third model as the
-reference, which is documented either as a teacher of the first or as having nothing to do with it. Each is judged by itself, as
+reference, which is documented as a teacher of the first, as one whose answers it repeats (`LEARNT`), or as having nothing to
+do with it. Each is judged by itself, as
 `audit score` would, among controls that no documented pair links to any of the three.
 
 Promise: which triangles and which controls are drawn is a function of the seed; every verdict is the package's own.
@@ -24,6 +25,8 @@ from mimicry_audit.statistics import wilson
 
 PREDECESSORS = ("dpo-of", "post-edit-of", "same-family-version")
 """Relations whose second model is what the first came from, or an earlier release of its family."""
+LEARNT = (TAUGHT, "verbatim-copies")
+"""Relations whose second model's answers the first has seen."""
 CONTROLS = 6
 """Unrelated models beside each triangle, as many as a careful auditor would ask."""
 MOST_TRIANGLES = 200
@@ -59,21 +62,21 @@ def triangles(labels: Sequence[str], pairs: Sequence[Pair], most: int, seed: int
     known = [p for p in pairs if {p.student, p.teacher} <= set(labels) and p.student != p.teacher]
     near: dict[str, set[str]] = defaultdict(set)
     bases: dict[str, list[str]] = defaultdict(list)
-    asked: dict[str, list[tuple[str, str]]] = {TAUGHT: [], UNRELATED: []}
+    asked: dict[str, list[tuple[str, str]]] = {relation: [] for relation in (*LEARNT, UNRELATED)}
     for pair in known:
         if pair.relation != UNRELATED:
             near[pair.student].add(pair.teacher)
             near[pair.teacher].add(pair.student)
         if pair.relation in PREDECESSORS:
             bases[pair.student].append(pair.teacher)
-        if pair.relation == TAUGHT:
-            asked[TAUGHT].append((pair.student, pair.teacher))
+        if pair.relation in LEARNT:
+            asked[pair.relation].append((pair.student, pair.teacher))
         if pair.relation == UNRELATED:
             asked[UNRELATED] += [(pair.student, pair.teacher), (pair.teacher, pair.student)]
     found = []
     for relation, both in asked.items():
         made = [(c, b, r) for c, r in dict.fromkeys(both) for b in dict.fromkeys(bases[c]) if b not in (r, c)]
-        made = [(c, b, r) for c, b, r in made if b not in near[r] or relation == TAUGHT]
+        made = [(c, b, r) for c, b, r in made if b not in near[r] or relation in LEARNT]
         rng = Random(f"{relation}/{seed}")  # noqa: S311 - repeatable, not secret
         rng.shuffle(made)
         for c, b, r in made[: most or None]:

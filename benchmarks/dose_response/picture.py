@@ -38,17 +38,22 @@ def style(c: dict[str, str]) -> str:
 
 
 def figure(scheme: str) -> str:
-    """The pictures as one file: scores, then power from texts alone beside power with likelihoods."""
+    """The pictures as one file: scores beside what the odds alone show, then power from texts beside power with likelihoods."""
     measured = shipped()
     if measured is None:
         raise SystemExit("mimicry_audit/doses.json is not there: run the benchmark with --write first")
     texts, odds = (parts(measured, PROBES, kind) for kind in ("texts", "likelihood"))
-    panels = (("Scores", texts["scores"]), ("From texts alone", texts["power"]), ("With likelihoods", odds["power"]))
+    panels = (
+        ("Scores", texts["scores"]),
+        ("Odds alone, whatever the verdict", odds["odds"]["power"]),
+        ("From texts alone", texts["power"]),
+        ("With likelihoods", odds["power"]),
+    )
     titles, bodies = [], []
     for at, (head, picture) in enumerate(panels):
         title, body = re.fullmatch(r"<svg[^>]*><title>(.*?)</title>(.*)</svg>", str(picture), re.DOTALL).groups()  # type: ignore[union-attr]
         titles.append(f"{head}: {title}")
-        x, y = (WIDTH + 16) * (at > 0) * (at - 1), (HEIGHT + HEAD) * (at > 0)
+        x, y = (WIDTH + 16) * (at % 2), (HEIGHT + HEAD) * (at // 2)
         bodies.append(
             f'<g class="doses" transform="translate({x:g} {y + HEAD:g})">'
             f'<text class="first head" x="2" y="-8">{head}</text>{body}</g>'

@@ -64,12 +64,13 @@ def parts(measured: Record, probes: int, kind: str) -> dict[str, Any]:
     )
     assert stated is not None
     assert elsewhere is not None
+    apart = odds and power_picture({"curves": measured["curves"]["odds"]}, odds, "odds stand out")
     measured = _narrowed(measured, kind)
     return {
         "probes": probes,
         "kind": kind,
         "elsewhere": {**elsewhere, "said": said(elsewhere)},
-        "odds": odds and {**odds, "said": said(odds)},
+        "odds": odds and {**odds, "said": said(odds), "power": apart},
         "limits": [{**limit, "said": said(limit)} for limit in limits],
         "stated": {**stated, "said": said(stated)},
         "scores": scores_picture(measured),
@@ -178,13 +179,19 @@ def scores_picture(measured: Record) -> Markup:
     return svg(WIDTH, HEIGHT, f"Adjusted lift against dose, mean of the seeds: {words}", *parts, class_="doses")
 
 
-def power_picture(measured: Record, stated: Record | None = None) -> Markup:
-    """Power against dose, a line for each number of probes, and the detection limit with its interval at the stated power."""
+def power_picture(measured: Record, stated: Record | None = None, what: str = "found distilled") -> Markup:
+    """Power against dose, a line for each number of probes, and the detection limit with its interval at the stated power.
+
+    Args:
+        measured: `curves` of one kind.
+        stated: the limit to mark, None for none.
+        what: is counted; named along the upright axis.
+    """
     curves = measured["curves"]
     levels = [p["dose"] for p in curves[0]["power"]]
     smallest = min(level for level in levels if level > 0)
     scale = charts.Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.8, 1.0))
-    parts = _frame(levels, scale, "found distilled", percent=True)
+    parts = _frame(levels, scale, what, percent=True)
     if stated and stated["value"] is not None:
         parts += _limit_marks(stated, smallest, scale)
     for at, curve in enumerate(curves):
@@ -203,7 +210,7 @@ def power_picture(measured: Record, stated: Record | None = None) -> Markup:
         for curve in curves
     )
     more = f"; {STATED:.0%} power at {said(stated)} with {stated['probes']} probes" if stated else ""
-    return svg(WIDTH, HEIGHT, f"Chance of the verdict distilled against dose: {words}{more}", *parts, class_="doses")
+    return svg(WIDTH, HEIGHT, f"Share of audits ({what}) against dose: {words}{more}", *parts, class_="doses")
 
 
 def _limit_marks(limit: Record, smallest: float, scale: charts.Scale) -> list[Markup]:

@@ -26,7 +26,7 @@ from mimicry_audit.evidence.findings import PairFacts
 from mimicry_audit.records import Message, Request, Sampling
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.scoring.truth import with_truth
-from tests.support.commands import ROOT, audit, jsonl, start
+from tests.support.commands import ROOT, jsonl, start
 from tests.support.engine_fixtures import TinyModels
 
 QUICK: dict[str, Any] = {
@@ -157,7 +157,7 @@ SLOW = [
 
 def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) -> None:
     whole, torn = tmp_path / "one" / "x", tmp_path / "two" / "x"
-    assert audit(*SLOW, "--out", str(whole)).returncode == 0
+    assert run([*SLOW, "--out", str(whole)]) == 0
     killed = 0
     for moment in (1, 9, 20):
         with start(*SLOW, "--out", str(torn)) as process:
@@ -167,8 +167,7 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) ->
             process.communicate()
         killed += process.returncode == -9
     assert killed == 3
-    last = audit(*SLOW, "--out", str(torn))
-    assert last.returncode == 0, last.stderr
+    assert run([*SLOW, "--out", str(torn)]) == 0
     assert digest(torn) == digest(whole)
     assert json.loads((torn / "lineage.json").read_text()) == json.loads((whole / "lineage.json").read_text())
     seen = [(line["step"], line.get("loss"), line.get("eval_loss")) for line in lines(torn / "metrics.jsonl")]

@@ -30,27 +30,14 @@ def models(tmp_path):
 
 
 def test_two_doses_from_training_to_the_figures(models, tmp_path, capsys):
-    asked = [
-        "--out",
-        str(tmp_path / "out"),
-        "--models",
-        str(models),
-        "--seeds",
-        "0",
-        "--doses",
-        "0",
-        "1",
-        "--epochs",
-        "1",
-    ]
+    asked = ["--out", str(tmp_path / "out"), "--models", str(models)]
+    asked += ["--seeds", "0", "--doses", "0", "1", "--epochs", "1"]
     asked += ["--students", *LABELS, "--sizes", "20", "24", "--pools", "2", "--sets", "2", "--max-tokens", "24"]
     found = main(asked)
     assert found is not None
     assert [r["label"] for r in found["students"]] == [*LABELS, "boro", "sft"]
-    assert {kind: [curve["probes"] for curve in of] for kind, of in found["curves"].items()} == {
-        "texts": [20, 24],
-        "likelihood": [20, 24],
-    }
+    sizes = {kind: [curve["probes"] for curve in of] for kind, of in found["curves"].items()}
+    assert sizes == {kind: [20, 24] for kind in ("texts", "likelihood", "odds")}
     for row in found["students"]:
         assert row["raw"]["n"] == 24
         assert row["lift"]["low"] <= row["lift"]["value"] <= row["lift"]["high"]

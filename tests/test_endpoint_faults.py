@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import threading
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from mimicry_audit.engines.endpoint import EndpointEngine
-from mimicry_audit.engines.http_client import Connection, Retries, retry_after
+from mimicry_audit.engines.http_client import Connection, Loop, Retries, retry_after
 from mimicry_audit.errors import AuditError, ConfigError, EngineError, PrerequisiteError
 from mimicry_audit.records import Completion, Message, ModelSpec, Request, Sampling
 from tests.support.fault_server import FaultServer, broken, completion, fault_server, hang, says, status
@@ -264,3 +266,17 @@ def test_bad_addresses(url: str, error: type[AuditError], said: str) -> None:
 def test_local_servers_are_not_asked_through_a_proxy() -> None:
     assert not Connection(urls=("http://127.0.0.1:1/v1", "http://localhost:2/v1")).trust_env
     assert Connection(urls=("http://127.0.0.1:1/v1", "https://models.example/v1")).trust_env
+
+
+def test_a_connection_that_all_have_forgotten_closes_with_its_loop(faults: FaultServer) -> None:
+    """A request given up in the very moment its connection opens leaves it to nobody."""
+
+    async def forget() -> Any:
+        where = urlsplit(faults.url)
+        transport, _ = await asyncio.get_running_loop().create_connection(asyncio.Protocol, where.hostname, where.port)
+        return transport.get_extra_info("socket")
+
+    with asyncio.Runner(loop_factory=Loop) as runner:
+        socket = runner.run(forget())
+        assert socket.fileno() >= 0
+    assert socket.fileno() == -1

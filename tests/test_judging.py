@@ -15,14 +15,12 @@ import pytest
 
 from mimicry_audit.api import write_report
 from mimicry_audit.engines.names import parse_model
-from mimicry_audit.engines.vllm import VllmEngine
 from mimicry_audit.errors import AuditError, ConfigError, DataError, EngineError, RunDirectoryError
 from mimicry_audit.evidence.gather import Roles
 from mimicry_audit.judging import Judging, journal_path, judge_run, read_judgements
-from mimicry_audit.records import Message, Request, Sampling
+from mimicry_audit.records import Sampling
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.scoring import ScoringOptions, score
-from mimicry_audit.similarity.judge import REASON_CHARACTERS, parse, schema
 from tests.support.commands import MODELS, PROBES, Desk, audit, jsonl, start
 from tests.support.engine_fixtures import TinyModels
 from tests.support.judge_server import JudgeServer, Reply, alike, graded, honest, judge_server
@@ -446,25 +444,6 @@ def test_a_budget_stops_when_the_intervals_are_narrow_enough(long_run: RunDirect
 
 
 # Real models
-
-
-def test_vllm_holds_a_model_to_the_schema(vllm_engine: VllmEngine) -> None:
-    """The model is untrained, so what it says is noise, and yet each answer has the shape that was asked for."""
-    short = schema(bounded=True).replace(str(REASON_CHARACTERS), "12")  # noise needs several tokens a character
-    asked = [Request(f"p{n}", 0, (Message("user", f"grade {n}"),), n, json_schema=short) for n in range(8)]
-    found = [done for _, done in vllm_engine.generate(asked, Sampling(temperature=1.0, max_tokens=480))]
-    assert len(found) == 8
-    assert all("".join(done.text.split()).startswith('{"reason":"') for done in found)
-    # Blanks between the parts are free, and noise may fill its allowance with them.
-    whole = [done for done in found if done.status == "ok"]
-    assert len(whole) >= 4
-    for done in whole:
-        reading = parse(done.text)
-        assert reading is not None, done
-        assert not reading.lenient
-        assert done.text.index('"reason"') < done.text.index('"style"')  # the grades follow from the reason
-    free = [done for _, done in vllm_engine.generate([Request("p", 0, asked[0].messages, 0)], Sampling(max_tokens=60))]
-    assert parse(free[0].text) is None
 
 
 def test_a_model_in_this_process_is_asked_plainly_and_its_noise_is_counted(

@@ -17,7 +17,7 @@ from tests.support.commands import audit, start
 MODELS = ("aria", "base")
 OPTIONS = [
     *("--models", ",".join(f"lab/{name}" for name in MODELS), "--engine", "hf", "--probes", "lab"),
-    *("--max-tokens", "64", "-E", "batch_size=3", "-E", "num_threads=1"),
+    *("--limit", "20", "--max-tokens", "64", "-E", "batch_size=3", "-E", "num_threads=1"),
 ]
 KILLS = 4
 

@@ -3,7 +3,7 @@
 An engine turns requests into completions for one model. It knows nothing of scores, probes' checks or
 the run directory.
 
-The contract, tested for every engine by ``tests/test_engine_contract.py``:
+The contract, tested for every engine by ``tests/one_server/test_engine_contract.py``:
 
 * `identify` is cheap: it loads no weights and starts no server, yet two different models never get the same
   answer from it. It raises `PrerequisiteError` when the model, its template, a package or a device is missing,

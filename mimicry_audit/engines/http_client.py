@@ -20,7 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mimicry_audit.engines import chat_wire
@@ -167,6 +167,29 @@ def ask_all(connection: Connection, jobs: Sequence[Job]) -> Iterator[tuple[Reque
         run.thread.join()
 
 
+class Loop(asyncio.SelectorEventLoop):
+    """Knows the connections it opened: one whose request is given up in the moment it opens is forgotten by all others."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._opened: list[asyncio.Transport] = []
+
+    async def create_connection(self, *args: Any, **more: Any) -> Any:
+        """As the class above does, and remember it."""
+        made = await super().create_connection(*args, **more)
+        self._opened = [*(t for t in self._opened if not t.is_closing()), made[0]]
+        return made
+
+    def close(self) -> None:
+        """Close what is still open, and the loop."""
+        for transport in self._opened:
+            transport.abort()
+        if self._opened:
+            self.run_until_complete(asyncio.sleep(0))  # its socket is closed in the loop's next turn
+            self._opened = []
+        super().close()
+
+
 class _Run:
     """One event loop in one thread, for one call of `ask_all`."""
 
@@ -190,7 +213,8 @@ class _Run:
 
     def _thread(self) -> None:
         try:
-            asyncio.run(self._main())
+            with asyncio.Runner(loop_factory=Loop) as runner:
+                runner.run(self._main())
         except asyncio.CancelledError:
             pass
         except BaseException as error:  # raised again in the caller's thread

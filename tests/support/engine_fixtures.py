@@ -1,4 +1,4 @@
-"""Models and servers that several test files share, made once per session."""
+"""Models, made once per session, and servers that several test files share."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from mimicry_audit.engines.vllm import VllmEngine
-from mimicry_audit.records import ModelSpec
 from tests.support.fault_server import FaultServer, fault_server
 from tests.support.tiny_models import INJECTING, make_model
 
@@ -38,18 +36,6 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> TinyModels:
         mute=make_model(root / "mute", seed=1, mute=True),
         injecting=make_model(root / "injecting", seed=1, template=INJECTING),
     )
-
-
-@pytest.fixture(scope="session")
-def vllm_engine(tiny_models: TinyModels) -> Iterator[VllmEngine]:
-    """The one vLLM server that most tests share."""
-    engine = VllmEngine(
-        ModelSpec(
-            label="one", engine="vllm", name=str(tiny_models.one), options={"kv_cache_gib": 1, "max_num_seqs": 16}
-        )
-    )
-    with engine:
-        yield engine
 
 
 @pytest.fixture

@@ -35,10 +35,10 @@ $(STAMP): constraints.txt pyproject.toml
 	@command -v $(PYTHON) >/dev/null || { echo "make: $(PYTHON) is not installed; name another with PYTHON=…" >&2; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing (a few minutes, about 5 GB) …"
-	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check torch==2.13.0
 	grep -v '^torch==' constraints.txt > $(VENV)/pinned.txt
-	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check --no-deps -r $(VENV)/pinned.txt
-	$(BIN)/python -m pip install --no-compile --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -r $(VENV)/pinned.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $@
 
 browser:                 ## headless Chromium for the report's tests, from the distribution's packages

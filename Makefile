@@ -15,6 +15,9 @@ export HF_HUB_DISABLE_TELEMETRY = 1
 export TOKENIZERS_PARALLELISM = false
 export VLLM_NO_USAGE_STATS = 1
 
+# Demo and tests start dozens of processes; each would compile the package anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test check install browser format lab bench clean
 
 demo: install            ## the main job on the lab models; ends with the path of the report

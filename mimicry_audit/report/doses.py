@@ -25,6 +25,7 @@ LEFT, RIGHT, TOP, BOTTOM = 46.0, 104.0, 26.0, 40.0
 """Margins of both pictures; the right one holds the labels of the lines."""
 NUMBER_WIDTH = 34.0
 """What a number along an axis takes; doses that lie closer have a tick alone."""
+PER_CENT = "\u00a0%"  # no line ends between a number and its unit
 STATED = POWERS[-1]
 """The power whose limit is marked."""
 
@@ -91,17 +92,17 @@ def _narrowed(measured: Record, kind: str) -> dict[str, Any]:
     return {**measured, "curves": measured["curves"][kind], "students": students}
 
 
-def share(value: float | None, beyond: str = "over 100 %") -> str:
+def share(value: float | None, beyond: str = f"over 100{PER_CENT}") -> str:
     """A dose as a percentage with two digits that count; `beyond` for none."""
     found = real(value)
     if found is None:
         return beyond
     percent = found * 100
-    return f"{percent:.0f} %" if percent >= 10 or percent == 0 else f"{percent:.2g} %"
+    return (f"{percent:.0f}" if percent >= 10 or percent == 0 else f"{percent:.2g}") + PER_CENT
 
 
 def said(limit: Record) -> str:
-    """A limit in words: ``12 % [8 %, 20 %]``."""
+    """A dose or a share with its interval: ``12 % [8 %, 20 %]``."""
     return f"{share(limit['value'])} [{share(limit['low'])}, {share(limit['high'])}]"
 
 
@@ -130,7 +131,7 @@ def _frame(levels: Sequence[float], scale: charts.Scale, name: str, percent: boo
     out: list[Markup] = []
     for tick in scale.ticks:
         y = _y(tick, scale)
-        text = f"{tick * 100:.0f} %" if percent else num(tick)
+        text = share(tick) if percent else num(tick)
         out.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="zero" if tick == 0 else "grid"))
         out.append(el("text", text, x=LEFT - 6, y=y + 4, class_="label tick last"))
     free = 0.0
@@ -198,7 +199,7 @@ def power_picture(measured: Record, stated: Record | None = None, what: str = "f
         points = [(_x(p["dose"], smallest), _y(p["fitted"], scale)) for p in curve["power"]]
         parts.append(_line(points, f"c{at % 4}"))
         for p in curve["power"]:
-            told = f"{curve['probes']} probes, {share(p['dose'])}: {p['value']:.0%} [{p['low']:.0%}, {p['high']:.0%}]"
+            told = f"{curve['probes']} probes, {share(p['dose'])}: {said(p)}"
             x, y = _x(p["dose"], smallest), _y(p["value"], scale)
             parts.append(el("g", el("title", told), _symbol(at % 4, x, y)))
         y = TOP + 20 + 18 * at
@@ -206,10 +207,10 @@ def power_picture(measured: Record, stated: Record | None = None, what: str = "f
         parts += [_line([(x, y), (x + 24, y)], f"c{at % 4}"), _symbol(at % 4, x + 12, y)]
         parts.append(el("text", f"{curve['probes']} probes", x=x + 30, y=y + 4, class_="label tick first"))
     words = "; ".join(
-        f"{curve['probes']} probes: " + ", ".join(f"{share(p['dose'])} {p['value']:.0%}" for p in curve["power"])
+        f"{curve['probes']} probes: " + ", ".join(f"{share(p['dose'])} {share(p['value'])}" for p in curve["power"])
         for curve in curves
     )
-    more = f"; {STATED:.0%} power at {said(stated)} with {stated['probes']} probes" if stated else ""
+    more = f"; {share(STATED)} power at {said(stated)} with {stated['probes']} probes" if stated else ""
     return svg(WIDTH, HEIGHT, f"Share of audits ({what}) against dose: {words}{more}", *parts, class_="doses")
 
 
@@ -223,7 +224,7 @@ def _limit_marks(limit: Record, smallest: float, scale: charts.Scale) -> list[Ma
         el("rect", x=first, y=TOP, width=max(1.0, last - first), height=HEIGHT - BOTTOM - TOP, class_="band"),
         el("line", x1=x, x2=x, y1=y, y2=HEIGHT - BOTTOM, class_="limit"),
         el("path", d=diamond, class_="this"),
-        el("text", f"{STATED:.0%} from {said(limit)}", x=WIDTH - RIGHT, y=TOP - 10, class_="label tick last"),
+        el("text", f"{share(STATED)} from {said(limit)}", x=WIDTH - RIGHT, y=TOP - 10, class_="label tick last"),
     ]
 
 

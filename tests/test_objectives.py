@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from mimicry_audit.distill import objectives as o
+from tests.support.published import generalized_jsd_loss
 
 Soft = Callable[[Tensor, Tensor], Tensor]
 SOFT: dict[str, Soft] = {
@@ -167,26 +168,20 @@ def test_the_generalised_jensen_shannon_tends_to_the_two_divergences_and_is_boun
     assert float(o.jensen_shannon(far, far.flip(1), 0.5)) == pytest.approx(math.log(2))
 
 
-def published_generalised_jsd(student: Tensor, teacher: Tensor, beta: float) -> Tensor:
-    """The loss that TRL publishes for GKD, written down from its definition: pointwise kl_div against the log mixture."""
-    log_q, log_p = student.log_softmax(-1), teacher.log_softmax(-1)
-    if beta == 0:
-        return functional.kl_div(log_q, log_p, reduction="none", log_target=True).sum(-1)
-    if beta == 1:
-        return functional.kl_div(log_p, log_q, reduction="none", log_target=True).sum(-1)
-    b = torch.tensor(beta, dtype=student.dtype)
-    log_m = torch.logsumexp(torch.stack([log_q + torch.log1p(-b), log_p + torch.log(b)]), dim=0)
-    to_p = functional.kl_div(log_m, log_p, reduction="none", log_target=True)
-    to_q = functional.kl_div(log_m, log_q, reduction="none", log_target=True)
-    return (b * to_p + (1 - b) * to_q).sum(-1)
-
-
 @pytest.mark.parametrize("beta", [0.0, 0.1, 0.5, 0.9, 1.0])
+@pytest.mark.parametrize("temperature", [1.0, 2.0])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_parity_with_the_published_loss(beta: float, dtype: torch.dtype) -> None:
-    s, t = logits(11, 32, 50).to(dtype), logits(12, 32, 50).to(dtype)
-    ours = {0.0: o.forward_kl, 1.0: o.reverse_kl}.get(beta, lambda a, b: o.jensen_shannon(a, b, beta))
-    torch.testing.assert_close(ours(s, t), published_generalised_jsd(s, t, beta))
+def test_parity_with_the_loss_that_trl_publishes(beta: float, temperature: float, dtype: torch.dtype) -> None:
+    """The value at every token, and the gradient of the mean over those that count."""
+    s, t = logits(11, 32, 50).to(dtype).requires_grad_(), logits(12, 32, 50).to(dtype)
+    theirs = generalized_jsd_loss()
+    ours = {0.0: o.forward_kl, 1.0: o.reverse_kl}.get(beta, lambda a, b, at: o.jensen_shannon(a, b, beta, at))
+    mine = ours(s, t, temperature) / temperature**2  # they leave gradients to shrink with the temperature
+    torch.testing.assert_close(mine, theirs(s, t, None, beta, temperature, reduction="none").sum(-1))
+    labels = torch.where(torch.arange(32) % 3 == 0, -100, 1)
+    (own,) = torch.autograd.grad(mine[labels != -100].mean(), s)
+    (published,) = torch.autograd.grad(theirs(s, t, labels, beta, temperature), s)
+    torch.testing.assert_close(own, published)
 
 
 def top_k(t: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:

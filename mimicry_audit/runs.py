@@ -15,7 +15,6 @@ Layout::
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
@@ -28,6 +27,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mimicry_audit.disk import told_when_full, unwritable
 from mimicry_audit.errors import DataError, RunDirectoryError
 from mimicry_audit.records import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json, shallow
 from mimicry_audit.redaction import redacted, redacted_deep
@@ -114,7 +114,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory for writing.
+        """Hold the directory for writing; a disk that fills up meanwhile is told in one line.
 
         Raises:
             RunDirectoryError: another process holds it, or it cannot be written.
@@ -125,7 +125,7 @@ class RunDirectory:
             self.path.mkdir(parents=True, exist_ok=True)
             handle = (self.path / ".lock").open("a+", encoding="utf-8")
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         with handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -142,7 +142,8 @@ class RunDirectory:
             with suppress(OSError):  # on a full disk the lock holds all the same, only without a name
                 handle.truncate(0)
                 os.write(handle.fileno(), f"process {os.getpid()}".encode())
-            yield
+            with told_when_full(self.path):
+                yield
 
     def write_probes(self, probes: Sequence[Probe]) -> None:
         """Store the probes as asked."""
@@ -190,7 +191,7 @@ class Journal:
                 _cut_torn_line(self.path)
             self._file = self.path.open("a", encoding="utf-8", errors="surrogatepass", newline="\n")
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         return self
 
     def append(self, response: DataclassInstance) -> None:
@@ -212,7 +213,7 @@ class Journal:
                 os.fsync(self._file.fileno())
                 self._synced = time.monotonic()
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
 
     def __exit__(self, *_: object) -> None:
         """Sync and close."""
@@ -223,7 +224,7 @@ class Journal:
             file.flush()
             os.fsync(file.fileno())
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            raise unwritable(self.path, error) from error
         finally:
             with suppress(OSError):  # a full disk fails the same flush again; it has been reported above
                 file.close()
@@ -326,19 +327,6 @@ def _cut_torn_line(path: Path) -> None:
             file.truncate(end)
 
 
-def _unwritable(path: Path, error: OSError) -> RunDirectoryError:
-    mend = "check the path, and run the same command again: nothing collected is lost"
-    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-        mend = "free some space and run the same command again: nothing collected is lost"
-    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        mend = "choose a place you may write to"
-    elif error.errno in (errno.ENOTDIR, errno.EEXIST):
-        mend = "choose an --out that is a directory"
-    elif error.errno == errno.EISDIR:
-        mend = "choose the name of a file, not of a directory"
-    return RunDirectoryError(f"cannot write {path}: {error.strerror or error}", mend)
-
-
 def write_text(path: Path, text: str) -> None:
     """Replace a file by this text in UTF-8; see `write_bytes`."""
     write_bytes(path, text.encode("utf-8"))
@@ -366,7 +354,7 @@ def write_bytes(path: Path, content: bytes) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise _unwritable(path, error) from error
+        raise unwritable(path, error) from error
 
 
 def write_json(path: Path, value: Any, *, compact: bool = False) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
@@ -26,7 +27,7 @@ from mimicry_audit.evidence.findings import PairFacts
 from mimicry_audit.records import Message, Request, Sampling
 from mimicry_audit.runs import RunDirectory
 from mimicry_audit.scoring.truth import with_truth
-from tests.support.commands import ROOT, jsonl, start
+from tests.support.commands import ROOT, environment, jsonl, start
 from tests.support.engine_fixtures import TinyModels
 
 QUICK: dict[str, Any] = {
@@ -186,6 +187,31 @@ def _step(out: Path) -> int:
         return max((line.get("step", 0) for line in lines(out / "metrics.jsonl")), default=0)
     except (OSError, ValueError):
         return 0
+
+
+LIMITED = """
+import resource, sys
+from mimicry_audit.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("room", [50_000, 1_000_000, 3_000_000])
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path: Path, room: int) -> None:
+    """Met by the journal of answers or signals, by safetensors at a state's weights, and by torch at its optimiser."""
+    asked = [*SLOW, "--steps", "6", "--save-every", "2", "--out"]
+    whole, torn = tmp_path / "one" / "x", tmp_path / "two" / "x"
+    command = [sys.executable, "-c", LIMITED, str(room), *asked, str(torn)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment(), check=False)
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"audit: cannot write {torn}")
+    assert last.endswith("Free some space and run the same command again: nothing collected is lost")
+    assert "Traceback" not in done.stderr
+    assert run([*asked, str(torn)]) == 0
+    assert run([*asked, str(whole)]) == 0
+    assert digest(torn) == digest(whole)
 
 
 def test_a_state_that_was_not_written_to_its_end_is_not_resumed_from(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mimicry_audit import disk
 from mimicry_audit.engines import guard
 from mimicry_audit.errors import AuditError, PrerequisiteError
 from mimicry_audit.runs import write_json
@@ -176,17 +177,20 @@ def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> N
             process.stdin.close()  # the guard takes the whole group down
             raise
     if process.returncode:
+        cause = _cause(log.read_text("utf-8", "replace"))
+        if disk.says_full(cause or "") or (cause is None and disk.has_little(log)):  # the log is on the same disk
+            raise disk.full(path.parent)
         raise AuditError(
-            f"the launched training failed with code {process.returncode}: {_cause(log.read_text('utf-8', 'replace'))}",
+            f"the launched training failed with code {process.returncode}: {cause or 'it says nothing of why'}",
             f"read {log}",
         )
 
 
-def _cause(log: str) -> str:
+def _cause(log: str) -> str | None:
     """The first error that a log tells of: what follows, a launcher's own complaint among it, comes of it."""
     told = re.compile(r"(?:\[rank\d+\]: *)?([\w.]*(?:Error|Exception|Diverged)\b.*)")
     found = (match[1] for line in log.splitlines() if (match := told.match(line)) and "ChildFailed" not in line)
-    return next(found, "it says nothing of why")
+    return next(found, None)
 
 
 def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:

@@ -29,6 +29,7 @@ from transformers import (
 from mimicry_audit.distill.loss import Recipe, TopK, batch_loss, counted
 from mimicry_audit.distill.models import Read, Reader
 from mimicry_audit.errors import Diverged
+from mimicry_audit.runs import write_text
 
 WHOLE = "whole"
 """Marks a state that was written to its end."""
@@ -248,7 +249,7 @@ def cut_metrics(path: Path, round_: int, step: int) -> None:
             continue
         if (found["round"], found["step"]) <= (round_, step):
             kept.append(line)
-    path.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    write_text(path, "".join(f"{line}\n" for line in kept))
 
 
 def build(

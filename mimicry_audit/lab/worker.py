@@ -17,6 +17,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
+from mimicry_audit.disk import told_when_full
 from mimicry_audit.errors import AuditError
 from mimicry_audit.lab import cache
 from mimicry_audit.lab.recipes import EVERY, Recipe, fingerprint, shortened
@@ -35,7 +36,8 @@ def work(name: str, root: Path, recipes: Mapping[str, Recipe], out: TextIO) -> N
 
     target = cache.folder(root, name, fingerprint(name, recipes))
     try:
-        now = cache.make(target, fill, on_wait=lambda: tell("waiting"))
+        with told_when_full(target):
+            now = cache.make(target, fill, on_wait=lambda: tell("waiting"))
     except AuditError as error:
         tell("failed", problem=error.problem, mend=error.mend)
     except Exception as error:  # whatever it was, the parent must hear of it

@@ -22,7 +22,7 @@ from mimicry_audit.distill import Distilled, DistillSettings, distill, trainer
 from mimicry_audit.distill.settings import OBJECTIVES, SIGNALS
 from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.registry import engine_for
-from mimicry_audit.errors import AuditError
+from mimicry_audit.errors import AuditError, Diverged, RunDirectoryError
 from mimicry_audit.evidence.findings import PairFacts
 from mimicry_audit.records import Message, Request, Sampling
 from mimicry_audit.runs import RunDirectory
@@ -433,9 +433,22 @@ def test_bad_input_is_one_line(
     assert not (tmp_path / "o" / "lineage.json").exists()
 
 
-def test_a_loss_that_is_no_number_ends_the_training(tmp_path: Path) -> None:
-    with pytest.raises(AuditError, match="the loss is no number"):
-        made(tmp_path / "a", rate=1e30, steps=20)
+@pytest.mark.parametrize("objective", ["hard", "forward-kl"])
+def test_a_loss_that_is_no_number_ends_the_training_and_other_settings_go_on(tmp_path: Path, objective: str) -> None:
+    out = tmp_path / "one" / "a"
+    asked: dict[str, Any] = {"objective": objective, "signal": None if objective == "hard" else "cached", "steps": 6}
+    with pytest.raises(Diverged, match=r"the loss is no number.*the teacher's answers are kept"):
+        made(out, rate=1e30, **asked)
+    said = {p: p.stat().st_mtime_ns for p in [*out.rglob("responses/*.jsonl"), *out.rglob("*.safetensors")]}
+    assert len(said) == (1 if objective == "hard" else 2)
+    found = made(out, **asked)
+    assert {p: p.stat().st_mtime_ns for p in said} == said  # nothing was asked or computed again
+    fresh = made(tmp_path / "two" / "a", **asked)
+    assert digest(found.path) == digest(fresh.path)
+    assert found.lineage == fresh.lineage
+    assert len(lines(out / "metrics.jsonl")) == len(lines(fresh.path / "metrics.jsonl"))
+    with pytest.raises(RunDirectoryError, match="was begun with other settings"):
+        made(out, **asked, seed=3)
 
 
 def test_a_folder_in_use_or_with_other_things_is_refused(tmp_path: Path) -> None:

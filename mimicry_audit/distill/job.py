@@ -21,7 +21,7 @@ from typing import Any
 
 from mimicry_audit import disk
 from mimicry_audit.engines import guard
-from mimicry_audit.errors import AuditError, PrerequisiteError
+from mimicry_audit.errors import AuditError, Diverged, PrerequisiteError
 from mimicry_audit.runs import write_json
 
 Step = Callable[[int, int], None]
@@ -180,7 +180,8 @@ def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> N
         cause = _cause(log.read_text("utf-8", "replace"))
         if disk.says_full(cause or "") or (cause is None and disk.has_little(log)):  # the log is on the same disk
             raise disk.full(path.parent)
-        raise AuditError(
+        kind = Diverged if cause and "Diverged:" in cause else AuditError
+        raise kind(
             f"the launched training failed with code {process.returncode}: {cause or 'it says nothing of why'}",
             f"read {log}",
         )

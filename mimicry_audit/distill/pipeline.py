@@ -1,7 +1,8 @@
 """A distillation from its settings to a checkpoint: which step is owed, in what order, and where each leaves its work.
 
 Promise: each step reads what the one before it left on disk, so that a distillation killed anywhere goes on where it stopped;
-other settings in the same folder are refused with what differs; and the checkpoint's manifest comes last.
+other settings in the same folder are refused with what differs, unless the training diverged; and the checkpoint's manifest
+comes last.
 
 Layout: the checkpoint in ``DIR`` itself, with ``lineage.json``, ``metrics.jsonl`` and ``evaluation.json``; everything on the
 way to it under ``DIR/work``: the teacher's answers (a run directory), signals, one folder for each round of training.
@@ -20,12 +21,15 @@ from types import MappingProxyType
 from typing import Any
 
 from mimicry_audit.distill import data
-from mimicry_audit.distill.desk import Desk, Watch
+from mimicry_audit.distill.desk import Desk, Watch, drop
 from mimicry_audit.distill.settings import DistillSettings, check
 from mimicry_audit.engines.names import parse_models
-from mimicry_audit.errors import ConfigError, PrerequisiteError, RunDirectoryError
+from mimicry_audit.errors import ConfigError, Diverged, PrerequisiteError, RunDirectoryError
 from mimicry_audit.records import ModelSpec
 from mimicry_audit.runs import RunDirectory, differences, write_json
+
+DIVERGED = "diverged"
+"""Stands in ``DIR/work`` after a training whose loss was no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +61,7 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
         RunDirectoryError: the folder was made with other settings, is in use, or cannot be written.
         EngineError: the teacher cannot answer, or the loss is no number.
     """
-    from mimicry_audit.distill.rounds import finish, kit_of
+    from mimicry_audit.distill.rounds import kit_of
 
     desk = desk_of(check(settings), watch)
     manifest = settings.out / "lineage.json"
@@ -67,9 +71,21 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
     with RunDirectory(desk.work).locked():
         same_settings(desk)
         if kit is not None:
-            finish(desk, kit)
+            _finish(desk, kit)
         lineage = json.loads(manifest.read_text("utf-8"))
         return Distilled(settings.out, lineage, evaluated(desk, lineage))
+
+
+def _finish(desk: Desk, kit: Any) -> None:
+    """Do what is owed, and keep in mind whether it diverged: then other settings are welcome."""
+    from mimicry_audit.distill.rounds import finish
+
+    try:
+        finish(desk, kit)
+    except Diverged:
+        (desk.work / DIVERGED).touch()
+        raise
+    (desk.work / DIVERGED).unlink(missing_ok=True)
 
 
 def desk_of(settings: DistillSettings, watch: Watch | None) -> Desk:
@@ -114,7 +130,10 @@ def _packages(settings: DistillSettings) -> None:
 
 
 def same_settings(desk: Desk, more: Mapping[str, Any] = MappingProxyType({})) -> None:
-    """Keep the settings, and what more decides the outcome, or refuse others than those that are kept."""
+    """Keep the settings, and what more decides the outcome, or refuse others than those that are kept.
+
+    After a training that diverged others are taken: it is forgotten, and what the teacher said stays.
+    """
     path = desk.work / "settings.json"
     now = json.loads(json.dumps({**desk.settings.deciding(), "data_sha256": data.sha(desk.rows), **more}))
     if path.is_file():
@@ -122,11 +141,16 @@ def same_settings(desk: Desk, more: Mapping[str, Any] = MappingProxyType({})) ->
             before = {**desk.settings.defaults(), **json.loads(path.read_text("utf-8"))}
         except (OSError, ValueError, TypeError) as error:
             raise RunDirectoryError(f"{path} cannot be read ({error})", "start again with another --out") from None
-        if changed := differences(before, now):
+        changed = differences(before, now)
+        if changed and not (desk.work / DIVERGED).is_file():
             raise RunDirectoryError(
                 f"{desk.settings.out} was begun with other settings ({'; '.join(changed)})",
                 "use the same settings to finish it, or another --out",
             )
+        if changed:
+            _forget_training(desk)
+            write_json(path, now)
+            (desk.work / DIVERGED).unlink()
         return
     strange = [p.name for p in desk.settings.out.iterdir() if p.name not in ("work", "search", "metrics.jsonl")]
     if strange:
@@ -134,6 +158,13 @@ def same_settings(desk: Desk, more: Mapping[str, Any] = MappingProxyType({})) ->
             f"{desk.settings.out} holds other things already ({sorted(strange)[0]})", "choose an --out that is empty"
         )
     write_json(path, now)
+
+
+def _forget_training(desk: Desk) -> None:
+    """Remove rounds, folds and their figures; the teacher's answers and signals say themselves what they are of."""
+    for folder in (*desk.work.glob("round-*"), *desk.work.glob("fold-*"), desk.settings.out / "tensorboard"):
+        drop(folder)
+    (desk.settings.out / "metrics.jsonl").unlink(missing_ok=True)
 
 
 def evaluated(desk: Desk, lineage: Mapping[str, Any]) -> Mapping[str, Any] | None:

@@ -69,7 +69,7 @@ class DistillTrainer(Trainer):
         if not torch.isfinite(loss):
             raise Diverged(
                 f"the loss is no number after step {self.state.global_step}",
-                "lower --rate, or use an objective that is finite everywhere, such as jsd",
+                "lower --rate, or use an objective that is finite everywhere, such as jsd; the teacher's answers are kept",
             )
         with torch.no_grad():
             self._sums += torch.stack([sums[1], sums[2], counted(inputs["labels"]).sum()]).float().cpu()

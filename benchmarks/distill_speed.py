@@ -23,7 +23,7 @@ def rows(count: int, prompt: int, answer: int, words: int, top_k: int) -> list[d
     """Made-up conversations of one length each, with a made-up signal."""
     import torch
 
-    from mimicry_audit.distill.signals import kept
+    from mimicry_audit.distill.training.signals import kept
 
     made = []
     for n in range(count):
@@ -64,7 +64,7 @@ def bare(fresh: Callable[[int], Any], data: list[dict[str, Any]], steps: int, ba
     import torch
     from transformers import get_cosine_schedule_with_warmup
 
-    from mimicry_audit.distill.loss import collate
+    from mimicry_audit.distill.training.loss import collate
 
     student = fresh(0).train()
     optimiser = torch.optim.AdamW(student.parameters(), lr=1e-4, weight_decay=0.0)
@@ -86,8 +86,8 @@ def bare(fresh: Callable[[int], Any], data: list[dict[str, Any]], steps: int, ba
 
 def ours(fresh: Callable[[int], Any], data: list[dict[str, Any]], steps: int, batch: int, kind: str) -> float:
     """Seconds a step of the trainer."""
-    from mimicry_audit.distill import trainer
-    from mimicry_audit.distill.loss import Recipe, collate
+    from mimicry_audit.distill.training import trainer
+    from mimicry_audit.distill.training.loss import Recipe, collate
 
     if kind != "cached":
         data = [{**r, "signal": None, "teacher_answer": r["teacher_answer"] if kind == "dense" else []} for r in data]

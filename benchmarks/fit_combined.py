@@ -30,10 +30,10 @@ from pathlib import Path
 import numpy as np
 from scipy.optimize import minimize
 
-from mimicry_audit.detection import auc, tpr_at_fpr
-from mimicry_audit.lineage import measure_file, read_lineage
+from mimicry_audit.benchmark.lineage import measure_file, read_lineage
 from mimicry_audit.similarity.combined import Curve, combine, read
 from mimicry_audit.similarity.normalise import FEWEST_COHORT
+from mimicry_audit.statistics.detection import auc, tpr_at_fpr
 
 AXES = ("lexical", "phrases", "characters", "early", "opening", "style", "structure")
 FITTED = {

@@ -27,11 +27,11 @@ from mimicry_audit.api import collect_resolved
 from mimicry_audit.lab import teaching, training
 from mimicry_audit.lab.family import FAMILIES, Example, examples
 from mimicry_audit.lab.recipes import Distillation, Training
-from mimicry_audit.records import Response
-from mimicry_audit.runs import RunDirectory
-from mimicry_audit.settings import resolve, settings_from
-from mimicry_audit.similarity import measure
-from mimicry_audit.statistics import bootstrap_weights, intervals
+from mimicry_audit.records.asked import Response
+from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.similarity.measure import measure
+from mimicry_audit.statistics.intervals import bootstrap_weights, intervals
+from mimicry_audit.workflow.settings import resolve, settings_from
 
 BASES = {"from-base": "base", "from-boro": "boro", "neutral": "base"}
 """Trajectory → the lab model that it starts from."""

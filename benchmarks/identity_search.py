@@ -16,18 +16,18 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.collect import Plan, collect
+from mimicry_audit.asking.answers import Plan, collect
+from mimicry_audit.asking.slips import Search, search_run, seeds_of
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.engines.registry import engine_for
-from mimicry_audit.ice.search import Search, search_run, seeds_of
 from mimicry_audit.identity.attempts import Judge
 from mimicry_audit.identity.claims import ClaimFinder
 from mimicry_audit.identity.facts import load_facts
 from mimicry_audit.identity.own import Own
 from mimicry_audit.probes import load
-from mimicry_audit.records import ModelSpec, Sampling
-from mimicry_audit.runs import RunDirectory
+from mimicry_audit.records.asked import ModelSpec, Sampling
+from mimicry_audit.records.run import RunDirectory
 
 
 def main() -> None:

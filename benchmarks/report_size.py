@@ -21,7 +21,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from playwright.sync_api import Page, sync_playwright
 
 from benchmarks.screenshot import FLAGS, chromium_path
-from mimicry_audit.report.page import render
+from mimicry_audit.report.page.page import render
 from tests.support.big_run import big_answers, big_scores
 
 SCROLL = """steps => new Promise((done) => {

@@ -1,6 +1,6 @@
 """How much each axis varies over probes in scored runs: ``python benchmarks/spread.py RUN [RUN …]``.
 
-`audit plan` falls back on such a table (``mimicry_audit/power.py``, ``DEFAULT_SPREAD``). It was made from the demo:
+`audit plan` falls back on such a table (``mimicry_audit/statistics/power.py``, ``DEFAULT_SPREAD``). It was made from the demo:
 
     audit demo --out reports/spread
     python benchmarks/spread.py reports/spread
@@ -14,9 +14,9 @@ import argparse
 from pathlib import Path
 from statistics import fmean
 
-from mimicry_audit.power import spreads_of
-from mimicry_audit.runs import RunDirectory
-from mimicry_audit.scoring import read_scores
+from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.statistics.power import spreads_of
+from mimicry_audit.verdicts.score import read_scores
 
 
 def main() -> None:

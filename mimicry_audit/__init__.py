@@ -7,21 +7,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.version import __version__
+from mimicry_audit.ground.version import __version__
 
 if TYPE_CHECKING:
     from mimicry_audit.api import Run, audit
-    from mimicry_audit.comparison import Comparison, compare
-    from mimicry_audit.errors import AuditError
+    from mimicry_audit.comparison.steps import Comparison, compare
+    from mimicry_audit.ground.errors import AuditError
 
 __all__ = ["AuditError", "Comparison", "Run", "__version__", "audit", "compare"]
 
 _HOMES = {
     "audit": "mimicry_audit.api",
     "Run": "mimicry_audit.api",
-    "AuditError": "mimicry_audit.errors",
-    "compare": "mimicry_audit.comparison",
-    "Comparison": "mimicry_audit.comparison",
+    "AuditError": "mimicry_audit.ground.errors",
+    "compare": "mimicry_audit.comparison.steps",
+    "Comparison": "mimicry_audit.comparison.steps",
 }
 
 

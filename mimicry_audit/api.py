@@ -15,13 +15,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.collect import Progress, collect
-from mimicry_audit.exports import export
-from mimicry_audit.likelihoods import collect_likelihoods
-from mimicry_audit.runs import RunDirectory
-from mimicry_audit.scoring import score
-from mimicry_audit.settings import Resolved, resolve, settings_from
-from mimicry_audit.version import __version__
+from mimicry_audit.asking.answers import Progress, collect
+from mimicry_audit.asking.likelihoods import collect_likelihoods
+from mimicry_audit.ground.version import __version__
+from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.report.export import export
+from mimicry_audit.verdicts.score import score
+from mimicry_audit.workflow.settings import Resolved, resolve, settings_from
 
 
 class Run:
@@ -89,7 +89,7 @@ def audit(
             two; one text with commas will do.
         probes: probe sets; ``core`` and ``identity`` by default, ``lab`` for lab models.
         progress: told of every answer.
-        **settings: any other field of `mimicry_audit.settings.Settings` (``reference``, ``base``, ``limit``, ``out`` …).
+        **settings: any other field of `mimicry_audit.workflow.settings.Settings` (``reference``, ``base``, ``limit`` …).
 
     Returns:
         The scored run; its report is written beside it.
@@ -101,7 +101,7 @@ def audit(
     resolved = resolve(settings_from(given, "audit()"))
     directory, asked = collect_resolved(resolved, progress)
     if resolved.judging is not None:
-        from mimicry_audit.judging import judge_run
+        from mimicry_audit.asking.judge import judge_run
 
         judge_run(directory, resolved.judging, progress=progress)
     run = Run(directory, score(directory, resolved.scoring), asked)

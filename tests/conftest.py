@@ -19,9 +19,10 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # before anything imports torch
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 LONGEST = (
-    "test_distill", "test_likelihoods", "test_vllm_server", "test_vllm_audit", "test_distill_search",
-    "test_resume", "test_report_hostile", "test_demo", "test_dose_benchmark", "test_report_big", "test_lab_training",
-    "test_judging", "test_report_access", "test_evolve", "test_cli",
+    "distill/test_pipeline", "asking/test_likelihoods", "engines/test_vllm_server", "engines/test_vllm_audit",
+    "distill/search/test_search", "asking/test_resume", "report/test_hostile", "cli/test_demo",
+    "benchmarks/test_dose_response", "report/test_big", "lab/test_training", "asking/test_judge",
+    "report/test_access", "distill/evolve/test_pipeline", "cli/test_commands",
 )  # fmt: skip
 
 
@@ -41,8 +42,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Sharing:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; within a file, and among the others, the order stays."""
     place = {name: at for at, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: -1 if _with_server(item.nodeid) else place.get(item.path.stem, len(LONGEST)))
+    items.sort(key=lambda item: -1 if _with_server(item.nodeid) else place.get(_module(item.nodeid), len(LONGEST)))
 
 
 def _with_server(nodeid: str) -> bool:
     return nodeid.startswith("tests/one_server/")
+
+
+def _module(nodeid: str) -> str:
+    """``ROOM/test_NAME`` of a test."""
+    return nodeid.split("::", 1)[0].removeprefix("tests/").removesuffix(".py")

@@ -23,12 +23,12 @@ from mimicry_audit.cli import COMMANDS, group
 from mimicry_audit.cli.options import given
 from mimicry_audit.comparison.gates import parse_gates as compare_gates
 from mimicry_audit.engines.registry import ENGINES
-from mimicry_audit.errors import AuditError
-from mimicry_audit.evidence.verdicts import VERDICTS
-from mimicry_audit.gates import parse_gates
-from mimicry_audit.records import Response
-from mimicry_audit.settings import SETTING_NAMES, merged, resolve, settings_from
-from mimicry_audit.similarity import AXES, axis_class
+from mimicry_audit.ground.errors import AuditError
+from mimicry_audit.records.asked import Response
+from mimicry_audit.similarity.measure import AXES, axis_class
+from mimicry_audit.verdicts.rules import VERDICTS
+from mimicry_audit.workflow.gates import parse_gates
+from mimicry_audit.workflow.settings import SETTING_NAMES, merged, resolve, settings_from
 from tests.support.made_up import SAYS, made_up_answers
 
 ROOT = Path(__file__).parents[1]
@@ -352,7 +352,6 @@ def test_every_file_of_a_run_is_explained(small_run: Path) -> None:
 
 FLOORS = [line.split() for line in blocks(read("docs/architecture.md"), "floors")[0].splitlines()]
 FLOOR = {room: level for level, rooms in enumerate(FLOORS) for room in rooms}
-UPWARDS = {("engines", "lab")}  # lab/NAME, looked up by name when such a model is named
 
 
 def imported_rooms(path: Path) -> Iterator[tuple[str, int]]:
@@ -391,11 +390,7 @@ def test_every_room_has_its_floor() -> None:
 
 
 def test_no_room_imports_from_a_floor_above() -> None:
-    above = [
-        f"{where}: {room} imports {other}"
-        for room, other, where in room_imports()
-        if FLOOR[other] < FLOOR[room] and (room, other) not in UPWARDS
-    ]
+    above = [f"{where}: {room} imports {other}" for room, other, where in room_imports() if FLOOR[other] < FLOOR[room]]
     assert above == []
 
 
@@ -409,7 +404,17 @@ def test_rooms_of_one_floor_lean_on_each_other_in_no_circle() -> None:
 
 def test_similarity_and_identity_know_no_engine() -> None:
     known = {(room, other) for room, other, _ in room_imports() if room in {"similarity", "identity"}}
-    assert not [pair for pair in known if pair[1] in {"engines", "collect", "runs"}]
+    assert not [pair for pair in known if pair[1] in {"engines", "asking"}]
+
+
+def test_verdicts_ask_no_model_and_asking_scores_nothing() -> None:
+    known = {(room, other) for room, other, _ in room_imports()}
+    assert not known & {
+        ("verdicts", "asking"),
+        ("verdicts", "engines"),
+        ("asking", "verdicts"),
+        ("asking", "similarity"),
+    }
 
 
 def test_help_loads_nothing_heavy() -> None:

@@ -75,8 +75,8 @@ def test_probes_and_templates_are_found_from_anywhere(installed: Path, tmp_path:
     assert all(name in listed for name in ("core", "identity", "lab"))
     assert "0 errors" in run(installed, tmp_path, str(installed / "bin" / "audit"), "probes", "validate")
     script = (
-        "from mimicry_audit.report.page import render\n"
-        "from mimicry_audit.resources import resource_dir\n"
+        "from mimicry_audit.report.page.page import render\n"
+        "from mimicry_audit.ground.resources import resource_dir\n"
         "print(resource_dir('templates'), (resource_dir('templates') / 'report').is_dir())\n"
     )
     folder, there = run(installed, tmp_path, str(installed / "bin" / "python"), "-c", script).split()

@@ -5,8 +5,8 @@
 
 Without ``--models`` on the lab, whose models have 0.6 million parameters; with it on models of any size (see
 `named_cast`), which use a GPU where there is one. Stop it at any moment: the same command goes on. ``--write`` keeps
-the figures under ``benchmarks/results`` and in ``mimicry_audit/doses.json``, from which reports draw. Several processes
-may share the work, each with seeds of its own and ``--only audits``, before one gathers them all.
+the figures under ``benchmarks/results`` and in ``mimicry_audit/statistics/doses.json``, from which reports draw. Several
+processes may share the work, each with seeds of its own and ``--only audits``, before one gathers them all.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit import doses as statistics
-from mimicry_audit.runs import write_json
+from mimicry_audit.records.run import write_json
+from mimicry_audit.statistics import doses as statistics
 
 from . import results
 from .audits import Sets, collected, examined

@@ -18,18 +18,20 @@ import numpy as np
 
 import mimicry_audit
 from mimicry_audit.api import collect_resolved
-from mimicry_audit.evidence.findings import PairFacts
-from mimicry_audit.evidence.gather import Material, Roles, gather
-from mimicry_audit.evidence.pairwise import OVERALL, PairTables, mean_of
-from mimicry_audit.evidence.verdicts import judge
-from mimicry_audit.records import canonical_json, sha256_text
-from mimicry_audit.runs import RunDirectory
-from mimicry_audit.scoring.likelihood import AXIS, Likelihoods, load
-from mimicry_audit.scoring.material import measurements
-from mimicry_audit.scoring.options import ScoringOptions
-from mimicry_audit.settings import resolve, settings_from
-from mimicry_audit.statistics import adjusted_lift, bootstrap_weights, domain_means, holm
-from mimicry_audit.version import __version__
+from mimicry_audit.ground.version import __version__
+from mimicry_audit.records.asked import canonical_json, sha256_text
+from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.statistics.intervals import adjusted_lift, bootstrap_weights, domain_means, holm
+from mimicry_audit.verdicts.findings import PairFacts
+from mimicry_audit.verdicts.gather import gather
+from mimicry_audit.verdicts.material import Material
+from mimicry_audit.verdicts.measure import measurements
+from mimicry_audit.verdicts.options import ScoringOptions
+from mimicry_audit.verdicts.pairwise import OVERALL, PairTables, mean_of
+from mimicry_audit.verdicts.roles import Roles
+from mimicry_audit.verdicts.rules import judge
+from mimicry_audit.verdicts.sections.likelihood import AXIS, Likelihoods, load
+from mimicry_audit.workflow.settings import resolve, settings_from
 
 from .cast import Cast
 from .material import fact_of
@@ -202,7 +204,8 @@ def _told(facts: PairFacts) -> dict[str, Any]:
 def _rules() -> str:
     """Hash of the code that decides: what was concluded under other rules is concluded anew."""
     root = Path(mimicry_audit.__file__).parent
-    files = [*sorted((root / "evidence").glob("*.py")), root / "statistics.py", root / "scoring" / "likelihood.py",
+    verdicts = [path for path in sorted((root / "verdicts").glob("*.py")) if path.name != "score.py"]
+    files = [*verdicts, root / "statistics" / "intervals.py", root / "verdicts" / "sections" / "likelihood.py",
              root / "similarity" / "passages.py"]  # fmt: skip
     return sha256_text("\0".join(path.read_text("utf-8") for path in files))
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from mimicry_audit.doses import shipped
-from mimicry_audit.report.doses import HEIGHT, WIDTH, parts
+from mimicry_audit.report.page.doses import HEIGHT, WIDTH, parts
+from mimicry_audit.statistics.doses import shipped
 
 OUT = Path(__file__).resolve().parents[2] / "docs" / "images"
 PROBES = 300
@@ -41,7 +41,7 @@ def figure(scheme: str) -> str:
     """The pictures as one file: scores beside what the odds alone show, then power from texts beside power with likelihoods."""
     measured = shipped()
     if measured is None:
-        raise SystemExit("mimicry_audit/doses.json is not there: run the benchmark with --write first")
+        raise SystemExit("mimicry_audit/statistics/doses.json is not there: run the benchmark with --write first")
     texts, odds = (parts(measured, PROBES, kind) for kind in ("texts", "likelihood"))
     panels = (
         ("Scores", texts["scores"]),

@@ -13,14 +13,14 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit import doses
 from mimicry_audit.engines.hardware import version_of
+from mimicry_audit.ground.version import __version__
 from mimicry_audit.lab.curriculum import SEED
 from mimicry_audit.lab.family import FAMILIES
 from mimicry_audit.lab.quality import says
 from mimicry_audit.lab.topics import facts
-from mimicry_audit.runs import RunDirectory
-from mimicry_audit.version import __version__
+from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.statistics import doses
 
 from .audits import BASE, STANDS_OUT, TEACHER, Sets
 from .cast import Cast

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mimicry_audit.distill import DistillSettings, distill
-from mimicry_audit.records import canonical_json, sha256_text
+from mimicry_audit.records.asked import canonical_json, sha256_text
 
 from .cast import Cast, Student
 

@@ -1,7 +1,7 @@
 """The command line: one small file per command; parsing and printing only.
 
 Promise: ``audit --help`` imports neither torch nor pandas; every foreseen failure is one line on standard error, with an
-exit code from `mimicry_audit.errors`; and results go to standard output, progress to standard error.
+exit code from `mimicry_audit.ground.errors`; and results go to standard output, progress to standard error.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from importlib import import_module
 
 import click
 
-from mimicry_audit.errors import AuditError
-from mimicry_audit.redaction import redacted
-from mimicry_audit.version import __version__
+from mimicry_audit.ground.errors import AuditError
+from mimicry_audit.ground.redaction import redacted
+from mimicry_audit.ground.version import __version__
 
 COMMANDS = {
     "run": "Ask the models, score their answers and write the report.",

@@ -27,7 +27,7 @@ def command(config: Path | None, dry_run: bool, **values: Any) -> int:
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.dry_run import print_plan
     from mimicry_audit.cli.steps import check_complete, collect_step
-    from mimicry_audit.settings import merged, resolve
+    from mimicry_audit.workflow.settings import merged, resolve
 
     resolved = resolve(merged(config, given(values)))
     if dry_run:

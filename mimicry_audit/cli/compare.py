@@ -79,9 +79,9 @@ def command(
     """See `HELP`."""
     from mimicry_audit.cli.console import Bars
     from mimicry_audit.cli.console import steps as bar
-    from mimicry_audit.comparison import CompareSettings, prepare
     from mimicry_audit.comparison.gates import parse_gates
-    from mimicry_audit.settings import merged
+    from mimicry_audit.comparison.steps import CompareSettings, prepare
+    from mimicry_audit.workflow.settings import merged
 
     settings = merged(None, given(values))
     gates = parse_gates(settings.fail_on)
@@ -110,7 +110,7 @@ def _listed(texts: tuple[str, ...]) -> tuple[str, ...]:
 def _numbers(text: str | None) -> tuple[float, ...]:
     from math import isfinite
 
-    from mimicry_audit.errors import ConfigError
+    from mimicry_audit.ground.errors import ConfigError
 
     found = []
     for part in (text or "").split(",") if text else []:
@@ -127,8 +127,8 @@ def _end(result: Mapping[str, Any], page: Path, gates: Any, junit: Path | None, 
     """Print, write the JUnit file, then check gates and coverage."""
     from mimicry_audit.cli.compared import print_comparison
     from mimicry_audit.comparison.gates import outcomes, question_records
-    from mimicry_audit.errors import CoverageError, GateTripped
-    from mimicry_audit.junit import write_junit
+    from mimicry_audit.ground.errors import CoverageError, GateTripped
+    from mimicry_audit.report.text.junit import write_junit
 
     print_comparison(result, page)
     records = outcomes(gates, result)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from mimicry_audit.settings import Settings
+    from mimicry_audit.workflow.settings import Settings
 
 HELP = """Build the lab models, audit them and write a report.
 
@@ -35,7 +35,7 @@ def command(out: str | None, limit: int | None, engine: str | None) -> int:
     from mimicry_audit.cli.labwork import build_lab
     from mimicry_audit.cli.steps import run_all
     from mimicry_audit.engines.hardware import cuda_visible
-    from mimicry_audit.settings import check_ranges, resolve
+    from mimicry_audit.workflow.settings import check_ranges, resolve
 
     engine = engine or ("vllm" if cuda_visible() else "hf")
     settings = check_ranges(_settings(limit, engine, out))  # before two minutes of training
@@ -44,7 +44,7 @@ def command(out: str | None, limit: int | None, engine: str | None) -> int:
 
 
 def _settings(limit: int | None, engine: str, out: str | None) -> Settings:
-    from mimicry_audit.settings import Settings
+    from mimicry_audit.workflow.settings import Settings
 
     return Settings(
         models=tuple(f"lab/{name}" for name in MODELS),

@@ -103,7 +103,7 @@ def command(**values: Any) -> int:
         """Bars for the steps of a distillation too."""
 
         def stage(self, title: str, done: int, of: int) -> None:
-            """See `mimicry_audit.distill.desk.Watch`."""
+            """See `mimicry_audit.distill.context.Watch`."""
             if title not in self._tasks:
                 self.start(title, of, of)
             self._bars.update(self._tasks[title][0], completed=done, total=of)

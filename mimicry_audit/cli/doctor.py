@@ -27,9 +27,9 @@ def command(models: tuple[str, ...], engine_option: tuple[str, ...]) -> int:  # 
 
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.options import given
-    from mimicry_audit.doctor import Finding, check_machine, check_model
     from mimicry_audit.engines.names import parse_models
-    from mimicry_audit.errors import AuditError
+    from mimicry_audit.ground.errors import AuditError
+    from mimicry_audit.workflow.doctor import Finding, check_machine, check_model
 
     console = out_console()
     marks = {"ok": "[green]ok[/green]  ", "note": "[yellow]note[/yellow]", "bad": "[red]bad[/red] "}

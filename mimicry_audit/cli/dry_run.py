@@ -10,7 +10,7 @@ from rich.table import Table
 from mimicry_audit.cli.console import out_console
 
 if TYPE_CHECKING:
-    from mimicry_audit.settings import Resolved
+    from mimicry_audit.workflow.settings import Resolved
 
 _CHARACTERS_PER_TOKEN = 4
 """A rule of thumb for English; only ever used for this estimate."""

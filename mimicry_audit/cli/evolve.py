@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from mimicry_audit.errors import ConfigError
+from mimicry_audit.ground.errors import ConfigError
 
 _FLOAT, _INT = click.FLOAT, click.INT
 

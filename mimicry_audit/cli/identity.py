@@ -122,8 +122,8 @@ def command(transcripts: Path | None, out: Path, **values: Any) -> int:
 
 
 def _read(transcripts: Path, out: Path, values: Mapping[str, Any]) -> int:
-    from mimicry_audit.errors import ConfigError
-    from mimicry_audit.transcripts import score_transcripts, write_identity
+    from mimicry_audit.ground.errors import ConfigError
+    from mimicry_audit.interview.transcripts import score_transcripts, write_identity
 
     asking = ("models", "search", "budget", "questions", "language", "mutator", "identity_judge", *_ASKING)
     if named := [name for name in asking if values[name] not in (None, (), False)]:
@@ -142,14 +142,14 @@ def _read(transcripts: Path, out: Path, values: Mapping[str, Any]) -> int:
 
 
 def _ask(out: Path, values: dict[str, Any]) -> int:
+    from mimicry_audit.asking.slips import Search
     from mimicry_audit.cli.console import Bars, err_console
     from mimicry_audit.cli.options import given
-    from mimicry_audit.errors import ConfigError
-    from mimicry_audit.ice.search import Search
+    from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.identity.fuzz import QUESTIONS
-    from mimicry_audit.interview import interview, plan_interview
-    from mimicry_audit.settings import merged
-    from mimicry_audit.transcripts import write_identity
+    from mimicry_audit.interview.ask import interview, plan_interview
+    from mimicry_audit.interview.transcripts import write_identity
+    from mimicry_audit.workflow.settings import merged
 
     if values["paper"]:
         raise ConfigError("--paper counts transcripts as published", "leave it out, or give --transcripts FILE")

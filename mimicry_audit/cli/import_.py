@@ -24,7 +24,7 @@ def command(file: Path, out: str | None) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.steps import collect_step
-    from mimicry_audit.imports import resolved_from
+    from mimicry_audit.workflow.imports import resolved_from
 
     directory = collect_step(resolved_from(file, out))
     out_console().print(f"Answers: {directory.path}\nNext: audit score {directory.path}", soft_wrap=True)

@@ -10,9 +10,9 @@ import click
 from mimicry_audit.cli.options import given, judging
 
 if TYPE_CHECKING:
-    from mimicry_audit.runs import RunDirectory
-    from mimicry_audit.scoring import ScoringOptions
-    from mimicry_audit.settings import Settings
+    from mimicry_audit.records.run import RunDirectory
+    from mimicry_audit.verdicts.score import ScoringOptions
+    from mimicry_audit.workflow.settings import Settings
 
 HELP = """Have a model grade, from 1 to 5, how like the reference's answers those of the others are.
 
@@ -42,9 +42,9 @@ Two judges, and no more probes than an interval of a quarter of a grade takes:
 def command(run: Path, **values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.steps import finish, judge_step, score_step
-    from mimicry_audit.errors import ConfigError
-    from mimicry_audit.runs import RunDirectory
-    from mimicry_audit.settings import judging_options, merged
+    from mimicry_audit.ground.errors import ConfigError
+    from mimicry_audit.records.run import RunDirectory
+    from mimicry_audit.workflow.settings import judging_options, merged
 
     settings = merged(None, given(values))
     if not settings.judge:
@@ -62,8 +62,8 @@ def _scoring(directory: RunDirectory, settings: Settings, labels: list[str]) -> 
     """How to score afterwards: as the last time, with the references named now if any are."""
     from dataclasses import replace
 
-    from mimicry_audit.evidence.gather import Roles
-    from mimicry_audit.scoring import ScoringOptions, read_scores
+    from mimicry_audit.verdicts.roles import Roles
+    from mimicry_audit.verdicts.score import ScoringOptions, read_scores
 
     options = ScoringOptions()
     if directory.scores_path.exists():

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import click
 
-from mimicry_audit.errors import ConfigError
+from mimicry_audit.ground.errors import ConfigError
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 

@@ -48,11 +48,11 @@ def build(name: str, config: Path | None, folder: Path | None, **values: Any) ->
     """
     from dataclasses import replace
 
+    from mimicry_audit.asking.panels import panel_path
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.steps import check_complete, collect_step
-    from mimicry_audit.errors import ConfigError
-    from mimicry_audit.panels import panel_path
-    from mimicry_audit.settings import merged, resolve
+    from mimicry_audit.ground.errors import ConfigError
+    from mimicry_audit.workflow.settings import merged, resolve
 
     settings = merged(config, given(values))
     if settings.panel or settings.out:
@@ -79,8 +79,8 @@ def list_(folder: Path | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 
+    from mimicry_audit.asking.panels import default_root, stored_panels
     from mimicry_audit.cli.console import out_console
-    from mimicry_audit.panels import default_root, stored_panels
 
     console, panels = out_console(), stored_panels(folder)
     if not panels:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from mimicry_audit.power import Spread
+    from mimicry_audit.statistics.power import Spread
 
 HELP = """Say how many probes it takes to see an effect; no model is asked. (audit run --dry-run tells what a run would ask.)
 
@@ -43,18 +43,18 @@ over probes is taken from a scored run, or from runs on the lab models.
 @click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="[default: table]")
 def command(effect: float, wanted: float, alpha: float, tests: int | None, run: Path | None, form: str) -> int:
     """See `HELP`."""
-    from mimicry_audit.power import spreads_of
+    from mimicry_audit.statistics.power import spreads_of
 
     _check(effect, wanted, alpha, tests)
     if run is None:
         spreads = _defaults()
     else:
-        from mimicry_audit.runs import RunDirectory
-        from mimicry_audit.scoring import read_scores
+        from mimicry_audit.records.run import RunDirectory
+        from mimicry_audit.verdicts.score import read_scores
 
         spreads = spreads_of(read_scores(RunDirectory(run)))
         if not spreads:
-            from mimicry_audit.errors import DataError
+            from mimicry_audit.ground.errors import DataError
 
             raise DataError(f"{run} judged no pair on any axis", "leave --run out, or name a run with judged pairs")
     rows = [_row(spread, effect, wanted, alpha, tests or spread.tests) for spread in spreads]
@@ -67,8 +67,8 @@ def command(effect: float, wanted: float, alpha: float, tests: int | None, run: 
 
 
 def _check(effect: float, wanted: float, alpha: float, tests: int | None) -> None:
-    from mimicry_audit.errors import ConfigError
-    from mimicry_audit.evidence.findings import MINIMUM_EFFECT
+    from mimicry_audit.ground.errors import ConfigError
+    from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 
     if not (math.isfinite(effect) and MINIMUM_EFFECT < effect <= 1):
         raise ConfigError(
@@ -87,15 +87,15 @@ def _check(effect: float, wanted: float, alpha: float, tests: int | None) -> Non
 
 
 def _defaults() -> list[Spread]:
-    from mimicry_audit.power import DEFAULT_SPREAD, Spread
+    from mimicry_audit.statistics.power import DEFAULT_SPREAD, Spread
 
     many = len(DEFAULT_SPREAD)
     return [Spread(axis=a, statistic="adjusted lift", sd=sd, tests=many) for a, sd in DEFAULT_SPREAD.items()]
 
 
 def _row(spread: Spread, effect: float, wanted: float, alpha: float, tests: int) -> dict[str, Any]:
-    from mimicry_audit.evidence.findings import MINIMUM_EFFECT
-    from mimicry_audit.power import level, power, probes_needed, smallest_effect
+    from mimicry_audit.statistics.power import level, power, probes_needed, smallest_effect
+    from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 
     beyond, asked = effect - MINIMUM_EFFECT, level(alpha, tests)
     smallest = smallest_effect(spread.n, spread.sd, asked, wanted) if spread.n else None
@@ -116,8 +116,8 @@ def _print(rows: Sequence[dict[str, Any]], effect: float, wanted: float, alpha: 
     from rich.table import Table
 
     from mimicry_audit.cli.console import out_console
-    from mimicry_audit.evidence.findings import MINIMUM_EFFECT
-    from mimicry_audit.power import MOST_PROBES
+    from mimicry_audit.statistics.power import MOST_PROBES
+    from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for heading in ("axis", "statistic"):

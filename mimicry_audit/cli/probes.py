@@ -56,7 +56,7 @@ def show(sets: tuple[str, ...], limit: int | None) -> None:
 
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.probes import load, select
-    from mimicry_audit.scoring.answers import expected_text
+    from mimicry_audit.report.rows import expected_text
 
     console = out_console()
     for probe in select(load(sets), limit=limit).probes:

@@ -38,10 +38,10 @@ tables (pairs, verdicts, evidence, models, identity, answers) · model-card, a s
 def command(run: Path, formats: tuple[str, ...], to: Path | None, table: str | None, model: str | None) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import out_console
-    from mimicry_audit.errors import ConfigError
-    from mimicry_audit.exports import FORMATS, TABULAR, check, content, export
-    from mimicry_audit.runs import RunDirectory
-    from mimicry_audit.scoring import read_scores
+    from mimicry_audit.ground.errors import ConfigError
+    from mimicry_audit.records.run import RunDirectory
+    from mimicry_audit.report.export import FORMATS, TABULAR, check, content, export
+    from mimicry_audit.verdicts.score import read_scores
 
     wanted = list(dict.fromkeys(f.strip() for text in formats or ("html",) for f in text.split(",") if f.strip()))
     if not wanted:

@@ -38,7 +38,7 @@ In CI, failing when a candidate was distilled:
 @click.option("--dry-run", is_flag=True, help="Print what would be asked, and ask nothing.")
 def command(config: Path | None, dry_run: bool, junit: Path | None, **values: Any) -> int:
     """See `HELP`."""
-    from mimicry_audit.settings import merged, resolve
+    from mimicry_audit.workflow.settings import merged, resolve
 
     settings = merged(config, given(values))
     resolved = resolve(settings)

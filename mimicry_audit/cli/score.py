@@ -10,7 +10,7 @@ import click
 from mimicry_audit.cli.options import ci_file, given, scoring
 
 if TYPE_CHECKING:
-    from mimicry_audit.runs import RunDirectory
+    from mimicry_audit.records.run import RunDirectory
 
 HELP = """Only score what was collected, and write the report; no model is asked.
 
@@ -35,12 +35,12 @@ known, domain, sample and reference_answer.
 @click.option("--seed", type=int, metavar="N", help="Seed of the statistics. [default: 0]")
 def command(run: Path | None, responses: Path | None, out: str | None, junit: Path | None, **values: Any) -> int:
     """See `HELP`."""
+    from mimicry_audit.asking.panels import panel_labels
     from mimicry_audit.cli.steps import finish, score_step
-    from mimicry_audit.gates import parse_gates
-    from mimicry_audit.panels import panel_labels
-    from mimicry_audit.records import ModelSpec
-    from mimicry_audit.settings import merged, scoring_options
-    from mimicry_audit.similarity import AXES
+    from mimicry_audit.records.asked import ModelSpec
+    from mimicry_audit.similarity.measure import AXES
+    from mimicry_audit.workflow.gates import parse_gates
+    from mimicry_audit.workflow.settings import merged, scoring_options
 
     settings = merged(None, given(values))
     parse_gates(settings.fail_on)  # before anything is read or computed
@@ -58,9 +58,9 @@ def command(run: Path | None, responses: Path | None, out: str | None, junit: Pa
 def _source(run: Path | None, responses: Path | None, out: str | None) -> RunDirectory:
     """The run directory to score: the one that was named, or the answers of a file made into one."""
     from mimicry_audit.cli.steps import collect_step
-    from mimicry_audit.errors import ConfigError
-    from mimicry_audit.imports import resolved_from
-    from mimicry_audit.runs import RunDirectory
+    from mimicry_audit.ground.errors import ConfigError
+    from mimicry_audit.records.run import RunDirectory
+    from mimicry_audit.workflow.imports import resolved_from
 
     if responses is not None:
         if run is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.errors import ConfigError
+from mimicry_audit.ground.errors import ConfigError
 
 if TYPE_CHECKING:
     from mimicry_audit.distill.search import Found, Search

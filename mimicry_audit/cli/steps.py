@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.cli.console import Bars, err_console, print_scores, steps
-from mimicry_audit.errors import CoverageError, GateTripped
+from mimicry_audit.ground.errors import CoverageError, GateTripped
 
 if TYPE_CHECKING:
-    from mimicry_audit.judging import Judging
-    from mimicry_audit.runs import RunDirectory
-    from mimicry_audit.scoring import ScoringOptions
-    from mimicry_audit.settings import Resolved
+    from mimicry_audit.asking.judge import Judging
+    from mimicry_audit.records.run import RunDirectory
+    from mimicry_audit.verdicts.score import ScoringOptions
+    from mimicry_audit.workflow.settings import Resolved
 
 
 def run_all(resolved: Resolved, fail_on: Sequence[str] = (), junit: Path | None = None) -> int:
@@ -38,7 +38,7 @@ def collect_step(resolved: Resolved) -> RunDirectory:
 
 def judge_step(directory: RunDirectory, options: Judging) -> None:
     """Judge with progress bars."""
-    from mimicry_audit.judging import judge_run
+    from mimicry_audit.asking.judge import judge_run
 
     with Bars() as bars:
         asked = judge_run(directory, options, progress=bars)
@@ -60,7 +60,7 @@ def check_complete(directory: RunDirectory, resolved: Resolved) -> None:
 
 def score_step(directory: RunDirectory, options: ScoringOptions) -> dict[str, Any]:
     """Score with a progress bar."""
-    from mimicry_audit.scoring import score
+    from mimicry_audit.verdicts.score import score
 
     with steps("scoring", len(options.axes) + 2) as begin:
         return score(directory, options, progress=begin)
@@ -76,14 +76,14 @@ def finish(
         GateTripped: a ``--fail-on`` condition holds (exit code 3).
     """
     from mimicry_audit.api import write_report
-    from mimicry_audit.gates import parse_gates, tripped
-    from mimicry_audit.scoring.notes import coverage_gaps
+    from mimicry_audit.verdicts.sections.notes import coverage_gaps
+    from mimicry_audit.workflow.gates import parse_gates, tripped
 
     gates = parse_gates(fail_on)
     print_scores(scores, write_report(directory, scores))
     gaps = coverage_gaps(scores)
     if junit is not None:
-        from mimicry_audit.junit import write_junit
+        from mimicry_audit.report.text.junit import write_junit
 
         told = [(f"--fail-on {gate.text.strip()}", tripped([gate], scores)) for gate in gates]
         told.append(("coverage", gaps))

@@ -24,7 +24,7 @@ than its scores, is made on the fly. Ctrl-C ends it.
 def command(folder: Path, port: int, browser: bool) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import out_console
-    from mimicry_audit.viewer.server import Viewer
+    from mimicry_audit.report.viewer.server import Viewer
 
     viewer = Viewer(folder, port)
     console = out_console()

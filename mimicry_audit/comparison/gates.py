@@ -12,10 +12,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mimicry_audit.comparison.result import VARIETY
-from mimicry_audit.errors import ConfigError
-from mimicry_audit.gates import COMPARE, Gate, bounded
-from mimicry_audit.junit import Record
-from mimicry_audit.similarity import AXES
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.report.text.junit import Record
+from mimicry_audit.similarity.measure import AXES
+from mimicry_audit.workflow.gates import COMPARE, Gate, bounded
 
 METRICS = (
     *("rse", "rse_lift"),

@@ -2,8 +2,8 @@
 
 Promise: before and after are compared on the same probes, the probe being the unit that is redrawn and swapped; a movement
 toward the reference is told beyond the movement toward the controls wherever there are any (the *adjusted lift* of
-`mimicry_audit.statistics.adjusted_lift`); p-values are two-sided, for a model can also move away; and everything is the
-mean of domain means.
+`mimicry_audit.statistics.intervals.adjusted_lift`); p-values are two-sided, for a model can also move away; and everything
+is the mean of domain means.
 
 Shapes: P probes, C controls; missing values are NaN.
 """
@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit.evidence.findings import ALPHA, FEWEST_PER_AXIS, MINIMUM_EFFECT
-from mimicry_audit.statistics import (
+from mimicry_audit.statistics.intervals import (
     FloatArray,
     IntArray,
     Interval,
@@ -26,6 +25,7 @@ from mimicry_audit.statistics import (
     holm,
     intervals,
 )
+from mimicry_audit.verdicts.findings import ALPHA, FEWEST_PER_AXIS, MINIMUM_EFFECT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

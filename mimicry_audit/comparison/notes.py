@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from mimicry_audit.comparison.inputs import Matter
-from mimicry_audit.evidence.findings import MINIMUM_EFFECT
-from mimicry_audit.scoring.options import ScoringOptions
-from mimicry_audit.similarity import Measured
-from mimicry_audit.version import __version__
+from mimicry_audit.ground.version import __version__
+from mimicry_audit.similarity.measure import Measured
+from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
+from mimicry_audit.verdicts.options import ScoringOptions
 
 
 def title(matter: Matter) -> str:

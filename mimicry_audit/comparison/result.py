@@ -20,15 +20,15 @@ from mimicry_audit.comparison.inputs import Matter, Side
 from mimicry_audit.comparison.movement import Likeness, Movement, corrected, likeness, moved, together
 from mimicry_audit.comparison.selves import Accuracy, Selves, accuracy, right_shares, selves
 from mimicry_audit.comparison.variety import LENGTHS, Variety, question_pairs, variety
-from mimicry_audit.errors import DataError
-from mimicry_audit.evidence.findings import MINIMUM_EFFECT
-from mimicry_audit.evidence.gather import Roles
-from mimicry_audit.records import Response
-from mimicry_audit.scoring.material import Measurements, measurements
-from mimicry_audit.scoring.notes import versions
-from mimicry_audit.scoring.options import ScoringOptions
-from mimicry_audit.scoring.pairs import axis_entry
-from mimicry_audit.statistics import IntArray, bootstrap_weights, intervals
+from mimicry_audit.ground.errors import DataError
+from mimicry_audit.records.asked import Response
+from mimicry_audit.statistics.intervals import IntArray, bootstrap_weights, intervals
+from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
+from mimicry_audit.verdicts.measure import Measurements, measurements
+from mimicry_audit.verdicts.options import ScoringOptions
+from mimicry_audit.verdicts.roles import Roles
+from mimicry_audit.verdicts.sections.notes import versions
+from mimicry_audit.verdicts.sections.pairs import axis_entry
 
 SCHEMA = "mimicry_audit.compare/1"
 MOST_TOWARD, MOST_AWAY = 8, 4

@@ -15,11 +15,11 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit.checks import correct
 from mimicry_audit.comparison.movement import Movement, mcnemar, moved
 from mimicry_audit.identity.design import ARMS
-from mimicry_audit.records import Probe, Response
-from mimicry_audit.statistics import FloatArray, IntArray
+from mimicry_audit.probes.checks.check import correct
+from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.statistics.intervals import FloatArray, IntArray
 
 Row = Mapping[str, Any]
 GROUPS = ("plain", "templated")

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mimicry_audit.records import Probe, Response
-from mimicry_audit.similarity import Measured
-from mimicry_audit.similarity.corpus import TOKEN
-from mimicry_audit.similarity.nulls import mismatched_pairs
-from mimicry_audit.statistics import FloatArray, IntArray
+from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.similarity.axes.corpus import TOKEN
+from mimicry_audit.similarity.measure import Measured
+from mimicry_audit.similarity.panel import mismatched_pairs
+from mimicry_audit.statistics.intervals import FloatArray, IntArray
 
 DISTINCT_WORDS = 40
 """Words of each answer from which distinct n-grams are counted: longer texts repeat themselves more, and lengths differ."""
@@ -46,7 +46,7 @@ class Variety:
 
 
 def question_pairs(domains: IntArray) -> list[tuple[int, int]]:
-    """The pairs of probes behind `Variety.questions`, as `mimicry_audit.similarity.measure` draws them."""
+    """The pairs of probes behind `Variety.questions`, as `mimicry_audit.similarity.measure.measure` draws them."""
     return mismatched_pairs(domains)
 
 

@@ -13,9 +13,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit import checks, tables
-from mimicry_audit.errors import ConfigError, DataError, ProbeError
-from mimicry_audit.records import Message, canonical_json, sha256_text
+from mimicry_audit.ground import tables
+from mimicry_audit.ground.errors import ConfigError, DataError, ProbeError
+from mimicry_audit.probes.checks import check as checks
+from mimicry_audit.records.asked import Message, canonical_json, sha256_text
 
 COLUMNS = ("id", "prompt", "messages", "system", "answer", "label", "pair", "group", "check")
 """Columns with a meaning of their own; any other may be named by ``--else-answers`` and is left alone otherwise."""
@@ -32,7 +33,7 @@ class Row:
         label: the right label of a labelled task.
         pair: prompts of one pair differ in `group` only: a counterfactual pair.
         group: which group the prompt speaks of.
-        check: how to tell a right answer (see `mimicry_audit.checks`).
+        check: how to tell a right answer (see `mimicry_audit.probes.checks.check`).
     """
 
     id: str

@@ -13,14 +13,14 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mimicry_audit import checks
-from mimicry_audit.collect import Plan, Progress, collect
+from mimicry_audit.asking.answers import Plan, Progress, collect
 from mimicry_audit.distill import figures
 from mimicry_audit.distill.data import Row
 from mimicry_audit.engines.likelihood import Scorer, TextRequest, TokenScores, why_not
 from mimicry_audit.engines.registry import engine_for
-from mimicry_audit.records import ModelSpec, Probe, Response, Sampling, canonical_json, sha256_text
-from mimicry_audit.runs import RunDirectory, write_json
+from mimicry_audit.probes.checks import check
+from mimicry_audit.records.asked import ModelSpec, Probe, Response, Sampling, canonical_json, sha256_text
+from mimicry_audit.records.run import RunDirectory, write_json
 
 SCHEMA = "mimicry_audit.evaluation/1"
 TOP_K = 64
@@ -141,7 +141,7 @@ def _model(
     notes += missing
     entry["classes"], entry["fairness"] = _labels(frozen.rows, texts)
     checked = [row for row in frozen.rows if row.check is not None]
-    right = sum(row.id in texts and checks.correct(row.check or {}, texts[row.id]) for row in checked)
+    right = sum(row.id in texts and check.correct(row.check or {}, texts[row.id]) for row in checked)
     entry["checks"] = {"accuracy": right / len(checked), "n": len(checked)} if checked else None
     return entry
 

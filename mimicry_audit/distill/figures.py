@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mimicry_audit import checks
 from mimicry_audit.engines.likelihood import TokenScores
+from mimicry_audit.probes.checks import check as checks
 
 NO_LABEL = "(none)"
 """Stands for an answer that settles on none of the labels."""

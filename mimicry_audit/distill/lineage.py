@@ -14,10 +14,10 @@ from typing import Any
 from mimicry_audit.distill.settings import DistillSettings
 from mimicry_audit.engines.fingerprint import Weights
 from mimicry_audit.engines.hardware import version_of
-from mimicry_audit.records import Identity, canonical_json, sha256_text
-from mimicry_audit.runs import write_json
-from mimicry_audit.version import __version__
-from mimicry_audit.weights import lineage_of
+from mimicry_audit.engines.sketch import lineage_of
+from mimicry_audit.ground.version import __version__
+from mimicry_audit.records.asked import Identity, canonical_json, sha256_text
+from mimicry_audit.records.run import write_json
 
 MANIFEST = "lineage.json"
 SCHEMA = 1

@@ -21,12 +21,12 @@ from types import MappingProxyType
 from typing import Any
 
 from mimicry_audit.distill import data
-from mimicry_audit.distill.desk import Desk, Watch, drop
+from mimicry_audit.distill.context import Desk, Watch, drop
 from mimicry_audit.distill.settings import DistillSettings, check
 from mimicry_audit.engines.names import parse_models
-from mimicry_audit.errors import ConfigError, Diverged, PrerequisiteError, RunDirectoryError
-from mimicry_audit.records import ModelSpec
-from mimicry_audit.runs import RunDirectory, differences, write_json
+from mimicry_audit.ground.errors import ConfigError, Diverged, PrerequisiteError, RunDirectoryError
+from mimicry_audit.records.asked import ModelSpec
+from mimicry_audit.records.run import RunDirectory, differences, write_json
 
 DIVERGED = "diverged"
 """Stands in ``DIR/work`` after a training whose loss was no number."""
@@ -97,7 +97,7 @@ def desk_of(settings: DistillSettings, watch: Watch | None) -> Desk:
             f"{settings.objective} needs the teacher's probabilities, and {settings.teacher} gives text only",
             "use --objective hard",
         )
-    from mimicry_audit.distill.models import weights_spec
+    from mimicry_audit.distill.training.models import weights_spec
 
     student = weights_spec(settings.student, "the student", settings.chat_template)
     if teacher.adapter is not None and settings.kind == "dense":

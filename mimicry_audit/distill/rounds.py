@@ -17,21 +17,22 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.collect import Plan, collect
-from mimicry_audit.distill import data, job, lineage, shape
-from mimicry_audit.distill.desk import Desk, counts, drop, relabelled
+from mimicry_audit.asking.answers import Plan, collect
+from mimicry_audit.distill import data, lineage
+from mimicry_audit.distill.context import Desk, counts, drop, relabelled
 from mimicry_audit.distill.evaluate import probes_of
-from mimicry_audit.distill.examples import Encoder, Example, Taught
-from mimicry_audit.distill.gate import Gate, compare, demand
-from mimicry_audit.distill.loss import Recipe
-from mimicry_audit.distill.models import Source, load, source
-from mimicry_audit.distill.signals import Keep, SignalStore, ask, compute, store_key, told_places, write_index
+from mimicry_audit.distill.training import job, shape
+from mimicry_audit.distill.training.examples import Encoder, Example, Taught
+from mimicry_audit.distill.training.loss import Recipe
+from mimicry_audit.distill.training.models import Source, load, source
+from mimicry_audit.distill.training.signals import Keep, SignalStore, ask, compute, store_key, told_places, write_index
+from mimicry_audit.distill.training.tokenizers import Gate, compare, demand
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.likelihood import Scorer, why_not
 from mimicry_audit.engines.registry import engine_for
-from mimicry_audit.errors import AuditError, ConfigError
-from mimicry_audit.records import Identity, ModelSpec, Sampling, canonical_json, sha256_text
-from mimicry_audit.runs import RunDirectory, write_text
+from mimicry_audit.ground.errors import AuditError, ConfigError
+from mimicry_audit.records.asked import Identity, ModelSpec, Sampling, canonical_json, sha256_text
+from mimicry_audit.records.run import RunDirectory, write_text
 
 _LOGS_A_ROUND = 50
 RUNGS = 5

@@ -12,7 +12,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.errors import ConfigError
+from mimicry_audit.ground.errors import ConfigError
 
 OBJECTIVES = ("hard", "forward-kl", "reverse-kl", "jsd", "skew-kl", "skew-reverse-kl", "uld")
 SIGNALS = ("text", "dense", "cached", "served")

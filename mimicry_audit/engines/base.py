@@ -31,7 +31,7 @@ from types import TracebackType
 from typing import ClassVar, Protocol, Self, runtime_checkable
 
 from mimicry_audit.engines.options import Option
-from mimicry_audit.records import Completion, Identity, Message, ModelSpec, Request, Sampling
+from mimicry_audit.records.asked import Completion, Identity, Message, ModelSpec, Request, Sampling
 
 
 @runtime_checkable

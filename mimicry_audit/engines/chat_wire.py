@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mimicry_audit.engines.base import completion_status, split_reasoning
-from mimicry_audit.records import Completion, Request, Sampling
+from mimicry_audit.records.asked import Completion, Request, Sampling
 
 NEUTRAL_VLLM: Mapping[str, Any] = {
     "top_k": 0,

@@ -17,8 +17,8 @@ from mimicry_audit.engines.base import Availability, EngineBase
 from mimicry_audit.engines.hardware import version_of
 from mimicry_audit.engines.http_client import Connection, Retries, ask_all
 from mimicry_audit.engines.options import Option, filled
-from mimicry_audit.errors import ConfigError, EngineError, PrerequisiteError
-from mimicry_audit.records import Completion, Identity, Message, Request, Sampling
+from mimicry_audit.ground.errors import ConfigError, EngineError, PrerequisiteError
+from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling
 
 OPENAI = "https://api.openai.com/v1"
 

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.errors import DataError, PrerequisiteError
-from mimicry_audit.records import ModelSpec
+from mimicry_audit.ground.errors import DataError, PrerequisiteError
+from mimicry_audit.records.asked import ModelSpec
 
 HUB_SECONDS = 5.0
 

@@ -21,8 +21,8 @@ from mimicry_audit.engines.hf_sampling import RowSampler
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, tokenizer_map_sha
 from mimicry_audit.engines.options import Option, filled
 from mimicry_audit.engines.template import ChatTemplate
-from mimicry_audit.errors import EngineError, PrerequisiteError
-from mimicry_audit.records import Completion, Identity, Message, Request, Sampling
+from mimicry_audit.ground.errors import EngineError, PrerequisiteError
+from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling
 
 OPTIONS = (
     Option(name="device", kind="text", default="auto", help="auto, cpu, cuda, cuda:N or mps"),

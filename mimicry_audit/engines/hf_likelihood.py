@@ -12,7 +12,7 @@ from typing import Any
 
 from mimicry_audit.engines.likelihood import LEAST_LOG, TextRequest, TokenScores, encode
 from mimicry_audit.engines.template import ChatTemplate
-from mimicry_audit.errors import EngineError
+from mimicry_audit.ground.errors import EngineError
 
 LOGITS_AT_ONCE = 2**27
 """Half a GiB in float32: a batch is cut smaller where its logits would be more."""

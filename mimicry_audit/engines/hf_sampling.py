@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mimicry_audit.records import Sampling
+from mimicry_audit.records.asked import Sampling
 
 if TYPE_CHECKING:
     import torch

@@ -24,8 +24,8 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from mimicry_audit.engines import chat_wire
-from mimicry_audit.errors import EngineError
-from mimicry_audit.records import Completion, Request
+from mimicry_audit.ground.errors import EngineError
+from mimicry_audit.records.asked import Completion, Request
 
 if TYPE_CHECKING:
     import httpx

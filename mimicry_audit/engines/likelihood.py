@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mimicry_audit.records import Message, canonical_json, sha256_text
+from mimicry_audit.records.asked import Message, canonical_json, sha256_text
 
 if TYPE_CHECKING:
     from mimicry_audit.engines.template import ChatTemplate

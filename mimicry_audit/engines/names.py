@@ -25,8 +25,8 @@ from typing import Any
 from mimicry_audit.engines.fingerprint import HUB_ID
 from mimicry_audit.engines.options import check_options, refuse_secrets, unknown_option
 from mimicry_audit.engines.registry import ENGINES, default_engine, engine_class
-from mimicry_audit.errors import ConfigError
-from mimicry_audit.records import ModelSpec, canonical_json
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.asked import ModelSpec, canonical_json
 
 _ALIASES = {"huggingface": "hf", "transformers": "hf", "endpoint": "openai", "file": "recorded", "local": "hf"}
 _LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")

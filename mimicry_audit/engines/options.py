@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mimicry_audit.errors import ConfigError
-from mimicry_audit.redaction import is_secret_name, secret_in
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.redaction import is_secret_name, secret_in
 
 Kind = Literal["text", "whole", "number", "switch", "words", "json"]
 

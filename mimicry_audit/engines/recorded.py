@@ -16,8 +16,8 @@ from typing import ClassVar
 from mimicry_audit.engines.base import EngineBase, completion_status, split_reasoning
 from mimicry_audit.engines.options import Option
 from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
-from mimicry_audit.errors import DataError
-from mimicry_audit.records import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
+from mimicry_audit.ground.errors import DataError
+from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
 
 OPTIONS = (Option(name="file", kind="text", help="the response file; set by the name recorded/FILE#NAME"),)
 

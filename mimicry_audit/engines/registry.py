@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mimicry_audit.engines.options import check_options
-from mimicry_audit.errors import ConfigError
+from mimicry_audit.ground.errors import ConfigError
 
 if TYPE_CHECKING:
     from mimicry_audit.engines.base import Engine, EngineBase
-    from mimicry_audit.records import ModelSpec
+    from mimicry_audit.records.asked import ModelSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.engines.fingerprint import Weights, chat_template
-from mimicry_audit.errors import ConfigError, PrerequisiteError
-from mimicry_audit.records import Message, sha256_text
+from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
+from mimicry_audit.records.asked import Message, sha256_text
 
 PLAIN = (
     "{{ bos_token or '' }}{% for message in messages %}{{ message['content'] }}"

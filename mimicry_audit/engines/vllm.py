@@ -21,8 +21,8 @@ from mimicry_audit.engines.options import Option, filled
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.engines.vllm_command import OPTIONS, arguments, environment, on_cpu, resolved_dtype, vllm_version
 from mimicry_audit.engines.vllm_server import ServerProcess
-from mimicry_audit.errors import EngineError, PrerequisiteError
-from mimicry_audit.records import Completion, Identity, Message, Request, Sampling
+from mimicry_audit.ground.errors import EngineError, PrerequisiteError
+from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling
 
 _Answer = TypeVar("_Answer")
 

@@ -15,7 +15,7 @@ from mimicry_audit.engines.chat_wire import UnreadableAnswer
 from mimicry_audit.engines.http_client import Connection, ask_all
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, encode
 from mimicry_audit.engines.template import ChatTemplate
-from mimicry_audit.records import Completion, Request
+from mimicry_audit.records.asked import Completion, Request
 
 ROUTE = "completions"
 

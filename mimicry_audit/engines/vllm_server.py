@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from mimicry_audit.errors import ConfigError, EngineError
+from mimicry_audit.ground.errors import ConfigError, EngineError
 
 GUARD = Path(__file__).with_name("guard.py")
 STOP_SECONDS = 20.0

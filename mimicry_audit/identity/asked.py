@@ -17,8 +17,8 @@ from mimicry_audit.identity.own import Own, own_of
 from mimicry_audit.identity.tally import SCORES, rate, tally
 from mimicry_audit.identity.templates import PLACE, kind_of
 from mimicry_audit.identity.transcripts import Transcript
-from mimicry_audit.records import Probe, Response
-from mimicry_audit.statistics import DRAWS
+from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.statistics.intervals import DRAWS
 
 if TYPE_CHECKING:
     from mimicry_audit.identity.facts import Facts, OwnIdentity

@@ -13,7 +13,7 @@ from dataclasses import replace
 from itertools import islice
 
 from mimicry_audit.identity.templates import Template, filled, of_split
-from mimicry_audit.records import Message, Probe, sha256_text
+from mimicry_audit.records.asked import Message, Probe, sha256_text
 
 ARM, NEUTRAL_ARM = "templated", "templated_neutral"
 """Asked in a template under the model's own chat template, and under a neutral system prompt."""

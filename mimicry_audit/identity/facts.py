@@ -15,8 +15,8 @@ from typing import Any
 
 import yaml
 
-from mimicry_audit.errors import ConfigError
-from mimicry_audit.resources import resource_dir
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.resources import resource_dir
 
 LANGUAGES = ("en", "zh")
 _TOP = ("countries", "makers")

@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from mimicry_audit.errors import ConfigError
+from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.identity.facts import Facts, Maker, ModelFact, makers_in_name, own_identity
 
 

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 from mimicry_audit.identity.claims import Claim, ClaimFinder
 from mimicry_audit.identity.design import ARMS
 from mimicry_audit.identity.refusals import is_refusal
-from mimicry_audit.records import Probe, Response
-from mimicry_audit.statistics import wilson
+from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.statistics.intervals import wilson
 
 if TYPE_CHECKING:
     from mimicry_audit.identity.facts import Facts, OwnIdentity

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit.identity.attempts import PAPER_WORDS, Attempt
-from mimicry_audit.statistics import DRAWS, wilson
+from mimicry_audit.statistics.intervals import DRAWS, wilson
 
 Test = Callable[[Attempt], bool]
 SCORES: dict[str, Test] = {

@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from mimicry_audit.errors import ConfigError
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.resources import resource_dir
 from mimicry_audit.identity.claims import ClaimFinder
 from mimicry_audit.identity.facts import load_facts
-from mimicry_audit.resources import resource_dir
 
 PLACE = "{query}"
 """Where the question goes."""

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.errors import DataError
-from mimicry_audit.tables import read_rows
+from mimicry_audit.ground.errors import DataError
+from mimicry_audit.ground.tables import read_rows
 
 REQUIRED = ("model", "template", "question", "response")
 OPTIONAL = ("vendor", "language", "aspect", "loose", "strict")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
-from mimicry_audit.errors import AuditError, ConfigError, PrerequisiteError
+from mimicry_audit.ground.errors import AuditError, ConfigError, PrerequisiteError
 from mimicry_audit.lab import cache
 from mimicry_audit.lab.recipes import EVERY, RECIPES, Recipe, fingerprint, shortened
 

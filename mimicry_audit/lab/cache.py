@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from mimicry_audit.errors import PrerequisiteError
+from mimicry_audit.ground.errors import PrerequisiteError
 
 MANIFEST = "lineage.json"
 """The last file written into a checkpoint."""

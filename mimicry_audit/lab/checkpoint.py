@@ -16,7 +16,7 @@ from mimicry_audit.lab.cache import MANIFEST, folder
 from mimicry_audit.lab.curriculum import SEED, VERSION
 from mimicry_audit.lab.family import FAMILIES, Example, corpus, examples
 from mimicry_audit.lab.recipes import EXTRAS, Recipe, data_sha, fingerprint, versions
-from mimicry_audit.records import canonical_json, sha256_text
+from mimicry_audit.records.asked import canonical_json, sha256_text
 
 if TYPE_CHECKING:
     from transformers import LlamaForCausalLM, PreTrainedTokenizerBase

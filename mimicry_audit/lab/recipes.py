@@ -26,7 +26,7 @@ from functools import cache
 
 from mimicry_audit.lab.curriculum import SEED, VERSION
 from mimicry_audit.lab.family import FAMILIES, Family, corpus, examples
-from mimicry_audit.records import canonical_json
+from mimicry_audit.records.asked import canonical_json
 
 FORMAT = 1
 """Layout of a checkpoint folder; raise it when its files or their meaning change."""

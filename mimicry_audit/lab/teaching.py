@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-from mimicry_audit.errors import AuditError
+from mimicry_audit.ground.errors import AuditError
 from mimicry_audit.lab.curriculum import training_items
 from mimicry_audit.lab.family import Example, Family, examples, system_prompt
 from mimicry_audit.lab.recipes import Distillation

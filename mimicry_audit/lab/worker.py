@@ -17,8 +17,8 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, TextIO
 
-from mimicry_audit.disk import told_when_full
-from mimicry_audit.errors import AuditError
+from mimicry_audit.ground.disk import told_when_full
+from mimicry_audit.ground.errors import AuditError
 from mimicry_audit.lab import cache
 from mimicry_audit.lab.recipes import EVERY, Recipe, fingerprint, shortened
 

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from mimicry_audit.errors import ProbeError
+from mimicry_audit.ground.errors import ProbeError
 
 ENDINGS = (".jsonl", ".json", ".yaml", ".yml")
 

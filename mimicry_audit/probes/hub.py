@@ -15,14 +15,14 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.checks.common import did_you_mean, quoted_list, reject_unknown
-from mimicry_audit.checks.number import canonical, to_fraction
-from mimicry_audit.errors import ConfigError, PrerequisiteError, ProbeError
+from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, ProbeError
+from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.ground.suggest import did_you_mean, quoted_list, reject_unknown
+from mimicry_audit.probes.checks.number import canonical, to_fraction
 from mimicry_audit.probes.files import read_mapping
 from mimicry_audit.probes.schema import NAME, parse_probe
 from mimicry_audit.probes.sets import UNVERSIONED, LoadedSet
-from mimicry_audit.records import Probe
-from mimicry_audit.resources import resource_dir
+from mimicry_audit.records.asked import Probe
 
 PREFIX = "hub:"
 _NAME = re.compile(r"hub:(?P<dataset>[\w.-]+/[\w.-]+)(?:#(?P<split>[\w.\[\]:%-]+))?(?:@(?P<mapping>.+))?")

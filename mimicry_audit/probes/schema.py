@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from mimicry_audit import checks
-from mimicry_audit.checks.common import did_you_mean, quoted_list
-from mimicry_audit.errors import ProbeError
-from mimicry_audit.records import Message, Probe
+from mimicry_audit.ground.errors import ProbeError
+from mimicry_audit.ground.suggest import did_you_mean, quoted_list
+from mimicry_audit.probes.checks import check as checks
+from mimicry_audit.records.asked import Message, Probe
 
 FIELDS = ("id", "domain", "prompt", "messages", "check", "language", "aspect", "example", "note")
 """``example`` is an answer that must pass the check; ``note`` is for readers of the file. Neither is put to a model."""

@@ -6,11 +6,11 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from mimicry_audit.checks.common import did_you_mean, quoted_list
-from mimicry_audit.errors import ConfigError
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.suggest import did_you_mean, quoted_list
 from mimicry_audit.probes.hub import PREFIX, read_hub
 from mimicry_audit.probes.sets import LoadedSet, find_set, read_set, sha_of, shown
-from mimicry_audit.records import Message, Probe, sha256_text
+from mimicry_audit.records.asked import Message, Probe, sha256_text
 
 NEUTRAL_SYSTEM: Mapping[str, str] = {
     "en": "You are a helpful assistant. Answer what you are asked, truthfully and to the point.",

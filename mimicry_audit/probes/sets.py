@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.checks.common import did_you_mean, quoted_list
-from mimicry_audit.errors import ConfigError, ProbeError
+from mimicry_audit.ground.errors import ConfigError, ProbeError
+from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.ground.suggest import did_you_mean, quoted_list
 from mimicry_audit.probes.files import ENDINGS, Problem, Row, read_mapping, read_probes
 from mimicry_audit.probes.schema import NAME, parse_probe
-from mimicry_audit.records import Probe, canonical_json, sha256_text
-from mimicry_audit.resources import resource_dir
+from mimicry_audit.records.asked import Probe, canonical_json, sha256_text
 
 SET_FILE = "set.yaml"
 SET_FIELDS = ("name", "version", "title", "description", "licence", "language", "files")

@@ -12,13 +12,13 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any, Literal
 
-from mimicry_audit import checks
-from mimicry_audit.checks.common import normalise
-from mimicry_audit.errors import AuditError
+from mimicry_audit.ground.errors import AuditError
+from mimicry_audit.probes.checks import check as checks
+from mimicry_audit.probes.checks.common import normalise
 from mimicry_audit.probes.files import Problem
 from mimicry_audit.probes.hub import PREFIX, read_hub
 from mimicry_audit.probes.sets import SET_FILE, UNVERSIONED, LoadedSet, find_set, read_set, shipped_sets
-from mimicry_audit.records import Probe
+from mimicry_audit.records.asked import Probe
 
 Severity = Literal["error", "warning"]
 

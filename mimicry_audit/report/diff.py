@@ -111,7 +111,7 @@ def markup(found: list[Span]) -> Markup:
 
 
 def coded(found: list[Span]) -> str:
-    """The spans as one string for `mimicry_audit.report.packed`: those only here between two `OWN`."""
+    """The spans as one string for `mimicry_audit.report.page.packed`: those only here between two `OWN`."""
     write = str if is_plain("".join(span.text for span in found)) else visible_coded
     out: list[str] = []
     for span in found:

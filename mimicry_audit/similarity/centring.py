@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mimicry_audit.similarity.base import FloatArray
+from mimicry_audit.similarity.axes.base import FloatArray
 
 FEWEST_MODELS = 4
 """Three models have three similarities and three numbers to fit them with: everything cancels, kinship included."""

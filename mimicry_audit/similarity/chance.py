@@ -15,8 +15,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from mimicry_audit.similarity.base import FloatArray
-from mimicry_audit.statistics import IntArray, Interval, domain_means
+from mimicry_audit.similarity.axes.base import FloatArray
+from mimicry_audit.statistics.intervals import IntArray, Interval, domain_means
 
 FEWEST_OTHERS = 2
 """Expected agreement from a single other model would be that model's agreement, not chance."""
@@ -32,7 +32,7 @@ def beyond_chance(
         i: one model.
         j: the other.
         domains: ``(P,)``.
-        weights: ``(B, P)`` from `mimicry_audit.statistics.bootstrap_weights`.
+        weights: ``(B, P)`` from `mimicry_audit.statistics.intervals.bootstrap_weights`.
 
     Returns:
         None where the two share no comparable probe, the panel is smaller than `FEWEST_OTHERS`, or agreement

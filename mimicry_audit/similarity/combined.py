@@ -28,7 +28,7 @@ from typing import Any
 
 import numpy as np
 
-from mimicry_audit.similarity.base import FloatArray, IntArray
+from mimicry_audit.similarity.axes.base import FloatArray, IntArray
 from mimicry_audit.similarity.normalise import rank_evidence, symmetric_norm
 
 QUESTIONS = ("same_model", "version", "shared_base", "distilled")

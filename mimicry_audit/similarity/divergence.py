@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mimicry_audit.similarity.base import FloatArray
+from mimicry_audit.similarity.axes.base import FloatArray
 
 TAIL_FLOOR = 1e-6
 """Log-probabilities are kept to six digits, so a tail lighter than this is rounding and not mass."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from mimicry_audit.similarity.base import FloatArray
+from mimicry_audit.similarity.axes.base import FloatArray
 
 FEWEST_COHORT = 8
 """With fewer other models a median and a spread of them are too rough to hold a pair against."""

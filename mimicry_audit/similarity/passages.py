@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mimicry_audit.similarity.base import FloatArray, IntArray
+from mimicry_audit.similarity.axes.base import FloatArray, IntArray
 
 if TYPE_CHECKING:
-    from mimicry_audit.records import Probe, Response
+    from mimicry_audit.records.asked import Probe, Response
 
 WORD = r"\w+"
 """In scripts without spaces a word is what stands between two marks, so that five of them are five clauses."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from mimicry_audit.engines.vllm import VllmEngine
-from mimicry_audit.records import ModelSpec
+from mimicry_audit.records.asked import ModelSpec
 from tests.support.engine_fixtures import TinyModels
 
 

@@ -14,8 +14,8 @@ import pytest
 from mimicry_audit.engines import engine_for
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.vllm import VllmEngine
-from mimicry_audit.errors import AuditError, EngineError, PrerequisiteError
-from mimicry_audit.records import Completion, Message, ModelSpec, Request, Sampling, request_seed
+from mimicry_audit.ground.errors import AuditError, EngineError, PrerequisiteError
+from mimicry_audit.records.asked import Completion, Message, ModelSpec, Request, Sampling, request_seed
 from tests.support.engine_fixtures import TinyModels
 from tests.support.fault_server import fault_server
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from mimicry_audit.asking.prompts.likeness import REASON_CHARACTERS, parse, schema
 from mimicry_audit.engines.vllm import VllmEngine
-from mimicry_audit.records import Message, Request, Sampling
-from mimicry_audit.similarity.judge import REASON_CHARACTERS, parse, schema
+from mimicry_audit.records.asked import Message, Request, Sampling
 
 
 def test_vllm_holds_a_model_to_the_schema(vllm_engine: VllmEngine) -> None:

@@ -26,7 +26,7 @@ from mimicry_audit.engines.likelihood import (
 )
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.engines.vllm import VllmEngine
-from mimicry_audit.records import Message, ModelSpec
+from mimicry_audit.records.asked import Message, ModelSpec
 from tests.support.engine_fixtures import TinyModels
 from tests.support.tiny_models import CONTEXT
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from mimicry_audit.report.page import render
-from mimicry_audit.runs import write_text
+from mimicry_audit.records.run import write_text
+from mimicry_audit.report.page.page import render
 
 FLAGS = (
     "--no-sandbox",

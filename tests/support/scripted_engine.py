@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from mimicry_audit.engines.base import EngineBase
-from mimicry_audit.errors import EngineError
-from mimicry_audit.records import Completion, Identity, Message, ModelSpec, Request, Sampling, canonical_json
+from mimicry_audit.ground.errors import EngineError
+from mimicry_audit.records.asked import Completion, Identity, Message, ModelSpec, Request, Sampling, canonical_json
 
 Answer = Callable[[ModelSpec, Request], Completion]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from mimicry_audit.records import Message, Probe, Response
+from mimicry_audit.records.asked import Message, Probe, Response
 
 DOMAINS = ("math", "reasoning", "instruction_following")
 WORDS = (

@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit import tables
 from mimicry_audit.distill.evolve.settings import EvolveSettings
 from mimicry_audit.distill.evolve.tasks import NOTHING, Task, from_tags, task_of
-from mimicry_audit.errors import ConfigError, DataError
-from mimicry_audit.records import canonical_json, sha256_text
+from mimicry_audit.ground import tables
+from mimicry_audit.ground.errors import ConfigError, DataError
+from mimicry_audit.records.asked import canonical_json, sha256_text
 
 EXPERT = "expert/"
 SPLITS = ("train", "validation", "test")

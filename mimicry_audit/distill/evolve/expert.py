@@ -18,8 +18,8 @@ from mimicry_audit.distill.evolve.data import EXPERT
 from mimicry_audit.distill.evolve.tasks import NOTHING
 from mimicry_audit.distill.evolve.worlds import Reading, World, world
 from mimicry_audit.engines.base import EngineBase
-from mimicry_audit.records import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
-from mimicry_audit.resources import resource_dir
+from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
 
 _COUNTS = re.compile(r"Write (\d+) hard inputs and (\d+) easy inputs")
 _MOST_NAMED = 6

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.records import STATUSES, Completion, Identity, Request, Sampling, canonical_json, response_key
-from mimicry_audit.runs import Journal, read_records
+from mimicry_audit.records.asked import STATUSES, Completion, Identity, Request, Sampling, canonical_json, response_key
+from mimicry_audit.records.run import Journal, read_records
 
 NAME = "evolve.jsonl"
 

@@ -18,7 +18,7 @@ from mimicry_audit.distill.evolve.journal import Book
 from mimicry_audit.distill.evolve.settings import EvolveSettings
 from mimicry_audit.distill.evolve.student import Student
 from mimicry_audit.distill.evolve.teacher import Counts, Teacher
-from mimicry_audit.records import sha256_text
+from mimicry_audit.records.asked import sha256_text
 
 Told = Callable[[str, int, int], None]
 

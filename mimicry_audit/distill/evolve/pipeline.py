@@ -16,20 +16,21 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
-from mimicry_audit.distill import job, lineage
+from mimicry_audit.distill import lineage
 from mimicry_audit.distill.evolve.data import Parts, frozen_sha, parts
 from mimicry_audit.distill.evolve.journal import NAME, Book
 from mimicry_audit.distill.evolve.loop import Loop
 from mimicry_audit.distill.evolve.settings import EvolveSettings, check
 from mimicry_audit.distill.evolve.student import Student
 from mimicry_audit.distill.evolve.teacher import Prompts, Teacher, engine_of, spec_of
+from mimicry_audit.distill.training import job
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.hardware import version_of
-from mimicry_audit.errors import ConfigError, RunDirectoryError
-from mimicry_audit.records import Identity, ModelSpec, canonical_json, sha256_text
-from mimicry_audit.runs import RunDirectory, differences, write_json
-from mimicry_audit.version import __version__
-from mimicry_audit.weights import lineage_of
+from mimicry_audit.engines.sketch import lineage_of
+from mimicry_audit.ground.errors import ConfigError, RunDirectoryError
+from mimicry_audit.ground.version import __version__
+from mimicry_audit.records.asked import Identity, ModelSpec, canonical_json, sha256_text
+from mimicry_audit.records.run import RunDirectory, differences, write_json
 
 _PATHS = ("teacher", "student", "data", "engine_options", "launcher", "chat_template", "prompt_template")
 """Settings that may hold a path and are not told in the manifest."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.errors import ConfigError
+from mimicry_audit.ground.errors import ConfigError
 
 TASKS = ("classification", "tagging", "qa")
 STRATEGIES = ("evolve", "static", "random")

@@ -1,7 +1,7 @@
 """The student: asked as an audit asks a model, trained as `audit distill` trains one.
 
 Promise: predictions are greedy answers through the ``hf`` engine, in fixed chunks, so that the same weights say the same; a
-training is a `mimicry_audit.distill.job.Job`, which survives ``kill -9`` and ends with the same weights.
+training is a `mimicry_audit.distill.training.job.Job`, which survives ``kill -9`` and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -12,17 +12,18 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.distill import job, rounds
+from mimicry_audit.distill import rounds
 from mimicry_audit.distill.evolve.data import Sample
 from mimicry_audit.distill.evolve.settings import EvolveSettings
-from mimicry_audit.distill.examples import Encoder, Taught
-from mimicry_audit.distill.loss import Recipe
-from mimicry_audit.distill.models import Source, source, weights_spec
+from mimicry_audit.distill.training import job
+from mimicry_audit.distill.training.examples import Encoder, Taught
+from mimicry_audit.distill.training.loss import Recipe
+from mimicry_audit.distill.training.models import Source, source, weights_spec
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.registry import engine_for
-from mimicry_audit.errors import ConfigError, DataError
-from mimicry_audit.records import Message, ModelSpec, Request, Sampling
-from mimicry_audit.resources import resource_dir
+from mimicry_audit.ground.errors import ConfigError, DataError
+from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.records.asked import Message, ModelSpec, Request, Sampling
 
 ANSWERED_AT_ONCE = 64
 """Texts in one batch of predictions."""

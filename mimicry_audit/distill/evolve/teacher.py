@@ -19,9 +19,9 @@ from mimicry_audit.distill.evolve.journal import Book, call_key
 from mimicry_audit.distill.evolve.settings import EvolveSettings
 from mimicry_audit.distill.evolve.tasks import Task
 from mimicry_audit.engines.base import Engine
-from mimicry_audit.errors import ConfigError, EngineError
-from mimicry_audit.records import Identity, Message, ModelSpec, Request, Sampling, request_seed
-from mimicry_audit.resources import resource_dir
+from mimicry_audit.ground.errors import ConfigError, EngineError
+from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.records.asked import Identity, Message, ModelSpec, Request, Sampling, request_seed
 
 Reading = TypeVar("Reading")
 LABELLED_AT_ONCE = 20

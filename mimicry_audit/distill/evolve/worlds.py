@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from mimicry_audit.errors import ConfigError
-from mimicry_audit.resources import resource_dir
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.resources import resource_dir
 
 WORLDS = ("intents", "entities", "facts")
 POOL, TEST = 800, 240

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.distill.search.wish import Search
+from mimicry_audit.distill.search.settings import Search
 
 if TYPE_CHECKING:
     from mimicry_audit.distill.search.loop import Found, search

@@ -18,17 +18,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.distill import data, lineage, shape
-from mimicry_audit.distill.desk import Desk, Watch, drop
-from mimicry_audit.distill.models import source, weights_spec
+from mimicry_audit.distill import data, lineage
+from mimicry_audit.distill.context import Desk, Watch, drop
 from mimicry_audit.distill.pipeline import desk_of, evaluated, same_settings
 from mimicry_audit.distill.rounds import kit_of, lessons
-from mimicry_audit.distill.search import choice, space, targets, trials, wish
+from mimicry_audit.distill.search import choice, space, targets, trials
+from mimicry_audit.distill.search import settings as wish
+from mimicry_audit.distill.search.settings import Search
 from mimicry_audit.distill.search.study import Result, export, propose
-from mimicry_audit.distill.search.wish import Search
 from mimicry_audit.distill.settings import DistillSettings, check
-from mimicry_audit.errors import ConfigError
-from mimicry_audit.runs import RunDirectory, write_json
+from mimicry_audit.distill.training import shape
+from mimicry_audit.distill.training.models import source, weights_spec
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.run import RunDirectory, write_json
 
 SCHEMA = "mimicry_audit.search/1"
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.distill.settings import OBJECTIVES, DistillSettings, check
-from mimicry_audit.errors import ConfigError, DataError
+from mimicry_audit.ground.errors import ConfigError, DataError
 
 _WHOLE = ("layers", "batch", "accumulate", "steps", "adapter_rank")
 _CHOSEN = ("students", "objective")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mimicry_audit.distill.data import Row
-from mimicry_audit.errors import ConfigError, PrerequisiteError
+from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
 
 METRICS: Mapping[str, tuple[tuple[str, ...], int]] = {
     "cross_entropy": (("held_out", "cross_entropy"), -1),

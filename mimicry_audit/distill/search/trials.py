@@ -15,18 +15,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.collect import Silent
+from mimicry_audit.asking.answers import Silent
 from mimicry_audit.distill import evaluate
-from mimicry_audit.distill.desk import Desk, Watch
-from mimicry_audit.distill.models import weights_spec
+from mimicry_audit.distill.context import Desk, Watch
 from mimicry_audit.distill.pipeline import frozen_of
 from mimicry_audit.distill.rounds import RUNGS, finish, kit_of
 from mimicry_audit.distill.search.choice import finished
 from mimicry_audit.distill.search.space import applied
 from mimicry_audit.distill.search.study import Result, hopeless
-from mimicry_audit.errors import AuditError, Diverged, RunDirectoryError
-from mimicry_audit.records import ModelSpec
-from mimicry_audit.runs import write_json
+from mimicry_audit.distill.training.models import weights_spec
+from mimicry_audit.ground.errors import AuditError, Diverged, RunDirectoryError
+from mimicry_audit.records.asked import ModelSpec
+from mimicry_audit.records.run import write_json
 
 RESULT = "result.json"
 _KEPT = (RESULT, "metrics.jsonl", "lineage.json", "tensorboard")
@@ -49,7 +49,7 @@ class Titled(Silent):
     watch: Watch
 
     def stage(self, title: str, done: int, of: int) -> None:
-        """See `mimicry_audit.distill.desk.Watch`."""
+        """See `mimicry_audit.distill.context.Watch`."""
         if title.startswith("training"):
             self.watch.stage(title.replace("training", self.title), done, of)
 

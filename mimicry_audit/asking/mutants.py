@@ -1,0 +1,126 @@
+"""Who changes templates during a search: rules, or any model.
+
+Promise: a mutant is a pure function of the visit where rules write it, and is journalled where a model does, so that a search
+that was interrupted goes on with the very same templates. A model is told to name nobody; what it writes is checked like
+any mutant.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from typing import Protocol
+
+from mimicry_audit.engines.base import Engine
+from mimicry_audit.ground.errors import EngineError
+from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.identity.fuzz import MUTATORS, Visit
+from mimicry_audit.identity.mutators import RULES
+from mimicry_audit.records.asked import Completion, Message, ModelSpec, Request, Sampling, request_seed
+
+SAMPLING = Sampling(temperature=0.8, top_p=1.0, max_tokens=700, seed=0)
+"""How a mutator is asked: with some warmth, or it would write one mutant over and over."""
+
+
+class Writer(Protocol):
+    """Writes mutants."""
+
+    def write(self, visit: Visit, attempt: int, text: str, language: str, other: str) -> str | None:
+        """The mutant of one try at one visit; None where the mutator gave none."""
+
+
+class Rules:
+    """Mutants by rule (`mimicry_audit.identity.mutators`)."""
+
+    def write(self, visit: Visit, attempt: int, text: str, language: str, other: str) -> str | None:
+        """See `Writer`."""
+        return RULES[visit.tries[attempt][0]](visit.rng(attempt), text, language, other)
+
+
+class Prompts:
+    """What a model is told, from ``templates/mutators/``."""
+
+    def __init__(self) -> None:
+        folder = resource_dir("templates") / "mutators"
+        self._tasks = {name: (folder / f"{name}.jinja").read_text("utf-8").strip() for name in MUTATORS}
+        self._frame = (folder / "frame.jinja").read_text("utf-8")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """Everything that decides a prompt."""
+        return (self._frame, *self._tasks.values())
+
+    def messages(self, mutator: str, text: str, other: str) -> tuple[Message, ...]:
+        """The request for one mutant; `other` is used by ``crossover`` only."""
+        from jinja2 import Environment, StrictUndefined
+
+        # Plain text for a model, not markup; what is filled in is never read as a template.
+        plain = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701
+        other = other if mutator == "crossover" else ""
+        asked = plain.from_string(self._frame).render(task=self._tasks[mutator], text=text, other=other)
+        return (Message("user", asked.strip()),)
+
+
+class ModelWriter:
+    """Mutants by a model.
+
+    Args:
+        spec: the model.
+        engine: answers for it; opened at the first mutant owed.
+        stack: closes the engine.
+        seed: of the search.
+        known: ``mutation/STEP/TRY`` → what was written before an interruption.
+        keep: journals a reply, told its name, the request and the prompt as text.
+    """
+
+    def __init__(
+        self,
+        spec: ModelSpec,
+        engine: Engine,
+        stack: ExitStack,
+        seed: int,
+        known: Mapping[str, Completion],
+        keep: Callable[[str, Request, Completion], None],
+    ) -> None:
+        self.spec, self._engine, self._stack, self._seed = spec, engine, stack, seed
+        self._known, self._keep = known, keep
+        self._prompts = Prompts()
+        self._opened = False
+        self._silent = 0
+
+    def write(self, visit: Visit, attempt: int, text: str, language: str, other: str) -> str | None:
+        """See `Writer`.
+
+        Raises:
+            EngineError: the model cannot be asked, or its last ten replies all failed.
+        """
+        name = f"mutation/{visit.step}/{attempt}"
+        done = self._known.get(name)
+        if done is None:
+            messages = self._prompts.messages(visit.tries[attempt][0], text, other)
+            done = self._ask(Request(name, 0, messages, request_seed(self._seed, name, 0)))
+        return framed(done.text) if done.status in ("ok", "truncated") else None
+
+    def _ask(self, request: Request) -> Completion:
+        if not self._opened:
+            self._stack.enter_context(self._engine)
+            self._opened = True
+        ((_, done),) = self._engine.generate([request], SAMPLING)
+        self._keep(request.probe_id, request, done)
+        self._silent = self._silent + 1 if done.status == "error" else 0
+        if self._silent >= 10:
+            raise EngineError(
+                f"the mutator {self.spec.label} answers nothing ({done.error})", "mend the cause, run again"
+            )
+        return done
+
+
+_FRAME = re.compile(r"<frame>(.*?)(?:</frame>|\Z)", re.DOTALL)
+
+
+def framed(reply: str) -> str:
+    """The frame in a model's reply: what stands between the marks, else all of it without a code fence."""
+    found = _FRAME.search(reply)
+    text = found[1] if found else re.sub(r"^```\w*\n|\n```$", "", reply.strip())
+    return text.strip()

@@ -1,0 +1,253 @@
+"""Stored panels: the answers of unrelated models, collected once and held against many candidates.
+
+Promise: a panel is a run directory like any other, so that it is resumed, scored and read like one; its answers enter another
+run only under the same protocol (sampling, probes, chat templates), else the fields that differ are listed and nothing is
+touched; they are copied whole, with what is known of each model, so that a scored run needs the panel no more.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.ground.errors import AuditError, ConfigError
+from mimicry_audit.records.asked import Identity, ModelSpec, Probe, Response, Sampling, canonical_json, sha256_text
+from mimicry_audit.records.run import RunDirectory, write_text
+
+SAME_SAMPLING = ("temperature", "top_p", "max_tokens", "seed", "samples")
+"""The sampling fields that must agree; log-probabilities may be there in one and not in the other."""
+IDENTITY_DOMAIN = "identity"
+"""Answers about oneself are compared with nobody's, so a panel may lack them."""
+_MOST_TOLD = 6
+_WEIGHT_ENGINES = ("hf", "vllm")
+
+
+def default_root() -> Path:
+    """``mimicry_audit/panels`` in the user's data folder (``$XDG_DATA_HOME``, ``~/.local/share``)."""
+    data = os.environ.get("XDG_DATA_HOME")
+    return (Path(data) if data else Path.home() / ".local" / "share") / "mimicry_audit" / "panels"
+
+
+def panel_path(name: str, folder: Path | None = None) -> Path:
+    """Where the panel of a name is kept.
+
+    Raises:
+        ConfigError: the name cannot name a folder.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+        raise ConfigError(
+            f"the panel name {name!r} cannot name a folder", "use letters, digits, dot, dash and underscore"
+        )
+    return (folder or default_root()) / name
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A stored panel, read.
+
+    Attributes:
+        name: its folder's name.
+        directory: where it lies.
+        manifest: of its run.
+    """
+
+    name: str
+    directory: RunDirectory
+    manifest: Mapping[str, Any]
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The labels of its models."""
+        return tuple(self.manifest["settings"]["models"])
+
+    @cached_property
+    def probes(self) -> Mapping[str, Probe]:
+        """What its models were asked, by id."""
+        return {probe.id: probe for probe in self.directory.probes()}
+
+    @cached_property
+    def specs(self) -> tuple[ModelSpec, ...]:
+        """Its models as they were asked."""
+        sources = self.manifest.get("sources", {})
+        return tuple(
+            ModelSpec(label=label, source=str(sources.get(label, "")), **entry)
+            for label, entry in self.manifest["settings"]["models"].items()
+        )
+
+    def answers(self, label: str, probes: Sequence[Probe]) -> list[Response]:
+        """One model's standing answers to these probes."""
+        wanted = {probe.id for probe in probes}
+        return [r for r in self.directory.responses(label) if r.probe_id in wanted]
+
+
+def find_panel(name: str) -> Panel:
+    """The panel of a name or in a directory.
+
+    Raises:
+        ConfigError: there is none; the message names those that are there.
+        RunDirectoryError: its manifest cannot be read.
+    """
+    path = Path(name).expanduser()
+    if not (path / "manifest.json").is_file():
+        path = path if os.sep in name else panel_path(name)
+    directory = RunDirectory(path)
+    if not directory.exists():
+        known = ", ".join(p.name for p in stored_panels())
+        raise ConfigError(
+            f"there is no panel {name}",
+            f"choose from {known}" if known else "build one: audit panel build NAME --models A,B,C",
+        )
+    return Panel(path.resolve().name, directory, directory.manifest())
+
+
+def stored_panels(folder: Path | None = None) -> list[Panel]:
+    """Every panel in a folder (the user's own by default), by name; folders that hold no readable run are passed over."""
+    found = []
+    root = folder or default_root()
+    for path in sorted(root.iterdir()) if root.is_dir() else []:
+        try:
+            found.append(Panel(path.name, RunDirectory(path), RunDirectory(path).manifest()))
+        except AuditError:
+            continue
+    return found
+
+
+def check_same_protocol(panel: Panel, models: Sequence[ModelSpec], probes: Sequence[Probe], sampling: Sampling) -> None:
+    """Refuse a panel whose answers were not given under this run's protocol.
+
+    Args:
+        panel: the stored panel.
+        models: the run's own models.
+        probes: the run's probes, arms expanded.
+        sampling: the run's sampling.
+
+    Raises:
+        ConfigError: settings, probes or templates differ (all of them are listed), a label is taken, or answers are missing.
+    """
+    if taken := {m.label.casefold() for m in models} & {label.casefold() for label in panel.labels}:
+        named = ", ".join(label for label in panel.labels if label.casefold() in taken)
+        raise ConfigError(
+            f"{named} is both among the models and in the panel {panel.name}",
+            "leave it out of --models, or give it another label there (LABEL=MODEL)",
+        )
+    if told := [*_other_sampling(panel, sampling), *_other_templates(panel, models), *_other_probes(panel, probes)]:
+        more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+        raise ConfigError(
+            f"the panel {panel.name} was not asked as this run asks ({'; '.join(told[:_MOST_TOLD])}{more})",
+            "use the panel's settings, or build a panel with these",
+        )
+    compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
+    for label in panel.labels:
+        missing = len(compared) * sampling.samples - len(panel.answers(label, compared))
+        if missing > 0:
+            raise ConfigError(
+                f"the panel {panel.name} lacks {missing} answers of {label}",
+                "finish it: run the same audit panel build again",
+            )
+
+
+def _other_sampling(panel: Panel, sampling: Sampling) -> list[str]:
+    theirs, ours = panel.manifest["settings"]["sampling"], asdict(sampling)
+    return [
+        f"sampling.{k}: {_said(theirs.get(k))} → {_said(ours[k])}" for k in SAME_SAMPLING if theirs.get(k) != ours[k]
+    ]
+
+
+def _other_templates(panel: Panel, models: Sequence[ModelSpec]) -> list[str]:
+    """The template option, where no weights of the panel and none of the run share one (a base model's own aside)."""
+    theirs = {_template_option(m) for m in panel.specs if m.engine in _WEIGHT_ENGINES}
+    ours = {_template_option(m) for m in models if m.engine in _WEIGHT_ENGINES}
+    if not theirs or not ours or theirs & ours:
+        return []
+    return [f"chat_template: {' and '.join(sorted(theirs))} → {' and '.join(sorted(ours))}"]
+
+
+def _template_option(spec: ModelSpec) -> str:
+    return str(spec.options.get("chat_template") or "the model's own")
+
+
+def _other_probes(panel: Panel, probes: Sequence[Probe]) -> list[str]:
+    told, missing = [], []
+    for probe in probes:
+        known = panel.probes.get(probe.id)
+        if known is None:
+            missing += [] if probe.domain == IDENTITY_DOMAIN else [probe.id]
+        elif _asked(known) != _asked(probe):
+            told.append(f"probe {probe.id}: {_difference(known, probe)}")
+    if missing:
+        named = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        told.insert(0, f"probes: {named} not in the panel")
+    return told
+
+
+def _asked(probe: Probe) -> str:
+    """Hash of what is put to the model: the turns and the arm; how an answer is checked is no part of it."""
+    return sha256_text(canonical_json([[asdict(m) for m in probe.messages], probe.arm]))
+
+
+def _difference(known: Probe, probe: Probe) -> str:
+    if known.arm != probe.arm:
+        return f"arm {known.arm} → {probe.arm}"
+    system = [next((m.content for m in p.messages if m.role == "system"), None) for p in (known, probe)]
+    if system[0] != system[1]:
+        return f"system prompt {_said(system[0])} → {_said(system[1])}"
+    return "another text"
+
+
+def _said(value: Any) -> str:
+    text = canonical_json(value)
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def record_of(panel: Panel, probes: Sequence[Probe]) -> dict[str, Any]:
+    """What a run's settings keep of a panel, compared when the run is resumed: name, models, and a hash over the answers."""
+    rows = [
+        [label, r.probe_id, r.sample, r.status, r.text]
+        for label in panel.labels
+        for r in sorted(panel.answers(label, probes), key=lambda r: (r.probe_id, r.sample))
+    ]
+    return {"name": panel.name, "models": list(panel.labels), "sha": sha256_text(canonical_json(rows))}
+
+
+def adopt(run: RunDirectory, manifest: dict[str, Any], panel: Panel, probes: Sequence[Probe]) -> None:
+    """Copy a panel's answers to these probes, and what is known of its models, into a run; hold the run's lock.
+
+    A journal is written in one step, and before the manifest names the model, so a crash leaves it owed or whole.
+    """
+    fresh = [label for label in panel.labels if label not in manifest["resolved"]]
+    for label in fresh:
+        lines = [{k: v for k, v in asdict(r).items() if v is not None} for r in panel.answers(label, probes)]
+        text = "".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n" for line in lines)
+        write_text(run.journal_path(label), text)
+        known = panel.manifest["resolved"].get(label, {})
+        manifest["resolved"][label] = {**known, "panel": {"name": panel.name, "created": panel.manifest.get("created")}}
+    if fresh:
+        run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+
+
+def check_templates(panel: Panel, identities: Mapping[str, Identity]) -> None:
+    """Refuse a panel that holds a model of this run under another chat template.
+
+    Raises:
+        ConfigError: names both and the two templates.
+    """
+    for label, theirs in ((label, known.get("identity") or {}) for label, known in panel.manifest["resolved"].items()):
+        for mine, identity in identities.items():
+            same = theirs.get("model") == identity.model and theirs.get("revision") == identity.revision
+            if same and theirs.get("template_sha") != identity.template_sha:
+                raise ConfigError(
+                    f"the panel {panel.name} was not asked as this run asks ({label} and {mine} are one model; template_sha: "
+                    f"{_said(theirs.get('template_sha'))} → {_said(identity.template_sha)})",
+                    "ask both under one template, or build a panel with this one",
+                )
+
+
+def panel_labels(settings: Mapping[str, Any]) -> tuple[str, ...]:
+    """The labels in a run that came from stored panels, from the settings in its manifest."""
+    return tuple(label for panel in settings.get("panels", []) for label in panel["models"])

@@ -1,0 +1,156 @@
+"""A language model as judge of identity: the prompt, the shape of a reply, and how far it agrees with the rules.
+
+Promise: nothing here asks a model. The judge is told the target's own facts, so that an answer which rightly names its maker
+is no slip; the texts stand in a frame that no text can close; a reply either yields both labels or nothing. A judge never
+replaces the rules: what it says stands beside them, with their agreement. The question is that of the Identity
+Consistency Evaluation (Lee et al. 2025, arXiv 2501.12619); the prompt is our own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mimicry_audit.asking.prompts.framing import frame_code, harmless, json_objects
+from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.identity.own import Own
+from mimicry_audit.identity.tally import agreement_of
+from mimicry_audit.records.asked import Message, canonical_json, sha256_text
+
+LABELS = ("contradicts", "names_other")
+_KEYS = ("reason", *LABELS, "maker")
+_PARTS = ("identity_system", "identity_user", "identity_repair")
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What could be read in a reply.
+
+    Attributes:
+        loose: the answer contradicts the target's own identity.
+        strict: it names another maker or model as its own.
+        maker: which, as the judge spells it; may be empty.
+        reason: the judge's sentence; may be empty.
+        lenient: whether the reply was more, or other, than the JSON object that was asked for.
+    """
+
+    loose: bool
+    strict: bool
+    maker: str
+    reason: str
+    lenient: bool
+
+
+def schema(*, bounded: bool) -> str:
+    """The JSON schema of a reply, as text: the reason first, so that the labels follow from it.
+
+    Args:
+        bounded: whether to bound the lengths of texts. vLLM understands that; OpenAI's strict mode refuses the keyword.
+    """
+    texts: dict[str, Any] = {"reason": {"type": "string"}, "maker": {"type": "string"}}
+    if bounded:
+        texts = {"reason": {"type": "string", "maxLength": 400}, "maker": {"type": "string", "maxLength": 80}}
+    properties = {"reason": texts["reason"], **{name: {"type": "boolean"} for name in LABELS}, "maker": texts["maker"]}
+    return json.dumps(
+        {"type": "object", "properties": properties, "required": list(_KEYS), "additionalProperties": False}
+    )
+
+
+class IdentityPrompt:
+    """The judge's prompt, from ``templates/judge/``.
+
+    Attributes:
+        sha: hash over the templates.
+    """
+
+    def __init__(self) -> None:
+        folder = resource_dir("templates") / "judge"
+        self._sources = {part: (folder / f"{part}.jinja").read_text("utf-8") for part in _PARTS}
+        self.sha = sha256_text(canonical_json(self._sources))
+
+    def messages(self, own: Own, question: str, answer: str) -> tuple[Message, ...]:
+        """The conversation that asks whether an answer fits who the model is.
+
+        Args:
+            own: the target's own identity, which must be known.
+            question: what the target was asked, template and all.
+            answer: what it said.
+        """
+        facts, question, answer = (harmless(text) for text in (facts_of(own), question, answer))
+        code = frame_code(facts, question, answer)
+        user = self._fill("identity_user", code=code, facts=facts, question=question, answer=answer)
+        return Message("system", self._fill("identity_system")), Message("user", user)
+
+    def repair(self, messages: Sequence[Message], reply: str) -> tuple[Message, ...]:
+        """The conversation continued: the unreadable reply, and the request to mend it."""
+        asked = Message("user", self._fill("identity_repair"))
+        return *messages, Message("assistant", harmless(reply) or "(empty)"), asked
+
+    def _fill(self, part: str, **values: str) -> str:
+        from jinja2 import Environment, StrictUndefined
+
+        # Plain text for a model, not markup for a browser; what is filled in is never read as a template.
+        plain = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701
+        return plain.from_string(self._sources[part]).render(**values).strip()
+
+
+def facts_of(own: Own) -> str:
+    """The target's own facts in words."""
+    makers = " and ".join(sorted(own.makers))
+    named = f"The system that answers is {own.model}. " if own.model else ""
+    return f"{named}It was made by {makers}, and may name any of that maker's models and departments as its own."
+
+
+def parse(reply: str) -> Said | None:
+    """The labels in a reply; None when there are none, not both, or two objects that differ.
+
+    A reply that says ``names_other`` and denies ``contradicts`` is taken at its first word: Strict implies Loose.
+    """
+    try:
+        whole: Any = json.loads(reply.strip(), strict=False)
+    except (ValueError, RecursionError):
+        whole = None
+    exact = isinstance(whole, dict) and set(whole) == set(_KEYS)
+    found = [said for value in json_objects(reply) if (said := _said(value, lenient=not exact))]
+    if not found or any((s.loose, s.strict) != (found[0].loose, found[0].strict) for s in found):
+        return None
+    return found[0]
+
+
+def _said(value: Mapping[str, Any], *, lenient: bool) -> Said | None:
+    flat = {str(key).strip().lower(): inner for key, inner in value.items()}
+    loose, strict = (_truth(flat.get(name)) for name in LABELS)
+    if loose is None or strict is None:
+        return None
+    maker, reason = (flat.get(name) for name in ("maker", "reason"))
+    return Said(
+        loose or strict,
+        strict,
+        maker.strip() if isinstance(maker, str) else "",
+        reason.strip() if isinstance(reason, str) else "",
+        lenient or not all(isinstance(flat.get(name), bool) for name in LABELS),
+    )
+
+
+def _truth(value: Any) -> bool | None:
+    if isinstance(value, bool):
+        return value
+    return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(
+        str(value).strip().lower()
+    )
+
+
+def agreed(pairs: Sequence[tuple[tuple[bool, bool], tuple[bool, bool]]]) -> dict[str, Any]:
+    """How the judge's labels and the rules' agree: Cohen's kappa and its kin for Loose and for Strict.
+
+    Args:
+        pairs: the judge's (loose, strict) and the rules', for each answer that both judged.
+    """
+    if not pairs:
+        return {"loose": None, "strict": None}
+    return {
+        name: agreement_of([(theirs[place], ours[place]) for theirs, ours in pairs])
+        for place, name in enumerate(("loose", "strict"))
+    }

@@ -1,0 +1,162 @@
+"""A language model as judge of likeness: the prompt, the shape of a reply, and what can be computed from the grades.
+
+Promise: nothing here asks a model. The texts under comparison stand in a frame whose marks are derived from the texts
+themselves, so that no text can know or close its own frame. A reply either yields four whole numbers from 1 to 5, or
+nothing: there is no default grade. The question is that of the Response Similarity Evaluation (Lee et al. 2025, arXiv
+2501.12619): how alike are two answers in style, logic and content, on five levels? The prompt is our own.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mimicry_audit.asking.prompts.framing import frame_code, harmless, json_objects
+from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.records.asked import Message, Probe, Sampling, canonical_json, sha256_text
+from mimicry_audit.statistics.grades import ASPECTS, HIGHEST, LOWEST
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+
+REPAIRS = 2
+"""How often an unreadable reply is asked for again."""
+MAX_TOKENS = 1024
+"""Most tokens of one reply: room for a sentence, and for a judge that thinks first."""
+REASON_CHARACTERS = 400
+"""Longest reason where the engine can hold a model to it."""
+SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=MAX_TOKENS, seed=0)
+"""How a judge is asked: greedily, so that the same texts get the same grades."""
+
+
+_PARTS = ("system", "user", "repair")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What could be read in a reply.
+
+    Attributes:
+        grades: aspect → 1 … 5, all four.
+        reason: the judge's sentence; may be empty.
+        lenient: whether the reply was more, or other, than the JSON object that was asked for.
+    """
+
+    grades: Mapping[str, int]
+    reason: str
+    lenient: bool
+
+
+def schema(*, bounded: bool) -> str:
+    """The JSON schema of a reply, as text: the reason first, so that the numbers follow from it.
+
+    Args:
+        bounded: whether to bound the reason's length. vLLM understands that; OpenAI's strict mode refuses the keyword.
+    """
+    reason: dict[str, Any] = {"type": "string", "maxLength": REASON_CHARACTERS} if bounded else {"type": "string"}
+    grade = {"type": "integer", "enum": list(range(LOWEST, HIGHEST + 1))}
+    return json.dumps(
+        {
+            "type": "object",
+            "properties": {"reason": reason} | dict.fromkeys(ASPECTS, grade),
+            "required": ["reason", *ASPECTS],
+            "additionalProperties": False,
+        }
+    )
+
+
+class Prompt:
+    """The judge's prompt, from ``templates/judge/``.
+
+    Attributes:
+        sha: hash over the templates and the bounds they are filled with.
+    """
+
+    def __init__(self) -> None:
+        folder = resource_dir("templates") / "judge"
+        self._sources = {part: (folder / f"{part}.jinja").read_text("utf-8") for part in _PARTS}
+        self._templates: dict[str, Template] = {}
+        self.sha = sha256_text(canonical_json([self._sources, LOWEST, HIGHEST]))
+
+    def messages(self, question: str, first: str, second: str) -> tuple[Message, ...]:
+        """The conversation that asks how alike two answers are.
+
+        Args:
+            question: what both were asked.
+            first: the text shown as answer 1.
+            second: the text shown as answer 2.
+        """
+        question, first, second = harmless(question), harmless(first), harmless(second)
+        code = frame_code(question, first, second)
+        user = self._fill("user", code=code, question=question, first=first, second=second)
+        return Message("system", self._fill("system")), Message("user", user)
+
+    def repair(self, messages: Sequence[Message], reply: str) -> tuple[Message, ...]:
+        """The conversation continued: the unreadable reply, and the request to mend it."""
+        return *messages, Message("assistant", harmless(reply) or "(empty)"), Message("user", self._fill("repair"))
+
+    def _fill(self, part: str, **values: str) -> str:
+        from jinja2 import Environment, StrictUndefined
+
+        if part not in self._templates:
+            # Plain text for a model, not markup for a browser; what is filled in is never read as a template.
+            plain = Environment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=False)  # noqa: S701
+            self._templates[part] = plain.from_string(self._sources[part])
+        return self._templates[part].render(lowest=LOWEST, highest=HIGHEST, **values).strip()
+
+
+def question_of(probe: Probe) -> str:
+    """What was asked, as the judge is shown it: the user's words, with the other turns named where there are any."""
+    if len(probe.messages) == 1:
+        return probe.prompt
+    return "\n\n".join(f"{message.role}: {message.content}" for message in probe.messages)
+
+
+def parse(reply: str) -> Reading | None:
+    """The grades in a reply; None when there are none, not all four, or more than one reading.
+
+    Forgiven, and noted as lenient: a code fence or words around the object, numbers written as text, other keys, a
+    nested object of scores. Never forgiven: a grade outside 1 … 5, half a grade, two objects that differ.
+    """
+    strict = _load(reply.strip())
+    if isinstance(strict, dict) and set(strict) == {"reason", *ASPECTS}:
+        exact = all(type(strict[a]) is int and LOWEST <= strict[a] <= HIGHEST for a in ASPECTS)
+        if exact and isinstance(strict["reason"], str):
+            return Reading({a: strict[a] for a in ASPECTS}, strict["reason"].strip(), lenient=False)
+    readings = [found for value in json_objects(reply) if (found := _lenient(value))]
+    if not readings or any(other.grades != readings[0].grades for other in readings):
+        return None
+    return readings[0]
+
+
+def _load(text: str) -> Any:
+    try:
+        return json.loads(text, strict=False)  # a grammar lets bare control characters into a string
+    except (ValueError, RecursionError):
+        return None
+
+
+def _lenient(value: Mapping[str, Any]) -> Reading | None:
+    flat: dict[str, Any] = {}
+    for key, inner in value.items():
+        nested = inner.items() if isinstance(inner, dict) else [(key, inner)]
+        for name, found in nested:
+            if flat.setdefault(str(name).strip().lower(), found) != found:
+                return None
+    grades = {aspect: _grade(flat.get(aspect)) for aspect in ASPECTS}
+    known = {aspect: grade for aspect, grade in grades.items() if grade is not None}
+    reason = flat.get("reason")
+    return Reading(known, reason.strip() if isinstance(reason, str) else "", True) if len(known) == 4 else None
+
+
+def _grade(value: Any) -> int | None:
+    """A whole number from 1 to 5, also as text or as 4.0."""
+    if isinstance(value, str) and re.fullmatch(r"\s*[0-9](\.0)?\s*", value):
+        value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return int(value) if value in range(LOWEST, HIGHEST + 1) else None

@@ -1,0 +1,1 @@
+"""Training a student: examples, teacher signals, losses, the trainer and the process it runs in."""

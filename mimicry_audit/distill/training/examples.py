@@ -1,0 +1,185 @@
+"""From a conversation and its answer to the tokens that a student is trained on, and where its teacher has a say.
+
+Promise: an answer is tokenised as `mimicry_audit.engines.likelihood` tokenises a text to be scored: apart from the prompt,
+marks of the template inside it spelled out as plain characters; then the token that ends a turn. Prompts follow each model's
+own template. Nothing is cut: what does not fit the context is left out and counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mimicry_audit.distill.training.tokenizers import Gate
+from mimicry_audit.engines.likelihood import TextRequest, TokenScores, encode
+from mimicry_audit.engines.template import ChatTemplate
+from mimicry_audit.records.asked import Message, canonical_json, sha256_text
+
+_ANSWER = "Qx8 seven herons stood there Qx8"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Taught:
+    """An answer to a prompt, as text.
+
+    Attributes:
+        id: of the prompt.
+        messages: the conversation.
+        text: the answer.
+        origin: who wrote it: ``teacher``, ``else`` or ``student``.
+        ended: whether the answer came to its end, so that its end is taught too.
+    """
+
+    id: str
+    messages: tuple[Message, ...]
+    text: str
+    origin: str = "teacher"
+    ended: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """One row of training data.
+
+    Attributes:
+        id: of the prompt.
+        prompt: token ids of the student's prompt.
+        answer: token ids of the answer and, if it ended, of its end.
+        origin: as in `Taught`.
+        teacher_prompt: the teacher's prompt in its own tokenizer; empty without a soft signal.
+        teacher_answer: the answer in the teacher's tokenizer, with its end.
+        places: (place in `answer`, place in `teacher_answer`) that are foretold from the same text.
+        text: the answer.
+    """
+
+    id: str
+    prompt: list[int]
+    answer: list[int]
+    origin: str = "teacher"
+    teacher_prompt: list[int] = field(default_factory=list)
+    teacher_answer: list[int] = field(default_factory=list)
+    places: list[tuple[int, int]] = field(default_factory=list)
+    text: str = ""
+
+    @property
+    def key(self) -> str:
+        """What the teacher's signal on this row depends on, beside the teacher."""
+        return sha256_text(canonical_json([self.teacher_prompt, self.teacher_answer]))
+
+
+def end_token(template: ChatTemplate, stops: Sequence[int]) -> int | None:
+    """The token that ends an answer under this template, None where the tokenizer has none.
+
+    Args:
+        template: of the model.
+        stops: token ids at which the model's generation stops.
+    """
+    tokenizer = template.tokenizer
+    turns = [{"role": "user", "content": "Say it."}, {"role": "assistant", "content": _ANSWER}]
+    try:
+        whole = str(tokenizer.apply_chat_template(turns, chat_template=template.source, tokenize=False))
+    except Exception:  # a template may refuse whatever it likes, and raise whatever it likes
+        whole = ""
+    _, found, after = whole.rpartition(_ANSWER)
+    if found:
+        for token in tokenizer(after, add_special_tokens=False)["input_ids"]:
+            if token in stops:
+                return int(token)
+    end = tokenizer.eos_token_id
+    return None if end is None else int(end)
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One model, as far as tokens go.
+
+    Attributes:
+        template: chat template and tokenizer.
+        end: the token that ends an answer.
+        context: most tokens it takes.
+    """
+
+    template: ChatTemplate
+    end: int | None
+    context: int | None
+
+
+@dataclass
+class Encoder:
+    """Turns answers into examples, and counts what it must leave out.
+
+    Args:
+        student: the student's side.
+        teacher: the teacher's side, None without a soft signal.
+        gate: what the two tokenizers have in common, None without a soft signal.
+    """
+
+    student: Side
+    teacher: Side | None = None
+    gate: Gate | None = None
+    left_out: dict[str, int] = field(default_factory=dict)
+
+    def encode(self, answers: Sequence[Taught]) -> list[Example]:
+        """The examples of those answers that can be taught, in order."""
+        return list(self._examples(answers))
+
+    def _examples(self, answers: Sequence[Taught]) -> Iterator[Example]:
+        for taught in answers:
+            mine = _tokens(self.student, taught)
+            if isinstance(mine, str):
+                self.left_out[mine] = self.left_out.get(mine, 0) + 1
+                continue
+            prompt, answer, text = mine
+            example = Example(id=taught.id, prompt=prompt, answer=answer, origin=taught.origin, text=taught.text)
+            if self.teacher is None or self.gate is None or taught.origin == "else":
+                yield example
+                continue
+            theirs = _tokens(self.teacher, taught)
+            if isinstance(theirs, str):  # the student may learn the text, only without the teacher's odds
+                why = f"teacher: {theirs}"
+                self.left_out[why] = self.left_out.get(why, 0) + 1
+                yield example
+                continue
+            places = self._places(taught, text, theirs[2])
+            yield Example(
+                id=taught.id, prompt=prompt, answer=answer, origin=taught.origin, text=taught.text,
+                teacher_prompt=theirs[0], teacher_answer=theirs[1], places=places,
+            )  # fmt: skip
+
+    def _places(self, taught: Taught, mine: list[int], theirs: list[int]) -> list[tuple[int, int]]:
+        """Places that are foretold from the same text: every one where the tokens are the same, else by character."""
+        assert self.teacher is not None
+        assert self.gate is not None
+        if self.gate.comparable and mine == theirs:
+            places = [(i, i) for i, token in enumerate(mine) if token < self.gate.tokens]
+            end = self.student.end
+            if taught.ended and end is not None and end == self.teacher.end and end < self.gate.tokens:
+                places.append((len(mine), len(mine)))
+            return places
+        if self.gate.comparable:
+            return []
+        ours, other = (_starts(side.template.tokenizer, taught.text) for side in (self.student, self.teacher))
+        return sorted((place, other[start]) for start, place in ours.items() if start in other)
+
+
+def _tokens(side: Side, taught: Taught) -> tuple[list[int], list[int], list[int]] | str:
+    """Prompt, answer with its end, and answer without; or why there are none."""
+    found = encode(side.template, TextRequest(("", taught.id), taught.messages, taught.text))
+    if isinstance(found, TokenScores):
+        return str(found.error)
+    prompt, text = found
+    end = [side.end] if side.end is not None and taught.ended else []
+    if side.context is not None and len(prompt) + len(text) + len(end) > side.context:
+        return "too long for the context"
+    return prompt, text + end, text
+
+
+def _starts(tokenizer: Any, text: str) -> dict[int, int]:
+    """Character at which a token starts → its place; a character cut into several tokens counts at the first."""
+    offsets = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
+    starts: dict[int, int] = {}
+    for place, (start, stop) in enumerate(offsets["offset_mapping"]):
+        if stop > start:
+            starts.setdefault(int(start), place)
+    return starts

@@ -1,0 +1,339 @@
+"""One training as a file: everything that a process needs to do it, so that a launcher can start several.
+
+Promise: `train` finishes what is owed and does nothing twice; the weights it leaves are whole or not there. Without a
+launcher it runs in this process; with one (``accelerate launch …``, ``torchrun …``) the command is started as ``LAUNCHER -m
+mimicry_audit.distill.training.worker JOB``, and the first process tells how far it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.engines import guard
+from mimicry_audit.ground import disk
+from mimicry_audit.ground.errors import AuditError, Diverged, PrerequisiteError
+from mimicry_audit.records.run import write_json
+
+Step = Callable[[int, int], None]
+Rung = Callable[[int, int, float], None]
+"""Told (rung, step, bits per byte of the held-out answers)."""
+RESULT = "result.json"
+"""Written last into the folder of trained weights."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One training, paths and all; lives in the work folder only.
+
+    Attributes:
+        folder: of this round: rows, states and the weights.
+        student: location of the weights to start from.
+        student_commit: their revision on the Hub.
+        teacher: location of a teacher for dense signals, None otherwise.
+        teacher_commit: its revision.
+        rows: file of training rows.
+        held: file of held-out rows, None for none.
+        signals: folder and key of the signal store, None for none.
+        recipe: fields of `mimicry_audit.distill.training.loss.Recipe`.
+        pads: padding token of student and teacher.
+        steps: optimiser steps.
+        steps_an_epoch: of them, one pass.
+        round_: number of the round.
+        metrics: file of the metrics.
+        board: folder of TensorBoard logs, None for none.
+        template: chat template that the checkpoint shall carry, None for its own.
+        adapter_rank: of the LoRA adapter, 0 for full training.
+        bf16: under autocast.
+        dropout: of the student or its adapter while training, None to leave it.
+        layers: how many layers of the student to keep, 0 for all.
+        rungs: into how many equal parts a listener sees the training fall, 0 for no listener.
+        held_bytes: of the held-out answers.
+        threads: CPU threads, None to leave them.
+    """
+
+    folder: str
+    student: str
+    student_commit: str | None
+    teacher: str | None
+    teacher_commit: str | None
+    rows: str
+    held: str | None
+    signals: tuple[str, str] | None
+    recipe: dict[str, Any]
+    pads: tuple[int, int]
+    steps: int
+    steps_an_epoch: int
+    batch: int
+    accumulate: int
+    rate: float
+    warmup: float
+    weight_decay: float
+    seed: int
+    patience: int
+    evaluate_every: int
+    save_every: int
+    log_every: int
+    round_: int
+    metrics: str
+    board: str | None
+    template: str | None
+    adapter_rank: int
+    bf16: bool
+    threads: int | None
+    dropout: float | None = None
+    layers: int = 0
+    rungs: int = 0
+    held_bytes: int = 0
+
+    @property
+    def states(self) -> str:
+        """Where states to resume from lie."""
+        return str(Path(self.folder) / "states")
+
+    @property
+    def weights(self) -> Path:
+        """Where the trained weights go."""
+        return Path(self.folder) / "weights"
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """What came of it, None while it is owed."""
+        try:
+            found: dict[str, Any] = json.loads((self.weights / RESULT).read_text("utf-8"))
+        except (OSError, ValueError):
+            return None
+        return found
+
+
+def write(job: Job) -> Path:
+    """Put the job on file."""
+    path = Path(job.folder) / "job.json"
+    write_json(path, asdict(job))
+    return path
+
+
+def read(path: Path) -> Job:
+    """A job from its file."""
+    found = json.loads(path.read_text("utf-8"))
+    return Job(
+        **{**found, "pads": tuple(found["pads"]), "signals": tuple(found["signals"]) if found["signals"] else None}
+    )
+
+
+def perform(job: Job, launcher: str | None, on_step: Step, on_rung: Rung | None = None) -> dict[str, Any]:
+    """Train, here or through a launcher, unless it is done; returns what came of it.
+
+    What `on_rung` raises ends the training and is raised.
+
+    Raises:
+        AuditError: the training failed; the states stand.
+    """
+    if job.result is None:
+        path = write(job)
+        if launcher:
+            _launch(launcher, path, on_step, on_rung)
+        else:
+            train(job, on_step, on_rung)
+    result = job.result
+    if result is None:
+        raise AuditError("the training ended without weights", f"look into {job.folder}")
+    return result
+
+
+def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> None:
+    command = [
+        sys.executable,
+        guard.__file__,
+        *shlex.split(launcher),
+        "-m",
+        "mimicry_audit.distill.training.worker",
+        str(path),
+    ]
+    search = os.pathsep.join(filter(None, [str(Path(__file__).parents[3]), os.environ.get("PYTHONPATH")]))
+    log = path.with_name("launcher.log")
+    try:
+        with log.open("w", encoding="utf-8") as errors:
+            process = subprocess.Popen(
+                command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors,
+                env={**os.environ, "PYTHONPATH": search}, text=True, start_new_session=True,
+            )  # fmt: skip
+    except OSError as error:
+        raise AuditError(f"no process can be started ({error.strerror})", "free memory or processes") from None
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process:
+        try:
+            for line in process.stdout:
+                if line.startswith('{"step"'):
+                    told = json.loads(line)
+                    on_step(told["step"], told["of"])
+                elif line.startswith('{"rung"') and on_rung is not None:
+                    told = json.loads(line)
+                    on_rung(told["rung"], told["at"], told["bits"])
+        except BaseException:
+            process.stdin.close()  # the guard takes the whole group down
+            raise
+    if process.returncode:
+        cause = _cause(log.read_text("utf-8", "replace"))
+        if disk.says_full(cause or "") or (cause is None and disk.has_little(log)):  # the log is on the same disk
+            raise disk.full(path.parent)
+        kind = Diverged if cause and "Diverged:" in cause else AuditError
+        raise kind(
+            f"the launched training failed with code {process.returncode}: {cause or 'it says nothing of why'}",
+            f"read {log}",
+        )
+
+
+def _cause(log: str) -> str | None:
+    """The first error that a log tells of: what follows, a launcher's own complaint among it, comes of it."""
+    told = re.compile(r"(?:\[rank\d+\]: *)?([\w.]*(?:Error|Exception|Diverged)\b.*)")
+    found = (match[1] for line in log.splitlines() if (match := told.match(line)) and "ChildFailed" not in line)
+    return next(found, None)
+
+
+def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
+    """Train in this process (one of several, under a launcher) and leave the weights."""
+    import torch
+    from transformers import AutoConfig, AutoTokenizer, set_seed
+    from transformers.utils import logging
+
+    from mimicry_audit.distill.training import models, shape, trainer
+    from mimicry_audit.distill.training.loss import Recipe, collate
+    from mimicry_audit.distill.training.signals import Rows, SignalStore
+
+    before = torch.get_num_threads()
+    if job.threads:
+        torch.set_num_threads(job.threads)
+    verbosity, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    set_seed(job.seed)
+    try:
+        student = shape.student(job.student, job.student_commit, None if job.adapter_rank else job.dropout, job.layers)
+        kind = AutoConfig.from_pretrained(job.student, revision=job.student_commit or "main").get_text_config().dtype
+        student.config.use_cache = False
+        if job.adapter_rank:
+            student = with_adapter(student, job.adapter_rank, job.dropout)
+        teacher = models.load(job.teacher, job.teacher_commit, half=job.bf16) if job.teacher else None
+        store = SignalStore(Path(job.signals[0]), job.signals[1]) if job.signals else None
+        rows = Rows(_lines(job.rows), store)
+        held = Rows(_lines(job.held), store) if job.held else None
+        board = _board(job.board) if int(os.environ.get("RANK", "0")) == 0 else None
+        telling = trainer.Telling(Path(job.metrics), on_step, job.round_, board)
+        made = trainer.build(
+            student, teacher, Recipe(**job.recipe), rows, held, lambda batch: collate(batch, *job.pads), job, telling
+        )
+        state = trainer.last_whole(Path(job.states)) if made.is_world_process_zero() else None
+        if job.rungs and held is not None and on_rung is not None:
+            made.add_callback(trainer.Rungs(made, job.rungs, job.held_bytes, on_rung))
+        made.accelerator.wait_for_everyone()
+        state = state or trainer.last_whole(Path(job.states))
+        made.train(resume_from_checkpoint=str(state) if state else None)
+        _leave(job, made, AutoTokenizer.from_pretrained(job.student, revision=job.student_commit or "main"), kind)
+        if board is not None:
+            board.close()
+    finally:
+        logging.set_verbosity(verbosity)
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+        torch.set_num_threads(before)
+
+
+def with_adapter(model: Any, rank: int, dropout: float | None = None) -> Any:
+    """The model with a LoRA adapter on every linear layer but the output. E. Hu et al., *LoRA*, 2022; scale 2.
+
+    Raises:
+        PrerequisiteError: peft is not installed.
+    """
+    try:
+        from peft import LoraConfig, get_peft_model
+    except ImportError:
+        raise PrerequisiteError("--adapter needs the peft package", "pip install 'mimicry-audit[distill]'") from None
+    config = LoraConfig(
+        task_type="CAUSAL_LM", r=rank, lora_alpha=2 * rank, lora_dropout=dropout or 0.0, target_modules="all-linear"
+    )
+    return get_peft_model(model, config)
+
+
+def _board(folder: str | None) -> Any:
+    if folder is None:
+        return None
+    from torch.utils.tensorboard import SummaryWriter
+
+    writer: Any = SummaryWriter  # typed or not, depending on whether tensorboard is installed
+    return writer(folder)
+
+
+def _lines(path: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in Path(path).read_bytes().splitlines()]
+
+
+def _held(job: Job, made: Any) -> dict[str, float]:
+    """The held-out loss of the weights that are left, computed anew only where it is not known."""
+    if not job.held:
+        return {}
+    known = [line for line in made.state.log_history if "eval_loss" in line]
+    if known and known[-1]["step"] == made.state.global_step and not job.patience:
+        return dict(known[-1])
+    return dict(made.evaluate())
+
+
+def _leave(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
+    """Write the trained weights as a checkpoint, an adapter merged, in the type that the student was stored in."""
+    import torch
+
+    from mimicry_audit.distill.training import shape
+
+    draft = Path(job.folder) / "weights.draft"
+    first = made.is_world_process_zero()
+    if first:
+        shutil.rmtree(draft, ignore_errors=True)
+        draft.mkdir(parents=True)
+    made.accelerator.wait_for_everyone()
+    held = _held(job, made)
+    weights = made.accelerator.get_state_dict(made.model_wrapped)  # gathers what FSDP has sharded
+    if not first:
+        return
+    if made.accelerator.num_processes > 1:
+        model = shape.student(
+            job.student, job.student_commit, None, job.layers
+        )  # each process may hold a part of the trained one only
+        model = with_adapter(model, job.adapter_rank) if job.adapter_rank else model
+        model.load_state_dict(weights)
+    else:
+        model = made.accelerator.unwrap_model(made.model_wrapped, keep_torch_compile=False)
+    if job.adapter_rank:
+        model.save_pretrained(draft / "adapter")
+        model = model.merge_and_unload()
+    model.config.use_cache = True
+    shape.restore(model, job.student, job.student_commit)
+    if kind is not None and kind != torch.float32:
+        model = model.to(kind)
+    model.save_pretrained(draft)
+    if job.template is not None:
+        tokenizer.chat_template = job.template
+    tokenizer.save_pretrained(draft)
+    state = made.state
+    best = state.best_global_step if job.patience and state.best_global_step else None
+    result = {
+        "steps": state.global_step,
+        "best_step": best,
+        "processes": made.accelerator.num_processes,
+        "parameters": model.num_parameters(),
+        "held": {name: held[f"eval_{name}"] for name in ("loss", "hard", "soft")} if held else None,
+    }
+    write_json(draft / RESULT, result)
+    if job.weights.exists():
+        shutil.rmtree(job.weights)
+    draft.replace(job.weights)
+    shutil.rmtree(job.states, ignore_errors=True)

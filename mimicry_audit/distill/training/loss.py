@@ -1,0 +1,207 @@
+"""The loss of one batch: which positions count, how soft and hard parts mix, and how little memory that takes.
+
+Promise: a position counts when it foretells a token of the answer or of its end, each the same whatever batch, padding or
+accumulation it stands in; the sum over positions is divided by the number of such tokens in all accumulated batches of all
+devices. Logits exist for `LOGITS_AT_ONCE` numbers at a time: what a chunk computes is thrown away and computed again on the way
+back, so that memory does not grow with positions × vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from mimicry_audit.distill.training import objectives
+from mimicry_audit.distill.training.models import Read
+
+IGNORED = -100
+LOGITS_AT_ONCE = 2**25
+"""128 MiB in float32, for each of student and teacher."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How a position's loss is made.
+
+    Attributes:
+        objective: of the soft part; ``hard`` for none.
+        share_hard: weight of the hard part where there is a soft one; 1 elsewhere.
+        temperature: of the soft part.
+        beta: of ``jsd``.
+        alpha: of the skewed objectives.
+        tokens: compare token ids below this; 0 for all that both sides have.
+        at_once: logits in memory at a time.
+    """
+
+    objective: str = "hard"
+    share_hard: float = 1.0
+    temperature: float = 1.0
+    beta: float = 0.5
+    alpha: float = 0.1
+    tokens: int = 0
+    at_once: int = LOGITS_AT_ONCE
+
+
+@dataclass(frozen=True, slots=True)
+class TopK:
+    """A teacher's most probable tokens at M positions: arguments of `objectives.top_k_kl`."""
+
+    ids: Tensor
+    logs: Tensor
+    tail: Tensor
+
+
+def collate(rows: Sequence[Mapping[str, Any]], pad: int, teacher_pad: int = 0) -> dict[str, Tensor]:
+    """One batch, padded on the right: int64 and bool tensors.
+
+    Args:
+        rows: mappings with ``prompt``, ``answer``, ``origin``, ``places``, ``teacher_prompt``, ``teacher_answer`` (as
+            `mimicry_audit.distill.training.examples.Example`) and, with a cached signal, ``signal`` (ids, logs, tail of all
+            answer places).
+        pad: the student's padding token.
+        teacher_pad: the teacher's.
+
+    Returns:
+        ``input_ids``, ``labels``, ``attention_mask`` ``(B, T)``; ``soft`` ``(B, T)``: True where the next token has a soft
+        signal; ``hard`` ``(B, T)``: True where the text itself may be learnt; with teacher rows ``teacher_input_ids``,
+        ``teacher_attention_mask`` ``(B, U)`` and ``teacher_soft`` ``(B, U)``, which has as many True in the same order as
+        ``soft``; with a cached signal ``top_ids``, ``top_logs`` ``(M, K)`` and ``top_tail`` ``(M,)``.
+    """
+    whole = [list(row["prompt"]) + list(row["answer"]) for row in rows]
+    labels = [[IGNORED] * len(row["prompt"]) + list(row["answer"]) for row in rows]
+    width = max(map(len, whole))
+    soft = torch.zeros(len(rows), width, dtype=torch.bool)
+    for line, row in enumerate(rows):
+        soft[line, [len(row["prompt"]) + mine - 1 for mine, _ in row["places"]]] = True
+    hard = torch.tensor([row["origin"] != "student" for row in rows])[:, None].expand(len(rows), width)
+    batch = {
+        "input_ids": _padded(whole, pad, width),
+        "labels": _padded(labels, IGNORED, width),
+        "attention_mask": _padded([[1] * len(line) for line in whole], 0, width),
+        "soft": soft,
+        "hard": hard.clone(),
+    }
+    if any(row.get("signal") is not None for row in rows):
+        return batch | _cached(rows)
+    if any(row["teacher_answer"] for row in rows):
+        batch |= _teacher(rows, teacher_pad)
+    return batch
+
+
+def _teacher(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Tensor]:
+    whole = [(list(row["teacher_prompt"]) + list(row["teacher_answer"])) or [pad] for row in rows]
+    width = max(map(len, whole))
+    soft = torch.zeros(len(rows), width, dtype=torch.bool)
+    for line, row in enumerate(rows):
+        soft[line, [len(row["teacher_prompt"]) + theirs - 1 for _, theirs in row["places"]]] = True
+    return {
+        "teacher_input_ids": _padded(whole, pad, width),
+        "teacher_attention_mask": _padded([[1] * len(line) for line in whole], 0, width),
+        "teacher_soft": soft,
+    }
+
+
+def _cached(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+    parts: list[tuple[Tensor, Tensor, Tensor]] = []
+    for row in rows:
+        if row.get("signal") is None:
+            continue
+        at = [theirs for _, theirs in row["places"]]
+        ids, logs, tail = row["signal"]
+        parts.append((ids[at], logs[at], tail[at]))
+    ids, logs, tail = (torch.cat(column) for column in zip(*parts, strict=True))
+    return {"top_ids": ids.long(), "top_logs": logs, "top_tail": tail}
+
+
+def _padded(rows: Sequence[Sequence[int]], value: int, width: int) -> Tensor:
+    return torch.tensor([list(row) + [value] * (width - len(row)) for row in rows])
+
+
+def counted(labels: Tensor) -> Tensor:
+    """``(B, T)`` True at the positions that count: those whose *next* token has a label."""
+    there = torch.zeros_like(labels, dtype=torch.bool)
+    there[:, :-1] = labels[:, 1:] != IGNORED
+    return there
+
+
+def batch_loss(recipe: Recipe, batch: Mapping[str, Tensor], student: Read, teacher: Read | TopK | None) -> Tensor:
+    """Sums over the counted positions of one batch: ``(total, hard, soft)``, a tensor of three.
+
+    ``total`` carries the gradient. ``hard`` is the plain cross-entropy of the text, ``soft`` the objective, each over the
+    positions at which it was computed, unweighted, for the log.
+
+    Args:
+        recipe: how to mix.
+        batch: from `collate`, on the student's device.
+        student: the student at `counted` positions, in their order.
+        teacher: the teacher at the soft positions, in their order.
+    """
+    at = counted(batch["labels"])
+    labels = batch["labels"].roll(-1, dims=1)[at]
+    soft = batch["soft"][at] & (teacher is not None)
+    weight = torch.where(soft, recipe.share_hard, 1.0) * batch["hard"][at]
+    before = torch.cat([soft.new_zeros(1, dtype=torch.long), soft.cumsum(0)]).tolist()
+    width = _width(student, teacher)
+    step = max(1, recipe.at_once // width)
+    sums = []
+    for start in range(0, len(labels), step):
+        part = slice(start, start + step)
+        heard = slice(before[start], before[min(start + step, len(labels))])
+        given = (recipe, student, teacher, labels[part], weight[part], soft[part], part, heard)
+        # One chunk needs no second computation: all its logits fit anyway.
+        small = len(labels) <= step
+        sums.append(_chunk(*given) if small else checkpoint(_chunk, *given, use_reentrant=False))
+    return torch.stack(sums).sum(dim=0) if sums else student.features.sum() * student.features.new_zeros(3)
+
+
+def _width(student: Read, teacher: Read | TopK | None) -> int:
+    """The larger vocabulary, told from one row."""
+    with torch.no_grad():
+        sides = [student, *([teacher] if isinstance(teacher, Read) else [])]
+        return max([1, *(side.project(side.features[:1]).shape[-1] for side in sides)])
+
+
+def _chunk(
+    recipe: Recipe,
+    student: Read,
+    teacher: Read | TopK | None,
+    labels: Tensor,
+    weight: Tensor,
+    soft: Tensor,
+    part: slice,
+    heard: slice,
+) -> Tensor:
+    logits = student.project(student.features[part]).float()
+    nothing = logits.new_zeros(())
+    total, hard_sum, soft_sum = nothing, nothing, nothing
+    hard = objectives.hard(logits, labels) if bool((weight > 0).any()) else None
+    if hard is not None:
+        total = total + (hard * weight).sum()
+        hard_sum = hard.detach()[weight > 0].sum()
+    if teacher is not None and heard.stop > heard.start:
+        own = logits if bool(soft.all()) else logits[soft]
+        each = _soft(recipe, own, teacher, heard)
+        share = 1.0 - recipe.share_hard if recipe.objective != "hard" else 0.0
+        total = total + share * each.sum()
+        soft_sum = each.detach().sum()
+    return torch.stack([total, hard_sum, soft_sum])
+
+
+def _soft(recipe: Recipe, own: Tensor, teacher: Read | TopK, heard: slice) -> Tensor:
+    if isinstance(teacher, TopK):
+        if recipe.tokens:
+            own = own[:, : recipe.tokens]
+        return objectives.top_k_kl(own, teacher.ids[heard], teacher.logs[heard], teacher.tail[heard])
+    with torch.no_grad():
+        theirs = teacher.project(teacher.features[heard]).float()
+    if recipe.objective != "uld":
+        common = min(own.shape[-1], theirs.shape[-1], recipe.tokens or own.shape[-1])
+        own, theirs = own[:, :common], theirs[:, :common]  # padded and added tokens are nobody's: both are renormalised
+    return objectives.soft(
+        recipe.objective, own, theirs, temperature=recipe.temperature, beta=recipe.beta, alpha=recipe.alpha
+    )

@@ -1,0 +1,188 @@
+"""Loading the two models of a distillation, and reading their predictions at chosen positions only.
+
+Promise: the student is trained from float32 weights (under bf16 autocast on a GPU), the teacher is frozen and in evaluation
+mode. `Reader` never makes logits for a position that carries no loss, and where it can prove for this very model that its
+output layer alone turns hidden states into its logits, it leaves that layer to the loss, which then works in chunks: models
+that scale or cap their logits fail the proof and are read the long way.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mimicry_audit.distill.training.examples import Side, end_token
+from mimicry_audit.engines.fingerprint import Weights, find_model
+from mimicry_audit.engines.hardware import version_of
+from mimicry_audit.engines.names import parse_model
+from mimicry_audit.engines.template import ChatTemplate
+from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
+from mimicry_audit.records.asked import ModelSpec
+
+_LOCAL = ("hf", "vllm")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A model whose weights can be loaded here.
+
+    Attributes:
+        spec: as named.
+        weights: as found.
+        side: its tokens.
+    """
+
+    spec: ModelSpec
+    weights: Weights
+    side: Side
+
+
+def weights_spec(name: str, what: str, chat_template: str | None = None) -> ModelSpec:
+    """The spec of a model whose weights are needed; names without an engine mean transformers.
+
+    Raises:
+        ConfigError: the name is wrong, or names a model without weights.
+    """
+    options = {} if chat_template is None else {"chat_template": chat_template}
+    spec = parse_model(name, default_engine="hf", options=options)
+    if spec.engine not in _LOCAL:
+        raise ConfigError(f"{what} needs weights, and {name} has none", "give a folder, a Hub id or lab/NAME")
+    if spec.adapter is not None:
+        raise ConfigError(f"{what} cannot be a base with an adapter", "merge the adapter first")
+    return spec
+
+
+def source(spec: ModelSpec) -> Source:
+    """Where a model is and how it spells; loads its tokenizer and configuration only."""
+    from transformers import AutoConfig
+
+    weights = find_model(spec)
+    template = ChatTemplate(weights, spec.options.get("chat_template"))
+    try:
+        config = AutoConfig.from_pretrained(weights.location, revision=weights.commit or "main").get_text_config()
+    except (OSError, ValueError, KeyError) as error:
+        raise PrerequisiteError(
+            f"transformers {version_of('transformers')} cannot read the configuration of {weights.name} "
+            f"({(str(error).splitlines() or [''])[0]})",
+            "check the folder, or try a newer transformers",
+        ) from None
+    stops = weights.json("generation_config.json").get("eos_token_id")
+    ends = stops if isinstance(stops, list) else [stops]
+    found = {int(token) for token in (*ends, template.tokenizer.eos_token_id) if token is not None}
+    context = getattr(config, "max_position_embeddings", None)
+    return Source(spec, weights, Side(template, end_token(template, sorted(found)), context))
+
+
+def load(location: str, commit: str | None, *, half: bool = False, config: Any = None) -> Any:
+    """A causal language model in float32, or in bfloat16; under another configuration than its own where one is given.
+
+    Raises:
+        PrerequisiteError: transformers cannot load it.
+    """
+    from transformers import AutoModelForCausalLM
+    from transformers.utils import logging
+
+    more = {} if config is None else {"config": config}
+    shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        return AutoModelForCausalLM.from_pretrained(
+            location, revision=commit or "main", dtype=torch.bfloat16 if half else torch.float32, **more
+        )
+    except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
+        raise PrerequisiteError(
+            f"transformers {version_of('transformers')} cannot load {Path(location).name} "
+            f"({(str(error).strip().splitlines() or [type(error).__name__])[0]})",
+            "check the folder, or try a newer transformers",
+        ) from None
+    finally:
+        if shown:
+            logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """Predictions at N positions, before or after the output layer.
+
+    Attributes:
+        features: ``(N, H)`` hidden states, or ``(N, V)`` logits.
+        project: turns rows of `features` into rows of logits.
+    """
+
+    features: Tensor
+    project: Callable[[Tensor], Tensor]
+
+
+class Reader:
+    """Reads a model's predictions at chosen positions.
+
+    Args:
+        model: a causal language model; wrapped for several processes or not.
+        whole: never take the output layer apart (several processes: a wrapped model must be called as a whole).
+    """
+
+    def __init__(self, model: Any, *, whole: bool = False) -> None:
+        self.model = model
+        self._layer = None if whole else _proven_layer(model)
+        self._trims = "logits_to_keep" in inspect.signature(_innermost(model).forward).parameters
+
+    @property
+    def takes_apart(self) -> bool:
+        """Whether the output layer is left to the loss."""
+        return self._layer is not None
+
+    def read(self, ids: Tensor, mask: Tensor, chosen: Tensor) -> Read:
+        """Predictions of the next token at the chosen positions.
+
+        Args:
+            ids: ``(B, T)`` token ids, padded on the right.
+            mask: ``(B, T)`` 1 for tokens, 0 for padding.
+            chosen: ``(B, T)`` True where the prediction is wanted.
+        """
+        if self._layer is not None:
+            body, layer = self._layer
+            hidden = body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+            return Read(hidden[chosen], layer)
+        first = int(chosen.any(dim=0).int().argmax()) if self._trims else 0
+        more = {"logits_to_keep": ids.shape[1] - first} if first else {}
+        logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False, **more).logits
+        return Read(logits[chosen[:, first:]], _as_it_is)
+
+
+def _as_it_is(rows: Tensor) -> Tensor:
+    return rows
+
+
+def _innermost(model: Any) -> Any:
+    inner = getattr(model, "module", model)
+    return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
+
+
+def _proven_layer(model: Any) -> tuple[Any, Any] | None:
+    """The body and the output layer, if the one after the other gives the model's own logits to the last bit or nearly."""
+    inner = _innermost(model)
+    layer = inner.get_output_embeddings() if hasattr(inner, "get_output_embeddings") else None
+    body = getattr(inner, getattr(inner, "base_model_prefix", "") or "-", None)
+    if layer is None or body is None or body is inner:
+        return None
+    device = next(inner.parameters()).device
+    ids = torch.arange(1, 9, device=device)[None] % layer.weight.shape[0]
+    mask, was = torch.ones_like(ids), inner.training
+    inner.eval()
+    try:
+        with torch.no_grad():
+            expected = inner(input_ids=ids, attention_mask=mask, use_cache=False).logits.float()
+            hidden = body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
+            found = layer(hidden).float()
+    except (TypeError, AttributeError, RuntimeError):
+        return None
+    finally:
+        inner.train(was)
+    same = expected.shape == found.shape and torch.allclose(expected, found, rtol=1e-4, atol=1e-4)
+    return (body, layer) if same else None

@@ -1,0 +1,196 @@
+"""What a student is asked to come near to: each objective a pure function of logits, one number a position.
+
+Promise: every function takes the logits of N selected positions and gives back N non-negative numbers in nats, in the type of
+the student's logits (give it float32 or float64: in bfloat16 a divergence near convergence is smaller than its rounding). No
+function reduces, masks or shifts: which positions count, and by what they are divided, is decided in one place
+(`mimicry_audit.distill.training.loss`). Teachers are constants: no gradient reaches them.
+
+Orientation, the same everywhere: *p* is the teacher, *q* the student. KL(p‖q) = Σ p ln(p/q) (S. Kullback, R. Leibler, 1951).
+A token that both exclude (a logit of −∞, as padded vocabularies have) adds nothing and gets no gradient; a token that only the
+right-hand side excludes makes the divergence +∞, as it is. Temperature: G. Hinton, O. Vinyals, J. Dean, *Distilling the
+Knowledge in a Neural Network*, 2015, section 2: both sides are softened by T and the result is multiplied by T², so that the
+gradient keeps its size.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+NEEDS_TEACHER_LOGITS: Final = ("forward-kl", "reverse-kl", "jsd", "skew-kl", "skew-reverse-kl", "uld")
+"""Objectives that compare distributions; ``hard`` needs the teacher's text only."""
+
+
+def hard(student: Tensor, labels: Tensor) -> Tensor:
+    """Cross-entropy of the next token: −ln q(label). With a teacher's text, sequence-level distillation.
+
+    Y. Kim, A. Rush, *Sequence-Level Knowledge Distillation*, 2016, section 3.2 (the teacher's answer stands for its mode).
+
+    Args:
+        student: ``(N, V)`` logits.
+        labels: ``(N,)`` token ids.
+    """
+    return functional.cross_entropy(student, labels, reduction="none")
+
+
+def forward_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    """KL(p‖q)·T²: soft labels, covering all that the teacher may say. Hinton et al. 2015, section 2.
+
+    Args:
+        student: ``(N, V)`` logits.
+        teacher: ``(N, V)`` logits.
+        temperature: T > 0.
+    """
+    log_p, log_q = _logs(student, teacher, temperature)
+    return _kl(log_p, log_q) * temperature**2
+
+
+def reverse_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
+    """KL(q‖p)·T²: the student is kept from what the teacher would not say.
+
+    Y. Gu et al., *MiniLLM*, 2024, eq. 1, token by token (R. Agarwal et al., *GKD*, 2024, section 3).
+    Arguments as `forward_kl`.
+    """
+    log_p, log_q = _logs(student, teacher, temperature)
+    return _kl(log_q, log_p) * temperature**2
+
+
+def jensen_shannon(student: Tensor, teacher: Tensor, beta: float = 0.5, temperature: float = 1.0) -> Tensor:
+    """Generalised Jensen–Shannon: β KL(p‖m) + (1−β) KL(q‖m) with m = βp + (1−β)q, times T².
+
+    R. Agarwal et al., *On-Policy Distillation of Language Models* (GKD), 2024, eq. 1. At most the entropy of (β, 1−β). Divided
+    by β it tends to KL(p‖q) as β → 0; the limits themselves are `forward_kl` and `reverse_kl`.
+
+    Raises:
+        ValueError: β is not strictly between 0 and 1.
+    """
+    _inside(beta, "beta")
+    log_p, log_q = _logs(student, teacher, temperature)
+    log_m = _mixture(log_p, beta, log_q)
+    return (beta * _kl(log_p, log_m) + (1 - beta) * _kl(log_q, log_m)) * temperature**2
+
+
+def skew_kl(student: Tensor, teacher: Tensor, alpha: float = 0.1, temperature: float = 1.0) -> Tensor:
+    """KL(p‖αp + (1−α)q)·T²: forward KL whose gradient stays bounded where the student has no mass.
+
+    J. Ko et al., *DistiLLM*, 2024, eq. 3 (after L. Lee, 1999).
+
+    Raises:
+        ValueError: α is not strictly between 0 and 1.
+    """
+    _inside(alpha, "alpha")
+    log_p, log_q = _logs(student, teacher, temperature)
+    return _kl(log_p, _mixture(log_p, alpha, log_q)) * temperature**2
+
+
+def skew_reverse_kl(student: Tensor, teacher: Tensor, alpha: float = 0.1, temperature: float = 1.0) -> Tensor:
+    """KL(q‖αq + (1−α)p)·T², finite also where the teacher has no mass. J. Ko et al., *DistiLLM*, 2024, section 3.1.
+
+    Raises:
+        ValueError: α is not strictly between 0 and 1.
+    """
+    _inside(alpha, "alpha")
+    log_p, log_q = _logs(student, teacher, temperature)
+    return _kl(log_q, _mixture(log_q, alpha, log_p)) * temperature**2
+
+
+def top_k_kl(student: Tensor, ids: Tensor, logs: Tensor, tail: Tensor) -> Tensor:
+    """KL(p‖q) on K+1 cells: the teacher's K most probable tokens, and all others together.
+
+    A lower bound of `forward_kl` at T = 1 (data-processing inequality; T. Cover, J. Thomas, *Elements of Information Theory*,
+    2nd ed., 2006, section 2.3), equal to it when K = V. Unlike the top tokens alone it tells the student how much mass belongs
+    elsewhere: without the tail the teacher's estimate is biased (A. Anshumann et al., *Sparse Logit Sampling*, 2025, section
+    3).
+
+    Args:
+        student: ``(N, V)`` logits.
+        ids: ``(N, K)`` token ids, no id twice in a row; −1 fills up a shorter row.
+        logs: ``(N, K)`` the teacher's log-probabilities.
+        tail: ``(N,)`` natural logarithm of the teacher's mass on all other tokens; −∞ for none.
+    """
+    known = ids >= 0
+    normaliser = student.logsumexp(dim=-1, keepdim=True)
+    log_q = (student.gather(1, ids.clamp_min(0)) - normaliser).masked_fill(~known, -math.inf)
+    log_p = logs.to(student.dtype).masked_fill(~known, -math.inf)
+    least = torch.finfo(student.dtype).eps
+    tail_q = (1.0 - log_q.exp().sum(dim=-1)).clamp_min(least).log()
+    tail_p = tail.to(student.dtype)
+    beyond = _cells(tail_p, tail_q)
+    return (_kl(log_p, log_q) + beyond).clamp_min(0.0)
+
+
+def uld(student: Tensor, teacher: Tensor) -> Tensor:
+    """Σᵢ |p₍ᵢ₎ − q₍ᵢ₎| over both distributions sorted from large to small: for models of different tokenizers.
+
+    N. Boizard et al., *Towards Cross-Tokenizer Distillation: the Universal Logit Distillation Loss*, 2024, eq. 6; the smaller
+    vocabulary is filled up with zeros. In [0, 2]. It compares how sure the two are, never of what: zero for any permutation of
+    the teacher. So it is no objective by itself and is only ever added to `hard`.
+
+    Args:
+        student: ``(N, V)`` logits.
+        teacher: ``(N, W)`` logits at the places where the same text stands before them.
+    """
+    q = student.softmax(dim=-1).sort(dim=-1, descending=True).values
+    p = teacher.detach().to(student.dtype).softmax(dim=-1).sort(dim=-1, descending=True).values
+    wide = max(p.shape[-1], q.shape[-1])
+    p, q = (functional.pad(side, (0, wide - side.shape[-1])) for side in (p, q))
+    return (p - q).abs().sum(dim=-1)
+
+
+def soft(name: str, student: Tensor, teacher: Tensor, *, temperature: float, beta: float, alpha: float) -> Tensor:
+    """The objective of a name on two sets of logits, ``(N,)``.
+
+    Raises:
+        ValueError: no such objective.
+    """
+    if name == "forward-kl":
+        return forward_kl(student, teacher, temperature)
+    if name == "reverse-kl":
+        return reverse_kl(student, teacher, temperature)
+    if name == "jsd":
+        return jensen_shannon(student, teacher, beta, temperature)
+    if name == "skew-kl":
+        return skew_kl(student, teacher, alpha, temperature)
+    if name == "skew-reverse-kl":
+        return skew_reverse_kl(student, teacher, alpha, temperature)
+    if name == "uld":
+        return uld(student, teacher)
+    raise ValueError(name)
+
+
+def _logs(student: Tensor, teacher: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+    """Log-probabilities of teacher and student at a temperature."""
+    if not temperature > 0:
+        raise ValueError(f"temperature {temperature}")
+    log_p = (teacher.detach().to(student.dtype) / temperature).log_softmax(dim=-1)
+    return log_p, (student / temperature).log_softmax(dim=-1)
+
+
+def _cells(log_a: Tensor, log_b: Tensor) -> Tensor:
+    """Give a ln(a/b) of each cell; a cell without mass in a is 0, with a gradient of 0, whatever b is."""
+    there = log_a > -math.inf
+    # What a masked cell would have computed must not reach the gradient: 0 · ∞ is no number.
+    safe_a, safe_b = torch.where(there, log_a, 0.0), torch.where(there, log_b, 0.0)
+    return torch.where(there, safe_a.exp() * (safe_a - safe_b), 0.0)
+
+
+def _kl(log_a: Tensor, log_b: Tensor) -> Tensor:
+    """Σ a ln(a/b) over the last dimension."""
+    return _cells(log_a, log_b).sum(dim=-1)
+
+
+def _mixture(log_a: Tensor, share: float, log_b: Tensor) -> Tensor:
+    """ln(share·a + (1−share)·b) of each cell."""
+    none = (log_a == -math.inf) & (log_b == -math.inf)
+    safe_a, safe_b = torch.where(none, 0.0, log_a), torch.where(none, 0.0, log_b)
+    mixed = torch.logaddexp(safe_a + math.log(share), safe_b + math.log1p(-share))
+    return torch.where(none, -math.inf, mixed)
+
+
+def _inside(value: float, name: str) -> None:
+    if not 0 < value < 1:
+        raise ValueError(f"{name} {value} is not between 0 and 1")

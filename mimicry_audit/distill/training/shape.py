@@ -1,0 +1,164 @@
+"""What a student is made of before it is trained: how many of its layers are kept, and how much dropout it is trained with.
+
+Promise: dropout that is asked for is proven on this very model (two passes over the same tokens differ), else refused; it acts
+while training and leaves no trace in the checkpoint's configuration. A student with fewer layers keeps the weights of those
+that stay, spread evenly over its depth (V. Sanh et al., *DistilBERT*, 2019, section 3: initialise from every other layer).
+"""
+
+from __future__ import annotations
+
+import copy
+import re
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from mimicry_audit.distill.training.models import load
+from mimicry_audit.ground.errors import ConfigError
+
+DROPOUTS = (
+    "attention_dropout", "attn_dropout", "attn_pdrop", "attention_probs_dropout_prob", "resid_pdrop", "residual_dropout",
+    "resid_dropout", "embd_pdrop", "embedding_dropout", "hidden_dropout", "hidden_dropout_prob", "activation_dropout",
+    "ffn_dropout", "dropout",
+)  # fmt: skip
+"""Names that configurations give to the dropout of a model's body (not of a classifier's head)."""
+
+_PER_LAYER = re.compile(r"layer_types$|_layers$")
+
+
+def dropouts(config: Any) -> tuple[str, ...]:
+    """Which of `DROPOUTS` a configuration has."""
+    body = config.get_text_config()
+    return tuple(n for n in DROPOUTS if isinstance(getattr(body, n, None), int | float))
+
+
+def configured(location: str, commit: str | None) -> Any:
+    """A model's configuration."""
+    from transformers import AutoConfig
+
+    return AutoConfig.from_pretrained(location, revision=commit or "main")
+
+
+def demand_dropout(config: Any, name: str) -> None:
+    """Refuse dropout for a model without any.
+
+    Raises:
+        ConfigError: its configuration has none.
+    """
+    if not dropouts(config):
+        raise ConfigError(
+            f"{name} ({config.model_type}) has no dropout that could be set", "leave --dropout out, or add --adapter"
+        )
+
+
+def demand_layers(config: Any, layers: int, name: str) -> None:
+    """Refuse to keep more layers than there are.
+
+    Raises:
+        ConfigError: the student has fewer.
+    """
+    has = config.get_text_config().num_hidden_layers
+    if layers > has:
+        raise ConfigError(f"--layers is {layers}, and {name} has {has}", f"give a number from 1 to {has}")
+
+
+def student(location: str, commit: str | None, dropout: float | None, layers: int) -> Any:
+    """A student ready to be trained in float32.
+
+    Args:
+        location: of the weights.
+        commit: their revision.
+        dropout: probability for every dropout of its body; None to leave them as its configuration has them.
+        layers: how many of its layers to keep; 0 for all.
+
+    Raises:
+        ConfigError: it has no dropout, or its layers cannot be told apart.
+    """
+    config = configured(location, commit)
+    if dropout is not None:
+        for name in dropouts(config):
+            setattr(config.get_text_config(), name, dropout)
+    model = load(location, commit, config=config)
+    if layers:
+        model = shrunk(model, layers)
+    if dropout and not reached(model):
+        raise ConfigError(
+            f"dropout does not reach the layers of {config.model_type}", "leave --dropout out, or add --adapter"
+        )
+    return model
+
+
+def restore(model: Any, location: str, commit: str | None) -> None:
+    """Give a trained model the dropout in its configuration that it had before."""
+    before = configured(location, commit)
+    for name in dropouts(before):
+        setattr(model.config.get_text_config(), name, getattr(before.get_text_config(), name))
+
+
+def reached(model: Any) -> bool:
+    """Whether two training passes over the same tokens differ: then some dropout is at work."""
+    device = next(model.parameters()).device
+    ids = torch.arange(1, 17, device=device)[None] % model.config.get_text_config().vocab_size
+    was = model.training
+    model.train()
+    try:
+        with torch.no_grad(), torch.random.fork_rng():
+            one, two = (model(input_ids=ids, use_cache=False).logits for _ in range(2))
+    finally:
+        model.train(was)
+    return not torch.equal(one, two)
+
+
+def kept(total: int, layers: int) -> list[int]:
+    """Which of `total` layers stay: `layers` of them, the first and the last among them, evenly spread."""
+    if layers == 1:
+        return [0]
+    return [round(place * (total - 1) / (layers - 1)) for place in range(layers)]
+
+
+def shrunk(model: Any, layers: int) -> Any:
+    """The model with `layers` of its layers, and everything else as it was.
+
+    Raises:
+        ConfigError: it has fewer layers, or they cannot be told by the names of its weights.
+    """
+    from transformers import AutoModelForCausalLM
+
+    total = int(model.config.get_text_config().num_hidden_layers)
+    demand_layers(model.config, layers, model.config.model_type)
+    chosen = kept(total, layers)
+    config = copy.deepcopy(model.config)
+    body = config.get_text_config()
+    for name, value in vars(body).items():
+        if _PER_LAYER.search(name) and isinstance(value, list) and len(value) == total:
+            setattr(body, name, [value[n] for n in chosen])
+    body.num_hidden_layers = layers
+    state = _renumbered(model.state_dict(), chosen, total)
+    small = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    try:
+        small.load_state_dict(state)
+    except RuntimeError:
+        raise ConfigError(f"the layers of {config.model_type} cannot be taken apart", "leave --layers out") from None
+    small.generation_config = model.generation_config
+    return small.train(model.training)
+
+
+def _renumbered(state: Mapping[str, Any], chosen: list[int], total: int) -> dict[str, Any]:
+    """The weights of the layers that stay, under their new numbers, and all weights outside of layers."""
+    found: dict[str, set[int]] = defaultdict(set)
+    parts = {name: re.match(r"(.*?\.)(\d+)(\..+)", name) for name in state}
+    for match in parts.values():
+        if match:
+            found[match[1]].add(int(match[2]))
+    layered = {prefix for prefix, numbers in found.items() if numbers == set(range(total))}
+    new = {old: place for place, old in enumerate(chosen)}
+    renumbered = {}
+    for name, tensor in state.items():
+        match = parts[name]
+        if match is None or match[1] not in layered:
+            renumbered[name] = tensor
+        elif int(match[2]) in new:
+            renumbered[f"{match[1]}{new[int(match[2])]}{match[3]}"] = tensor
+    return renumbered

@@ -1,0 +1,274 @@
+"""What a teacher says beyond its text: its most probable tokens at every place of an answer, computed once and kept.
+
+Promise: a stored signal is found by content alone (the teacher's pin, the prompt's and the answer's tokens, how many are kept),
+never by a step or a row number, so that shuffling, resuming or adding data cannot pair a row with another's signal; what is
+there is not computed again; and a file that exists is whole. Signals come from the teacher in this process, or from any engine
+that scores texts (`mimicry_audit.engines.likelihood.Scorer`), such as a vLLM server.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mimicry_audit.distill.training.examples import Example
+from mimicry_audit.distill.training.loss import LOGITS_AT_ONCE
+from mimicry_audit.distill.training.models import Reader
+from mimicry_audit.engines.likelihood import Scorer, TextRequest
+from mimicry_audit.ground.errors import DataError, EngineError
+from mimicry_audit.records.asked import Message, canonical_json, sha256_text
+from mimicry_audit.records.run import write_json
+
+SCHEMA = 1
+SHARD = 256
+"""Answers in one file."""
+
+Told = Callable[[int, int], None]
+"""Told (done, of)."""
+
+Signal = tuple[Tensor, Tensor, Tensor]
+"""Per place of an answer: ids ``(T, K)`` int32 (−1 fills up), log-probabilities ``(T, K)`` float32, log tail mass ``(T,)``."""
+
+
+def store_key(teacher_pin: str, top_k: int, tokens: int, kind: str) -> str:
+    """What all signals of one store depend on: the teacher's weights, how many tokens are kept of which, and how they came."""
+    return sha256_text(canonical_json([SCHEMA, teacher_pin, top_k, tokens, kind]))
+
+
+class SignalStore:
+    """Signals in safetensors files, about `SHARD` answers each; the file's header says whose they are.
+
+    Args:
+        folder: where; made when first written to.
+        key: from `store_key`.
+    """
+
+    def __init__(self, folder: Path, key: str) -> None:
+        self.folder = folder / key[:16]
+        self._key = key
+        self._where: dict[str, tuple[Path, int, int]] = {}
+        self._open: dict[Path, Any] = {}
+        for file in sorted(self.folder.glob("*.safetensors")):
+            self._register(file)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._where
+
+    def __len__(self) -> int:
+        return len(self._where)
+
+    def read(self, key: str) -> Signal:
+        """The signal of one answer.
+
+        Raises:
+            KeyError: it is not there.
+        """
+        file, start, length = self._where[key]
+        found = self._open[file]
+        part = slice(start, start + length)
+        ids, logs, tail = (found.get_slice(name)[part] for name in ("ids", "logs", "tail"))
+        return ids, logs, tail
+
+    def write(self, signals: Mapping[str, Signal]) -> None:
+        """Add signals in one file; it appears whole or not at all."""
+        from safetensors.torch import save_file
+
+        if not signals:
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        columns = [torch.cat(column).contiguous() for column in zip(*signals.values(), strict=True)]
+        rows = json.dumps([[key, len(signal[2])] for key, signal in signals.items()])
+        name = sha256_text(canonical_json(sorted(signals)))[:24]
+        draft = self.folder / f".{name}.{os.getpid()}"
+        save_file(
+            dict(zip(("ids", "logs", "tail"), columns, strict=True)), draft, metadata={"key": self._key, "rows": rows}
+        )
+        file = self.folder / f"{name}.safetensors"
+        draft.replace(file)
+        self._register(file)
+
+    def _register(self, file: Path) -> None:
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            opened: Any = safe_open(file, "pt")
+            header = opened.metadata()
+            if header["key"] != self._key:
+                raise ValueError("of another teacher")
+            start = 0
+            for key, length in json.loads(header["rows"]):
+                self._where[key] = (file, start, length)
+                start += length
+        except (SafetensorError, KeyError, TypeError, ValueError) as error:
+            raise DataError(f"{file} holds no signals ({error})", "delete it to have them computed again") from None
+        self._open[file] = opened
+
+
+@dataclass(frozen=True, slots=True)
+class Keep:
+    """What is kept of a distribution: the `top_k` most probable of the ids below `tokens`."""
+
+    top_k: int
+    tokens: int
+
+
+def compute(model: Any, examples: Sequence[Example], store: SignalStore, keep: Keep, pad: int, told: Told) -> int:
+    """Have the teacher in this process score what is missing; returns how many answers that was.
+
+    Args:
+        model: the frozen teacher.
+        examples: rows with a teacher's side.
+        store: where signals go.
+        keep: what is kept at each place.
+        pad: the teacher's padding token.
+        told: told how far it is.
+    """
+    owed = list({e.key: e for e in examples if e.places and e.key not in store}.values())
+    owed.sort(key=lambda e: (len(e.teacher_prompt) + len(e.teacher_answer), e.key))
+    reader = Reader(model)
+    for start in range(0, len(owed), SHARD):
+        shard: dict[str, Signal] = {}
+        for batch in _batches(owed[start : start + SHARD], model.config.get_text_config().vocab_size):
+            for example, signal in zip(batch, _score(reader, batch, keep, pad), strict=True):
+                shard[example.key] = signal
+            told(start + len(shard), len(owed))
+        store.write(shard)
+    return len(owed)
+
+
+def _batches(rows: Sequence[Example], vocabulary: int) -> Iterator[list[Example]]:
+    """Consecutive rows, at most 32 and within the bound on logits, but at least one."""
+    batch: list[Example] = []
+    for row in rows:
+        places = sum(len(e.teacher_answer) for e in batch) + len(row.teacher_answer)
+        if batch and (len(batch) == 32 or places * vocabulary > LOGITS_AT_ONCE):
+            yield batch
+            batch = []
+        batch.append(row)
+    if batch:
+        yield batch
+
+
+@torch.inference_mode()
+def _score(reader: Reader, batch: Sequence[Example], keep: Keep, pad: int) -> list[Signal]:
+    width = max(len(e.teacher_prompt) + len(e.teacher_answer) for e in batch)
+    ids = torch.full((len(batch), width), pad)
+    mask, chosen = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
+    for row, e in enumerate(batch):
+        length = len(e.teacher_prompt) + len(e.teacher_answer)
+        ids[row, :length] = torch.tensor(e.teacher_prompt + e.teacher_answer)
+        mask[row, :length] = 1
+        chosen[row, len(e.teacher_prompt) - 1 : length - 1] = True
+    device = reader.model.device
+    read = reader.read(ids.to(device), mask.to(device), chosen.to(device))
+    lengths = [len(e.teacher_answer) for e in batch]
+    step = max(1, LOGITS_AT_ONCE // int(read.project(read.features[:1]).shape[-1]))
+    parts = [
+        kept(read.project(rows)[:, : keep.tokens].float(), keep.top_k) for rows in torch.split(read.features, step)
+    ]
+    columns = [torch.split(torch.cat(column).cpu(), lengths) for column in zip(*parts, strict=True)]
+    return [(a.clone(), b.clone(), c.clone()) for a, b, c in zip(*columns, strict=True)]
+
+
+def kept(logits: Tensor, top_k: int) -> Signal:
+    """The signal in logits ``(T, V)``: the tail's mass is summed over the tail itself, where 1 − Σ would be rounding."""
+    logs = logits.log_softmax(dim=-1)
+    best = logs.topk(min(top_k, logs.shape[-1]), dim=-1)
+    tail = logs.scatter(1, best.indices, -torch.inf).logsumexp(dim=-1)
+    return best.indices.int(), best.values, tail
+
+
+def ask(
+    engine: Scorer,
+    examples: Sequence[Example],
+    messages: Mapping[str, Sequence[Message]],
+    store: SignalStore,
+    keep: Keep,
+    told: Told,
+) -> int:
+    """Have a served teacher score what is missing; returns how many answers that was.
+
+    The place after an answer's last token, where its end is foretold, cannot be asked for: it keeps the hard label.
+
+    Args:
+        engine: the teacher, opened.
+        examples: rows with a teacher's side.
+        messages: the conversation of each row's id.
+        store: where signals go.
+        keep: what is kept at each place.
+        told: told how far it is.
+
+    Raises:
+        EngineError: the served model tokenises an answer otherwise than the folder of its name, or cannot score it.
+    """
+    owed = {e.key: e for e in examples if e.places and e.key not in store}
+    requests = [TextRequest((key, e.id), tuple(messages[e.id]), e.text, keep.top_k) for key, e in owed.items()]
+    shard: dict[str, Signal] = {}
+    for done, (request, scores) in enumerate(engine.score_texts(requests), 1):
+        example = owed[request.key[0]]
+        if scores.error is not None or scores.top is None:
+            raise EngineError(f"the teacher cannot score its answer to {example.id}", scores.error or "")
+        if list(scores.tokens) != example.teacher_answer[: len(scores.tokens)]:
+            raise EngineError(
+                f"the served teacher tokenises the answer to {example.id} otherwise", "check its tokenizer"
+            )
+        shard[example.key] = served(scores.top, keep, len(example.teacher_answer))
+        told(done, len(requests))
+        if len(shard) == SHARD:
+            store.write(shard)
+            shard = {}
+    store.write(shard)
+    return len(requests)
+
+
+def served(top: Sequence[Sequence[tuple[int, float]]], keep: Keep, places: int) -> Signal:
+    """The signal in what an engine tells: the tail is what the others leave; places it says nothing of are filled up."""
+    ids = torch.full((places, keep.top_k), -1, dtype=torch.int32)
+    logs = torch.full((places, keep.top_k), -torch.inf)
+    for place, pairs in enumerate(top):
+        best = sorted((p for p in pairs if p[0] < keep.tokens), key=lambda pair: -pair[1])[: keep.top_k]
+        ids[place, : len(best)] = torch.tensor([token for token, _ in best], dtype=torch.int32)
+        logs[place, : len(best)] = torch.tensor([log for _, log in best])
+    mass = logs.double().exp().sum(dim=-1)
+    return ids, logs, (1.0 - mass).clamp_min(1e-7).log().float()
+
+
+def told_places(examples: Sequence[Example]) -> list[Example]:
+    """The examples with those places only of which a served teacher tells: not the end of the answer."""
+    from dataclasses import replace
+
+    return [replace(e, places=[(a, b) for a, b in e.places if b < _text_length(e)]) for e in examples]
+
+
+def _text_length(example: Example) -> int:
+    """Places of the text itself; the last place foretells the end where the end is taught."""
+    last = len(example.teacher_answer) - 1
+    return last if (len(example.answer) - 1, last) in example.places else last + 1
+
+
+def write_index(folder: Path, store: SignalStore, facts: Mapping[str, Any]) -> None:
+    """Say beside the files what they hold."""
+    write_json(folder / "signals.json", {"schema": SCHEMA, "answers": len(store), **facts})
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Training rows as a data set: an example's fields, and its signal where there is a store."""
+
+    examples: Sequence[Mapping[str, Any]]
+    store: SignalStore | None = None
+
+    def __len__(self) -> int:
+        return len(self.examples)
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        row = dict(self.examples[place])
+        row["signal"] = self.store.read(row["key"]) if self.store is not None and row["places"] else None
+        return row

@@ -1,0 +1,75 @@
+"""May these two models be compared token by token? Their tokenizers' maps decide, never the sizes of their vocabularies.
+
+Promise: a soft objective runs only where every token id that both models know means the same token to both. Two vocabularies of
+one size may number other tokens (then a divergence compares nonsense and still falls); two of different sizes may differ in
+padding, or in a few added tokens, and be the same where it counts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from mimicry_audit.engines.likelihood import tokenizer_map_sha
+from mimicry_audit.ground.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What two tokenizers have in common.
+
+    Attributes:
+        teacher: hash of the teacher's map.
+        student: hash of the student's.
+        tokens: ids below this mean the same to both; the whole vocabulary where the maps are equal, 0 where they are not
+            comparable.
+        why_not: why they are not comparable, one clause; None where they are.
+    """
+
+    teacher: str
+    student: str
+    tokens: int
+    why_not: str | None
+
+    @property
+    def comparable(self) -> bool:
+        """Whether divergences may be taken token by token."""
+        return self.why_not is None
+
+
+def compare(teacher: Any, student: Any) -> Gate:
+    """Compare the (token, id) maps of two transformers tokenizers."""
+    shas = tokenizer_map_sha(teacher), tokenizer_map_sha(student)
+    theirs, ours = _by_id(teacher), _by_id(student)
+    if shas[0] == shas[1]:
+        return Gate(*shas, 1 + max(theirs), None)
+    common = theirs.keys() & ours.keys()
+    other = sorted(i for i in common if theirs[i] != ours[i])
+    if other:
+        first = other[0]
+        said = f"{len(other)} of {len(common)} ids differ, id {first} is {theirs[first]!r} to one and {ours[first]!r}"
+        return Gate(*shas, 0, f"{said} to the other")
+    # Both number what they share alike; one may know more. Ids from the first that only one knows onwards are left out.
+    lone = theirs.keys() ^ ours.keys()
+    tokens = min(lone, default=1 + max(common, default=-1))
+    if not common or tokens < 0.9 * max(len(theirs), len(ours)):
+        return Gate(*shas, 0, f"they share only the first {tokens} ids")
+    return Gate(*shas, tokens, None)
+
+
+def demand(gate: Gate, objective: str) -> None:
+    """Refuse an objective that needs comparable tokenizers where they are not.
+
+    Raises:
+        ConfigError: with what differs.
+    """
+    if objective in ("hard", "uld") or gate.comparable:
+        return
+    raise ConfigError(
+        f"{objective} compares token by token, and the tokenizers differ: {gate.why_not}",
+        "use --objective hard for the teacher's text, or uld",
+    )
+
+
+def _by_id(tokenizer: Any) -> dict[int, str]:
+    return {number: token for token, number in tokenizer.get_vocab().items()}

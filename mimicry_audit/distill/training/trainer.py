@@ -1,0 +1,336 @@
+"""The training itself: `transformers.Trainer` with the loss of this package, and states that survive ``kill -9``.
+
+Promise: a training that is killed and started again ends with the weights it would have had, on the same machine and the same
+number of processes; a state half written is never resumed from; the held-out loss is a mean over tokens; a loss that is no
+number ends the training with one line instead of going on.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader
+from transformers import (
+    EarlyStoppingCallback,
+    PrinterCallback,
+    ProgressCallback,
+    Trainer,
+    TrainerCallback,
+    TrainingArguments,
+)
+
+from mimicry_audit.distill.training.loss import Recipe, TopK, batch_loss, counted
+from mimicry_audit.distill.training.models import Read, Reader
+from mimicry_audit.ground.errors import Diverged
+from mimicry_audit.records.run import write_text
+
+WHOLE = "whole"
+"""Marks a state that was written to its end."""
+
+Step = Callable[[int, int], None]
+"""Told (steps done, steps in all)."""
+Rung = Callable[[int, int, float], None]
+"""Told (rung, step, bits per byte of the held-out answers)."""
+
+
+class DistillTrainer(Trainer):
+    """A Trainer whose loss is `batch_loss`.
+
+    Args:
+        recipe: the loss.
+        teacher: the frozen teacher for dense signals, None otherwise.
+        given: everything that Trainer takes.
+    """
+
+    loss_is_scaled_for_ga = True
+
+    def __init__(self, *, recipe: Recipe, teacher: Any = None, **given: Any) -> None:
+        super().__init__(**given)
+        self.recipe = recipe
+        self._teacher = None if teacher is None else teacher.to(self.args.device).eval().requires_grad_(False)
+        self._student_reader: Reader | None = None
+        self._teacher_reader = None if self._teacher is None else Reader(self._teacher)
+        self._sums = torch.zeros(3)
+
+    def compute_loss(
+        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
+    ) -> Any:
+        """The batch's share of the mean over all tokens of the step."""
+        sums = self._batch_sums(model, inputs)
+        items = counted(inputs["labels"]).sum() if num_items_in_batch is None else num_items_in_batch
+        loss = sums[0] / items
+        if not torch.isfinite(loss):
+            raise Diverged(
+                f"the loss is no number after step {self.state.global_step}",
+                "lower --rate, or use an objective that is finite everywhere, such as jsd; the teacher's answers are kept",
+            )
+        with torch.no_grad():
+            self._sums += torch.stack([sums[1], sums[2], counted(inputs["labels"]).sum()]).float().cpu()
+        scale = self.accelerator.num_processes if num_items_in_batch is not None else 1  # DDP takes a mean over devices
+        return (loss * scale, {}) if return_outputs else loss * scale
+
+    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
+        """The batches of one step, and how many tokens count in all of them on all devices, whatever the model's class."""
+        samples, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
+        if not samples:
+            return samples, None
+        items = torch.stack([counted(batch["labels"]).sum() for batch in samples]).sum().to(device)
+        return samples, self.accelerator.reduce(items, "sum")
+
+    def _batch_sums(self, model: Any, inputs: Any, recipe: Recipe | None = None) -> Any:
+        """Sums of the loss; of another recipe, without the teacher, where one is given."""
+        if self._student_reader is None or self._student_reader.model is not model:
+            self._student_reader = Reader(model, whole=self.accelerator.num_processes > 1)
+        at = counted(inputs["labels"])
+        with self.accelerator.autocast():
+            student = self._student_reader.read(inputs["input_ids"], inputs["attention_mask"], at)
+            heard = self._hear(inputs) if recipe is None else None
+            return batch_loss(recipe or self.recipe, inputs, student, heard)
+
+    def _hear(self, inputs: Any) -> Read | TopK | None:
+        if "top_ids" in inputs:
+            return TopK(inputs["top_ids"], inputs["top_logs"], inputs["top_tail"])
+        if self._teacher_reader is None or "teacher_input_ids" not in inputs or not bool(inputs["soft"].any()):
+            return None
+        with torch.no_grad():
+            ids, mask = inputs["teacher_input_ids"], inputs["teacher_attention_mask"]
+            return self._teacher_reader.read(ids, mask, inputs["teacher_soft"])
+
+    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> Any:
+        """The held-out loss as a mean over tokens (Trainer's own is a mean over batches).
+
+        Every process goes through all rows: shared out, the last ones would be counted twice to make the shares even.
+        """
+        model = self.model_wrapped if self.model_wrapped is not None else self.model
+        model.eval()
+        sums = torch.zeros(4, device=self.args.device, dtype=torch.float64)
+        with torch.no_grad():
+            rows: Any = self.eval_dataset if eval_dataset is None else eval_dataset
+            for raw in DataLoader(rows, self.args.per_device_eval_batch_size, collate_fn=self.data_collator):
+                inputs = self._prepare_inputs(raw)
+                found = torch.cat([self._batch_sums(model, inputs), counted(inputs["labels"]).sum()[None]])
+                sums += found.double()
+        total, hard, soft, items = sums.tolist()
+        items = max(items, 1.0)
+        metrics = {
+            f"{metric_key_prefix}_loss": total / items,
+            f"{metric_key_prefix}_hard": hard / items,
+            f"{metric_key_prefix}_soft": soft / items,
+        }
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        model.train()
+        return metrics
+
+    def held_nats(self) -> float:
+        """What the held-out answers cost the student as text, in nats: the same whatever is trained on."""
+        model = self.model_wrapped if self.model_wrapped is not None else self.model
+        model.eval()
+        total = 0.0
+        with torch.no_grad():
+            rows: Any = self.eval_dataset
+            for raw in DataLoader(rows, self.args.per_device_eval_batch_size, collate_fn=self.data_collator):
+                total += float(self._batch_sums(model, self._prepare_inputs(raw), Recipe())[1])
+        model.train()
+        return total
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        """Add the parts of the loss since the last log, over all processes."""
+        if "loss" in logs:
+            hard, soft, items = self.accelerator.reduce(self._sums.to(self.args.device), "sum").tolist()
+            logs = {**logs, "hard": hard / max(items, 1), "soft": soft / max(items, 1), "tokens": items}
+            self._sums.zero_()
+        super().log(logs, start_time)
+
+    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+        folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
+        # Trainer takes a state for the best one only if its folder is there when it looks, which under sharding is too early.
+        folder.mkdir(parents=True, exist_ok=True)
+        self.accelerator.wait_for_everyone()
+        super()._save_checkpoint(model, trial)
+        self.accelerator.wait_for_everyone()
+        if self.is_world_process_zero():
+            (folder / WHOLE).touch()
+
+
+def last_whole(folder: Path) -> Path | None:
+    """The newest state written to its end; removes those that were not."""
+    whole: list[tuple[int, Path]] = []
+    for state in folder.glob("checkpoint-*"):
+        if (state / WHOLE).is_file():
+            whole.append((int(state.name.rpartition("-")[2]), state))
+        else:
+            shutil.rmtree(state)
+    return max(whole)[1] if whole else None
+
+
+class Telling(TrainerCallback):
+    """Passes steps on, and writes each log as a line of JSON.
+
+    Args:
+        metrics: the file of JSON lines.
+        on_step: told after every step.
+        round_: which round of training this is.
+        board: a TensorBoard writer, or None.
+    """
+
+    def __init__(self, metrics: Path, on_step: Step, round_: int, board: Any = None) -> None:
+        self._metrics, self._on_step, self._round, self._board = metrics, on_step, round_, board
+        self._began, self._before = time.monotonic(), 0
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """Cut off what a killed training logged after the state that this one goes on from."""
+        self._began, self._before = time.monotonic(), state.global_step
+        if state.is_world_process_zero:
+            cut_metrics(self._metrics, self._round, state.global_step)
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """One optimiser step is done."""
+        if state.is_world_process_zero:
+            self._on_step(state.global_step, state.max_steps)
+
+    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+        """Write what is logged."""
+        if not state.is_world_process_zero or not logs or "train_runtime" in logs:
+            return
+        numbers = {k: v for k, v in logs.items() if isinstance(v, int | float) and math.isfinite(v)}
+        taken = (time.monotonic() - self._began) / max(1, state.global_step - self._before)
+        line = {"round": self._round, "step": state.global_step, **numbers, "step_s": round(taken, 4)}
+        with self._metrics.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        if self._board is not None:
+            for name, value in numbers.items():
+                self._board.add_scalar(f"round {self._round}/{name}", value, state.global_step)
+            self._board.flush()
+
+
+class Rungs(TrainerCallback):
+    """Tells at equal parts of a training how the held-out answers fare, so that a listener may stop it.
+
+    Args:
+        trainer: of the training.
+        count: how many parts.
+        size: bytes of the held-out answers.
+        on_rung: told (rung, step, bits per byte); what it raises ends the training.
+    """
+
+    def __init__(self, trainer: DistillTrainer, count: int, size: int, on_rung: Rung) -> None:
+        self._trainer, self._count, self._size, self._on_rung = trainer, count, size, on_rung
+
+    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        """A step is done: is it the last of a part?"""
+        done, of = state.global_step, state.max_steps
+        if not (reached := [r for r in range(1, self._count + 1) if math.ceil(of * r / self._count) == done]):
+            return
+        bits = self._trainer.held_nats() / math.log(2) / self._size
+        if not math.isfinite(bits):
+            raise Diverged(f"the held-out loss is no number after step {done}", "lower --rate")
+        self._trainer.log({"rung": reached[-1], "held_bits_per_byte": bits})
+        if state.is_world_process_zero:
+            self._on_rung(reached[-1], done, bits)
+
+
+def cut_metrics(path: Path, round_: int, step: int) -> None:
+    """Drop the lines of later rounds, of later steps of this one, and an unfinished last line."""
+    if not path.exists():
+        return
+    kept = []
+    for line in path.read_text("utf-8").splitlines():
+        try:
+            found = json.loads(line)
+        except ValueError:
+            continue
+        if (found["round"], found["step"]) <= (round_, step):
+            kept.append(line)
+    write_text(path, "".join(f"{line}\n" for line in kept))
+
+
+def build(
+    student: Any,
+    teacher: Any,
+    recipe: Recipe,
+    rows: Any,
+    held: Any,
+    collator: Callable[[Any], Any],
+    plan: Any,
+    callback: Telling,
+) -> DistillTrainer:
+    """A trainer for one round.
+
+    Args:
+        student: the model to train.
+        teacher: as for `DistillTrainer`.
+        recipe: the loss.
+        rows: training rows.
+        held: held-out rows, None for none.
+        collator: rows to batch.
+        plan: a `mimicry_audit.distill.training.job.Job`.
+        callback: listens.
+    """
+    trainer = DistillTrainer(
+        recipe=recipe,
+        teacher=teacher,
+        model=student,
+        args=arguments(plan, held is not None),
+        train_dataset=rows,
+        eval_dataset=held,
+        data_collator=collator,
+        callbacks=[callback],
+    )
+    for noisy in (PrinterCallback, ProgressCallback):
+        trainer.remove_callback(noisy)
+    if plan.patience and held is not None:
+        trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=plan.patience))
+    return trainer
+
+
+def arguments(plan: Any, evaluated: bool) -> TrainingArguments:
+    """Trainer's arguments: everything that decides the weights is named here and nothing reports anywhere."""
+    stops = bool(plan.patience) and evaluated
+    every = plan.evaluate_every or plan.steps_an_epoch
+    # Where the best state is wanted, states must be those that were evaluated.
+    save = every if stops else plan.save_every
+    made = TrainingArguments(
+        output_dir=plan.states,
+        per_device_train_batch_size=plan.batch,
+        per_device_eval_batch_size=plan.batch,
+        gradient_accumulation_steps=plan.accumulate,
+        max_steps=plan.steps,
+        learning_rate=plan.rate,
+        weight_decay=plan.weight_decay,
+        lr_scheduler_type="cosine",
+        warmup_steps=round(plan.warmup * plan.steps),
+        adam_beta2=0.98,
+        seed=plan.seed,
+        data_seed=plan.seed,
+        use_cpu=not torch.cuda.is_available(),
+        bf16=plan.bf16,
+        fp16=False,
+        eval_strategy="steps" if evaluated else "no",
+        eval_steps=every,
+        logging_strategy="steps",
+        logging_steps=plan.log_every,
+        save_strategy="steps",
+        save_steps=save,
+        save_total_limit=2,
+        load_best_model_at_end=stops,
+        metric_for_best_model="eval_loss" if stops else None,
+        greater_is_better=False if stops else None,
+        restore_callback_states_from_checkpoint=stops,
+        report_to="none",
+        disable_tqdm=True,
+        dataloader_num_workers=0,
+        dataloader_pin_memory=torch.cuda.is_available(),
+        remove_unused_columns=False,
+        label_names=["labels"],
+        ddp_find_unused_parameters=False,
+    )
+    made._n_gpu = min(1, made.n_gpu)  # several GPUs are the launcher's business, never DataParallel's
+    return made

@@ -1,0 +1,80 @@
+"""A place that cannot be written, told in one line, whichever library met it.
+
+Promise: what fails for want of space ends in a `RunDirectoryError` that names the place and what to do; nothing else is caught.
+Python tells such a failure by a number, safetensors and torch by their own errors, which hold the system's words or none.
+"""
+
+from __future__ import annotations
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from mimicry_audit.ground.errors import AuditError, RunDirectoryError
+
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+SAID = (
+    *("no space left on device", "disk quota exceeded", "file too large"),  # the system, through safetensors and others
+    *("pytorchstreamwriter failed writing", "unexpected pos"),  # torch, when it writes and when it gives up
+)
+LITTLE = 1 << 20
+"""Bytes free on a disk that counts as full where a process died without a word."""
+AGAIN = "free some space and run the same command again: nothing collected is lost"
+
+
+def unwritable(path: Path, error: OSError) -> RunDirectoryError:
+    """What to tell of a failure to write, by its number."""
+    mend = "check the path, and run the same command again: nothing collected is lost"
+    if error.errno in FULL:
+        mend = AGAIN
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        mend = "choose a place you may write to"
+    elif error.errno in (errno.ENOTDIR, errno.EEXIST):
+        mend = "choose an --out that is a directory"
+    elif error.errno == errno.EISDIR:
+        mend = "choose the name of a file, not of a directory"
+    return RunDirectoryError(f"cannot write {path}: {error.strerror or error}", mend)
+
+
+def full(path: Path) -> RunDirectoryError:
+    """What to tell of a disk that is full."""
+    return RunDirectoryError(f"cannot write {path}: no space left on device", AGAIN)
+
+
+def is_full(error: BaseException) -> bool:
+    """Whether an error, or one that it came of, was for want of space."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if (isinstance(chain, OSError) and chain.errno in FULL) or says_full(str(chain)):
+            return True
+        chain = chain.__cause__ or chain.__context__
+    return False
+
+
+def says_full(text: str) -> bool:
+    """Whether an error's text is that of a full disk."""
+    return any(said in text.lower() for said in SAID)
+
+
+def has_little(path: Path) -> bool:
+    """Whether hardly anything is free where `path` lies."""
+    return shutil.disk_usage(path).free < LITTLE
+
+
+@contextmanager
+def told_when_full(path: Path) -> Iterator[None]:
+    """Turn any error for want of space into one that names `path`.
+
+    Raises:
+        RunDirectoryError: the disk is full.
+    """
+    try:
+        yield
+    except AuditError:
+        raise
+    except Exception as error:
+        if is_full(error):
+            raise full(path) from error
+        raise

@@ -1,0 +1,74 @@
+"""Everything that can go wrong on purpose: one class per kind, each with the mend.
+
+Promise: a user who gives bad input sees one line that says what is wrong and what to do, and an exit
+code from the table below; never a traceback. Code that finds bad input raises one of these; the
+command line (`mimicry_audit.cli`) is the only place that prints them. No message holds a secret that can be told as one.
+
+Exit codes: 0 ok · 1 incomplete coverage · 2 usage or configuration · 3 a ``--fail-on`` gate tripped ·
+130 interrupted.
+"""
+
+from __future__ import annotations
+
+from mimicry_audit.ground.redaction import redacted
+
+
+class AuditError(Exception):
+    """A failure with a cause the user can mend.
+
+    Args:
+        problem: what is wrong, one clause, naming the offending value.
+        mend: what to do about it, one imperative clause.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problem: str, mend: str = "") -> None:
+        self.problem = redacted(" ".join(problem.split()))
+        self.mend = redacted(" ".join(mend.split()))
+        super().__init__(str(self))
+
+    def __str__(self) -> str:
+        if not self.mend:
+            return self.problem
+        return f"{self.problem.rstrip('.')}. {self.mend[:1].upper()}{self.mend[1:]}"
+
+
+class ConfigError(AuditError):
+    """An option, a name or a configuration file is wrong."""
+
+
+class ProbeError(AuditError):
+    """A probe set cannot be read or does not keep its schema."""
+
+
+class DataError(AuditError):
+    """A response, lineage or journal file cannot be read or does not keep its schema."""
+
+
+class PrerequisiteError(AuditError):
+    """A package, a device, a model's weights or a chat template is missing; the mend says what to install."""
+
+
+class EngineError(AuditError):
+    """An engine cannot start or cannot go on: server died, endpoint refused, key rejected."""
+
+
+class Diverged(EngineError):
+    """A training whose loss is no number any more."""
+
+
+class RunDirectoryError(AuditError):
+    """The run directory is held by another process, was made with other settings, or cannot be written."""
+
+
+class CoverageError(AuditError):
+    """Too few probes were answered by every model to say anything."""
+
+    exit_code = 1
+
+
+class GateTripped(AuditError):
+    """A ``--fail-on`` condition holds."""
+
+    exit_code = 3

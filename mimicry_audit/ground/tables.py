@@ -1,0 +1,89 @@
+"""Rows of JSON lines, CSV and Parquet files, one mapping each, with the place where each stands.
+
+Promise: a file that cannot be read, or a line that is no row, is a `DataError` of one line that names the file and the
+place; what the columns mean is the reader's business.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.ground.errors import DataError
+
+SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
+
+Row = tuple[str, Mapping[str, Any]]
+"""Where a row stands ("line 3"), and its cells."""
+
+
+def read_rows(path: str | Path, kind: str) -> Iterator[Row]:
+    """Every row of a file.
+
+    Args:
+        path: a file whose ending says what it is.
+        kind: what the file should be, for messages ("response file").
+
+    Raises:
+        DataError: the ending is unknown, the file is missing or unreadable, or a line is no row.
+    """
+    file = Path(path).expanduser()
+    reader = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv, ".parquet": _parquet}.get(
+        file.suffix.lower()
+    )
+    if reader is None:
+        raise DataError(f"{path} is no {kind}", "name it .jsonl, .csv or .parquet")
+    if not file.is_file():
+        raise DataError(f"there is no {kind} {path}", "check the path")
+    try:
+        yield from reader(file)
+    except UnicodeDecodeError:
+        raise DataError(f"{path} is not UTF-8 text", "save it as UTF-8") from None
+    except OSError as error:
+        raise DataError(f"{path} cannot be read ({error.strerror})", "check its permissions") from None
+
+
+def _json_lines(file: Path) -> Iterator[Row]:
+    with file.open(encoding="utf-8-sig") as stream:
+        for number, line in enumerate(stream, start=1):
+            if not line.strip():
+                continue
+            try:
+                row = json.loads(line)
+            except (ValueError, RecursionError):
+                raise DataError(f"{file.name}, line {number} is not JSON", "give one JSON object per line") from None
+            if not isinstance(row, dict):
+                raise DataError(f"{file.name}, line {number} is not a JSON object", "give one JSON object per line")
+            yield f"line {number}", row
+
+
+def _csv(file: Path) -> Iterator[Row]:
+    before = csv.field_size_limit(2**31 - 1)  # answers are longer than the 128 KiB that csv allows by itself
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as stream:
+            rows = csv.DictReader(stream, strict=True)
+            for row in rows:
+                if None in row or None in row.values():
+                    raise DataError(
+                        f"{file.name}, line {rows.line_num} has another number of cells than the header", "fix it"
+                    )
+                yield f"line {rows.line_num}", row
+    except csv.Error as error:
+        raise DataError(f"{file.name} is not CSV ({error})", "save it again as comma-separated UTF-8") from None
+    finally:
+        csv.field_size_limit(before)
+
+
+def _parquet(file: Path) -> Iterator[Row]:
+    import pyarrow
+    import pyarrow.parquet
+
+    try:
+        table = pyarrow.parquet.read_table(file)
+    except (pyarrow.ArrowException, ValueError):
+        raise DataError(f"{file.name} is not a Parquet file", "write it again") from None
+    for number, row in enumerate(table.to_pylist(), start=1):
+        yield f"row {number}", row

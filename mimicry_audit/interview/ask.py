@@ -1,0 +1,221 @@
+"""Identity questions alone: models asked, judged, searched, counted, and written as ``identity.json``.
+
+Promise: the same questions in the same templates for every model; the same command again finishes what is owed and asks
+nothing that is known; the directory is a run like any other, so that it can be scored and reported too; and a wrong
+setting is refused before any model is touched.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.asking.answers import Plan, Progress, collect
+from mimicry_audit.asking.identity_judge import judge_attempts
+from mimicry_audit.asking.slips import Search, search_run, seeds_of, too_small
+from mimicry_audit.engines.names import parse_models
+from mimicry_audit.ground.errors import ConfigError, DataError
+from mimicry_audit.ground.version import __version__
+from mimicry_audit.identity.asked import Asked, attempts_of, entry, own_identity_of, with_controls
+from mimicry_audit.identity.attempts import Judge
+from mimicry_audit.identity.claims import ClaimFinder
+from mimicry_audit.identity.design import template_of
+from mimicry_audit.identity.facts import Facts, load_facts
+from mimicry_audit.identity.own import Own, read_identities
+from mimicry_audit.identity.templates import SPLITS, load_templates
+from mimicry_audit.interview.transcripts import NOTES, SCHEMA, line_of
+from mimicry_audit.records.asked import ModelSpec, Probe, canonical_json, sha256_text
+from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.verdicts.measure import own_in_run
+from mimicry_audit.workflow.settings import Settings, only_lab, probes_for, sampling_of
+
+ASKED_NOTES = (
+    *NOTES,
+    "The rates are over held-out templates, the same for every model; a search tells only of the worst case that it came upon.",
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interview:
+    """What is asked of whom.
+
+    Attributes:
+        plan: models, questions and sampling.
+        out: the run directory.
+        search: how to search; None for no search.
+        judge: the judge model; None for the rules alone.
+        given: label → own makers, as the user says; ``""`` for every model.
+        facts: makers and models, the user's included.
+    """
+
+    plan: Plan
+    out: Path
+    search: Search | None
+    judge: ModelSpec | None
+    given: Mapping[str, Own]
+    facts: Facts
+
+    @property
+    def warnings(self) -> list[str]:
+        """What the user should know before the first question."""
+        if self.search is None:
+            return []
+        small = too_small(len(seeds_of(self.plan.probes, self.search.languages)), self.search)
+        return [small] if small else []
+
+
+def plan_interview(
+    settings: Settings,
+    *,
+    out: Path,
+    identities: Sequence[str] = (),
+    facts: Path | None = None,
+    search: Search | None = None,
+    mutator: str | None = None,
+    judge: str | None = None,
+) -> Interview:
+    """Settings made concrete; no model is touched.
+
+    Args:
+        settings: models, probes, sampling and the like, as for an audit.
+        out: the run directory.
+        identities: ``[LABEL=]TEXT``, who the models rightly are; their names and checkpoints decide otherwise.
+        facts: the user's own makers and models.
+        search: how to search; its mutator is named by `mutator`.
+        mutator: a model that changes templates; rules where None.
+        judge: a model that judges beside the rules.
+
+    Raises:
+        AuditError: whatever is wrong.
+    """
+    if not settings.models:
+        raise ConfigError("there is nobody to ask", "name models like --models a,b, or give a file with --transcripts")
+    specs = parse_models(settings.models, default_engine=settings.engine, options=settings.engine_options)
+    chosen = settings.probes or (("lab/identity",) if only_lab(specs) else ("identity",))
+    settings = replace(settings, probes=chosen, domains=("identity",))
+    probes, sets, selection = probes_for(settings, specs)
+    given, known = read_identities(identities, [s.label for s in specs], load_facts(facts))
+    others = [_one(name, settings) for name in (mutator, judge) if name]
+    if mutator:
+        if search is None:
+            raise ConfigError("--mutator changes templates in a search, and there is none", "add --search")
+        search = replace(search, mutator=others[0])
+    return Interview(
+        plan=Plan(models=specs, probes=probes, sampling=sampling_of(settings), probe_sets=sets, selection=selection),
+        out=out,
+        search=search,
+        judge=others[-1] if judge else None,
+        given=given,
+        facts=known,
+    )
+
+
+def _one(name: str, settings: Settings) -> ModelSpec:
+    """A helper model, with those of the engine options that its engine knows."""
+    from mimicry_audit.engines.registry import engine_class
+
+    (spec,) = parse_models([name], default_engine=settings.engine)
+    known = {option.name for option in engine_class(spec.engine).options}
+    shared = {key: value for key, value in settings.engine_options.items() if key in known}
+    (spec,) = parse_models([name], default_engine=settings.engine, options=shared)
+    if spec.engine == "recorded":
+        raise ConfigError(f"{spec.source} cannot be asked: its answers are recorded", "name a model that runs")
+    return spec
+
+
+def interview(options: Interview, progress: Progress | None = None) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Ask, judge, search and count.
+
+    Args:
+        options: what is asked of whom.
+        progress: told of every answer.
+
+    Returns:
+        The document of ``identity.json``, and the lines of ``attempts.jsonl``.
+
+    Raises:
+        DataError: nothing was answered.
+        AuditError: an engine cannot start or go on, the directory holds another run … What was journalled stands.
+    """
+    plan = options.plan
+    run = RunDirectory(options.out)
+    sources = {s.label: s.source or s.name for s in plan.models}
+    collect(run, plan, progress=progress, notes={"sources": sources, "version": __version__})
+    rules = Judge(ClaimFinder(options.facts))
+    manifest = run.manifest()
+    owns = {s.label: _own(s, sources[s.label], manifest, options) for s in plan.models}
+    probes = [p for p in run.probes() if p.domain == "identity"]
+    asked = {s.label: attempts_of(s.label, probes, run.responses(s.label), owns[s.label], rules) for s in plan.models}
+    if not any(a.attempt.status in ("ok", "refusal") for mine in asked.values() for a in mine):
+        failed = next((r.error for s in plan.models for r in run.responses(s.label) if r.error), None)
+        raise DataError(
+            f"{run.path} holds no answers{f' (first failure: {failed})' if failed else ''}", "mend the cause, run again"
+        )
+    document = _document(asked, owns, plan)
+    if options.search is not None:
+        found = search_run(
+            run, plan.models, options.search, sampling=plan.sampling, owns=owns, judge=rules, progress=progress
+        )
+        for label, summary in found.items():
+            document["models"][label]["search"] = summary
+        document["notes"] += sorted({s["warning"] for s in found.values() if s["warning"]})
+    if options.judge is not None:
+        everything = [a.attempt for mine in asked.values() for a in mine]
+        with run.locked():
+            document["judge"] = judge_attempts(run.path, everything, options.judge, progress=progress)
+    return document, [_line(a) for mine in asked.values() for a in mine]
+
+
+def _line(asked: Asked) -> dict[str, Any]:
+    """A line of ``attempts.jsonl``, with what was asked."""
+    found = line_of(asked.attempt, template_of(asked.probe))
+    return found | {
+        "probe_id": asked.probe.id,
+        "aspect": asked.probe.aspect,
+        "kind": asked.kind,
+        "system": asked.system,
+    }
+
+
+def _own(spec: ModelSpec, source: str, manifest: Mapping[str, Any], options: Interview) -> Own:
+    given = options.given.get(spec.label) or options.given.get("")
+    if given is not None:
+        return given
+    return own_identity_of(source, own_in_run(spec.label, spec.name, manifest, options.facts), options.facts)
+
+
+def _document(asked: Mapping[str, Sequence[Asked]], owns: Mapping[str, Own], plan: Plan) -> dict[str, Any]:
+    seed = plan.sampling.seed
+    models = {label: entry(mine, seed=seed) for label, mine in asked.items()}
+    for label, found in models.items():
+        own = owns[label]
+        found["own"] = {"makers": sorted(own.makers), "model": own.model} if own.known else None
+    with_controls(models, ())
+    unknown = [
+        f"Whose model {label} is cannot be told from its name, so its slips are not counted: say it with "
+        f'--identity "{label}=a model named X made by Y".'
+        for label, own in owns.items()
+        if not own.known
+    ]
+    return {
+        "schema": SCHEMA,
+        "version": __version__,
+        "definitions": "own",
+        "seed": seed,
+        "asked": _asked(plan.probes),
+        "models": models,
+        "notes": [*ASKED_NOTES, *unknown],
+    }
+
+
+def _asked(probes: Sequence[Probe]) -> dict[str, Any]:
+    """What was asked, as far as it decides the rates."""
+    held = [t for t in load_templates() if t.split == SPLITS[1]]
+    return {
+        "plain": sum(template_of(p) is None for p in probes),
+        "templated": sum(template_of(p) is not None for p in probes),
+        "templates": len({template_of(p) for p in probes} - {None}),
+        "templates_sha": sha256_text(canonical_json([[t.id, dict(t.texts)] for t in held])),
+    }

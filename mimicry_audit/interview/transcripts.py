@@ -1,0 +1,181 @@
+"""Transcripts to ``identity.json``: who models say they are, from answers that were collected elsewhere.
+
+Promise: every attempt in a file is judged by rule, counted by model, and written with its claims and their places, in the
+order read; no model is asked, and the same file gives the same numbers. Nothing is written before everything is read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.version import __version__
+from mimicry_audit.identity.attempts import Attempt, Judge
+from mimicry_audit.identity.claims import ClaimFinder
+from mimicry_audit.identity.facts import Facts, load_facts
+from mimicry_audit.identity.own import Own, own_of, read_identities
+from mimicry_audit.identity.tally import SCORES, agreement, rate, tally
+from mimicry_audit.identity.transcripts import Transcript, read_transcripts
+from mimicry_audit.records.run import write_json, write_text
+
+SCHEMA = "mimicry_audit.identity/1"
+NOTES = (
+    "A model that names another maker may have learned it from another model's answers, from the web, or from a role it "
+    "was given: supporting evidence, never proof.",
+    "Templates decide more than models do: compare targets only under the same templates.",
+)
+
+
+def score_transcripts(
+    path: str | Path,
+    *,
+    facts: Path | None = None,
+    identities: Sequence[str] = (),
+    paper: bool = False,
+    seed: int = 0,
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Judge and count every attempt in a file.
+
+    Args:
+        path: JSONL, CSV or Parquet (`mimicry_audit.identity.transcripts`).
+        facts: the user's own makers and models, on top of those shipped.
+        identities: ``[MODEL=]TEXT``, who the targets rightly are; their names decide otherwise.
+        paper: the published definitions (Lee et al. 2025, arXiv 2501.12619) in place of ours.
+        seed: of the resampled intervals.
+
+    Returns:
+        The document of ``identity.json``, and the lines of ``attempts.jsonl``.
+
+    Raises:
+        DataError: the file cannot be read.
+        ConfigError: the facts or an identity given are amiss.
+    """
+    transcripts = read_transcripts(path)
+    known = load_facts(facts)
+    models = list(dict.fromkeys(t.model for t in transcripts))
+    given, known = read_identities(identities, models, known)
+    attempts = judged(transcripts, known, given, paper=paper)
+    by_model = {model: [a for a in attempts if a.transcript.model == model] for model in models}
+    document: dict[str, Any] = {
+        "schema": SCHEMA,
+        "version": __version__,
+        "definitions": "published" if paper else "own",
+        "seed": seed,
+        "models": {model: tally(group, paper=paper, seed=seed) for model, group in by_model.items()},
+        "notes": [*NOTES, *_unknown(by_model, paper)],
+    }
+    for model, entry in document["models"].items():
+        entry["control"] = _control([a for a in attempts if a.transcript.model != model], paper, seed)
+    if labelled := agreement(attempts):
+        document["agreement"] = labelled
+    return document, [_line(attempt) for attempt in numbered(attempts)]
+
+
+def judged(
+    transcripts: Iterable[Transcript], facts: Facts, given: dict[str, Own], *, paper: bool = False
+) -> list[Attempt]:
+    """Every attempt judged, in order; each target's own identity is worked out once."""
+    judge = Judge(ClaimFinder(facts), paper=paper)
+    own: dict[tuple[str, str | None], Own] = {}
+    found = []
+    for transcript in transcripts:
+        key = (transcript.model, transcript.vendor)
+        if key not in own:
+            own[key] = own_of(*key, facts, given)
+        found.append(judge.attempt(transcript, own[key]))
+    return found
+
+
+def numbered(attempts: Sequence[Attempt]) -> list[tuple[int, Attempt]]:
+    """Each attempt with the number of its template among its model's, from 1, in order of appearance."""
+    seen: dict[str, dict[str, int]] = {}
+    found = []
+    for attempt in attempts:
+        mine = seen.setdefault(attempt.transcript.model, {})
+        found.append((mine.setdefault(attempt.transcript.template, len(mine) + 1), attempt))
+    return found
+
+
+def write_identity(out: Path, document: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Path:
+    """Write ``identity.json``, ``attempts.jsonl`` and the page ``identity.html`` into a folder, which is made where missing.
+
+    Returns:
+        The path of ``identity.json``.
+
+    Raises:
+        ConfigError: the folder cannot be made.
+        RunDirectoryError: a file cannot be written.
+    """
+    from mimicry_audit.report.page.asked import render
+
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(f"--out {out} cannot be made ({error.strerror})", "name another folder") from None
+    write_text(out / "attempts.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
+    write_json(out / "identity.json", document)
+    write_text(out / "identity.html", render(document))
+    return out / "identity.json"
+
+
+def _line(numbered_attempt: tuple[int, Attempt]) -> dict[str, Any]:
+    number, attempt = numbered_attempt
+    return line_of(attempt, number)
+
+
+def line_of(attempt: Attempt, template: int | str | None) -> dict[str, Any]:
+    """One line of ``attempts.jsonl``.
+
+    Args:
+        attempt: judged.
+        template: number of the template in the file, or its id; None for a question without one.
+    """
+    thought = _reasoning_ends(attempt.transcript.response)
+    return {
+        "model": attempt.transcript.model,
+        "template": template,
+        "language": attempt.transcript.language,
+        "status": attempt.status,
+        "loose": attempt.loose,
+        "strict": attempt.strict,
+        "hard": attempt.hard,
+        "refusal": attempt.status == "refusal",
+        "claims": [
+            {
+                "maker": claim.maker,
+                "model": claim.model,
+                "voice": claim.voice,
+                "start": claim.start,
+                "end": claim.end,
+                "own": claim.maker in attempt.own.makers if attempt.own.known else None,
+                "reasoning": claim.end <= thought,
+            }
+            for claim in attempt.claims
+        ],
+    }
+
+
+def _reasoning_ends(text: str) -> int:
+    """Where visible reasoning ends in an answer; 0 where there is none."""
+    end = text.find("</think>")
+    return end if end >= 0 else (len(text) if text.lstrip().startswith("<think>") else 0)
+
+
+def _control(others: Sequence[Attempt], paper: bool, seed: int) -> dict[str, Any] | None:
+    """The same rates over all other models of the file: what slips are usual under such templates."""
+    known = [a for a in others if (paper or a.status == "ok") and a.strict is not None]
+    return {name: rate(known, test, seed=seed) for name, test in SCORES.items()} if known else None
+
+
+def _unknown(by_model: dict[str, list[Attempt]], paper: bool) -> list[str]:
+    if paper:
+        return []
+    return [
+        f"Whose model {model} is cannot be told from its name, so its slips are not counted: say it with "
+        f'--identity "{model}=a model named X made by Y".'
+        for model, group in by_model.items()
+        if not group[0].own.known
+    ]

@@ -1,0 +1,150 @@
+"""Choice checks: which of a few options does the text settle on?
+
+Promise: reasoning that weighs several options before settling is read by what it settles on: an announced answer first,
+then a lone option, then the option named last. A letter counts as an option only where it cannot be a word (the
+article 'a', the pronoun 'I').
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mimicry_audit.ground.errors import ProbeError
+from mimicry_audit.ground.suggest import did_you_mean, quoted_list
+from mimicry_audit.probes.checks.common import after_final_phrase, boxed, plain, word_pattern
+
+FIELDS = ("answer", "options")
+
+_CHOSEN = re.compile(r"\b(?:option|choice|choose|pick|select)\s*:?\s*", re.IGNORECASE)
+_NEGATION = re.compile(r"(?:\bnot|n['’]t|\bneither|\bnever)\s+(?:be\s+|a\s+|an\s+|the\s+)?\Z", re.IGNORECASE)
+_EDGES = " \t\r\n.,;:!?()[]{}\"'“”‘’*_`#>-—。，：！？（）"
+
+
+def validate(check: Mapping[str, Any]) -> None:
+    """Raise for options that are not two or more different strings, or an answer that is not one of them."""
+    for name in FIELDS:
+        if name not in check:
+            raise ProbeError(f"the choice check has no '{name}'", "give answer: and options:")
+    options = check["options"]
+    if (
+        not isinstance(options, list)
+        or len(options) < 2
+        or not all(isinstance(o, str) and o.strip(_EDGES) for o in options)
+    ):
+        raise ProbeError(
+            f"the options {options!r} are not a list of two or more strings",
+            "in YAML put 'yes', 'no' and numbers in quotes",
+        )
+    folded = [option.casefold() for option in options]
+    if len(set(folded)) < len(folded):
+        raise ProbeError(f"the options {options!r} repeat one another", "make each option different")
+    if check["answer"] not in options:
+        mend = f"use one of {quoted_list(options)}{did_you_mean(str(check['answer']), options)}"
+        raise ProbeError(f"the answer {check['answer']!r} is not one of the options", mend)
+
+
+def correct(check: Mapping[str, Any], text: str) -> bool:
+    """Whether the text settles on the right option."""
+    return bool(extract(check, text) == check["answer"])
+
+
+def extract(check: Mapping[str, Any], text: str) -> str | None:
+    """The option the text settles on, spelled as in ``options``."""
+    options: Sequence[str] = check["options"]
+    flat = plain(text)
+    announced = after_final_phrase(flat)
+    in_box = boxed(text)
+    if in_box is not None:
+        announced.insert(0, plain(in_box))
+    for passage in announced:
+        found = (
+            _lone(options, passage)
+            or _leading(options, passage)
+            or _capital(options, passage)
+            or _mentioned(options, passage, first=True)
+        )
+        if found:
+            return found
+    lines = [line for line in flat.splitlines() if line.strip()]
+    if not lines:
+        return None
+    return (
+        _lone(options, flat)
+        or _lone(options, lines[-1])
+        or _lone(options, lines[0])
+        or _chosen(options, flat)
+        or _leading(options, lines[0])
+        or _leading(options, lines[-1])
+        or _bold(options, text)
+        or _mentioned(options, flat, first=False)
+    )
+
+
+def _lone(options: Sequence[str], passage: str) -> str | None:
+    """The passage is an option and nothing else."""
+    body = passage.strip(_EDGES).casefold()
+    return next((option for option in options if option.strip(_EDGES).casefold() == body), None)
+
+
+def _leading(options: Sequence[str], passage: str) -> str | None:
+    """The passage opens with an option set apart by punctuation: 'B) because', 'Yes, since', '(C) The'."""
+    body = passage.lstrip(_EDGES)
+    for option in sorted(options, key=len, reverse=True):
+        head = option.strip(_EDGES)
+        if body[: len(head)].casefold() == head.casefold() and re.match(
+            r"\s*(?:[).:,;!?\]。，：]|[-–—]\s)", body[len(head) :]
+        ):
+            return option
+    return None
+
+
+def _capital(options: Sequence[str], passage: str) -> str | None:
+    """After 'the answer is' even an A without any mark is an option: 'the answer is A because'."""
+    first = re.split(r"\W", passage.lstrip(_EDGES), maxsplit=1)[0]
+    return first if len(first) == 1 and first.isupper() and first in options else None
+
+
+def _bold(options: Sequence[str], text: str) -> str | None:
+    """The last option that stands alone in bold: writers set the answer so."""
+    found = [_lone(options, span) for span in re.findall(r"\*\*(.+?)\*\*", text)]
+    return next((option for option in reversed(found) if option), None)
+
+
+def _chosen(options: Sequence[str], text: str) -> str | None:
+    """'Option B', 'I choose C': the last such one."""
+    for match in reversed(list(_CHOSEN.finditer(text))):
+        tail = re.split(r"[\s.,;:!?]", text[match.end() :].lstrip("(\"'"), maxsplit=1)[0]
+        found = _lone(options, tail)
+        if found and (len(found) > 1 or tail.strip(_EDGES) == found):
+            return found
+    return None
+
+
+def _mentioned(options: Sequence[str], text: str, *, first: bool) -> str | None:
+    """The option named first or last. Longer options shadow shorter ones inside them; 'not X' names no X."""
+    hits: list[tuple[int, int, str]] = []
+    for option in sorted(options, key=len, reverse=True):
+        for match in _option_pattern(option).finditer(text):
+            start, end = match.span()
+            if any(start < other_end and other_start < end for other_start, other_end, _ in hits):
+                continue
+            named: str = option
+            if _NEGATION.search(text[:start]):
+                others = [other for other in options if other != option]
+                named = others[0] if len(others) == 1 else ""
+            hits.append((start, end, named))
+    names = [name for _, _, name in sorted(hits) if name]
+    if not names:
+        return None
+    return names[0] if first else names[-1]
+
+
+def _option_pattern(option: str) -> re.Pattern[str]:
+    if len(option) == 1 and option.isalpha() and option.isascii():
+        letter = re.escape(option)
+        if option in "AaIi":  # a word of its own: only with a mark that makes it an option
+            return re.compile(rf"(?<=[(\[\"'“]){letter}(?=[)\]\"'”.:])|(?<!\w){letter}(?=\))")
+        return re.compile(rf"(?<!\w){letter}(?![\w'’])")
+    return word_pattern(option)

@@ -1,0 +1,79 @@
+"""What the kinds of check share: plain text out of Markdown and LaTeX, whole-word search, wording of complaints."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import Any
+
+_CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+_EMPHASIS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])")
+_LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}")
+BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
+
+FINAL = re.compile(
+    r"\banswer\b(?:\s+to\b[^.:\n]{0,60}?)?(?:\s+(?:here|then|therefore|thus))?\s*"
+    r"(?:\b(?:is|are|would\s+be|must\s+be)\b\s*:?|[=:：])\s*"
+    r"|\b(?:result|solution|conclusion|total)\s+(?:is|comes\s+to|would\s+be)\b:?[ \t]*"
+    r"|答案(?:是|为|[:：])[:：]?\s*"
+    r"|^####[ \t]*",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""Words that announce a final answer; what follows them is the answer."""
+
+_ANNOUNCEMENTS, _PASSAGE = 5, 400
+
+
+def plain(text: str) -> str:
+    """The text without Markdown emphasis, code ticks and LaTeX wrappers."""
+    text = _LATEX_TEXT.sub(r"\1", text)
+    for mark in (r"\(", r"\)", r"\[", r"\]", "$$"):
+        text = text.replace(mark, " ")
+    return _EMPHASIS.sub("", text)
+
+
+def boxed(text: str) -> str | None:
+    """What stands in the last LaTeX box."""
+    found = BOXED.findall(text)
+    return found[-1] if found else None
+
+
+def after_final_phrase(text: str) -> list[str]:
+    """What follows each 'the answer is', up to the end of its sentence, the last one first.
+
+    Only the last few are read, and of each only the beginning: an answer that repeats itself for ever costs no more.
+    """
+    tails = []
+    for match in list(FINAL.finditer(text))[-_ANNOUNCEMENTS:]:
+        passage = text[match.end() : match.end() + _PASSAGE].lstrip()
+        tail = re.split(r"\n|[.!?。！？](?:\s|$)", passage, maxsplit=1)[0].strip()
+        if tail:
+            tails.append(tail)
+    return tails[::-1]
+
+
+def normalise(text: str) -> str:
+    """Case-folded, unaccented, punctuation turned to spaces: two spellings of one short answer become equal."""
+    text = unicodedata.normalize("NFKD", plain(text)).casefold()
+    text = "".join(c for c in text if not unicodedata.combining(c))
+    text = re.sub(r"['’](?=s\b|t\b)", "", text)
+    return " ".join(re.sub(r"[^\w%+]+|_", " ", text).split())
+
+
+def word_pattern(phrase: str, *, whole_word: bool = True, match_case: bool = False) -> re.Pattern[str]:
+    """A pattern for a phrase as whole words; Chinese, Japanese and Korean have no spaces, so there any place does."""
+    body = r"\s+".join(re.escape(part) for part in phrase.split())
+    if whole_word and body:
+        letter = rf"(?![{_CJK}])\w"
+        if re.match(letter, phrase.strip()):
+            body = rf"(?<![^\W{_CJK}]){body}"
+        if re.search(rf"{letter}\Z", phrase.strip()):
+            body = rf"{body}(?![^\W{_CJK}])"
+    return re.compile(body, 0 if match_case else re.IGNORECASE)
+
+
+def is_number(value: Any) -> bool:
+    """A real number; True and False, which Python counts as integers, are not."""
+    return (
+        isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) != float("inf")
+    )

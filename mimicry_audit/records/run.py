@@ -1,0 +1,378 @@
+"""The run directory: what was asked, every answer as it landed, and who is writing.
+
+Promise: an answer that has been journalled survives ``kill -9``; the same command run again finishes what is
+owed; a directory made with other settings is refused with the fields that differ; a second writer is refused
+at once; and a failure to write is fatal, never a warning.
+
+Layout::
+
+    DIR/manifest.json            resolved settings, versions, probe hashes, resolved models; no secrets
+    DIR/probes.jsonl             the probes as asked, so that scoring needs no probe set
+    DIR/responses/MODEL.jsonl    one `Response` a line, in the order the answers landed
+    DIR/scores.json              written by the score step
+    DIR/report.html              written by the report step
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, fields
+from io import TextIOWrapper
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from mimicry_audit.ground.disk import told_when_full, unwritable
+from mimicry_audit.ground.errors import DataError, RunDirectoryError
+from mimicry_audit.ground.redaction import redacted, redacted_deep
+from mimicry_audit.records.asked import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json, shallow
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Record = TypeVar("Record")
+MANIFEST_SCHEMA = "mimicry_audit.manifest/1"
+_FSYNC_EVERY_S = 1.0
+_MANIFEST_FIELDS = ("models", "probe_sets", "probes_sha", "selection", "sampling")
+_RESPONSE_TEXTS = ("key", "model", "probe_id", "status", "text")
+
+
+class RunDirectory:
+    """One audit on disk.
+
+    Args:
+        path: the directory; made when first written to.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def manifest_path(self) -> Path:
+        """Where the settings live."""
+        return self.path / "manifest.json"
+
+    @property
+    def scores_path(self) -> Path:
+        """Where the score step writes."""
+        return self.path / "scores.json"
+
+    @property
+    def report_path(self) -> Path:
+        """Where the report step writes."""
+        return self.path / "report.html"
+
+    def journal_path(self, label: str) -> Path:
+        """The journal of one model."""
+        return self.path / "responses" / f"{label}.jsonl"
+
+    def exists(self) -> bool:
+        """Whether anything has been collected here."""
+        return self.manifest_path.is_file()
+
+    def manifest(self) -> dict[str, Any]:
+        """The manifest.
+
+        Raises:
+            RunDirectoryError: it is not there or cannot be read.
+        """
+        if not self.exists():
+            raise RunDirectoryError(
+                f"{self.path} holds no run (no manifest.json)", "collect first: audit collect --out …"
+            )
+        try:
+            loaded = json.loads(self.manifest_path.read_text("utf-8"))
+        except (OSError, ValueError, RecursionError) as error:
+            raise RunDirectoryError(
+                f"{self.manifest_path} cannot be read: {error}", "restore it, or start again with another --out"
+            ) from error
+        if not isinstance(loaded, dict) or loaded.get("schema") != MANIFEST_SCHEMA:
+            raise RunDirectoryError(
+                f"{self.manifest_path} is not a manifest of this version", "start again with another --out"
+            )
+        settings = loaded.get("settings")
+        lacks = [n for n in _MANIFEST_FIELDS if not isinstance(settings, dict) or n not in settings]
+        if lacks or not isinstance(loaded.get("resolved"), dict):
+            raise RunDirectoryError(
+                f"{self.manifest_path} is damaged: it lacks {', '.join(lacks) or 'resolved'}",
+                "restore it, or start again with another --out",
+            )
+        return loaded
+
+    def orphans(self) -> list[Path]:
+        """Journals that no manifest explains: answers to nobody knows what, of nobody knows whom."""
+        return [] if self.exists() else sorted((self.path / "responses").glob("*.jsonl"))
+
+    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+        """Replace the manifest in one step; a secret that got this far is written as ``***``."""
+        write_json(self.manifest_path, redacted_deep({"schema": MANIFEST_SCHEMA, **manifest}))
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for writing; a disk that fills up meanwhile is told in one line.
+
+        Raises:
+            RunDirectoryError: another process holds it, or it cannot be written.
+        """
+        import fcntl
+
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = (self.path / ".lock").open("a+", encoding="utf-8")
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        with handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                handle.seek(0)
+                holder = handle.read().strip() or "another process"
+                raise RunDirectoryError(
+                    f"{self.path} is in use by {holder}", "wait for it to end, or choose another --out"
+                ) from error
+            except OSError as error:
+                raise RunDirectoryError(
+                    f"{self.path} cannot be locked: {error.strerror}", "choose an --out on a disk with file locks"
+                ) from error
+            with suppress(OSError):  # on a full disk the lock holds all the same, only without a name
+                handle.truncate(0)
+                os.write(handle.fileno(), f"process {os.getpid()}".encode())
+            with told_when_full(self.path):
+                yield
+
+    def write_probes(self, probes: Sequence[Probe]) -> None:
+        """Store the probes as asked."""
+        write_text(self.path / "probes.jsonl", "".join(canonical_json(asdict(p)) + "\n" for p in probes))
+
+    def probes(self) -> list[Probe]:
+        """The probes as asked."""
+        path = self.path / "probes.jsonl"
+        try:
+            # Only newlines end a line: str.splitlines would also cut at U+2028, which a prompt may hold.
+            lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
+            return [_probe(json.loads(line)) for line in lines]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            raise RunDirectoryError(
+                f"{path} cannot be read: {error}", "restore it, or collect again elsewhere"
+            ) from error
+
+    def journal(self, label: str) -> Journal:
+        """The journal of one model, for appending; hold `locked` first."""
+        return Journal(self.journal_path(label))
+
+    def journal_sha(self, label: str) -> str | None:
+        """SHA-256 of a journal as it lies there, None where there is none."""
+        path = self.journal_path(label)
+        return hashlib.sha256(_read(path)).hexdigest() if path.exists() else None
+
+    def responses(self, label: str) -> list[Response]:
+        """The standing answers of one model: the last line for each (probe, sample), in journal order."""
+        return list(read_journal(self.journal_path(label))[0].values())
+
+
+class Journal:
+    """Appends responses to one file, one JSON object a line, flushed per answer and synced about once a second."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file: TextIOWrapper | None = None
+        self._synced = 0.0
+
+    def __enter__(self) -> Journal:
+        """Open for appending, first cutting off a line that a crash left unfinished."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            if self.path.exists():
+                _cut_torn_line(self.path)
+            self._file = self.path.open("a", encoding="utf-8", errors="surrogatepass", newline="\n")
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        return self
+
+    def append(self, response: DataclassInstance) -> None:
+        """Write one answer, or another record that keeps a journal of its own.
+
+        Raises:
+            RunDirectoryError: the line could not be written (disk full, permission); what was written before stands.
+        """
+        if self._file is None:
+            raise RuntimeError("the journal is not open")
+        record = {k: v for k, v in shallow(response).items() if v is not None}
+        if isinstance(record.get("error"), str):
+            record["error"] = redacted(record["error"])
+        try:
+            # ASCII escapes keep lone surrogates and control characters intact and one answer on one line.
+            self._file.write(json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n")
+            self._file.flush()
+            if time.monotonic() - self._synced > _FSYNC_EVERY_S:
+                os.fsync(self._file.fileno())
+                self._synced = time.monotonic()
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+
+    def __exit__(self, *_: object) -> None:
+        """Sync and close."""
+        if self._file is None:
+            return
+        file, self._file = self._file, None
+        try:
+            file.flush()
+            os.fsync(file.fileno())
+        except OSError as error:
+            raise unwritable(self.path, error) from error
+        finally:
+            with suppress(OSError):  # a full disk fails the same flush again; it has been reported above
+                file.close()
+
+
+def read_journal(path: Path) -> tuple[dict[tuple[str, int], Response], bool]:
+    """Read a journal.
+
+    Returns:
+        ``(responses, torn)``: the last response for each (probe id, sample), and whether an unfinished last line was left out.
+
+    Raises:
+        DataError: a line other than an unfinished last one is not a response.
+    """
+    label = path.name.removesuffix(".jsonl")
+
+    def response(line: dict[str, Any]) -> Response:
+        made = Response(**line)
+        _check_response(made, label)
+        return made
+
+    found, torn = read_records(path, Response, response, "a response", "its answer asked for again")
+    return {(r.probe_id, r.sample): r for r in found}, torn
+
+
+def read_records(
+    path: Path, kind: type[DataclassInstance], make: Callable[[dict[str, Any]], Record], what: str, again: str
+) -> tuple[list[Record], bool]:
+    """The records of a journal in order, and whether an unfinished last line was left out; none where there is no journal.
+
+    Args:
+        path: the journal.
+        kind: a line holds no other fields than this dataclass.
+        make: one line's record; raises ValueError or TypeError where it is none.
+        what: what a line is, as in "a response".
+        again: what happens when a line is deleted, as in "its answer asked for again".
+
+    Raises:
+        DataError: the journal cannot be read, or a whole line is no such record.
+    """
+    if not path.exists():
+        return [], False
+    lines, torn = read_lines(path)
+    names, found = {f.name for f in fields(kind)}, []
+    for number, line in enumerate(lines, 1):
+        try:
+            loaded = json.loads(line)
+            if not isinstance(loaded, dict):
+                raise ValueError("not an object")
+            if unknown := set(loaded) - names:
+                raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
+            found.append(make(loaded))
+        except (ValueError, TypeError, RecursionError) as error:
+            raise DataError(
+                f"{path}, line {number}, is not {what} ({error})",
+                f"delete that line to have {again}, or restore the file",
+            ) from error
+    return found, torn
+
+
+def read_lines(path: Path) -> tuple[list[bytes], bool]:
+    """The whole lines of a journal, and whether an unfinished last one was left out."""
+    lines = _read(path).split(b"\n")
+    torn = lines.pop() != b""
+    return lines, torn
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}", "make it readable") from error
+
+
+def _check_response(response: Response, label: str) -> None:
+    """Refuse what is no answer of this model: no other model's answer is ever taken for its own."""
+    for name in _RESPONSE_TEXTS:
+        if not isinstance(getattr(response, name), str):
+            raise ValueError(f"{name} is not text")
+    if not isinstance(response.sample, int) or isinstance(response.sample, bool):
+        raise ValueError("sample is not a whole number")
+    if response.schema != RESPONSE_SCHEMA:
+        raise ValueError(f"of another version: schema {response.schema!r}")
+    if response.status not in STATUSES:
+        raise ValueError(f"unknown status {response.status!r}")
+    if response.model != label:
+        raise ValueError(f"it is of model {response.model!r}")
+
+
+def _probe(record: dict[str, Any]) -> Probe:
+    messages = tuple(Message(**m) for m in record.pop("messages"))
+    return Probe(messages=messages, **record)
+
+
+def _cut_torn_line(path: Path) -> None:
+    with path.open("rb+") as file:
+        raw = file.read()
+        end = raw.rfind(b"\n") + 1
+        if end != len(raw):
+            file.truncate(end)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file by this text in UTF-8; see `write_bytes`."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_bytes(path: Path, content: bytes) -> None:
+    """Replace a file in one step: a crash leaves the old file or the new one, never half of either.
+
+    Raises:
+        RunDirectoryError: it cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            mask = os.umask(0)
+            os.umask(mask)
+            Path(name).chmod(0o666 & ~mask)  # mkstemp's 0600 would hide a report from its readers
+            Path(name).replace(path)
+        except BaseException:
+            Path(name).unlink(missing_ok=True)
+            raise
+    except OSError as error:
+        raise unwritable(path, error) from error
+
+
+def write_json(path: Path, value: Any, *, compact: bool = False) -> None:
+    """Replace a JSON file in one step, on one line if it shall be small; refuses NaN, which is not JSON."""
+    layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 1}
+    write_text(path, json.dumps(value, sort_keys=False, ensure_ascii=True, allow_nan=False, **layout) + "\n")
+
+
+def differences(old: Any, new: Any, at: str = "") -> list[str]:
+    """Which fields differ between two settings, as ``field: old → new``, outermost first."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        keys = [*old, *(k for k in new if k not in old)]
+        return [d for k in keys for d in differences(old.get(k), new.get(k), f"{at}.{k}" if at else str(k))]
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [d for i, (a, b) in enumerate(zip(old, new, strict=True)) for d in differences(a, b, f"{at}[{i}]")]
+    return [] if old == new else [f"{at}: {_short(old)} → {_short(new)}"]
+
+
+def _short(value: Any) -> str:
+    text = canonical_json(value)
+    return text if len(text) <= 60 else text[:57] + "…"

@@ -1,0 +1,149 @@
+"""A scored run in every format: what each file is called and what it holds.
+
+Promise: nothing is scored and no model asked; every format tells the same numbers, those of ``scores.json``; a file is replaced
+in one step, and only after its whole content is known.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.run import RunDirectory, write_bytes
+
+FORMATS = {
+    "html": "report.html",
+    "markdown": "report.md",
+    "json": "report.json",
+    "csv": "tables",
+    "parquet": "tables",
+    "model-card": "model-card.md",
+}
+"""Format → its file in the run directory, or the folder of its tables."""
+TABULAR = ("csv", "parquet")
+
+
+def export(
+    directory: RunDirectory,
+    scores: Mapping[str, Any],
+    format: str = "html",  # noqa: A002  the word of the command line
+    to: Path | None = None,
+    table: str | None = None,
+    model: str | None = None,
+) -> Path:
+    """Write a scored run in one format.
+
+    Args:
+        directory: the run.
+        scores: the content of its ``scores.json``.
+        format: of `FORMATS`.
+        to: the file, or for several tables the folder; by default as in `FORMATS`, in the run directory.
+        table: with a tabular format only this table, as one file.
+        model: with ``model-card`` the candidate, where several were judged.
+
+    Returns:
+        The file or folder written.
+
+    Raises:
+        ConfigError: no such format, table or candidate.
+        RunDirectoryError: it cannot be written.
+    """
+    check(format, table, model)
+    if format in TABULAR and table is None:
+        from mimicry_audit.report.text.tidy import TABLES
+
+        folder = to or directory.path / FORMATS[format]
+        made = {name: content(directory, scores, format, name) for name in TABLES}
+        for name, whole in made.items():
+            write_bytes(folder / f"{name}.{format}", whole)
+        return folder
+    default = f"{FORMATS[format]}/{table}.{format}" if table else FORMATS[format]
+    target = to or directory.path / default
+    write_bytes(target, content(directory, scores, format, table, model))
+    return target
+
+
+def content(
+    directory: RunDirectory,
+    scores: Mapping[str, Any],
+    format: str,  # noqa: A002  the word of the command line
+    table: str | None = None,
+    model: str | None = None,
+) -> bytes:
+    """One file's content; see `export`.
+
+    Raises:
+        ConfigError: no such format, table or candidate, or a tabular format without a table.
+    """
+    check(format, table, model)
+    if format in TABULAR:
+        if table is None:
+            raise ConfigError(f"{format} is several tables", f"choose one with --table: {_tables()}")
+        return _table(directory, scores, format, table)
+    if format == "markdown":
+        from mimicry_audit.report.text import markdown
+
+        return markdown.render(scores).encode()
+    if format == "model-card":
+        from mimicry_audit.report.text import card
+
+        return card.render(scores, model).encode()
+    if format == "json":
+        from mimicry_audit.report.text import document
+        from mimicry_audit.verdicts.sections.notes import coverage_gaps
+
+        return document.render(scores, _files(directory), coverage_gaps(scores)).encode()
+    from mimicry_audit.report.page.page import answer_columns, render
+    from mimicry_audit.report.rows import report_answers
+
+    return render(scores, report_answers(directory, scores, answer_columns(scores))).encode()
+
+
+def check(format: str, table: str | None = None, model: str | None = None) -> None:  # noqa: A002
+    """Refuse a format or table that does not exist, and options that do not go together.
+
+    Raises:
+        ConfigError: names what there is.
+    """
+    if format not in FORMATS:
+        near = difflib.get_close_matches(format, FORMATS, n=1)
+        hint = f"did you mean {near[0]}? " if near else ""
+        raise ConfigError(f"there is no format {format!r}", f"{hint}Formats are {', '.join(FORMATS)}")
+    if table is not None and format not in TABULAR:
+        raise ConfigError(f"--table {table} goes with csv and parquet, not with {format}", "leave it out")
+    if table is not None and table not in _tables().split(", "):
+        raise ConfigError(f"there is no table {table!r}", f"choose from {_tables()}")
+    if model is not None and format != "model-card":
+        raise ConfigError(f"--model {model} goes with model-card, not with {format}", "leave it out")
+
+
+def _tables() -> str:
+    from mimicry_audit.report.text.tidy import TABLES
+
+    return ", ".join(TABLES)
+
+
+def _table(directory: RunDirectory, scores: Mapping[str, Any], format: str, table: str) -> bytes:  # noqa: A002
+    from mimicry_audit.report.rows import report_answers
+    from mimicry_audit.report.text import tidy, tidyfiles
+
+    answers: Sequence[Mapping[str, Any]] = report_answers(directory, scores) if table == "answers" else ()
+    columns, rows = tidy.rows(scores, table, answers)
+    if format == "csv":
+        return tidyfiles.csv_bytes(columns, rows)
+    notes = {"schema": scores["schema"], "signature": scores["signature"], "table": table}
+    return tidyfiles.parquet_bytes(columns, rows, {f"audit:{name}": text for name, text in notes.items()})
+
+
+def _files(directory: RunDirectory) -> dict[str, Any]:
+    """What the run directory holds, as paths relative to it."""
+    root = directory.path
+    single = ("manifest.json", "probes.jsonl", "scores.json", "report.html")
+    found: dict[str, Any] = {Path(n).stem: n for n in single if (root / n).is_file()}
+    for folder in ("responses", "judgements", "likelihood"):
+        if journals := sorted((root / folder).glob("*.jsonl")):
+            found[folder] = {path.stem: f"{folder}/{path.name}" for path in journals}
+    return found

@@ -1,0 +1,1 @@
+"""The offline HTML pages: from scores to what a template shows."""

@@ -1,0 +1,243 @@
+"""The answers side by side: one card per probe, the reference first, differences from it marked.
+
+Promise: the cards of a page stay within about `BUDGET` bytes of markup. Where that is too little, the page holds as plain
+markup the most telling probes and an even spread of the rest, says so, and keeps all of them in one compressed block
+(`mimicry_audit.report.page.packed`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from mimicry_audit.report import diff, fmt, visible
+
+BUDGET = 3_000_000
+"""Most bytes of markup for all cards together: what a browser reads and a person prints without a thought."""
+
+PART = 1_000_000
+"""Most bytes of markup of the cards where not all fit: the compressed block holds the answers then."""
+
+LONGEST = 6_000
+"""Most characters of one answer, prompt or chain of thought that are shown."""
+
+MOST_PLAIN = 8
+"""Most models side by side in the plain part of a page whose answers do not all fit: more models would leave few probes."""
+
+_PER_CARD, _PER_ANSWER, _MARKS = 1_400, 650, 1.5
+"""Sizes of the markup around the texts, measured and rounded up; marks make a text about half as long again."""
+
+Record = Mapping[str, Any]
+
+
+_WHOSE = {True: "its own name", False: "another name", None: "a name"}
+
+
+def cut(text: str, longest: int = LONGEST) -> tuple[str, int]:
+    """The start of `text` that is shown, and how many characters are not."""
+    return (text, 0) if len(text) <= longest else (text[:longest], len(text) - longest)
+
+
+def _bytes(text: str | None) -> int:
+    """What `text` weighs once it is escaped and its hidden characters are named: for some texts fifty times as much."""
+    return len(visible.markup((text or "")[:LONGEST]).encode("utf-8"))
+
+
+def _size(probe: Record, columns: Sequence[str]) -> float:
+    total = _PER_CARD + float(_bytes(probe["prompt"]))
+    for label in columns:
+        for sample in probe["answers"].get(label) or [{}]:
+            total += _PER_ANSWER + _MARKS * _bytes(sample.get("text")) + _bytes(sample.get("reasoning"))
+    return total
+
+
+def fits(probes: Sequence[Record], columns: Sequence[str], budget: float = BUDGET) -> bool:
+    """Whether the cards of all probes stay within `budget` bytes."""
+    left = budget
+    for probe in probes:
+        left -= _size(probe, columns)
+        if left < 0:
+            return False
+    return True
+
+
+def choose(probes: Sequence[Record], columns: Sequence[str], ranks: Sequence[Any], budget: float = PART) -> list[int]:
+    """Which probes are plain markup where not all can be: half the budget for those of lowest rank, half for a spread.
+
+    Args:
+        probes: all of them.
+        columns: labels of the models that are shown.
+        ranks: one per probe; the most telling is the smallest.
+        budget: bytes of markup.
+    """
+    out: set[int] = set()
+    used = _take(sorted(range(len(probes)), key=lambda at: ranks[at]), probes, columns, budget / 2, out)
+    each = used / len(out) if out else budget
+    wanted = min(len(probes), max(1, int((budget - used) / max(each, 1.0))))
+    spread = [int(at * len(probes) / wanted) for at in range(wanted)]
+    _take(spread, probes, columns, budget - used, out)
+    return sorted(out)
+
+
+def _take(order: Sequence[int], probes: Sequence[Record], columns: Sequence[str], room: float, out: set[int]) -> float:
+    """Puts probes into `out` in this order while there is room; returns what they weigh."""
+    used = 0.0
+    for at in order:
+        size = 0.0 if at in out else _size(probes[at], columns)
+        if used + size <= room:
+            used += size
+            out.add(at)
+        elif used:
+            break
+    return used
+
+
+def build(
+    probes: Sequence[Record], columns: Sequence[str], judged: frozenset[str], foremost: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Everything the section needs: cards, the choices of its filters, and how many probes are left out.
+
+    Args:
+        probes: the answers, probe by probe.
+        columns: labels of the models, the reference first.
+        judged: labels of the candidates; their mistakes are held against the reference's.
+        foremost: the same labels, those that matter most first; `columns` where it is empty.
+    """
+    whole = fits(probes, columns, BUDGET)
+    foremost = list(foremost or columns)
+    agreements = [agreement(probe, columns[0] if columns else "", judged) for probe in probes]
+    shown = list(columns) if whole else [label for label in columns if label in foremost[:MOST_PLAIN]]
+    chosen: Sequence[int] = range(len(probes))
+    if not whole:
+        ranks = [_rank(probe, words, judged) for probe, words in zip(probes, agreements, strict=True)]
+        chosen = choose(probes, shown, ranks, PART)
+    cards = [_card(probes[at], at + 1, columns, shown, agreements[at]) for at in chosen]
+    return {
+        "cards": cards,
+        "whole": whole,
+        "plain": shown,
+        "foremost": foremost,
+        "agreements": agreements,
+        "total": len(probes),
+        "columns": list(columns),
+        "domains": list(dict.fromkeys(probe["domain"] for probe in probes)),
+        "sets": list(dict.fromkeys(str(probe["set"]) for probe in probes if probe.get("set"))),
+        "statuses": sorted({status for probe in probes for status in statuses(probe)}),
+        "reference": columns[0] if columns else None,
+    }
+
+
+def _rank(probe: Record, words: Sequence[str], judged: frozenset[str]) -> tuple[int, float]:
+    """Copied answers and shared mistakes first, then those that came nearest to the reference."""
+    near = (fmt.real(value) for label, value in (probe.get("similarity") or {}).items() if label in judged)
+    return -len({"verbatim", "wrong"} & set(words)), -max((value for value in near if value is not None), default=0.0)
+
+
+def statuses(probe: Record) -> list[str]:
+    """What became of the answers to a probe."""
+    return sorted({sample["status"] for samples in probe["answers"].values() for sample in samples})
+
+
+def lead(probe: Record) -> str:
+    """The line that stands for a probe in the list."""
+    return " ".join(probe["prompt"].split())[:160]
+
+
+def _card(
+    probe: Record, number: int, columns: Sequence[str], shown: Sequence[str], words: Sequence[str]
+) -> dict[str, Any]:
+    reference = columns[0] if columns else ""
+    given = probe["answers"]
+    near = probe.get("similarity") or {}
+    ours = (given.get(reference) or [{}])[0].get("text") or ""
+    against = diff.Against(cut(ours)[0]) if ours else None
+    answers = []
+    for label in shown:
+        found = _answer(label, given.get(label) or [], ours, None if label == reference else against, near.get(label))
+        answers.append({**found, "reference": label == reference, "column": columns.index(label)})
+    return {
+        "number": number,
+        "id": probe["probe_id"],
+        "domain": probe["domain"],
+        "set": probe.get("set"),
+        "prompt": _shown(probe["prompt"]),
+        "lead": lead(probe),
+        "expected": probe.get("expected"),
+        "answers": answers,
+        "statuses": statuses(probe),
+        "near": [fmt.real(near.get(label)) for label in columns],
+        "agree": words,
+    }
+
+
+def _shown(text: str) -> dict[str, Any]:
+    head, rest = cut(text)
+    return {"text": visible.markup(head), "rest": rest}
+
+
+def _answer(
+    label: str, samples: Sequence[Record], ours: str, against: diff.Against | None, near: Any
+) -> dict[str, Any]:
+    first: Record = samples[0] if samples else {"status": "missing", "text": "", "correct": None}
+    return {
+        "label": label,
+        "near": fmt.real(near),
+        "status": first["status"],
+        "correct": first.get("correct"),
+        **_compared(first, ours, against),
+        "reasoning": _shown(first["reasoning"]) if first.get("reasoning") else None,
+        "more": [{"sample": s["sample"], "status": s["status"], **_compared(s, ours, against)} for s in samples[1:]],
+    }
+
+
+def _compared(sample: Record, ours: str, against: diff.Against | None) -> dict[str, Any]:
+    head, rest = cut(sample.get("text") or "")
+    if against is None:
+        return {"text": visible.markup(head), "rest": rest, "shared": None, "same": False}
+    if head.split() == cut(ours)[0].split():
+        return {"text": visible.markup(head), "rest": rest, "shared": 1.0, "same": True}
+    spans = against.spans(head)
+    return {"text": diff.markup(spans), "rest": rest, "shared": diff.shared(spans), "same": False}
+
+
+def agreement(probe: Record, reference: str, judged: frozenset[str]) -> list[str]:
+    """Words that the filter knows: ``verbatim``, ``wrong`` (as the reference), ``mixed``, ``right``."""
+    firsts = {label: samples[0] for label, samples in probe["answers"].items() if samples}
+    marks = {label: sample.get("correct") for label, sample in firsts.items() if sample.get("correct") is not None}
+    rivals = {label: sample for label, sample in firsts.items() if label != reference and label in judged}
+    ours = (firsts.get(reference, {}).get("text") or "").split()
+    out = []
+    if ours and any((sample.get("text") or "").split() == ours for sample in rivals.values()):
+        out.append("verbatim")
+    if marks.get(reference) is False and any(marks.get(label) is False for label in rivals):
+        out.append("wrong")
+    if len(set(marks.values())) == 2:
+        out.append("mixed")
+    if marks and all(marks.values()):
+        out.append("right")
+    return out
+
+
+def claimed(text: str, claims: Sequence[Record]) -> Markup:
+    """An answer about identity with each claim marked: whose name it gives, and whether that is its own."""
+    out: list[Markup] = []
+    at = 0
+    for claim in sorted(claims, key=lambda item: (_place(item.get("start")), _place(item.get("end")))):
+        start, end = _place(claim.get("start")), min(len(text), _place(claim.get("end")))
+        if start < at or end <= start:
+            continue
+        out.append(visible.markup(text[at:start]))
+        kind = "alien" if claim.get("own") is False else "own"
+        name = " · ".join(str(part) for part in (claim.get("maker"), claim.get("model")) if part)
+        said = visible.plain(f"{_WHOSE[claim.get('own')]}: {name}")
+        mark = Markup('<mark class="{}" title="{}">{}</mark>')
+        out.append(mark.format(kind, said, visible.markup(text[start:end])))
+        at = end
+    out.append(visible.markup(text[at:]))
+    return Markup("").join(out)
+
+
+def _place(value: Any) -> int:
+    return max(0, value) if isinstance(value, int) and not isinstance(value, bool) else 0

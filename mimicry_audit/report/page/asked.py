@@ -1,0 +1,81 @@
+"""The page of ``audit identity``: who models say they are, what a search came upon, and where a judge saw it otherwise.
+
+Promise: `render` is a pure function of ``identity.json``; rates stand apart from the worst case of a search, which is never
+told as a rate; all text of a model passes the same door as in the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mimicry_audit.report.page import templated
+from mimicry_audit.report.page.page import shell
+
+Record = Mapping[str, Any]
+
+_AS_ASKED = ("kinds", "systems")
+"""Breakdowns that only questions asked by this package have."""
+
+
+def render(document: Record) -> str:
+    """The page.
+
+    Args:
+        document: the content of ``identity.json``.
+    """
+    models = {label: _model(found) for label, found in document["models"].items()}
+    return shell(
+        "asked.html",
+        ("report.css",),
+        d=document,
+        title=f"Who {_names(list(models))} {'says it is' if len(models) == 1 else 'say they are'}",
+        templated=templated.build({"models": models}),
+        slipping=sorted(
+            ((label, m) for label, m in models.items() if m["strict"] and m["strict"]["value"] > 0),
+            key=lambda item: -item[1]["strict"]["value"],
+        ),
+        unknown=[label for label, m in models.items() if m["own"] is None],
+        leaks=_leaks(models),
+        searches=[(label, m["search"]) for label, m in models.items() if m.get("search")],
+        judge=document.get("judge"),
+        asked="asked" in document,
+    )
+
+
+def _names(labels: list[str]) -> str:
+    if len(labels) > 3:
+        return f"{labels[0]} and {len(labels) - 1} others"
+    return " and ".join(labels)
+
+
+def _rate(found: Any) -> Any:
+    """Rates in the words of the report: ``value`` for ``rate``; whatever holds rates is gone through."""
+    if isinstance(found, Mapping):
+        if "rate" in found:
+            return {"value": found["rate"], **{k: v for k, v in found.items() if k != "rate"}}
+        return {key: _rate(value) for key, value in found.items()}
+    return found
+
+
+def _model(found: Record) -> dict[str, Any]:
+    rates = ("loose", "strict", "hard", "plain", "control", "languages", "aspects", *_AS_ASKED)
+    own = found["own"]
+    return {
+        **found,
+        **{name: _rate(found.get(name)) for name in rates},
+        **{name: _rate(found.get(name) or {}) for name in _AS_ASKED},
+        "own": {"maker": " or ".join(own["makers"]), "model": own["model"]} if own else None,
+        "makers": list(own["makers"]) if own else [],
+    }
+
+
+def _leaks(models: Mapping[str, Record]) -> list[dict[str, Any]]:
+    """Who names whom: a model, a maker that is not its own, in how many answers, and whose maker that is; most first."""
+    out = []
+    for label, found in models.items():
+        for maker, count in found["claims"].items():
+            if maker not in found["makers"]:
+                whose = [other for other, theirs in models.items() if maker in theirs["makers"]]
+                out.append({"label": label, "maker": maker, "count": count, "of": found["answered"], "whose": whose})
+    return sorted(out, key=lambda leak: (-leak["count"], leak["label"]))

@@ -1,0 +1,165 @@
+"""The page of a comparison: ``compare.json`` turned into one offline HTML file.
+
+Promise: a pure function of ``compare.json``, through the same door as the report (`mimicry_audit.report.page.page.shell`):
+everything printed is escaped, nothing is loaded, and here no script runs at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mimicry_audit.ground.errors import DataError
+from mimicry_audit.report import diff, visible
+from mimicry_audit.report.page import answers
+from mimicry_audit.report.page.page import shell
+from mimicry_audit.report.page.view import flat
+from mimicry_audit.report.pictures import slopes
+
+SCHEMA = "mimicry_audit.compare/1"
+
+Record = Mapping[str, Any]
+
+MARKS = {"yes": "●", "no": "○", "unclear": "◐", "not measured": "–"}
+"""A shape for each answer, so that none is told by colour alone."""
+DIRECTIONS = {
+    "up": "↑ moved toward",
+    "down": "↓ moved away",
+    "relative": "~ beside controls only",
+    "unclear": "· unclear",
+    "too few": "· too few probes",
+}
+CHANGES = {"up": "↑ rose", "down": "↓ fell", "unclear": "· unclear", "too few": "· too few probes"}
+VARIETY = {
+    "samples": ("Likeness among its own samples", "higher is less varied"),
+    "questions": ("Likeness of answers to different questions", "higher is less varied"),
+    "distinct_1": ("Distinct words", "lower is less varied"),
+    "distinct_2": ("Distinct word pairs", "lower is less varied"),
+    "distinct_3": ("Distinct runs of three words", "lower is less varied"),
+    "words": ("Words per answer", "for reading the rows above"),
+}
+CLAIMS = {"own": "its own identity", "other": "another identity", "reference": "the reference's identity"}
+
+
+def render(result: Record) -> str:
+    """The page.
+
+    Args:
+        result: the content of ``compare.json``.
+
+    Raises:
+        DataError: another schema, or none.
+    """
+    if result.get("schema") != SCHEMA:
+        raise DataError(f"the comparison has schema {result.get('schema')!r}, not {SCHEMA!r}", "compare again")
+    checkpoints = result["checkpoints"]
+    axes = sorted((a for a in result["axes"] if a["measured"]), key=lambda axis: bool(axis["baseline"]))
+    return shell(
+        "compare.html",
+        ("report.css", "compare.css"),
+        c=result,
+        last=checkpoints[-1],
+        marks=MARKS,
+        directions=DIRECTIONS,
+        changes=CHANGES,
+        slopes=_slopes(result, axes, checkpoints[-1]),
+        lines=_lines(result) if len(checkpoints) > 1 else [],
+        axes=axes,
+        missing_axes=[axis for axis in result["axes"] if not axis["measured"]],
+        domains=result["domains"],
+        variety=VARIETY,
+        claims=CLAIMS,
+        probes=[_probe(probe) for probe in result["probes"]],
+        settings=flat(result["settings"]),
+    )
+
+
+def _slopes(result: Record, axes: Sequence[Record], last: Record) -> list[dict[str, Any]]:
+    """The two slope charts with the rows of their tables."""
+    kinds = {True: "baseline", False: "part"}
+    by_axis = [(axis["title"], last["axes"].get(axis["name"]), kinds[bool(axis["baseline"])]) for axis in axes]
+    by_domain = [(name.replace("_", " "), last["by_domain"].get(name), "part") for name in result["domains"]]
+    overall = ("All axes", last["overall"], "main")
+    ends = (result["before"], last["label"])
+    return [
+        {
+            "name": name,
+            "head": head,
+            "picture": slopes.slope(
+                [slopes.Slope(n, (m or {}).get("before"), (m or {}).get("after"), kind) for n, m, kind in rows],
+                ends,
+                f"{head}: similarity to {result['reference']} before and after",
+            ),
+            "rows": rows,
+        }
+        for name, head, rows in (
+            ("axis", "By axis", [overall, *by_axis]),
+            ("domain", "By domain", [overall, *by_domain]),
+        )
+    ]
+
+
+def _lines(result: Record) -> list[dict[str, Any]]:
+    """One line chart for each quantity that was measured at some checkpoint."""
+    checkpoints = result["checkpoints"]
+    shown = ("samples", "questions", "distinct_2", "words")
+    beyond = "Movement beyond the controls" if result["controls"] else "Movement"
+    wanted: list[tuple[str, bool, Sequence[Record | None], str]] = [
+        (f"Similarity to {result['reference']}", False, [c["overall"] for c in checkpoints], "after"),
+        (beyond, True, [c["overall"] for c in checkpoints], "adjusted"),
+        ("Accuracy", False, [c["accuracy"] for c in checkpoints], "after"),
+        *((VARIETY[key][0], False, [c["diversity"][key] for c in checkpoints], "after") for key in shown),
+    ]
+    steps = [c["step"] for c in checkpoints]
+    places = [float(at) for at in range(len(checkpoints) + 1)]
+    if all(step is not None for step in steps):
+        places = [min(0.0, steps[0] - 1), *(float(step) for step in steps)]
+    marks = [None, *(None if step is None else f"{step:g}" for step in steps)]
+    charts = []
+    for head, signed, found, field in wanted:
+        if not any(found):
+            continue
+        start = None if signed else next((m["before"] for m in found if m), None)
+        labels = [result["before"], *(c["label"] for c in checkpoints)]
+        values = [start, *(m[field] if m else None for m in found)]
+        points = [slopes.Point(*each) for each in zip(labels, places, values, marks, strict=True)]
+        charts.append(
+            {
+                "head": head,
+                "picture": slopes.line(points, f"{head} over the training", signed=signed, start=result["before"]),
+            }
+        )
+    return charts
+
+
+def _probe(probe: Record) -> dict[str, Any]:
+    """Three columns; what before and after do not share with the reference is marked."""
+    given = probe["answers"]
+    ours = (given["reference"] or {}).get("text") or ""
+    columns = []
+    for role in ("before", "after", "reference"):
+        answer = given[role] or {"status": "missing", "text": ""}
+        head, rest = answers.cut(answer["text"])
+        if role == "reference" or not ours:
+            columns.append(
+                {"role": role, "status": answer["status"], "text": visible.markup(head), "rest": rest, "shared": None}
+            )
+            continue
+        spans = diff.spans(answers.cut(ours)[0], head)
+        columns.append(
+            {
+                "role": role,
+                "status": answer["status"],
+                "text": diff.markup(spans),
+                "rest": rest,
+                "shared": diff.shared(spans),
+            }
+        )
+    prompt, more = answers.cut(probe["prompt"])
+    return {
+        **probe,
+        "lead": " ".join(probe["prompt"].split())[:160],
+        "prompt": visible.markup(prompt),
+        "prompt_rest": more,
+        "columns": columns,
+    }

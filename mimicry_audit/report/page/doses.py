@@ -1,0 +1,295 @@
+"""What dose an audit of this size could have seen: the curves measured on the lab, drawn and told as tables.
+
+Promise: every number that a picture shows is in a table beside it, lines differ in stroke, mark and label, and the part is
+there only where it applies: where some verdict rests on a base.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from statistics import fmean, median
+from typing import Any
+
+from markupsafe import Markup
+
+from mimicry_audit.report.fmt import bounds, num, point, real, span
+from mimicry_audit.report.pictures import charts
+from mimicry_audit.report.pictures.svg import el, number, svg
+from mimicry_audit.statistics.doses import POWERS, at_probes, shipped
+
+Record = Mapping[str, Any]
+
+WIDTH, HEIGHT = 520.0, 250.0
+LEFT, RIGHT, TOP, BOTTOM = 46.0, 104.0, 26.0, 40.0
+"""Margins of both pictures; the right one holds the labels of the lines."""
+NUMBER_WIDTH = 34.0
+"""What a number along an axis takes; doses that lie closer have a tick alone."""
+PER_CENT = "\u00a0%"  # no line ends between a number and its unit
+STATED = POWERS[-1]
+"""The power whose limit is marked."""
+
+
+def build(scores: Record, measured: Record | None = None) -> dict[str, Any] | None:
+    """What the template places; None where no verdict rests on a base or nothing was measured.
+
+    Args:
+        scores: the content of ``scores.json``.
+        measured: the content of ``doses.json``; what the package carries if None.
+    """
+    measured = shipped() if measured is None else measured
+    pairs = {frozenset((pair["a"], pair["b"])): pair.get("n") for pair in scores.get("pairs") or []}
+    based = [v for v in scores.get("verdicts") or [] if v.get("base")]
+    asked = [real(pairs.get(frozenset((v["candidate"], v["reference"])))) for v in based]
+    known = [n for n in asked if n is not None]
+    if not measured or not known:
+        return None
+    return parts(measured, round(median(known)), "likelihood" if scores.get("likelihood") else "texts")
+
+
+def parts(measured: Record, probes: int, kind: str) -> dict[str, Any]:
+    """Both pictures, their tables, and the limit of this number of probes.
+
+    Args:
+        measured: the content of ``doses.json``.
+        probes: of the audit at hand.
+        kind: what it rests on: ``texts`` alone, or also ``likelihood``.
+    """
+    other = "texts" if kind == "likelihood" else "likelihood"
+    of = {
+        name: [f for p in POWERS if (f := at_probes(curves, probes, p))] for name, curves in measured["curves"].items()
+    }
+    limits = of[kind]
+    stated, elsewhere, odds = (
+        next((f for f in of.get(name, ()) if f["power"] == STATED), None) for name in (kind, other, "odds")
+    )
+    assert stated is not None
+    assert elsewhere is not None
+    apart = odds and power_picture({"curves": measured["curves"]["odds"]}, odds, "odds stand out")
+    measured = _narrowed(measured, kind)
+    return {
+        "probes": probes,
+        "kind": kind,
+        "elsewhere": {**elsewhere, "said": said(elsewhere)},
+        "odds": odds and {**odds, "said": said(odds), "power": apart},
+        "limits": [{**limit, "said": said(limit)} for limit in limits],
+        "stated": {**stated, "said": said(stated)},
+        "scores": scores_picture(measured),
+        "power": power_picture(measured, stated),
+        "rows": _rows(measured),
+        "sizes": [curve["probes"] for curve in measured["curves"]],
+        "table": _limit_rows(measured),
+        "controls": controls(measured),
+        "seeds": len(measured["seeds"]),
+        "models": measured["models"],
+        "made": measured["made"],
+    }
+
+
+def _narrowed(measured: Record, kind: str) -> dict[str, Any]:
+    """What was measured, as audits of one kind saw it."""
+    students = [{**s, "verdict": s["verdict"][kind], "found": s["found"][kind]} for s in measured["students"]]
+    return {**measured, "curves": measured["curves"][kind], "students": students}
+
+
+def share(value: float | None, beyond: str = f"over 100{PER_CENT}") -> str:
+    """A dose as a percentage with two digits that count; `beyond` for none."""
+    found = real(value)
+    if found is None:
+        return beyond
+    percent = found * 100
+    return (f"{percent:.0f}" if percent >= 10 or percent == 0 else f"{percent:.2g}") + PER_CENT
+
+
+def said(limit: Record) -> str:
+    """A dose or a share with its interval: ``12 % [8 %, 20 %]``."""
+    return f"{share(limit['value'])} [{share(limit['low'])}, {share(limit['high'])}]"
+
+
+def place(dose: float, smallest: float) -> float:
+    """Where a dose stands along the axis, 0 to 1: logarithmic from the smallest tested, dose 0 a step before it."""
+    decades = -math.log10(smallest)
+    step = 0.5
+    if dose <= 0:
+        return 0.0
+    if dose < smallest:  # between nothing and the smallest dose there is no logarithm to follow
+        return step * dose / smallest / (decades + step)
+    return (step + math.log10(dose / smallest)) / (decades + step)
+
+
+def _x(dose: float, smallest: float) -> float:
+    return LEFT + place(dose, smallest) * (WIDTH - LEFT - RIGHT)
+
+
+def _y(value: float, scale: charts.Scale) -> float:
+    return scale.at(value, HEIGHT - BOTTOM, TOP)
+
+
+def _frame(levels: Sequence[float], scale: charts.Scale, name: str, percent: bool) -> list[Markup]:
+    """Grid, numbers along both axes, and their names."""
+    smallest = min(level for level in levels if level > 0)
+    out: list[Markup] = []
+    for tick in scale.ticks:
+        y = _y(tick, scale)
+        text = share(tick) if percent else num(tick)
+        out.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="zero" if tick == 0 else "grid"))
+        out.append(el("text", text, x=LEFT - 6, y=y + 4, class_="label tick last"))
+    free = 0.0
+    for level in (0.0, *(level for level in levels if level)):
+        x = _x(level, smallest)
+        out.append(el("line", x1=x, x2=x, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4, class_="grid"))
+        if x >= free or level == levels[-1]:
+            out.append(el("text", share(level), x=x, y=HEIGHT - BOTTOM + 17, class_="label tick"))
+            free = x + NUMBER_WIDTH
+    middle = (LEFT + WIDTH - RIGHT) / 2
+    out.append(el("text", "share of the teacher’s answers", x=middle, y=HEIGHT - 6, class_="label tick"))
+    out.append(el("text", name, x=2, y=10, class_="label tick first"))
+    return out
+
+
+def _line(points: Sequence[tuple[float, float]], kind: str) -> Markup:
+    path = "L".join(f"{number(x)} {number(y)}" for x, y in points)
+    return el("path", d=f"M{path}", class_=f"curve {kind}")
+
+
+def scores_picture(measured: Record) -> Markup:
+    """Adjusted lift against dose: a dot and its interval for each seed, a line through the means."""
+    students = _dosed(measured)
+    levels = sorted(students)
+    smallest = min(level for level in levels if level > 0)
+    ends = [end for row in students.values() for s in row for end in bounds(s["lift"]) or ()]
+    top = max(0.1, math.ceil(max(ends, default=1.0) * 10) / 10)
+    low = min(0.0, math.floor(min(ends, default=0.0) * 10) / 10)
+    scale = charts.Scale(low, top, tuple(sorted({low, 0.0, round(top / 2, 2), top})))
+    parts = _frame(levels, scale, "adjusted lift", percent=False)
+    means = []
+    for level in levels:
+        for at, student in enumerate(students[level]):
+            x = _x(level, smallest) + 5 * (at - (len(students[level]) - 1) / 2)
+            value, limits = point(student["lift"]), bounds(student["lift"])
+            if value is None:
+                continue
+            told = f"{share(level)}, seed {student['seed']}: {num(value, signed=True)} {span(student['lift'], True)}"
+            line = limits and el("line", x1=x, x2=x, y1=_y(limits[0], scale), y2=_y(limits[1], scale), class_="ci")
+            dot = el("circle", cx=x, cy=_y(value, scale), r=3.5, class_="dot")
+            parts.append(el("g", el("title", told), line or None, dot, class_="mark main"))
+        means.append((_x(level, smallest), _y(_mean_lift(students[level]), scale)))
+    parts.append(_line(means, "c0"))
+    parts.append(el("text", "mean of seeds", x=means[-1][0] + 12, y=means[-1][1] + 4, class_="label tick first"))
+    words = "; ".join(f"{share(level)} {num(_mean_lift(students[level]), signed=True)}" for level in levels)
+    return svg(WIDTH, HEIGHT, f"Adjusted lift against dose, mean of the seeds: {words}", *parts, class_="doses")
+
+
+def power_picture(measured: Record, stated: Record | None = None, what: str = "found distilled") -> Markup:
+    """Power against dose, a line for each number of probes, and the detection limit with its interval at the stated power.
+
+    Args:
+        measured: `curves` of one kind.
+        stated: the limit to mark, None for none.
+        what: is counted; named along the upright axis.
+    """
+    curves = measured["curves"]
+    levels = [p["dose"] for p in curves[0]["power"]]
+    smallest = min(level for level in levels if level > 0)
+    scale = charts.Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.8, 1.0))
+    parts = _frame(levels, scale, what, percent=True)
+    if stated and stated["value"] is not None:
+        parts += _limit_marks(stated, smallest, scale)
+    for at, curve in enumerate(curves):
+        points = [(_x(p["dose"], smallest), _y(p["fitted"], scale)) for p in curve["power"]]
+        parts.append(_line(points, f"c{at % 4}"))
+        for p in curve["power"]:
+            told = f"{curve['probes']} probes, {share(p['dose'])}: {said(p)}"
+            x, y = _x(p["dose"], smallest), _y(p["value"], scale)
+            parts.append(el("g", el("title", told), _symbol(at % 4, x, y)))
+        y = TOP + 20 + 18 * at
+        x = WIDTH - RIGHT + 8
+        parts += [_line([(x, y), (x + 24, y)], f"c{at % 4}"), _symbol(at % 4, x + 12, y)]
+        parts.append(el("text", f"{curve['probes']} probes", x=x + 30, y=y + 4, class_="label tick first"))
+    words = "; ".join(
+        f"{curve['probes']} probes: " + ", ".join(f"{share(p['dose'])} {share(p['value'])}" for p in curve["power"])
+        for curve in curves
+    )
+    more = f"; {share(STATED)} power at {said(stated)} with {stated['probes']} probes" if stated else ""
+    return svg(WIDTH, HEIGHT, f"Share of audits ({what}) against dose: {words}{more}", *parts, class_="doses")
+
+
+def _limit_marks(limit: Record, smallest: float, scale: charts.Scale) -> list[Markup]:
+    y = _y(STATED, scale)
+    low, high = (real(limit[end]) for end in ("low", "high"))
+    first, last = _x(low or 0.0, smallest), _x(1.0 if high is None else high, smallest)
+    x = _x(limit["value"], smallest)
+    diamond = f"M{number(x)} {number(y - 7)}l7 7l-7 7l-7 -7z"
+    return [
+        el("rect", x=first, y=TOP, width=max(1.0, last - first), height=HEIGHT - BOTTOM - TOP, class_="band"),
+        el("line", x1=x, x2=x, y1=y, y2=HEIGHT - BOTTOM, class_="limit"),
+        el("path", d=diamond, class_="this"),
+        el("text", f"{share(STATED)} from {said(limit)}", x=WIDTH - RIGHT, y=TOP - 10, class_="label tick last"),
+    ]
+
+
+def _symbol(at: int, x: float, y: float) -> Markup:
+    """A shape of its own for each line, so that none is told by colour or stroke alone."""
+    shapes = (
+        f"M{number(x - 3.5)} {number(y)}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0z",
+        f"M{number(x - 3.2)} {number(y - 3.2)}h6.4v6.4h-6.4z",
+        f"M{number(x)} {number(y - 4)}l4 7h-8z",
+        f"M{number(x)} {number(y - 4.5)}l4.5 4.5l-4.5 4.5l-4.5 -4.5z",
+    )
+    return el("path", d=shapes[at], class_="point")
+
+
+def _dosed(measured: Record) -> dict[float, list[Record]]:
+    found: dict[float, list[Record]] = {}
+    for student in measured["students"]:
+        if student["group"] == "dose":
+            found.setdefault(float(student["dose"]), []).append(student)
+    return found
+
+
+def _mean_lift(students: Sequence[Record]) -> float:
+    return fmean(float(s["lift"]["value"]) for s in students)
+
+
+def _rows(measured: Record) -> list[dict[str, Any]]:
+    """One row a dose: lifts and verdicts by seed, power by number of probes."""
+    students = _dosed(measured)
+    return [
+        {
+            "dose": share(level),
+            "lifts": [s["lift"] for s in students[level]],
+            "gains": [s["gain"] for s in students[level]],
+            "verdicts": [s["verdict"] for s in students[level]],
+            "power": [next(p for p in curve["power"] if p["dose"] == level) for curve in measured["curves"]],
+        }
+        for level in sorted(students)
+    ]
+
+
+def _limit_rows(measured: Record) -> list[dict[str, Any]]:
+    return [
+        {"probes": curve["probes"], "limits": [{"power": x["power"], "said": said(x)} for x in curve["limits"]]}
+        for curve in measured["curves"]
+    ]
+
+
+def controls(measured: Record) -> list[dict[str, Any]]:
+    """Every student that is no point of the curve: its lifts drawn on one scale, and its verdicts."""
+    rows: dict[str, list[Record]] = {}
+    for student in measured["students"]:
+        if student["group"] != "dose":
+            rows.setdefault(student["label"], []).append(student)
+    scale = charts.scale_for((end for r in rows.values() for s in r for end in bounds(s["lift"]) or ()), symmetric=True)
+    return [
+        {
+            "label": label,
+            "group": mine[0]["group"],
+            "about": mine[0]["about"],
+            "picture": charts.dots([charts.Mark(f"seed {s['seed']}", s["lift"], signed=True) for s in mine], scale),
+            "lifts": [s["lift"] for s in mine],
+            "gains": [s["gain"] for s in mine],
+            "verdicts": [s["verdict"] for s in mine],
+            "found": fmean(float(s["found"]) for s in mine),
+        }
+        for label, mine in rows.items()
+    ]

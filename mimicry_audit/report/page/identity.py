@@ -1,0 +1,110 @@
+"""Who each model says it is: rates by arm, the names claimed, and the answers with the claims marked in them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mimicry_audit.report.fmt import point
+from mimicry_audit.report.page import templated
+from mimicry_audit.report.page.answers import claimed, cut
+from mimicry_audit.report.pictures import charts
+
+MOST_ATTEMPTS, BUDGET = 60, 1_200_000
+"""Most answers shown per model, those that name another maker first; and most bytes of them, all models together."""
+
+ARM_TITLES = {
+    "default": "its own template",
+    "neutral": "a neutral prompt",
+    "templated": "in a frame",
+    "templated_neutral": "in a frame, a neutral prompt",
+}
+
+Record = Mapping[str, Any]
+
+
+def build(identity: Record | None, models: Sequence[Record]) -> dict[str, Any] | None:
+    """Rows of the table, answers by model, and notes on templates that inject an identity; None if not asked."""
+    if not identity or not identity.get("models"):
+        return None
+    unit = charts.Scale(0.0, 1.0, (0.0, 0.5, 1.0))
+    arms = list(identity.get("arms") or [])
+    attempts: dict[str, list[Record]] = {}
+    for attempt in identity.get("attempts") or []:
+        attempts.setdefault(attempt["model"], []).append(attempt)
+    rows = []
+    for label, found in identity["models"].items():
+        by_arm = found.get("arms") or {}
+        rows.append(
+            {
+                "label": label,
+                "own": found.get("own"),
+                "arms": [_arm(name, by_arm[name], unit) for name in arms if name in by_arm],
+                "attempts": _attempts(attempts.get(label, []), BUDGET // len(identity["models"])),
+                "slips": sum(map(_slips, attempts.get(label, []))),
+                "asked": len(attempts.get(label, [])),
+            }
+        )
+    injected = [model for model in models if model.get("injected_identity")]
+    return {
+        "rows": rows,
+        "ticks": charts.ticks(unit),
+        "injected": injected,
+        "titles": ARM_TITLES,
+        "leaks": leaks(identity, attempts),
+        "templated": templated.build(identity),
+    }
+
+
+def leaks(identity: Record, attempts: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
+    """Who names whom when asked plainly: for each model and each maker not its own, in how many answers, and whose that is.
+
+    Args:
+        identity: the part of ``scores.json``.
+        attempts: label → its answers.
+
+    Returns:
+        The most frequent first.
+    """
+    own = {label: (found.get("own") or {}).get("maker") for label, found in identity["models"].items()}
+    out = []
+    for label, mine in attempts.items():
+        named: Counter[str] = Counter()
+        mine = [
+            attempt for attempt in mine if not attempt.get("template")
+        ]  # a frame draws slips that a question does not
+        for attempt in mine:
+            claims = attempt.get("claims") or []
+            named.update({c["maker"] for c in claims if c.get("maker") and c.get("voice", "own") == "own"})
+        for maker, count in named.items():
+            if maker != own.get(label):
+                whose = [other for other, theirs in own.items() if theirs == maker and other != label]
+                out.append({"label": label, "maker": maker, "count": count, "of": len(mine), "whose": whose})
+    return sorted(out, key=lambda leak: (-leak["count"], leak["label"]))
+
+
+def _arm(name: str, arm: Record, unit: charts.Scale) -> dict[str, Any]:
+    other = arm.get("other_rate")
+    return {
+        "name": name,
+        "arm": arm,
+        "picture": charts.dots([charts.Mark("Names another maker", other)], unit) if point(other) is not None else None,
+    }
+
+
+def _slips(attempt: Record) -> bool:
+    return any(claim.get("own") is not True for claim in attempt.get("claims") or [])
+
+
+def _attempts(found: Sequence[Record], budget: int) -> list[dict[str, Any]]:
+    first = sorted(found, key=lambda attempt: not _slips(attempt))[:MOST_ATTEMPTS]
+    out: list[dict[str, Any]] = []
+    for attempt in first:
+        head, rest = cut(attempt.get("text") or "")
+        text = claimed(head, attempt.get("claims") or [])
+        budget -= len(text.encode("utf-8")) + 500
+        if budget < 0 and out:
+            break
+        out.append({"a": attempt, "slip": _slips(attempt), "rest": rest, "text": text})
+    return out

@@ -1,0 +1,221 @@
+"""All answers of a large run in one compressed block that the page's script opens when the answers are first looked at.
+
+Promise: the block never weighs more than the room it is given. What does not fit is left out in a fixed order: reasoning and
+further samples, then the models that matter least or the ends of long answers; the page says what was left out and links
+the journals. Every probe stays in the list with all that the filters need. Everything is decided here: differences are
+found and hidden characters named before, so that the script only writes text.
+
+The block is JSON lines, deflated (zlib) and base64-encoded: the index first, then one line per probe. Texts are coded as in
+`visible.coded` and `diff.coded`.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+from urllib.parse import quote
+
+from markupsafe import Markup
+
+from mimicry_audit.report import diff, fmt, visible
+from mimicry_audit.report.page import answers as plain
+
+LENGTHS = (plain.LONGEST, 3_000, 1_500, 800, 400)
+"""Most characters of one answer, tried in this order."""
+
+FEWEST = 6
+"""As many models keep their answers before long answers are cut shorter."""
+
+_SAMPLED = 48
+"""Probes that are packed on trial, evenly spread, to foresee the size of all."""
+_MARGIN = 1.03
+"""The forecast is taken to be this much too low, so that seldom anything is packed twice."""
+
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ration:
+    """What of the answers goes into the block.
+
+    Args:
+        columns: of how many models, those that matter most.
+        longest: most characters of one text.
+        extras: whether reasoning and further samples are in it.
+    """
+
+    columns: int
+    longest: int
+    extras: bool
+
+
+def block(probes: Sequence[Record], view: Record, room: int) -> Markup:
+    """The element that holds the block, empty where not even the index fits.
+
+    Args:
+        probes: the answers, probe by probe.
+        view: what `answers.build` made of them.
+        room: most bytes of the element.
+    """
+    room -= len(_ELEMENT.format(""))
+    ration = _ration(probes, view, room)
+    while True:
+        packed = _packed(probes, view, ration, room)
+        if packed is not None:
+            return _ELEMENT.format(packed)
+        if ration.columns == 0:
+            return Markup("")
+        ration = Ration(ration.columns - max(1, ration.columns // 10), ration.longest, False)
+
+
+_ELEMENT = Markup('<template id="answers-block">{}</template>\n')
+
+
+def _packed(probes: Sequence[Record], view: Record, ration: Ration, room: int) -> str | None:
+    """The block as base64, or None once it outgrows `room`."""
+    squeeze = zlib.compressobj(9)
+    out = [squeeze.compress(_index(probes, view, ration))]
+    size = len(out[0])
+    texts = _texts(view, ration)
+    for probe in probes:
+        out.append(squeeze.compress(_line(probe, view["columns"], texts, ration)))
+        size += len(out[-1])
+        if size * 4 > room * 3:
+            return None
+    out.append(squeeze.flush())
+    coded = base64.b64encode(b"".join(out)).decode("ascii")
+    return coded if len(coded) <= room else None
+
+
+def _ration(probes: Sequence[Record], view: Record, room: int) -> Ration:
+    """The most generous ration that should fit."""
+    stride = max(1, len(probes) // _SAMPLED)
+    sample = probes[::stride]
+    every = len(view["columns"])
+    index = len(zlib.compress(_index(probes, view, Ration(0, 0, False)), 9))
+
+    def fits(ration: Ration) -> bool:
+        texts = _texts(view, ration)
+        lines = b"".join(_line(probe, view["columns"], texts, ration) for probe in sample)
+        foreseen = index + len(zlib.compress(lines, 9)) * len(probes) / max(1, len(sample))
+        return foreseen * 4 / 3 * _MARGIN <= room
+
+    for extras in (True, False):
+        if fits(whole := Ration(every, LENGTHS[0], extras)):
+            return whole
+    for longest in LENGTHS:
+        if fits(Ration(min(FEWEST, every), longest, False)):
+            return _largest(Ration(min(FEWEST, every), longest, False), every, fits)
+    return _largest(Ration(0, LENGTHS[-1], False), min(FEWEST, every), fits)
+
+
+def _largest(least: Ration, most: int, fits: Callable[[Ration], bool]) -> Ration:
+    """The ration with most columns, up to `most`, that fits, where `least` does."""
+    low, high = least.columns, most
+    while low < high:
+        middle = (low + high + 1) // 2
+        low, high = (middle, high) if fits(replace(least, columns=middle)) else (low, middle - 1)
+    return replace(least, columns=low)
+
+
+def _texts(view: Record, ration: Ration) -> frozenset[str]:
+    return frozenset(view["foremost"][: ration.columns])
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
+
+
+def _index(probes: Sequence[Record], view: Record, ration: Ration) -> bytes:
+    """What the list and its filters need of all probes, and what is in the block."""
+    columns, texts = view["columns"], _texts(view, ration)
+    rows = []
+    for probe, words in zip(probes, view["agreements"], strict=True):
+        near = probe.get("similarity") or {}
+        rows.append(
+            {
+                "id": visible.plain(probe["probe_id"]),
+                "domain": visible.plain(probe["domain"]),
+                "set": visible.plain(str(probe.get("set") or "")),
+                "lead": visible.plain(plain.lead(probe)),
+                "status": [visible.plain(status) for status in plain.statuses(probe)],
+                "agree": words,
+                "near": [None if (value := fmt.real(near.get(c))) is None else round(value, 3) for c in columns],
+            }
+        )
+    return _dumped(
+        {
+            "columns": [visible.plain(label) for label in columns],
+            "files": [f"responses/{quote(label.encode('utf-8', 'replace'), safe='')}.jsonl" for label in columns],
+            "texts": [at for at, label in enumerate(columns) if label in texts],
+            "cut": ration.longest if ration.longest < LENGTHS[0] else None,
+            "bare": not ration.extras and any(map(_has_extras, probes)),
+            "probes": rows,
+        }
+    )
+
+
+def _line(probe: Record, columns: Sequence[str], texts: frozenset[str], ration: Ration) -> bytes:
+    """One probe with its answers."""
+    given = probe["answers"]
+    ours = plain.cut((given.get(columns[0]) or [{}])[0].get("text") or "", ration.longest)[0] if columns else ""
+    against = diff.Against(ours) if ours else None
+    cells = []
+    for at, label in enumerate(columns):
+        samples = given.get(label) or [{"status": "missing", "text": ""}]
+        cell = dict(_about(samples[0]))
+        if label in texts:
+            held = (ours.split(), against) if at and against is not None else None
+            cell |= _compared(samples[0], held, ration)
+            if ration.extras:
+                cell |= _extras(samples, held, ration)
+        cells.append(cell)
+    expected = probe.get("expected")
+    line = {**_cut("prompt", probe["prompt"], max(ration.longest, LENGTHS[-1])), "answers": cells}
+    return _dumped(line if expected is None else {**line, "expected": visible.plain(str(expected))})
+
+
+def _about(sample: Record) -> Iterator[tuple[str, Any]]:
+    """What is known of an answer besides its text; what goes without saying is not said."""
+    if sample["status"] != "ok":
+        yield "status", visible.plain(sample["status"])
+    if sample.get("correct") is not None:
+        yield "right", bool(sample["correct"])
+
+
+def _cut(name: str, text: str, longest: int) -> dict[str, Any]:
+    head, rest = plain.cut(text, longest)
+    return {name: visible.coded(head), **({"rest": rest} if rest else {})}
+
+
+def _compared(sample: Record, held: tuple[list[str], diff.Against] | None, ration: Ration) -> dict[str, Any]:
+    """The text with its differences marked, and how much of it is shared."""
+    text = sample.get("text") or ""
+    if held is None or not text:
+        return _cut("text", text, ration.longest)
+    head, rest = plain.cut(text, ration.longest)
+    if head.split() == held[0]:
+        return {**_cut("text", text, ration.longest), "same": True}
+    spans = held[1].spans(head)
+    out: dict[str, Any] = {"text": diff.coded(spans), **({"rest": rest} if rest else {})}
+    share = diff.shared(spans)
+    return out if share is None else {**out, "shared": round(share, 2)}
+
+
+def _has_extras(probe: Record) -> bool:
+    return any(len(samples) > 1 or any(s.get("reasoning") for s in samples) for samples in probe["answers"].values())
+
+
+def _extras(samples: Sequence[Record], held: tuple[list[str], diff.Against] | None, ration: Ration) -> dict[str, Any]:
+    """Reasoning and further samples."""
+    out: dict[str, Any] = {}
+    if samples[0].get("reasoning"):
+        out["reasoning"] = _cut("text", samples[0]["reasoning"], ration.longest)
+    if len(samples) > 1:
+        more = samples[1:]
+        out["more"] = [{"sample": s["sample"], **dict(_about(s)), **_compared(s, held, ration)} for s in more]
+    return out

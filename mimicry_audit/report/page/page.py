@@ -1,0 +1,156 @@
+"""The whole page: one offline HTML file made from ``scores.json`` and the answers.
+
+Promise: everything printed passes through one door (`_finalize`, then Jinja's escaping), so no string in the data can
+become markup, and the file always encodes as UTF-8. Style and script are inlined under a content security policy that
+names their hashes and allows nothing else: the page can neither load nor send anything. It weighs at most `MOST_BYTES`
+unless the scores alone weigh more: the answers take what room is left.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from markupsafe import Markup
+
+from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.report import fmt, visible
+from mimicry_audit.report.page import answers as answers_view
+from mimicry_audit.report.page import descent, doses, identity, judge, large, likelihood, packed, teachers, view, where
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_CSP = (
+    "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; base-uri 'none'; form-action 'none'"
+)
+
+SCRIPTS = ("block.js", "cards.js", "lists.js", "report.js")
+"""What the page's one script is made of, in this order; later files use what earlier ones define."""
+
+MOST_BYTES = 9_900_000
+"""Most bytes of the page."""
+
+_PLACE = Markup("<!--answers-->")
+"""Where the compressed block goes; no text can hold it, since every `<` of a text is escaped."""
+
+
+def _finalize(value: Any) -> Any:
+    """The door every printed value passes: hidden characters are written out, and absence is a dash."""
+    if isinstance(value, Markup):
+        return value
+    if value is None:
+        return fmt.MISSING
+    return visible.plain(str(value))
+
+
+def _environment(folder: Path) -> Environment:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    environment = Environment(
+        loader=FileSystemLoader(folder),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_finalize,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters.update(
+        num=fmt.num, percent=fmt.percent, span=fmt.span, estimate=fmt.estimate, point=fmt.point, pvalue=fmt.p_value
+    )
+    environment.filters.update(plural=fmt.plural, lineage=fmt.lineage, visible=visible.markup)
+    return environment
+
+
+def _asset(folder: Path, *names: str) -> tuple[Markup, str]:
+    """Some of our own inlined files as one, and the hash that lets it run."""
+    text = "".join((folder / name).read_text(encoding="utf-8") for name in names)
+    if "</" in text:
+        raise ValueError(f"{', '.join(names)} would close its own element")
+    digest = base64.b64encode(hashlib.sha256(text.encode("utf-8")).digest()).decode("ascii")
+    return Markup(text), f"sha256-{digest}"  # noqa: S704  our own file, and the policy names its hash
+
+
+def answer_columns(scores: Mapping[str, Any]) -> tuple[str, ...]:
+    """The models whose answers the page shows; the others' need not be read.
+
+    Raises:
+        DataError: the scores have another schema.
+    """
+    read = view.read(scores)
+    return large.columns(read.order, read.cards)
+
+
+def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> str:
+    """The page.
+
+    Args:
+        scores: the contents of ``scores.json``.
+        answers: one record per probe, with every model's samples and their similarity to the reference.
+
+    Raises:
+        DataError: the scores have another schema.
+    """
+    read = view.read(scores)
+    folder = resource_dir("templates") / "report"
+    style, style_hash = _asset(folder, "report.css")
+    script, script_hash = _asset(folder, *SCRIPTS)
+    judged = frozenset(verdict["candidate"] for verdict in read.verdicts)
+    cards = view.verdict_cards(read)
+    columns = large.columns(read.order, read.cards)
+    answered = answers_view.build(answers, columns, judged, large.foremost(columns, read.cards))
+    links = {probe["probe_id"]: f"#probe-{number}" for number, probe in enumerate(answers, 1)}
+    html = (
+        _environment(folder)
+        .get_template("page.html")
+        .render(
+            policy=_CSP.format(script=script_hash, style=style_hash),
+            style=style,
+            script=script,
+            s=scores,
+            reference=read.reference,
+            headline=view.headline(read),
+            cards=cards,
+            rest=large.rest(read.verdicts, read.pairs),
+            glance=view.glance(read),
+            evidence=view.evidence(read),
+            descent=descent.build(read.models, read.verdicts),
+            where=where.build(
+                [{**card, "axes": view.axes_by_domain(read, card["v"])} for card in cards],
+                scores.get("hardest") or [],
+                answers,
+                links,
+            ),
+            identity=identity.build(scores.get("identity"), read.models),
+            teachers=teachers.build(scores, read.cards),
+            judge=judge.build(scores.get("judge"), read.axes),
+            likelihood=likelihood.build(scores.get("likelihood")),
+            answers=answered,
+            block_place=_PLACE,
+            dose=doses.build(scores),
+            settings=view.flat(scores.get("settings") or {}),
+            versions=list((scores.get("versions") or {}).items()),
+            missing_axes=[axis for axis in read.axes if not axis.get("measured")],
+            axes=[axis for axis in read.axes if axis.get("measured")],
+        )
+    )
+    room = 0 if answered["whole"] else MOST_BYTES - len(html.encode("utf-8"))
+    return html.replace(_PLACE, packed.block(answers, answered, room) if room > 0 else "", 1)
+
+
+def shell(template: str, styles: Sequence[str], **content: Any) -> str:
+    """Another page of this house, through the same door and under the same policy; it runs no script at all.
+
+    Args:
+        template: name of the page's template.
+        styles: names of our style sheets, in order.
+        **content: what the template prints.
+    """
+    folder = resource_dir("templates") / "report"
+    style = Markup("\n").join(_asset(folder, name)[0] for name in styles)
+    digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
+    policy = _CSP.format(script="none", style=f"sha256-{digest}")
+    return _environment(folder).get_template(template).render(policy=policy, style=style, **content)

@@ -1,0 +1,98 @@
+"""What the page says of a pair's place in the panel, between floor and ceiling, and beyond habit.
+
+Promise: every number in the picture is also printed, every rank comes with the smallest one that so many models can give, and
+what was centred on, or why nothing was, is said by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mimicry_audit.report import fmt
+from mimicry_audit.report.fmt import point, real
+from mimicry_audit.report.pictures import charts, histogram
+
+Record = Mapping[str, Any]
+
+CEILINGS = {
+    "samples": "two samples of the reference's own answers",
+    "deterministic": "by definition, for at temperature 0 there is no second sample",
+}
+_MOST_NAMED = 12
+
+
+def build(verdict: Record, pair: Record | None, models: int) -> dict[str, Any] | None:
+    """The part of the evidence on one pair that its panel gives; None for scores without it.
+
+    Args:
+        verdict: from ``scores.json``.
+        pair: the entry of the same two models, for the interval of their similarity.
+        models: how many models the run holds, to tell when all of them were centred on.
+    """
+    if "centred_on" not in verdict:
+        return None
+    null, place = verdict.get("null"), verdict.get("index")
+    return {
+        "centred_on": _centred_on(list(verdict["centred_on"]), models),
+        "refused": not verdict["centred_on"],
+        "family": list(verdict.get("family") or []),
+        "panel": _panel(verdict, null, pair, place) if null else None,
+        "index": _index(place) if place else None,
+        "mismatched": verdict.get("mismatched"),
+    }
+
+
+def _centred_on(labels: list[str], models: int) -> str:
+    if labels and len(labels) == models:
+        return f"all {models} models of the run"
+    more = f" and {len(labels) - _MOST_NAMED} more" if len(labels) > _MOST_NAMED else ""
+    return ", ".join(labels[:_MOST_NAMED]) + more
+
+
+def _panel(verdict: Record, null: Record, pair: Record | None, place: Record | None) -> dict[str, Any] | None:
+    raw, centred = null.get("raw"), null.get("centred")
+    if not raw:
+        return None
+    members = {k: v for k, v in (raw.get("members") or {}).items() if real(v) is not None}
+    mine = ((pair or {}).get("overall") or {}).get("raw") or {"value": raw["value"]}
+    limits = ((place or {}).get("floor"), (place or {}).get("ceiling"))
+    scale = charts.Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
+    named = "; ".join(f"{k} {fmt.num(v)}" for k, v in members.items())
+    said = (
+        f"{verdict['candidate']} against {verdict['reference']}: {fmt.estimate(mine)}; panel: {named or 'not listed'}; "
+        f"floor {fmt.num(limits[0])}, ceiling {fmt.num(limits[1])}"
+    )
+    size = len(null["panel"])
+    return {
+        "picture": histogram.among(members.values(), mine, limits, scale, said),
+        "value": mine,
+        "members": sorted(members.items(), key=lambda item: -item[1]),
+        "labels": list(null["panel"]),
+        "size": size,
+        "smallest": f"1/{size + 1}",
+        "ranks": [(kind, found) for kind, found in (("raw", raw), ("centred", centred)) if found],
+        "alarms": raw.get("false_alarms"),
+        "z": raw.get("z"),
+    }
+
+
+def _index(place: Record) -> dict[str, Any]:
+    value = point(place.get("index"))
+    found = place.get("index") or {}
+    shown = (
+        None if value is None else f"{_clip(value):.0f} of 100 [{_clip(found['low']):.0f}, {_clip(found['high']):.0f}]"
+    )
+    off = value is not None and not 0 <= value <= 100
+    return {
+        "shown": shown,
+        "unclipped": f"{value:.0f}".replace("-", "−") if off else None,
+        "floor": place.get("floor"),
+        "ceiling": place.get("ceiling"),
+        "source": CEILINGS.get(str(place.get("ceiling_from"))),
+        "why_not": place.get("why_not"),
+    }
+
+
+def _clip(value: float) -> float:
+    return min(100.0, max(0.0, value))

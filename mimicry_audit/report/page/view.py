@@ -1,0 +1,309 @@
+"""What each part of the page shows: `scores.json` turned into the words and pictures that the templates place.
+
+Promise: the templates decide nothing but layout, and nothing here decides layout. A part that was not measured is
+said to be missing, never left out in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mimicry_audit.ground.errors import DataError
+from mimicry_audit.report import fmt
+from mimicry_audit.report.fmt import Interval, point
+from mimicry_audit.report.page import large, panel
+from mimicry_audit.report.pictures import charts, cluster
+
+SCHEMA = "mimicry_audit.scores/1"
+
+Record = Mapping[str, Any]
+
+VERDICTS: dict[str, tuple[str, str]] = {
+    "distilled": ("distilled", "bears the marks of the reference's answers"),
+    "same model": ("same-model", "one model behind both names, it seems"),
+    "shared base": ("shared-base", "both tuned from one starting point, it seems"),
+    "convergent": ("convergent", "alike, but not in the way of copied answers"),
+    "inconclusive": ("inconclusive", "cannot be told from what is at hand"),
+    "no evidence": ("no-evidence", "nothing stands out"),
+}
+"""Verdict → (class and icon, what it means), in the order of the page."""
+
+POSITIVE = frozenset({"distilled", "same model", "shared base"})
+CONFIDENCE = ("none", "weak", "moderate", "strong")
+STATUS_ORDER = ("ok", "truncated", "empty", "refused", "error")
+
+
+@dataclass(frozen=True)
+class Scores:
+    """`scores.json` with the look-ups that the page needs."""
+
+    raw: Record
+    models: Sequence[Record]
+    pairs: Mapping[frozenset[str], Record]
+    axes: Sequence[Record]
+    verdicts: Sequence[Record]
+    reference: str | None
+    order: tuple[str, ...] = field(default=())
+
+    @property
+    def cards(self) -> list[Record]:
+        """The verdicts that get a card: all, but in a large run those that stand out."""
+        return [verdict for verdict in self.verdicts if large.is_detailed(verdict)]
+
+    def overall(self, kind: str) -> dict[frozenset[str], Interval | None]:
+        """The overall similarity of every pair, ``raw`` or ``centred``."""
+        return {key: (pair.get("overall") or {}).get(kind) for key, pair in self.pairs.items()}
+
+
+def read(raw: Record) -> Scores:
+    """The scores, checked for their schema.
+
+    Raises:
+        DataError: another schema, or none.
+    """
+    if raw.get("schema") != SCHEMA:
+        raise DataError(f"the scores have schema {raw.get('schema')!r}, not {SCHEMA!r}", "score the run again")
+    models = list(raw.get("models") or [])
+    verdicts = sorted(raw.get("verdicts") or [], key=_weight)
+    pairs = {frozenset({pair["a"], pair["b"]}): pair for pair in raw.get("pairs") or []}
+    if not all(map(large.is_detailed, verdicts)):  # of hundreds of pairs with one verdict the closest come first
+        verdicts.sort(key=lambda v: (_weight(v), -large.excess(pairs, v["candidate"], v["reference"])))
+    named = [model["label"] for model in models if model.get("role") == "reference"]
+    named += [raw["nearness_to"]] if raw.get("nearness_to") else []
+    named += [verdict["reference"] for verdict in verdicts] + [model["label"] for model in models]
+    reference = named[0] if named else None
+    axes = list(raw.get("axes") or [])
+    return Scores(raw, models, pairs, axes, verdicts, reference, _columns(models, pairs, reference))
+
+
+def _columns(
+    models: Sequence[Record], pairs: Mapping[frozenset[str], Record], reference: str | None
+) -> tuple[str, ...]:
+    """The reference first, then the others from the most to the least alike."""
+
+    def place(label: str) -> tuple[bool, float]:
+        overall = pairs.get(frozenset({label, str(reference)}), {}).get("overall") or {}
+        return label != reference, -(point(overall.get("centred")) or -9.0 if overall else -9.0)
+
+    return tuple(sorted((model["label"] for model in models), key=place))
+
+
+def _weight(verdict: Record) -> tuple[int, int]:
+    kinds = list(VERDICTS)
+    kind = verdict.get("verdict")
+    place = kinds.index(kind) if kind in kinds else len(kinds)
+    sure = verdict.get("confidence")
+    return place, -CONFIDENCE.index(sure) if sure in CONFIDENCE else 0
+
+
+def badge(verdict: str) -> dict[str, Any]:
+    """Icon, class and word of a verdict."""
+    slug, meaning = VERDICTS.get(verdict, ("inconclusive", "not a verdict this page knows"))
+    return {"slug": slug, "word": verdict, "meaning": meaning, "icon": charts.icon(slug)}
+
+
+def headline(scores: Scores) -> dict[str, Any]:
+    """The one sentence that stands above all, and how many pairs came to which verdict."""
+    by_kind: dict[str, list[Record]] = {}
+    for verdict in scores.verdicts:
+        by_kind.setdefault(verdict["verdict"], []).append(verdict)
+    found = by_kind.get("distilled", [])
+    tally = [{**badge(kind), "count": len(group)} for kind, group in by_kind.items()]
+    return {
+        "found": found,
+        "tally": tally,
+        "judged": len(scores.verdicts),
+        "pairs": len({v["candidate"] for v in scores.verdicts}) < len(scores.verdicts),
+        "open": list(dict.fromkeys(v["candidate"] for v in by_kind.get("inconclusive", []))),
+        "mute": bool(scores.verdicts) and set(by_kind) == {"inconclusive"},
+    }
+
+
+def _spread(scores: Scores) -> charts.Scale:
+    values = [value for value in map(point, scores.overall("centred").values()) if value is not None]
+    return charts.scale_for(values, symmetric=True)
+
+
+def verdict_cards(scores: Scores) -> list[dict[str, Any]]:
+    """One card per judged pair, the gravest first."""
+    scale, everything = _spread(scores), scores.overall("centred")
+    cards = []
+    for at, verdict in enumerate(scores.cards, 1):
+        key = frozenset({verdict["candidate"], verdict["reference"]})
+        refused = "centred_on" in verdict and not verdict["centred_on"]
+        mine = None if refused else everything.get(key)
+        others = [v for k, i in everything.items() if k != key and (v := point(i)) is not None]
+        value = point(mine)
+        rank = 1 + sum(other > value for other in others) if value is not None else None
+        names = f"{verdict['candidate']} and {verdict['reference']}"
+        said = f"{names}: {fmt.estimate(mine, True)}, among {len(others)} other pairs"
+        sure = verdict.get("confidence")
+        cards.append(
+            {
+                "number": at,
+                "badge": badge(verdict["verdict"]),
+                "level": CONFIDENCE.index(sure) if sure in CONFIDENCE else 0,
+                "open": verdict["verdict"] in POSITIVE or at == 1,
+                "strip": charts.strip(others, mine, scale, said) if value is not None else None,
+                "excess": mine,
+                "refused": refused,
+                "rank": rank,
+                "of": len(others) + 1,
+                "positive": [item for item in verdict.get("evidence") or [] if item.get("positive")],
+                "v": verdict,
+            }
+        )
+    return cards
+
+
+def glance(scores: Scores) -> dict[str, Any]:
+    """Both matrices, their legends and the table that says the same."""
+    centred, raw = scores.overall("centred"), scores.overall("raw")
+    labels, left_out = large.mapped([model["label"] for model in scores.models], scores.cards, scores.pairs)
+    if left_out:
+        shown = frozenset(labels)
+        centred, raw = ({k: v for k, v in values.items() if k <= shown} for values in (centred, raw))
+    known = {key: value for key, interval in centred.items() if (value := point(interval)) is not None}
+    maps = []
+    if len(labels) > 1:
+        root = cluster.tree(labels, known)
+        for kind, values in (("centred", centred), ("raw", raw)):
+            is_centred = kind == "centred"
+            title = f"{kind.capitalize()} similarity of every pair of models"
+            maps.append(
+                {
+                    "kind": kind,
+                    "picture": charts.heatmap(root, values, is_centred, title),
+                    "legend": charts.legend(*charts.ramp_ends(values.values(), is_centred), is_centred),
+                }
+            )
+    order = sorted(
+        (scores.pairs[key] for key in centred), key=lambda pair: -large.excess(scores.pairs, pair["a"], pair["b"])
+    )
+    unit = charts.Scale(0.0, 1.0, (0.0, 0.5, 1.0))
+    return {
+        "maps": maps,
+        "left_out": left_out,
+        "pairs": order,
+        "models": [_model_row(m, unit) for m in scores.models],
+        "ticks": charts.ticks(unit),
+    }
+
+
+def _model_row(model: Record, unit: charts.Scale) -> dict[str, Any]:
+    statuses = model.get("statuses") or {}
+    ranked = sorted(statuses.items(), key=lambda item: STATUS_ORDER.index(item[0]) if item[0] in STATUS_ORDER else 9)
+    parts = [(f"s-{name}" if name in STATUS_ORDER else "s-error", name, float(count)) for name, count in ranked]
+    accuracy = model.get("accuracy") or {}
+    overall = accuracy.get("overall")
+    return {
+        "m": model,
+        "statuses": ranked,
+        "stack": charts.stack(parts, f"Answers of {model['label']}"),
+        "accuracy": overall,
+        "dot": charts.dots([charts.Mark("Right answers", overall)], unit) if point(overall) is not None else None,
+        "domains": list((accuracy.get("domains") or {}).items()),
+    }
+
+
+def evidence(scores: Scores) -> list[dict[str, Any]]:
+    """For every judged pair: its place among unrelated models, its lift, each axis beside the base's and the length's."""
+    blocks = []
+    for card in verdict_cards(scores):
+        verdict = card["v"]
+        pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}))
+        base = scores.pairs.get(frozenset({verdict.get("base"), verdict["reference"]})) if verdict.get("base") else None
+        block = {**card, "pair": pair, "base": base, "plots": [], "lift": None}
+        if pair is not None:
+            block["plots"] = [_axis_plot(scores, verdict, pair, base, kind) for kind in ("centred", "raw")]
+        block["lift"] = _lift(scores, verdict)
+        block["null"] = panel.build(verdict, pair, len(scores.models))
+        blocks.append(block)
+    return blocks
+
+
+def _measured(scores: Scores) -> list[Record]:
+    return sorted((a for a in scores.axes if a.get("measured")), key=lambda axis: bool(axis.get("baseline")))
+
+
+def _axis_plot(scores: Scores, verdict: Record, pair: Record, base: Record | None, kind: str) -> dict[str, Any]:
+    signed = kind == "centred"
+    axes = _measured(scores)
+    found = [(pair.get("axes") or {}).get(a["name"], {}).get(kind) for a in axes]
+    before = [((base or {}).get("axes") or {}).get(a["name"], {}).get(kind) for a in axes]
+    reach = [end for interval in found + before for end in fmt.bounds(interval) or ()]
+    scale = charts.scale_for(reach, symmetric=signed)
+    rows = []
+    for axis, now, then in zip(axes, found, before, strict=True):
+        shape = "baseline" if axis.get("baseline") else "main"
+        marks = [charts.Mark(verdict["candidate"], now, shape, signed)]
+        if base is not None:
+            marks.append(charts.Mark(f"its base {verdict['base']}", then, "base", signed))
+        rows.append({"axis": axis, "picture": charts.dots(marks, scale), "now": now, "then": then})
+    return {"kind": kind, "signed": signed, "rows": rows, "ticks": charts.ticks(scale)}
+
+
+def axes_by_domain(scores: Scores, verdict: Record) -> dict[str, Any] | None:
+    """Every axis in every domain of a judged pair; None where the pair's domains were not kept."""
+    pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}))
+    if pair is None or not scores.raw.get("domains"):
+        return None
+    names = list(scores.raw.get("domains") or [])
+    axes = _measured(scores)
+    cells = {
+        axis["name"]: [
+            ((pair.get("axes") or {}).get(axis["name"], {}).get("domains") or {}).get(d) or {} for d in names
+        ]
+        for axis in axes
+    }
+    low, high = charts.ramp_ends((cell.get("centred") for row in cells.values() for cell in row), True)
+    rows = []
+    for axis in axes:
+        row = []
+        for cell in cells[axis["name"]]:
+            value = point(cell.get("centred"))
+            tone = "" if value is None else f"v{charts.shade(value, low, high)}"
+            row.append({"centred": cell.get("centred"), "raw": cell.get("raw"), "tone": tone})
+        rows.append({"axis": axis, "cells": row})
+    return {"names": names, "rows": rows}
+
+
+_OTHER_UNITS = {"likelihood": "Likelihood, in bits per byte", "copied": "Copied answers, share of all"}
+
+
+def _lift(scores: Scores, verdict: Record) -> dict[str, Any] | None:
+    items = list(verdict.get("evidence") or [])
+    if not items:
+        return None
+    titles = {axis["name"]: axis["title"] for axis in scores.axes}
+    drawn = [item for item in items if item.get("unit", "similarity") == "similarity"]
+    reach = [end for item in drawn for end in fmt.bounds(item.get("estimate")) or ()]
+    scale = charts.scale_for(reach, symmetric=True)
+    rows = []
+    for item in items:
+        if item not in drawn:  # another unit has no place on this scale
+            rows.append({"i": item, "title": _OTHER_UNITS.get(item["axis"], item["axis"]), "picture": None})
+            continue
+        title = titles.get(item["axis"], item["axis"])
+        mark = charts.Mark(title, item.get("estimate"), "main" if item.get("positive") else "base", True)
+        rows.append({"i": item, "title": title, "picture": charts.dots([mark], scale)})
+    return {"rows": rows, "ticks": charts.ticks(scale), "kinds": _unique(item["statistic"] for item in items)}
+
+
+def _unique(items: Iterable[str]) -> list[str]:
+    return list(dict.fromkeys(items))
+
+
+def flat(settings: Any, prefix: str = "") -> list[tuple[str, str]]:
+    """Nested settings as dotted names with plain values, in order."""
+    if isinstance(settings, Mapping) and settings:
+        return [
+            row for key, value in settings.items() for row in flat(value, f"{prefix}.{key}" if prefix else str(key))
+        ]
+    if isinstance(settings, list | tuple):
+        return [(prefix, ", ".join(str(item) for item in settings) or "none")]
+    if settings is None:
+        return [(prefix, "not set")]
+    return [(prefix, {True: "yes", False: "no"}[settings] if isinstance(settings, bool) else str(settings))]

@@ -1,0 +1,102 @@
+"""Where the likeness shows: by domain and probe set, on which single probes most and least, and on the hardest ones.
+
+Promise: every number drawn is printed in its row, single probes are shown with the words that make them telling, and each
+links to its place among the answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mimicry_audit.report import visible
+from mimicry_audit.report.fmt import bounds, point
+from mimicry_audit.report.pictures import charts
+
+SNIPPET = 280
+"""Most characters of an answer in a list of single probes."""
+
+Record = Mapping[str, Any]
+
+
+def build(
+    cards: Sequence[Mapping[str, Any]], hardest: Sequence[Record], answers: Sequence[Record], links: Mapping[str, str]
+) -> dict[str, Any]:
+    """The section's parts.
+
+    Args:
+        cards: of the judged pairs (`view.verdict_cards`); those without ``where`` get no part.
+        hardest: the field of ``scores.json``.
+        answers: one record per probe.
+        links: probe id → address of its card on this page; probes without a card have none.
+    """
+    by_id = {probe["probe_id"]: probe for probe in answers}
+    return {
+        "pairs": [_pair(card, by_id, links) for card in cards if card["v"].get("where")],
+        "hardest": [_hard(entry, by_id, links) for entry in hardest],
+    }
+
+
+def _pair(card: Mapping[str, Any], by_id: Mapping[str, Record], links: Mapping[str, str]) -> dict[str, Any]:
+    verdict = card["v"]
+    found = verdict["where"]
+    rows = [*found["domains"].items(), *found["sets"].items()]
+    reach = [end for _, row in rows for part in row.values() for end in bounds(part) or ()]
+    scale = charts.scale_for(reach)
+    names = {"candidate": verdict["candidate"], "base": f"its base {verdict.get('base')}", "others": "other models"}
+    copied = found.get("copied")
+    return {
+        **card,
+        "copied": copied
+        and {**copied, "shown": [_probe({"probe": p}, verdict, by_id, links) for p in copied["probes"]]},
+        "ticks": charts.ticks(scale),
+        "tables": [
+            {"title": title, "rows": [_row(name, row, names, scale) for name, row in found[part].items()]}
+            for title, part in (("Domain", "domains"), ("Probe set", "sets"))
+            if found[part]
+        ],
+        "has_base": any(point(row["base"]) is not None for _, row in rows),
+        "telling": [_probe(entry, verdict, by_id, links) for entry in found["telling"]],
+        "against": [_probe(entry, verdict, by_id, links) for entry in found["against"]],
+    }
+
+
+def _row(name: str, row: Record, names: Mapping[str, str], scale: charts.Scale) -> dict[str, Any]:
+    kinds = {"candidate": "main", "base": "base", "others": "baseline"}
+    marks = [charts.Mark(names[role], row[role], kind) for role, kind in kinds.items() if row[role] is not None]
+    return {"name": name, "parts": row, "picture": charts.dots(marks, scale)}
+
+
+def _probe(entry: Record, verdict: Record, by_id: Mapping[str, Record], links: Mapping[str, str]) -> dict[str, Any]:
+    probe = by_id.get(entry["probe"]) or {}
+    given = probe.get("answers") or {}
+    return {
+        "e": entry,
+        "lead": _lead(probe, entry["probe"]),
+        "link": links.get(entry["probe"]),
+        "reference": _first(given.get(verdict["reference"])),
+        "candidate": _first(given.get(verdict["candidate"])),
+        "base": _first(given.get(verdict.get("base"))),
+    }
+
+
+def _first(samples: Sequence[Record] | None) -> Any:
+    """The start of the first answer with hidden characters written out, or None."""
+    text = (samples[0].get("text") or "") if samples else ""
+    flat = " ".join(text.split())
+    return visible.markup(flat if len(flat) <= SNIPPET else f"{flat[:SNIPPET]}…") if flat else None
+
+
+def _lead(probe: Record, name: str) -> str:
+    return " ".join(str(probe.get("prompt") or name).split())[:160]
+
+
+def _hard(entry: Record, by_id: Mapping[str, Record], links: Mapping[str, str]) -> dict[str, Any]:
+    probe = by_id.get(entry["probe"]) or {}
+    return {
+        "e": entry,
+        "of": len(entry["right"]) + len(entry["wrong"]),
+        "lead": _lead(probe, entry["probe"]),
+        "expected": probe.get("expected"),
+        "link": links.get(entry["probe"]),
+    }

@@ -1,0 +1,109 @@
+"""A section for a model card on the Hugging Face Hub: what an audit found about one candidate, in careful words.
+
+Promise: it says what was compared with what, under which signature, and what the verdict does not mean; it holds no metadata.
+The Hub's ``model-index`` describes results of a metric on a data set, and an audit's verdict is neither.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.report import fmt
+from mimicry_audit.report.page import view
+from mimicry_audit.report.text.mark import block, code, table, words
+from mimicry_audit.report.text.markdown import others, reasons, verdict_table
+
+MEANING = {
+    "distilled": "On at least two kinds of evidence the answers moved from the base toward the reference, further than toward "
+    "unrelated models. That is evidence of training on the reference's answers, not proof of it, and says nothing about "
+    "intent or permission.",
+    "same model": "Weights or answers are equal, so this seems to be the reference under another name.",
+    "shared base": "The weights of both come from the same start. That alone is no sign of training on the reference's "
+    "answers.",
+    "convergent": "The answers are alike, but no more in the direction of the reference than in that of unrelated models.",
+    "no evidence": "Nothing stood out. That is not proof of independence: a model can be trained so that its origin does "
+    "not show, and other probes may see more.",
+    "inconclusive": "What was at hand cannot decide the question. It is neither a sign of distillation nor of independence.",
+}
+"""Verdict → what a reader of the card may take from it."""
+
+Record = Mapping[str, Any]
+
+
+def render(raw: Record, label: str | None = None) -> str:
+    """The section, beginning with a heading of the second rank.
+
+    Args:
+        raw: the contents of ``scores.json``.
+        label: the candidate; may be left out where only one was judged.
+
+    Raises:
+        ConfigError: no candidate is named and there are several, or the one named was not judged.
+        DataError: the scores have another schema.
+    """
+    scores = view.read(raw)
+    label = _candidate(scores, label)
+    verdicts = [v for v in scores.verdicts if v["candidate"] == label]
+    model = next(m for m in scores.models if m["label"] == label)
+    out = ["## Provenance audit", "", _opening(scores, label, model), "", *verdict_table(scores, verdicts)]
+    for word in dict.fromkeys(v["verdict"] for v in verdicts):
+        out += [f"*{words(word)}*: {MEANING.get(word, 'See the report.')}", ""]
+    for v in verdicts:
+        out += [f"### Against {code(v['reference'])}", "", *reasons(v), *_evidence(v)]
+    out += _identity(scores, label)
+    out += ["### Limits of this audit", "", *(f"- {words(text)}" for text in raw["limits"])]
+    out += [f"- {words(text)}" for text in raw["warnings"]]
+    out += ["", "### Signature", "", "Quote this line with any number taken from here:", ""]
+    return "\n".join([*out, *block([str(raw["signature"])], "text")]).rstrip() + "\n"
+
+
+def _candidate(scores: view.Scores, label: str | None) -> str:
+    judged = list(dict.fromkeys(v["candidate"] for v in scores.verdicts))
+    choice = f"choose from {', '.join(judged[:12])}" if judged else "score the run with --reference"
+    if label is None:
+        if len(judged) == 1:
+            return str(judged[0])
+        raise ConfigError(f"a model card is about one model, and {len(judged)} were judged", f"--model LABEL: {choice}")
+    if label not in judged:
+        raise ConfigError(f"{label} was not judged in this run", f"--model LABEL: {choice}")
+    return label
+
+
+def _opening(scores: view.Scores, label: str, model: Record) -> str:
+    raw = scores.raw
+    pinned = (model.get("identity") or {}).get("revision")
+    probes = max((v.get("n") or 0 for v in scores.verdicts if v["candidate"] == label), default=0)
+    at = f" at {code(pinned)}" if pinned else ""
+    return (
+        f"This model ({code(model['source'] or label)}{at}, here {code(label)}) was audited on "
+        f"{words(str(raw['created'])[:10])} with mimicry\\_audit {words(raw['versions'].get('mimicry_audit', ''))}: its "
+        f"answers to {probes:,} probes were compared with those of {len(scores.models) - 1:,} other models. "
+        "The result is evidence about these answers under these settings, never proof."
+    )
+
+
+def _evidence(verdict: Record) -> list[str]:
+    found = list(verdict.get("evidence") or [])
+    if not found:
+        return []
+    rows = []
+    for e in found:
+        shown = [fmt.estimate(e.get("estimate"), signed=True), words(fmt.p_value(e.get("p_holm")))]
+        rows.append([words(e["axis"]), words(e["statistic"]), *shown, "yes" if e.get("positive") else "no"])
+    return table(["Axis", "Measure", "Estimate [95 %]", "p (Holm)", "Counts"], rows, frozenset({2, 3}))
+
+
+def _identity(scores: view.Scores, label: str) -> list[str]:
+    model = ((scores.raw.get("identity") or {}).get("models") or {}).get(label)
+    if not model:
+        return []
+    named = others(model)
+    said = f"Asked who it is, it named: {named}" if named != fmt.MISSING else "Asked who it is, it named nobody else"
+    return [
+        "### Who it says it is",
+        "",
+        f"{said}. Models misname themselves for many reasons; this decides nothing.",
+        "",
+    ]

@@ -1,0 +1,240 @@
+"""The report as Markdown, fit for GitHub: a pull request, an issue, a job summary.
+
+Promise: the headline, every verdict with its interval and reasons, the models, who they say they are, the limits, the
+signature and how to repeat it; nothing that a model or a file wrote is markup (`report.mark`). A large run is told by the
+pairs that stand out, so that the whole stays below the 1 MiB that GitHub shows.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mimicry_audit.report import fmt
+from mimicry_audit.report.page import identity, view
+from mimicry_audit.report.page.headline import counts, headline, open_questions
+from mimicry_audit.report.text.mark import block, code, table, words
+
+MOST_PAIRS = 60
+"""Most pairs in the table of verdicts."""
+MOST_REASONED = 16
+"""Most pairs whose reasons are told."""
+MOST_MODELS = 100
+"""Most rows about models."""
+
+Record = Mapping[str, Any]
+
+
+def render(raw: Record) -> str:
+    """The whole document.
+
+    Args:
+        raw: the contents of ``scores.json``.
+
+    Raises:
+        DataError: the scores have another schema.
+    """
+    scores = view.read(raw)
+    parts = (_head, _verdicts, _reasons, _models, _identity, _limits, reproduce)
+    return "\n".join(text for part in parts for text in part(scores)).rstrip() + "\n"
+
+
+def _head(scores: view.Scores) -> Iterator[str]:
+    raw = scores.raw
+    yield from (f"# {words(raw['title'])}", "", f"**{headline(scores, code)}**", "")
+    if waiting := open_questions(scores, code):
+        yield from (waiting, "")
+    tally = ", ".join(f"{count:,} {words(word)}" for word, count in counts(scores).items())
+    facts = [fmt.plural(len(scores.models), "model"), tally, words(str(raw["created"])[:16].replace("T", " ")) + " UTC"]
+    yield from (" · ".join(fact for fact in facts if fact) + " · evidence, never proof", "")
+    if raw.get("warnings"):
+        yield from ("**Before you read on**", "", *(f"- {words(text)}" for text in raw["warnings"]), "")
+
+
+def _overall(scores: view.Scores, verdict: Record, kind: str) -> Record | None:
+    if kind == "centred" and "centred_on" in verdict and not verdict["centred_on"]:
+        return None  # hardly any model but kin of the two was there to expect it from
+    pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}), {})
+    found: Record | None = (pair.get("overall") or {}).get(kind)
+    return found
+
+
+def moved(verdict: Record) -> str:
+    """The mean adjusted lift, and on how many axes it counts; why there is none otherwise."""
+    lifts = [e for e in verdict.get("evidence") or [] if e.get("statistic") == "adjusted lift" and e.get("estimate")]
+    if not lifts:
+        return "not its base" if verdict.get("base") else "no base"
+    mean = sum(e["estimate"]["value"] for e in lifts) / len(lifts)
+    return f"{fmt.num(mean, signed=True)} ({sum(bool(e['positive']) for e in lifts)} of {len(lifts)} axes)"
+
+
+def verdict_table(scores: view.Scores, verdicts: Sequence[Record]) -> list[str]:
+    """One row per judged pair: the verdict, its confidence, and what it stands on."""
+    truths = any(v.get("truth") for v in verdicts)
+    head = ["Candidate", "Reference", "Verdict", "Confidence", "Similarity [95 %]", "Beyond expectation [95 %]"]
+    head += ["Moved beyond controls", *(["Known lineage"] if truths else [])]
+    rows = []
+    for v in verdicts:
+        row = [code(v["candidate"]), code(v["reference"]), f"**{words(v['verdict'])}**", words(v["confidence"])]
+        row += [fmt.estimate(_overall(scores, v, "raw")), fmt.estimate(_overall(scores, v, "centred"), signed=True)]
+        rows.append([*row, moved(v), *([_truth(v.get("truth"))] if truths else [])])
+    return table(head, rows, frozenset({4, 5, 6}))
+
+
+def _truth(truth: Record | None) -> str:
+    if not truth:
+        return fmt.MISSING
+    return f"{ {True: '✓', False: '✗', None: '○'}[truth['agrees']] } {words(truth['relation'])}".strip()
+
+
+def _verdicts(scores: view.Scores) -> Iterator[str]:
+    yield from ("## Verdicts", "")
+    if not scores.verdicts:
+        yield from ("No verdict is on record.", "")
+        return
+    yield from verdict_table(scores, scores.verdicts[:MOST_PAIRS])
+    if (left := len(scores.verdicts) - MOST_PAIRS) > 0:
+        yield from (f"{left:,} further pairs are in `scores.json`.", "")
+
+
+def _reasons(scores: view.Scores) -> Iterator[str]:
+    cards = scores.cards
+    for v in cards[:MOST_REASONED]:
+        yield from (f"### {code(v['candidate'])} against {code(v['reference'])}: {words(v['verdict'])}", "")
+        yield from reasons(v)
+    if len(cards) > MOST_REASONED:
+        yield from (f"The reasons of {len(cards) - MOST_REASONED:,} further pairs are in the HTML report.", "")
+
+
+def reasons(verdict: Record) -> list[str]:
+    """Why a verdict is what it is, and what would change it, as lists."""
+    why = [f"- {words(text)}" for text in verdict.get("reasons") or ["No reason is on record."]]
+    change = [f"- {words(text)}" for text in verdict.get("would_change") or []]
+    return [words(verdict["summary"]), "", *why, "", *(["What would change it:", "", *change, ""] if change else [])]
+
+
+def _models(scores: view.Scores) -> Iterator[str]:
+    yield from ("## Models", "")
+    rows = []
+    for model in scores.models[:MOST_MODELS]:
+        right = (model.get("accuracy") or {}).get("overall")
+        counted = ", ".join(f"{n:,} {words(status)}" for status, n in (model.get("statuses") or {}).items())
+        row = [code(model["label"]), words(model["role"]), code(model["source"] or model["label"])]
+        row += [
+            f"{fmt.percent(model['coverage'])} of {model['answers']:,} ({counted})",
+            fmt.num(model["mean_words"], 1),
+        ]
+        rows.append([*row, fmt.estimate(right)])
+    yield from table(
+        ["Model", "Role", "Asked as", "Usable answers", "Mean words", "Right answers [95 %]"], rows, frozenset({4, 5})
+    )
+    if (left := len(scores.models) - MOST_MODELS) > 0:
+        yield from (f"{left:,} further models are in `scores.json`.", "")
+    injected = [m for m in scores.models if m.get("injected_identity")]
+    for model in injected[:MOST_MODELS]:
+        yield f"- The chat template of {code(model['label'])} adds {code(model['injected_identity'])}."
+    if injected:
+        yield ""
+
+
+def _identity(scores: view.Scores) -> Iterator[str]:
+    found = (scores.raw.get("identity") or {}).get("models") or {}
+    yield from ("## Who they say they are", "")
+    if not found:
+        yield from ("Identity was not asked about.", "")
+        return
+    arms = [
+        arm
+        for arm in scores.raw["identity"].get("arms") or []
+        if any(arm in (m.get("arms") or {}) for m in found.values())
+    ]
+    head = ["Model", "Rightly is", *(f"Names another, {words(identity.ARM_TITLES.get(arm, arm))}" for arm in arms)]
+    head += ["Strict, in templates", "Others it names"]
+    rows = []
+    for label, model in list(found.items())[:MOST_MODELS]:
+        own = model.get("own") or {}
+        rightly = " · ".join(str(part) for part in (own.get("maker"), own.get("model")) if part)
+        rates = [fmt.estimate(((model.get("arms") or {}).get(arm) or {}).get("other_rate")) for arm in arms]
+        rows.append([code(label), code(rightly), *rates, fmt.estimate(model.get("strict")), others(model)])
+    yield from table(head, rows)
+    yield from (
+        "Shares of answers with 95 % intervals. Models misname themselves for many reasons; this supports a verdict and "
+        "never decides it.",
+        "",
+    )
+
+
+def others(model: Record) -> str:
+    """The identities that are not the model's own, with how many answers claim them, most first."""
+    own = (model.get("own") or {}).get("maker")
+    tally: dict[str, int] = {}
+    for arm in (model.get("arms") or {}).values():
+        for claim in arm.get("claims") or []:
+            if not claim.get("own"):
+                tally[claim["identity"]] = tally.get(claim["identity"], 0) + claim["count"]
+    for maker, count in (model.get("claims") or {}).items():
+        if maker != own:
+            tally[maker] = tally.get(maker, 0) + count
+    first = sorted(tally.items(), key=lambda item: -item[1])[:3]
+    return ", ".join(f"{code(name, 80)} {count}×" for name, count in first) or fmt.MISSING
+
+
+def _limits(scores: view.Scores) -> Iterator[str]:
+    yield from ("## What this cannot show", "")
+    yield "- Likeness is evidence about where a model's answers come from. It says nothing about intent or permission."
+    yield from (*(f"- {words(text)}" for text in scores.raw["limits"]), "")
+
+
+def reproduce(scores: view.Scores) -> Iterator[str]:
+    """The signature, the command that asks the same again, and what pins the models and probes down."""
+    raw = scores.raw
+    yield from ("## How to repeat it", "", "Quote this line with any number taken from here:", "")
+    yield from block([str(raw["signature"])], "text")
+    yield from block(_command(raw), "sh")
+    sets = [
+        [code(s["name"]), words(s["version"]), str(s["n"]), words(s["licence"]), code(str(s["sha"])[:12])]
+        for s in raw.get("probe_sets") or []
+    ]
+    if sets:
+        yield from table(["Probe set", "Version", "Probes", "Licence", "SHA-256"], sets, frozenset({2}))
+    pins = [[code(m["label"]), words(m["engine"]), _pin(m.get("identity") or {})] for m in scores.models[:MOST_MODELS]]
+    yield from table(["Model", "Engine", "Pinned by"], pins)
+    yield from (", ".join(f"{words(name)} {words(value)}" for name, value in raw["versions"].items()), "")
+
+
+def _pin(found: Record) -> str:
+    return (
+        ", ".join(code(found[name]) for name in ("revision", "engine_version", "dtype") if found.get(name))
+        or fmt.MISSING
+    )
+
+
+def _command(raw: Record) -> list[str]:
+    """The command line that asks the same questions of the same models and scores them in the same way."""
+    settings = raw.get("settings") or {}
+    chosen, sampling = settings.get("selection") or {}, settings.get("sampling") or {}
+    roles = (settings.get("scoring") or {}).get("roles") or {}
+    said: list[str] = []
+    for reference in roles.get("references") or []:
+        said += ["--reference", reference]
+    for candidate, base in (roles.get("bases") or {}).items():
+        said += ["--base", base if candidate == "*" else f"{candidate}={base}"]
+    for control in roles.get("controls") or []:
+        said += ["--control", control]
+    if chosen.get("imported"):
+        return [shlex.join(["audit", "score", "--responses", str(chosen["imported"]), "--out", "reports/again", *said])]
+    asked = [m for m in raw["models"] if m["label"] not in (roles.get("panel") or [])]
+    # What was written may have had a label already; a label is a word, an address or a path is not.
+    named = [
+        m["source"] if str(m["source"]).startswith(f"{m['label']}=") else f"{m['label']}={m['source']}" for m in asked
+    ]
+    given = ["audit", "run", "--models", ",".join(named)]
+    for name in ("probes", "domains"):
+        given += [f"--{name}", ",".join(chosen[name])] if chosen.get(name) else []
+    for name in ("limit", "system_prompt", "identity_attempts"):
+        given += [f"--{name.replace('_', '-')}", str(chosen[name])] if chosen.get(name) is not None else []
+    for name in ("temperature", "top_p", "max_tokens", "seed", "samples"):
+        given += [f"--{name.replace('_', '-')}", f"{sampling[name]:g}"] if name in sampling else []
+    notes = ["# Engine options and stored panels are in manifest.json."]
+    return [shlex.join([*given, *said]), *notes]

@@ -1,0 +1,225 @@
+"""The scores as tidy tables: one observation a row, one type a column, for pandas, R, DuckDB or a spreadsheet.
+
+Promise: every number is that of ``scores.json``, unrounded; what was not measured is missing, never zero. A column has one of
+four types, and `TABLES` says which. The columns are explained in ``docs/formats.md``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mimicry_audit.report.page import view
+from mimicry_audit.report.page.view import Scores
+
+Record = Mapping[str, Any]
+Row = dict[str, Any]
+Kind = Literal["text", "number", "whole", "flag"]
+RATES = ("loose", "strict", "hard")
+GROUPS = ("kinds", "languages", "systems", "aspects")
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table's columns with their types, and where its rows come from."""
+
+    columns: Mapping[str, Kind]
+    rows: Callable[[Scores, Sequence[Record]], Iterator[Row]]
+
+
+def rows(raw: Record, name: str, answers: Sequence[Record] = ()) -> tuple[Mapping[str, Kind], list[Row]]:
+    """One table.
+
+    Args:
+        raw: the contents of ``scores.json``.
+        name: of `TABLES`.
+        answers: the answers side by side, for the table of that name.
+
+    Returns:
+        ``(columns, rows)``; every row has every column.
+
+    Raises:
+        DataError: the scores have another schema.
+    """
+    table = TABLES[name]
+    return table.columns, [{c: row.get(c) for c in table.columns} for row in table.rows(view.read(raw), answers)]
+
+
+def _interval(found: Record | None, prefix: str = "") -> Row:
+    """The three numbers of an interval as columns, ``value, low, high`` or with `prefix` before the last two."""
+    found = found or {}
+    names = (prefix or "value", f"{prefix}_low" if prefix else "low", f"{prefix}_high" if prefix else "high")
+    return dict(zip(names, (found.get("value"), found.get("low"), found.get("high")), strict=True))
+
+
+def _spread(prefix: str) -> dict[str, Kind]:
+    return dict.fromkeys((prefix, f"{prefix}_low", f"{prefix}_high"), "number")
+
+
+def _pairs(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
+    axes = {axis["name"]: axis for axis in scores.axes}
+    for pair in scores.pairs.values():
+        for name, found in (("overall", pair.get("overall")), *(pair.get("axes") or {}).items()):
+            axis = axes.get(name, {})
+            head = {"a": pair["a"], "b": pair["b"], "axis": name, "family": axis.get("family")}
+            head["baseline"] = bool(axis.get("baseline", False))
+            for domain, inner in (("all", found), *((found or {}).get("domains") or {}).items()):
+                for kind in ("raw", "centred"):
+                    if interval := (inner or {}).get(kind):
+                        yield {**head, "domain": domain, "kind": kind, **_interval(interval), "n": interval.get("n")}
+
+
+def _evidence(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
+    for verdict in scores.verdicts:
+        counted = [(item, True) for item in verdict.get("evidence") or []]
+        for item, counts in counted + ([(verdict["length"], False)] if verdict.get("length") else []):
+            estimate = item.get("estimate") or {}
+            yield {
+                **{name: verdict.get(name) for name in ("candidate", "reference", "base")},
+                **{name: item.get(name) for name in ("axis", "family", "statistic", "p", "p_holm", "positive")},
+                "unit": item.get("unit", "similarity"),
+                "counted": counts,
+                **_interval(estimate),
+                "n": estimate.get("n"),
+                **_interval(item.get("raw"), "raw"),
+            }
+
+
+def _verdicts(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
+    for verdict in scores.verdicts:
+        pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}), {})
+        overall, null, truth = pair.get("overall") or {}, verdict.get("null") or {}, verdict.get("truth") or {}
+        positive = [item for item in verdict.get("evidence") or [] if item.get("positive")]
+        refused = "centred_on" in verdict and not verdict["centred_on"]
+        yield {
+            **{k: verdict.get(k) for k in ("candidate", "reference", "base", "verdict", "confidence", "coverage", "n")},
+            **_interval(overall.get("raw"), "raw"),
+            **_interval(None if refused else overall.get("centred"), "centred"),
+            **_interval((verdict.get("index") or {}).get("index"), "index"),
+            "positive_axes": len(positive),
+            "positive_families": len({item["family"] for item in positive}),
+            "null_p": (null.get("raw") or {}).get("p"),
+            "null_p_centred": (null.get("centred") or {}).get("p"),
+            "null_floor": null.get("floor"),
+            "truth": truth.get("relation"),
+            "truth_agrees": truth.get("agrees"),
+            "summary": verdict.get("summary"),
+            "reasons": "\n".join(verdict.get("reasons") or []),
+            "would_change": "\n".join(verdict.get("would_change") or []),
+        }
+
+
+def _models(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
+    for model in scores.models:
+        pins, lineage = model.get("identity") or {}, model.get("lineage") or {}
+        right = (model.get("accuracy") or {}).get("overall")
+        statuses = model.get("statuses") or {}
+        yield {
+            **{k: model.get(k) for k in ("label", "role", "engine", "source", "coverage", "answers", "mean_words")},
+            **{status: statuses.get(status, 0) for status in view.STATUS_ORDER},
+            **_interval(right, "accuracy"),
+            "accuracy_n": (right or {}).get("n"),
+            **{name: pins.get(name) for name in ("model", "revision", "dtype", "engine_version", "template_sha")},
+            "lineage": lineage.get("relation"),
+            "lineage_teacher": lineage.get("teacher"),
+            "lineage_base": lineage.get("base"),
+            "injected_identity": model.get("injected_identity"),
+        }
+
+
+def _identity(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
+    for label, model in ((scores.raw.get("identity") or {}).get("models") or {}).items():
+        for arm, found in (model.get("arms") or {}).items():
+            for measure in ("other_rate", "own_rate"):
+                yield from _rate(label, arm, measure.removesuffix("_rate"), found.get(measure))
+        for measure in (*RATES, "refusal", "failure"):
+            yield from _rate(label, "templated", measure, model.get(measure))
+        for asked in ("plain", "control"):
+            for measure in RATES:
+                yield from _rate(label, asked, measure, (model.get(asked) or {}).get(measure))
+        for group in GROUPS:
+            for level, found in (model.get(group) or {}).items():
+                for measure in RATES:
+                    yield from _rate(label, "templated", measure, found.get(measure), group, level)
+
+
+def _rate(
+    label: str, asked: str, measure: str, found: Record | None, by: str = "all", level: str = ""
+) -> Iterator[Row]:
+    if found:
+        head = {"model": label, "asked": asked, "by": by, "level": level or None, "measure": measure}
+        yield {**head, **_interval(found), "n": found.get("n")}
+
+
+def _answers(_: Scores, answers: Sequence[Record]) -> Iterator[Row]:
+    for probe in answers:
+        shared = {name: probe.get(name) for name in ("probe_id", "domain", "set", "prompt", "expected")}
+        for label, samples in probe["answers"].items():
+            for found in samples:
+                told = {name: found.get(name) for name in ("sample", "status", "text", "reasoning", "correct")}
+                yield {**shared, "model": label, **told, "similarity": (probe.get("similarity") or {}).get(label)}
+
+
+_INTERVAL: dict[str, Kind] = {"value": "number", "low": "number", "high": "number", "n": "whole"}
+TABLES: Mapping[str, Table] = {
+    "pairs": Table(
+        {
+            **dict.fromkeys(("a", "b", "axis", "family"), "text"),
+            "baseline": "flag",
+            **dict.fromkeys(("domain", "kind"), "text"),
+            **_INTERVAL,
+        },
+        _pairs,
+    ),
+    "verdicts": Table(
+        {
+            **dict.fromkeys(("candidate", "reference", "base", "verdict", "confidence"), "text"),
+            **{"coverage": "number", "n": "whole"},
+            **_spread("raw"),
+            **_spread("centred"),
+            **_spread("index"),
+            **{"positive_axes": "whole", "positive_families": "whole"},
+            **dict.fromkeys(("null_p", "null_p_centred", "null_floor"), "number"),
+            **{"truth": "text", "truth_agrees": "flag"},
+            **dict.fromkeys(("summary", "reasons", "would_change"), "text"),
+        },
+        _verdicts,
+    ),
+    "evidence": Table(
+        {
+            **dict.fromkeys(("candidate", "reference", "base", "axis", "family", "statistic", "unit"), "text"),
+            **{"counted": "flag", "positive": "flag"},
+            **_INTERVAL,
+            **_spread("raw"),
+            **{"p": "number", "p_holm": "number"},
+        },
+        _evidence,
+    ),
+    "models": Table(
+        {
+            **dict.fromkeys(("label", "role", "engine", "source"), "text"),
+            **{"coverage": "number", "answers": "whole"},
+            **dict.fromkeys(view.STATUS_ORDER, "whole"),
+            "mean_words": "number",
+            **_spread("accuracy"),
+            "accuracy_n": "whole",
+            **dict.fromkeys(("model", "revision", "dtype", "engine_version", "template_sha"), "text"),
+            **dict.fromkeys(("lineage", "lineage_teacher", "lineage_base", "injected_identity"), "text"),
+        },
+        _models,
+    ),
+    "identity": Table({**dict.fromkeys(("model", "asked", "by", "level", "measure"), "text"), **_INTERVAL}, _identity),
+    "answers": Table(
+        {
+            **dict.fromkeys(("probe_id", "set", "domain", "model"), "text"),
+            "sample": "whole",
+            **dict.fromkeys(("status", "text", "reasoning"), "text"),
+            "correct": "flag",
+            "similarity": "number",
+            **dict.fromkeys(("prompt", "expected"), "text"),
+        },
+        _answers,
+    ),
+}
+"""Table → its columns and rows, in the order of the documentation."""

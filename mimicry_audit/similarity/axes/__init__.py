@@ -1,0 +1,1 @@
+"""One file per axis; `mimicry_audit.similarity.measure.AXES` lists them."""

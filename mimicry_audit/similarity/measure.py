@@ -1,0 +1,155 @@
+"""Response similarity: one file per axis, all of them listed here.
+
+Promise: `measure` turns answers into one ``(P, M, M)`` array per axis, with a reason for every axis that could not be
+measured. Nothing here knows an engine or a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
+
+if TYPE_CHECKING:
+    from mimicry_audit.records.asked import Probe, Response
+    from mimicry_audit.similarity.axes.base import Axis, FloatArray
+
+AXES: Mapping[str, str] = {
+    "lexical": "mimicry_audit.similarity.axes.lexical:Lexical",
+    "phrases": "mimicry_audit.similarity.axes.phrases:Phrases",
+    "characters": "mimicry_audit.similarity.axes.characters:Characters",
+    "early": "mimicry_audit.similarity.axes.early:Early",
+    "opening": "mimicry_audit.similarity.axes.opening:Opening",
+    "semantic": "mimicry_audit.similarity.axes.semantic:Semantic",
+    "style": "mimicry_audit.similarity.axes.style:Style",
+    "structure": "mimicry_audit.similarity.axes.structure:Structure",
+    "answers": "mimicry_audit.similarity.axes.agreement:Agreement",
+    "wrong": "mimicry_audit.similarity.axes.wrong:Wrong",
+    "length": "mimicry_audit.similarity.axes.length:Length",
+}
+"""Axis name → class. The order is the order of the report."""
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """One axis over a whole run.
+
+    Attributes:
+        axis: the class's description (name, title, family, baseline, about).
+        values: ``(P, M, M)`` in [0, 1], averaged over samples; the diagonal compares different samples of one model and is
+            NaN where there is one sample only. None when the axis was not measured.
+        why_not: why it was not measured.
+        mismatched: ``(Q, M, M)``: answers to one probe against answers to another of its domain, one matrix per pair of
+            `mimicry_audit.similarity.panel.mismatched_pairs`; None where the axis cannot compare them.
+    """
+
+    axis: type[Axis]
+    values: FloatArray | None
+    why_not: str | None = None
+    mismatched: FloatArray | None = None
+
+
+def axis_class(name: str) -> type[Axis]:
+    """The class of an axis.
+
+    Raises:
+        ConfigError: there is no such axis.
+    """
+    if name not in AXES:
+        raise ConfigError(f"there is no axis {name!r}", f"choose from {', '.join(AXES)}")
+    module, _, attribute = AXES[name].partition(":")
+    found: type[Axis] = getattr(import_module(module), attribute)
+    return found
+
+
+def measure(
+    probes: Sequence[Probe],
+    labels: Sequence[str],
+    responses: Mapping[str, Sequence[Response]],
+    *,
+    axes: Sequence[str] = tuple(AXES),
+    options: Mapping[str, Mapping[str, Any]] | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> list[Measured]:
+    """Compare all models on all probes along each axis.
+
+    Args:
+        probes: P probes.
+        labels: M model labels.
+        responses: label → its standing responses; unusable ones are left out.
+        axes: names, see `AXES`.
+        options: axis name → keyword arguments of its class.
+        progress: told the title of each axis as it begins.
+
+    Raises:
+        ConfigError: an unknown axis.
+    """
+    import numpy as np
+
+    from mimicry_audit.similarity.axes.base import Answer
+    from mimicry_audit.similarity.axes.corpus import Corpus
+    from mimicry_audit.similarity.panel import MISMATCHED_AXES, mismatched, mismatched_pairs
+
+    position = {probe.id: p for p, probe in enumerate(probes)}
+    answers: list[Answer] = []
+    owners: list[list[tuple[int, int]]] = [[] for _ in probes]  # per probe: (model, row)
+    for m, label in enumerate(labels):
+        # In the order of the probes, not that in which answers landed: sums in another order round otherwise.
+        asked = [r for r in responses[label] if r.usable and r.probe_id in position]
+        for response in sorted(asked, key=lambda r: (position[r.probe_id], r.sample)):
+            p = position[response.probe_id]
+            owners[p].append((m, len(answers)))
+            answers.append(Answer(probes[p], response.text))
+    corpus = Corpus(answers)
+    domains = list(dict.fromkeys(probe.domain for probe in probes))
+    crossed = mismatched_pairs(np.array([domains.index(probe.domain) for probe in probes], dtype=np.int64))
+    measured = []
+    for name in axes:
+        kind = axis_class(name)
+        progress(kind.title)
+        axis = kind(**(options or {}).get(name, {}))
+        try:
+            if not answers:
+                raise PrerequisiteError("no usable answers")
+            axis.prepare(corpus)
+        except (PrerequisiteError, ImportError) as error:
+            measured.append(Measured(kind, None, _why_not(error)))
+            continue
+        values = np.full((len(probes), len(labels), len(labels)), np.nan)
+        for p, owned in enumerate(owners):
+            if owned:
+                _fold(axis.block([row for _, row in owned]), [m for m, _ in owned], values[p])
+        if np.isfinite(values).any():
+            other = mismatched(axis, owners, crossed, len(labels)) if name in MISMATCHED_AXES else None
+            measured.append(Measured(kind, values, mismatched=other))
+        else:
+            measured.append(Measured(kind, None, "no probe has answers this axis can compare"))
+    return measured
+
+
+def _why_not(error: PrerequisiteError | ImportError) -> str:
+    """The reason an axis was not measured; a package that is not there is named with the mend."""
+    if isinstance(error, PrerequisiteError):
+        return str(error)
+    package = (error.name or "").partition(".")[0]
+    return f"{package or 'a package'} cannot be imported ({error}); install it"
+
+
+def _fold(block: FloatArray, models: Sequence[int], out: FloatArray) -> None:
+    """Average a block over samples into an (M, M) matrix; an answer is never compared with itself."""
+    import numpy as np
+
+    index = np.asarray(models)
+    present = np.unique(index)
+    if len(present) == len(index):  # one sample each: the block is the answer
+        np.fill_diagonal(block, np.nan)
+        out[np.ix_(index, index)] = block
+        return
+    member = (index[None, :] == present[:, None]).astype(np.float64)  # (models present, rows)
+    known = np.isfinite(block) & ~np.eye(len(index), dtype=bool)
+    sums = member @ np.where(known, block, 0.0) @ member.T
+    counts = member @ known @ member.T
+    out[np.ix_(present, present)] = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)

@@ -1,0 +1,1 @@
+"""Intervals, tests, power and detection: pure functions on arrays."""

@@ -1,0 +1,226 @@
+"""What a verdict rests on and what it says: the records that travel from the evidence to the report.
+
+Promise: plain, frozen data; nothing here is computed from answers and nothing is decided, but the thresholds that decide
+stand here, each with its reason.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from mimicry_audit.statistics.intervals import Interval
+
+ALPHA = 0.05
+FEWEST_MODELS = 5
+FEWEST_PROBES = 20
+FEWEST_FAMILIES = 2
+SURFACE = frozenset({"wording", "meaning", "style", "probability"})
+"""Kinds of evidence that a manner alone can raise together: two unrelated models that open alike and favour the same marks
+share words and style, lie nearer to each other in an embedding, find each other's text likelier, and share nothing else.
+Three lab models that were taught the teacher's manner in other sentences, with right answers, moved on all four."""
+TELLING_RATIO = 10.0
+"""Likelihood ratio from which the combined score is worth a sentence."""
+CLOSED = 0.4
+"""Share of what the base lacks in foretelling the reference's text that training closed, beyond the controls, from which more
+than a manner is believed: on the lab a manner alone closes at most a quarter, a tenth of a teacher's answers a half."""
+FEWEST_PER_AXIS = 10
+"""An axis measured on fewer probes has no say: its interval is too rough to be one."""
+FEWEST_CONTROLS_STRONG = 3
+"""With fewer controls their median is one or two models' own movement, and no verdict on it is strong."""
+MINIMUM_EFFECT = 0.03
+"""Smallest adjusted movement, in units of similarity, that is called a movement: about the spread that two ordinary
+fine-tunes of one base on unrelated text show toward a third model."""
+MINIMUM_COPIED = 0.02
+"""Smallest share of copied answers, beyond those copied from controls, that is called copying: of 836 triangles of public
+models that are documented as unlinked none has its whole interval above 0.0175; a manner alone copies nothing on the lab."""
+MINIMUM_GAIN = 0.05
+"""The same for the gain in likelihood, in bits per byte: the lab's ordinary fine-tune, held against the text of four models
+that it was not trained on, reaches it with no end of any interval; a distilled student exceeds it many times over."""
+NEAR_EQUAL_JS = 0.001
+"""Mean Jensen–Shannon divergence in nats below which two models foretell nearly the same; rounding in bfloat16 stays below,
+the lab's best student (0.009) does not reach it."""
+VERBATIM_SHARE = 0.95
+VERBATIM_FEWEST = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """One axis's say on one pair.
+
+    Attributes:
+        axis: axis name.
+        title: axis title.
+        family: axes of one family count once.
+        statistic: ``adjusted lift``, ``adjusted gain`` or ``adjusted share`` (with a base) or ``excess`` (without: centred
+            similarity).
+        estimate: its interval.
+        raw: the unadjusted lift, None without a base.
+        p: one-sided; permutation p for a lift, rank among the panel for an excess.
+        p_holm: after Holm's correction over the run.
+        minimum_effect: what the estimate's lower end must exceed, in `unit`.
+        unit: of the estimate: ``similarity``, ``bits per byte`` or ``share of answers``.
+        closed: of a gain in likelihood, its lower end as a share of what the base lacks to the author itself; None for others.
+    """
+
+    axis: str
+    title: str
+    family: str
+    statistic: str
+    estimate: Interval
+    p: float
+    p_holm: float
+    raw: Interval | None = None
+    minimum_effect: float = MINIMUM_EFFECT
+    unit: str = "similarity"
+    closed: float | None = None
+
+    @property
+    def positive(self) -> bool:
+        """Beyond the minimum effect with both the corrected test and the interval, and a movement at all.
+
+        A model that went away from everybody has not moved toward the one from whom it went the least.
+        """
+        moved = self.raw is None or self.raw.low > 0
+        return self.speaks and moved and self.p_holm < ALPHA and self.estimate.low > self.minimum_effect
+
+    @property
+    def speaks(self) -> bool:
+        """Whether it was measured on enough probes to count."""
+        return self.estimate.n >= FEWEST_PER_AXIS
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``scores.json``."""
+        return {
+            "axis": self.axis,
+            "family": self.family,
+            "statistic": self.statistic,
+            "unit": self.unit,
+            "estimate": self.estimate.as_dict(),
+            "raw": self.raw.as_dict() if self.raw else None,
+            "p": round(self.p, 6),
+            "p_holm": round(self.p_holm, 6),
+            "positive": self.positive,
+            **({"closed": round(self.closed, 4)} if self.closed is not None else {}),
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairFacts:
+    """Everything a verdict on one pair may rest on.
+
+    Attributes:
+        candidate, reference, base: labels; base None when none was declared.
+        base_weights: cosine between candidate and base weights; None when either is out of sight.
+        base_contradicted: the weights show that the declared base is not the candidate's base.
+        weights: cosine between candidate and reference weights, None when out of sight or of other shape.
+        weights_related: whether candidate and reference share initial weights; None when out of sight.
+        equal_weights: whether candidate and reference have the very same weights; None when out of sight.
+        models: how many models answered in this run.
+        controls: labels the movement was adjusted by.
+        kin_controls: those of them that stand out toward the reference themselves.
+        panel: the independent models of the run: the panel of this pair's null.
+        family: known kin of the candidate or the reference, kept out of the panel.
+        centred_on: the models that similarities were centred on; empty where kin were most of them and nothing was centred.
+        n: probes both answered, `asked` of them.
+        min_coverage: least share that must be answered.
+        verbatim: share of long answers that are word for word the same, among `long_answers`.
+        evidence: one entry per measured axis; baselines apart.
+        length: the length baseline's entry.
+        remarks: what else a reader should know, whatever the verdict; nothing rests on it.
+        ratios: question → log likelihood ratio of the combined score; empty in a run of few models.
+        claims: how often the candidate claimed to be the reference or from its maker, of how many identity answers.
+    """
+
+    candidate: str
+    reference: str
+    base: str | None
+    base_weights: float | None = None
+    base_contradicted: bool = False
+    weights: float | None = None
+    weights_related: bool | None = None
+    equal_weights: bool | None = None
+    models: int
+    controls: Sequence[str] = ()
+    kin_controls: Sequence[str] = ()
+    panel: Sequence[str] = ()
+    family: Sequence[str] = ()
+    centred_on: Sequence[str] = ()
+    n: int
+    asked: int
+    min_coverage: float = 0.95
+    verbatim: float = 0.0
+    long_answers: int = 0
+    evidence: Sequence[Evidence] = ()
+    length: Evidence | None = None
+    claims: tuple[int, int] | None = None
+    ratios: Mapping[str, float] = field(default_factory=dict)
+    truth: dict[str, Any] | None = field(default=None)
+    remarks: Sequence[str] = ()
+
+    @property
+    def triangle(self) -> bool:
+        """Whether movement from the base can be read."""
+        return self.base is not None and not self.base_contradicted
+
+    @property
+    def coverage(self) -> float:
+        """Share of probes that both answered."""
+        return self.n / self.asked if self.asked else 0.0
+
+    @property
+    def only_family(self) -> bool:
+        """Whether nothing was centred because hardly anything but kin could be centred on."""
+        return bool(self.family) and not self.centred_on
+
+    def families(self) -> list[str]:
+        """Families with positive evidence, in order."""
+        return list(dict.fromkeys(e.family for e in self.evidence if e.positive))
+
+    @property
+    def knows_it(self) -> bool:
+        """Whether training closed more of what the base lacked in foretelling the reference's text than a manner would."""
+        return any(e.positive and e.closed is not None and e.closed > CLOSED for e in self.evidence)
+
+    def only_habits(self) -> bool:
+        """Whether all that is positive may come from a manner in common."""
+        return set(self.families()) <= SURFACE and not self.knows_it
+
+    def measured_families(self) -> list[str]:
+        """Families with a say at all, in order."""
+        return list(dict.fromkeys(e.family for e in self.evidence if e.speaks))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """What the evidence on one pair comes to."""
+
+    facts: PairFacts
+    verdict: str
+    confidence: str
+    summary: str
+    reasons: tuple[str, ...]
+    would_change: tuple[str, ...]
+
+    def as_dict(self) -> dict[str, Any]:
+        """For ``scores.json``."""
+        facts = self.facts
+        return {
+            "candidate": facts.candidate,
+            "reference": facts.reference,
+            "base": facts.base,
+            "verdict": self.verdict,
+            "confidence": self.confidence,
+            "summary": self.summary,
+            "reasons": list(self.reasons),
+            "would_change": list(self.would_change),
+            "evidence": [e.as_dict() for e in facts.evidence],
+            "length": {**facts.length.as_dict(), "p_holm": None, "positive": False} if facts.length else None,
+            "controls": list(facts.controls),
+            "centred_on": list(facts.centred_on),
+            "family": list(facts.family),
+            "coverage": round(facts.coverage, 4),
+            "n": facts.n,
+            "truth": facts.truth,
+        }

@@ -1,0 +1,290 @@
+"""Which pairs are judged, and the evidence on each: from measured axes to `PairFacts`.
+
+Promise: everything numeric that a verdict rests on is computed here, once per run, with one Holm correction over all pairs
+and axes of the run, and nothing here decides anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from mimicry_audit.similarity import weights
+from mimicry_audit.similarity.measure import Measured
+from mimicry_audit.statistics.intervals import Interval, adjusted_lift, bootstrap_weights, holm
+from mimicry_audit.verdicts.basis import Excesses, Toward, basis_of
+from mimicry_audit.verdicts.findings import (
+    FEWEST_FAMILIES,
+    FEWEST_PER_AXIS,
+    MINIMUM_COPIED,
+    MINIMUM_EFFECT,
+    Evidence,
+    PairFacts,
+)
+from mimicry_audit.verdicts.kinship import kin_of
+from mimicry_audit.verdicts.material import Material, answering_models
+from mimicry_audit.verdicts.pairwise import Overlaps, PairTables
+from mimicry_audit.verdicts.roles import Roles
+
+LONG_WORDS = 30
+"""An answer this long that two models give word for word is no accident of a short, templated reply."""
+
+
+def judged_pairs(labels: Sequence[str], roles: Roles, material: Material) -> Iterator[tuple[str, str]]:
+    """The (candidate, reference) pairs to judge.
+
+    With references, every candidate against each. Without, every pair once, the model whose base is at hand as the
+    candidate (both ways round when both have one), else the later named.
+    """
+    candidates = [label for label in labels if roles.role_of(label) == "candidate"]
+    if roles.references:
+        yield from ((c, r) for r in roles.references for c in candidates)
+        return
+    based = {c for c in candidates if (base := roles.base_of(c)) and _base_state(material, c, base)[1] is not False}
+    for i, first in enumerate(candidates):
+        for second in candidates[i + 1 :]:
+            directed = [(c, r) for c, r in ((first, second), (second, first)) if c in based]
+            yield from directed or [(second, first)]
+
+
+def gather(
+    material: Material,
+    roles: Roles,
+    *,
+    draws: int,
+    seed: int,
+    min_coverage: float,
+    tables: PairTables | None = None,
+    extend: Callable[[PairFacts], PairFacts] = lambda facts: facts,
+) -> list[PairFacts]:
+    """The facts on every judged pair, with p-values corrected over the run (Holm, lifts and excesses apart).
+
+    `tables` (centred over all models) may be handed in where they are needed again; `extend` may add evidence that comes
+    from elsewhere than the measured axes, and it is corrected with the rest.
+    """
+    weights_ = bootstrap_weights(material.domains, draws, seed)
+    if tables is None:
+        tables = PairTables(material.labels, material.measured, material.domains, weights_)
+    excesses = Excesses(material.labels, material.measured, material.domains, weights_)
+    pairs = list(judged_pairs(material.labels, roles, material))
+    answering = answering_models(material)
+    shared = Overlaps(material.labels, material.texts, material.answered, LONG_WORDS)
+    states: dict[tuple[str, str | None], tuple[float | None, bool | None]] = {}
+    kin = kin_of(material.labels, roles, material.resolved)
+    near: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
+    facts = []
+    for candidate, reference in pairs:
+        base = roles.base_of(candidate)
+        base = None if base == reference else base
+        if (candidate, base) not in states:
+            states[candidate, base] = _base_state(material, candidate, base)
+        cosine, confirmed = states[candidate, base]
+        found = _pair(material, shared, candidate, reference, base, min_coverage)
+        found = replace(found, models=len(answering), base_weights=cosine, base_contradicted=confirmed is False)
+        controls = _controls(material, roles, found, answering) if found.triangle else []
+        basis = basis_of(candidate, reference, roles, kin, answering)
+        centred = excesses.toward(reference, basis.panel) if basis.on_panel else None
+        key = reference, basis.centred_on if basis.on_panel else ()
+        if found.triangle and key not in near:
+            near[key] = standing_out(material, reference, centred.all() if centred else tables.excesses(reference))
+        entries = [
+            entry
+            for m in material.measured
+            if m.values is not None
+            and (
+                entry := _lift(m, material, found, controls, draws, seed)
+                if found.triangle
+                else None
+                if basis.refused
+                else _excess_on_panel(m, found, centred, basis.panel)
+                if centred is not None
+                else _excess(m, material, found, tables)
+            )
+        ]
+        if found.triangle and (copied := _copied(material, found, controls, draws, seed)) is not None:
+            entries.append(copied)
+        baselines = {m.axis.name for m in material.measured if m.axis.baseline}
+        facts.append(
+            replace(
+                found,
+                controls=tuple(controls),
+                kin_controls=tuple(k for k in controls if k in near[key]) if controls else (),
+                panel=basis.panel,
+                family=basis.family,
+                centred_on=basis.centred_on,
+                evidence=tuple(e for e in entries if e.axis not in baselines),
+                length=next((e for e in entries if e.axis in baselines), None),
+            )
+        )
+    return _corrected([extend(f) for f in facts])
+
+
+def _controls(material: Material, roles: Roles, facts: PairFacts, answering: Container[str]) -> list[str]:
+    """The models that a movement from the base is adjusted by."""
+    out = {facts.candidate, facts.reference, facts.base, *roles.bases.values()}
+    return [k for k in (roles.declared_panel or material.labels) if k not in out and k in answering]
+
+
+def _pair(
+    material: Material, shared: Overlaps, candidate: str, reference: str, base: str | None, min_coverage: float
+) -> PairFacts:
+    sketch = {k: material.resolved.get(k, {}).get("weights") for k in (candidate, reference)}
+    verbatim, long = shared.verbatim(candidate, reference)
+    return PairFacts(
+        candidate=candidate,
+        reference=reference,
+        base=base,
+        weights=weights.cosine(sketch[candidate], sketch[reference]),
+        weights_related=weights.related(sketch[candidate], sketch[reference]),
+        equal_weights=_equal_weights(material, candidate, reference),
+        models=len(material.labels),
+        n=shared.both(candidate, reference),
+        asked=len(material.answered),
+        min_coverage=min_coverage,
+        verbatim=verbatim,
+        long_answers=long,
+        claims=material.claims.get((candidate, reference)),
+    )
+
+
+_Excesses = Mapping[str, Sequence[Interval | None]]
+"""Axis → centred similarity of every model of the run to one reference."""
+
+
+def standing_out(material: Material, reference: str, excesses: _Excesses) -> frozenset[str]:
+    """The models closer to the reference than general likeness explains, on independent kinds of evidence or by weights."""
+    families: dict[str, set[str]] = {label: set() for label in material.labels}
+    for measured in material.measured:
+        if measured.values is None or measured.axis.baseline:
+            continue
+        for label, found in zip(material.labels, excesses[measured.axis.name], strict=True):
+            if found and found.n >= FEWEST_PER_AXIS and found.low > MINIMUM_EFFECT:
+                families[label].add(measured.axis.family)
+    sketches = {label: material.resolved.get(label, {}).get("weights") for label in material.labels}
+    return frozenset(
+        label
+        for label in material.labels
+        if label != reference
+        and (len(families[label]) >= FEWEST_FAMILIES or weights.related(sketches[label], sketches[reference]))
+    )
+
+
+def _equal_weights(material: Material, a: str, b: str) -> bool | None:
+    """Whether two models are the same checkpoint: one pin (commit, or hash over the folder) or one weight digest."""
+    first, second = material.resolved.get(a, {}), material.resolved.get(b, {})
+    if (pin := _pin(first)) is not None and pin == _pin(second):
+        return True
+    return weights.equal(first.get("weights"), second.get("weights"))
+
+
+def _pin(resolved: Mapping[str, Any]) -> tuple[Any, ...] | None:
+    identity = resolved.get("identity") or {}
+    revision, engine = identity.get("revision"), identity.get("engine_version") or ""
+    if not revision or engine.startswith("recorded"):  # the hash of a recorded file pins the file, not the model
+        return None
+    extra = identity.get("extra") or {}
+    return revision, extra.get("adapter"), extra.get("adapter_revision")
+
+
+def _base_state(material: Material, candidate: str, base: str | None) -> tuple[float | None, bool | None]:
+    """Cosine of candidate and base weights, and whether they are related (None: out of sight)."""
+    if base is None:
+        return None, None
+    mine = material.resolved.get(candidate, {}).get("weights")
+    theirs = material.resolved.get(base, {}).get("weights")
+    return weights.cosine(mine, theirs), weights.related(mine, theirs)
+
+
+def _lift(
+    measured: Measured, material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int
+) -> Evidence | None:
+    values = measured.values
+    assert values is not None
+    assert facts.base is not None
+    at = {label: i for i, label in enumerate(material.labels)}
+    c, r, b, others = at[facts.candidate], at[facts.reference], at[facts.base], [at[k] for k in controls]
+    test = adjusted_lift(
+        values[:, c, r] - values[:, b, r],
+        values[:, c, others] - values[:, b, others],
+        material.domains,
+        minimum_effect=MINIMUM_EFFECT,
+        draws=draws,
+        seed=seed,
+    )
+    return _entry(measured, "adjusted lift", test.adjusted, test.p, test.lift) if test else None
+
+
+def _copied(material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int) -> Evidence | None:
+    """How many of the candidate's answers are the reference's own words, less how many are a control's.
+
+    The p-value swaps the reference and the controls within each probe: to a candidate that copied nobody, they are all alike.
+    """
+    if material.passages is None or not controls:
+        return None
+    copied = material.passages.copied(facts.candidate, [facts.reference, *controls], facts.base)
+    test = adjusted_lift(copied[:, 0], copied[:, 1:], material.domains, draws=draws, seed=seed)
+    if test is None:
+        return None
+    return Evidence(
+        axis="copied",
+        title="Copied answers",
+        family="passages",
+        statistic="adjusted share",
+        estimate=test.adjusted,
+        p=test.p,
+        p_holm=test.p,
+        raw=test.lift,
+        minimum_effect=MINIMUM_COPIED,
+        unit="share of answers",
+    )
+
+
+def _excess(measured: Measured, material: Material, facts: PairFacts, tables: PairTables) -> Evidence | None:
+    """Centred similarity to the reference, with the candidate's rank among all other models for a p."""
+    axis = measured.axis.name
+    estimate = tables.excess(axis, facts.candidate, facts.reference)
+    if estimate is None:
+        return None
+    closer, others = tables.closer(axis, facts.candidate, facts.reference), len(material.labels) - 2
+    return _entry(measured, "excess", estimate, (1 + closer) / (1 + others), None)
+
+
+def _excess_on_panel(measured: Measured, facts: PairFacts, centred: Toward, panel: Sequence[str]) -> Evidence | None:
+    """Similarity centred on an independent panel, with the candidate's rank among the panel for a p."""
+    axis = measured.axis.name
+    estimate = centred.interval(axis, facts.candidate)
+    if estimate is None:
+        return None
+    closer = sum(centred.mean(axis, label) >= estimate.value for label in panel)
+    return _entry(measured, "excess", estimate, (1 + closer) / (1 + len(panel)), None)
+
+
+def _entry(measured: Measured, statistic: str, estimate: Interval, p: float, raw: Interval | None) -> Evidence:
+    axis = measured.axis
+    return Evidence(
+        axis=axis.name,
+        title=axis.title,
+        family=axis.family,
+        statistic=statistic,
+        estimate=estimate,
+        p=p,
+        p_holm=p,
+        raw=raw,
+    )
+
+
+def _corrected(facts: Sequence[PairFacts]) -> list[PairFacts]:
+    """Holm over every p-value of one statistic in the run; baselines are shown, not tested."""
+    adjusted: dict[tuple[int, int], float] = {}
+    for together in (("adjusted lift", "adjusted gain", "adjusted share"), ("excess",)):
+        places = [(i, j) for i, f in enumerate(facts) for j, e in enumerate(f.evidence) if e.statistic in together]
+        if places:
+            values = holm(np.array([facts[i].evidence[j].p for i, j in places]))
+            adjusted.update(zip(places, map(float, values), strict=True))
+    return [
+        replace(f, evidence=tuple(replace(e, p_holm=adjusted[i, j]) for j, e in enumerate(f.evidence)))
+        for i, f in enumerate(facts)
+    ]

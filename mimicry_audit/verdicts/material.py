@@ -1,0 +1,45 @@
+"""What the evidence is drawn from: measured axes, texts, claims and what is known of each model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from mimicry_audit.similarity.axes.base import FloatArray
+from mimicry_audit.similarity.measure import Measured
+from mimicry_audit.similarity.passages import Passages
+from mimicry_audit.statistics.intervals import IntArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Material:
+    """What the evidence is drawn from.
+
+    Attributes:
+        labels: M models.
+        domains: ``(P,)`` domain of each compared probe.
+        measured: the axes.
+        texts: label → probe id → first usable answer, for verbatim comparison.
+        answered: ``(P, M)`` whether the model gave a usable answer.
+        resolved: label → what the run directory knows of the model (weight sketch, lineage).
+        claims: (candidate, reference) → identity claims, of how many answers.
+        passages: of the answers to the compared probes; None where copied answers are not looked for.
+    """
+
+    labels: Sequence[str]
+    domains: IntArray
+    measured: Sequence[Measured]
+    texts: Mapping[str, Mapping[str, str]]
+    answered: FloatArray
+    resolved: Mapping[str, Mapping[str, Any]]
+    claims: Mapping[tuple[str, str], tuple[int, int] | None]
+    passages: Passages | None = None
+
+
+def answering_models(material: Material) -> list[str]:
+    """The models that answered at least half of the probes: a model that is merely listed is no comparison."""
+    shares = material.answered.mean(axis=0) if len(material.answered) else np.zeros(len(material.labels))
+    return [label for label, share in zip(material.labels, shares, strict=True) if share >= 0.5]

@@ -1,0 +1,159 @@
+"""What a run holds, measured: the one place where journals become arrays.
+
+Promise: every answer is compared along every axis and every identity answer is read, once; nothing is judged here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.similarity.measure import measure
+from mimicry_audit.similarity.passages import Passages
+from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights
+from mimicry_audit.verdicts.material import Material
+
+if TYPE_CHECKING:
+    from mimicry_audit.identity.facts import Facts, OwnIdentity
+    from mimicry_audit.verdicts.options import ScoringOptions
+
+IDENTITY_DOMAIN = "identity"
+
+
+@dataclass(frozen=True, slots=True)
+class Measurements:
+    """A run, measured.
+
+    Attributes:
+        probes: all of them.
+        compared: those that are not identity probes.
+        domains: of the compared probes, in order.
+        facts: makers and models.
+        own: label → who the model is.
+        identity: the ``identity`` part of ``scores.json``.
+        material: what the evidence is drawn from.
+        weights: ``(B, P)`` bootstrap weights of the compared probes; None where there are none.
+    """
+
+    probes: Sequence[Probe]
+    compared: Sequence[Probe]
+    domains: Sequence[str]
+    facts: Facts
+    own: Mapping[str, OwnIdentity]
+    identity: dict[str, Any]
+    material: Material
+    weights: FloatArray | None
+
+
+def measurements(
+    manifest: Mapping[str, Any],
+    probes: Sequence[Probe],
+    responses: Mapping[str, Sequence[Response]],
+    options: ScoringOptions,
+    progress: Callable[[str], None],
+) -> Measurements:
+    """Measure a run's answers.
+
+    Args:
+        manifest: of the run.
+        probes: of the run.
+        responses: label → standing responses.
+        options: axes, embedding model, draws and seed.
+        progress: told what is being computed.
+    """
+    from mimicry_audit.identity.asked import own_identity_of, templated_scores
+    from mimicry_audit.identity.facts import load_facts
+    from mimicry_audit.identity.scores import identity_scores
+
+    labels, facts, roles = list(responses), load_facts(), options.roles
+    own = {label: own_in_run(label, manifest["settings"]["models"][label]["name"], manifest, facts) for label in labels}
+    compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
+    progress("Identity")
+    selves = [p for p in probes if p.domain == IDENTITY_DOMAIN]
+    identity = identity_scores(selves, responses, own, facts)
+    names = {k: str(manifest.get("sources", {}).get(k) or manifest["settings"]["models"][k]["name"]) for k in labels}
+    templated_scores(
+        identity,
+        selves,
+        responses,
+        {label: own_identity_of(names[label], own[label], facts) for label in labels},
+        facts,
+        controls=(*roles.controls, *roles.panel),
+        set_aside=(*roles.references, *roles.bases.values()),
+        draws=options.draws,
+        seed=options.seed,
+    )
+    semantic = {"semantic": {"model": options.embedding_model}} if options.embedding_model else {}
+    measured = measure(compared, labels, responses, axes=options.axes, options=semantic, progress=progress)
+    domains = list(dict.fromkeys(p.domain for p in compared))
+    codes = _codes(compared, domains)
+    material = Material(
+        labels=labels,
+        domains=codes,
+        measured=measured,
+        texts={label: _texts(responses[label]) for label in labels},
+        answered=_answered(compared, labels, responses),
+        resolved=manifest["resolved"],
+        claims=_claims(identity, labels, own),
+        passages=Passages(compared, responses),
+    )
+    weights = bootstrap_weights(codes, options.draws, options.seed) if compared else None
+    return Measurements(probes, compared, domains, facts, own, identity, material, weights)
+
+
+def own_in_run(label: str, name: str, manifest: Mapping[str, Any], facts: Facts) -> OwnIdentity:
+    """Who a model is: by the name the user gave for it, else by the checkpoint's lineage manifest."""
+    from mimicry_audit.identity.facts import OwnIdentity, own_identity
+
+    found = own_identity(str(manifest.get("sources", {}).get(label) or name), facts)
+    if found.maker is None:
+        given = (manifest["resolved"].get(label, {}).get("lineage") or {}).get("identity") or {}
+        maker = facts.maker(str(given.get("maker") or ""))
+        if maker is not None:
+            model = next((m for m in maker.models if given.get("name") in m.names), None)
+            return OwnIdentity(maker, model)
+    return found
+
+
+def _claims(
+    identity: Mapping[str, Any], labels: Sequence[str], own: Mapping[str, OwnIdentity]
+) -> dict[tuple[str, str], tuple[int, int] | None]:
+    """(candidate, reference) → identity claims. Only the reference's maker matters, so each is counted once."""
+    from mimicry_audit.identity.scores import claims_of
+
+    attempts: dict[str, list[Any]] = {label: [] for label in labels}
+    for attempt in identity["attempts"]:
+        attempts[attempt["model"]].append(attempt)
+    counted: dict[tuple[str, str | None], tuple[int, int] | None] = {}
+    found = {}
+    for candidate in labels:
+        mine = {**identity, "attempts": attempts[candidate]}
+        for reference in labels:
+            if candidate != reference:
+                maker = own[reference].maker
+                key = candidate, maker.name if maker else None
+                if key not in counted:
+                    counted[key] = claims_of(mine, candidate, own[reference])
+                found[candidate, reference] = counted[key]
+    return found
+
+
+def _codes(probes: Sequence[Probe], domains: Sequence[str]) -> IntArray:
+    import numpy as np
+
+    return np.array([domains.index(p.domain) for p in probes], dtype=np.int64)
+
+
+def _texts(responses: Sequence[Response]) -> dict[str, str]:
+    return {r.probe_id: r.text for r in responses if r.usable and r.sample == 0}
+
+
+def _answered(
+    probes: Sequence[Probe], labels: Sequence[str], responses: Mapping[str, Sequence[Response]]
+) -> FloatArray:
+    import numpy as np
+
+    usable = {label: {r.probe_id for r in responses[label] if r.usable} for label in labels}
+    return np.array([[float(p.id in usable[label]) for label in labels] for p in probes]).reshape(-1, len(labels))

@@ -1,0 +1,57 @@
+"""Who is who in an audit: candidates, references, bases, controls, a stored panel."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from mimicry_audit.ground.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Roles:
+    """Who is who.
+
+    Attributes:
+        references: models that may have been mimicked; empty means any.
+        bases: candidate → its base; ``*`` for all candidates without an entry of their own.
+        controls: models that are surely unrelated to the references; empty means every other model of the run.
+        panel: models of a stored panel: controls that are not judged themselves.
+    """
+
+    references: tuple[str, ...] = ()
+    bases: Mapping[str, str] = field(default_factory=dict)
+    controls: tuple[str, ...] = ()
+    panel: tuple[str, ...] = ()
+
+    @property
+    def declared_panel(self) -> tuple[str, ...]:
+        """Every model declared to be unrelated; empty where none is."""
+        return tuple(dict.fromkeys((*self.controls, *self.panel)))
+
+    def base_of(self, candidate: str) -> str | None:
+        """The declared base of a candidate."""
+        base = self.bases.get(candidate, self.bases.get("*"))
+        return None if base == candidate else base
+
+    def role_of(self, label: str) -> str:
+        """``reference``, ``base``, ``panel`` or ``candidate``."""
+        if label in self.references:
+            return "reference"
+        if label in self.bases.values():
+            return "base"
+        return "panel" if label in self.panel else "candidate"
+
+    def check(self, labels: Sequence[str]) -> None:
+        """Raises ConfigError when a role names a model that is not in the run, or a base is its own reference."""
+        named = [("--reference", r) for r in self.references] + [("--control", c) for c in self.controls]
+        named += [("--base", b) for b in self.bases.values()] + [("--base", c) for c in self.bases if c != "*"]
+        for option, label in named:
+            if label not in labels:
+                raise ConfigError(f"{option} {label} is not among the models", f"choose from {', '.join(labels)}")
+        for label in self.bases.values():
+            if label in self.references:
+                raise ConfigError(f"{label} cannot be both --reference and --base", "name two different models")
+        if self.references and not [c for c in labels if self.role_of(c) == "candidate"]:
+            what = "a reference, a base or of the panel" if self.panel else "a reference or a base"
+            raise ConfigError(f"every model is {what}", "add a candidate to --models")

@@ -1,0 +1,274 @@
+"""Scores a run directory: from journals to ``scores.json``.
+
+Promise: scoring asks no model anything; the same journals, settings and version give the same numbers; and when nothing has
+changed since the last scoring, nothing is computed again.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from mimicry_audit.ground.errors import DataError, RunDirectoryError
+from mimicry_audit.records.asked import Probe, Response, canonical_json, sha256_text
+from mimicry_audit.records.likelihood import likelihood_sha
+from mimicry_audit.records.run import RunDirectory, write_json
+from mimicry_audit.similarity.measure import axis_class
+from mimicry_audit.verdicts.gather import gather
+from mimicry_audit.verdicts.material import Material
+from mimicry_audit.verdicts.measure import IDENTITY_DOMAIN, measurements, own_in_run
+from mimicry_audit.verdicts.options import ScoringOptions
+from mimicry_audit.verdicts.pairwise import PairTables
+from mimicry_audit.verdicts.rivals import settle
+from mimicry_audit.verdicts.rules import Verdict, judge
+from mimicry_audit.verdicts.sections import where
+from mimicry_audit.verdicts.sections.agreement import agreement_entries
+from mimicry_audit.verdicts.sections.combined import Calibrated, calibrate
+from mimicry_audit.verdicts.sections.grades import journals_sha, judge_section, judge_warnings, judged_by
+from mimicry_audit.verdicts.sections.likelihood import Likelihoods
+from mimicry_audit.verdicts.sections.likelihood import load as load_likelihoods
+from mimicry_audit.verdicts.sections.models import model_entry
+from mimicry_audit.verdicts.sections.notes import LIMITS, signature, title, versions, warnings
+from mimicry_audit.verdicts.sections.pairs import (
+    LARGE,
+    axis_entry,
+    centred_on_panel,
+    detailed,
+    leading,
+    nearness,
+    pair_entries,
+    trimmed,
+)
+from mimicry_audit.verdicts.sections.panel import EMPTY, null_entries
+from mimicry_audit.verdicts.truth import agrees, with_truth
+
+__all__ = ["IDENTITY_DOMAIN", "SCORES_SCHEMA", "ScoringOptions", "read_scores", "score"]
+
+SCORES_SCHEMA = "mimicry_audit.scores/1"
+_SCORES_FIELDS = (
+    *("title", "created", "signature", "settings", "versions", "probe_sets", "domains", "models", "axes", "pairs"),
+    *("verdicts", "combined", "attribution", "agreement", "identity", "limits", "warnings"),
+)
+
+
+def score(
+    run: RunDirectory,
+    options: ScoringOptions | None = None,
+    *,
+    progress: Callable[[str], None] = lambda _: None,
+) -> dict[str, Any]:
+    """Score a run and write ``scores.json``.
+
+    Args:
+        run: a collected run directory.
+        options: roles and statistics.
+        progress: told what is being computed.
+
+    Returns:
+        The scores as written (schema ``mimicry_audit.scores/1``, see ``docs/formats.md``).
+
+    Raises:
+        ConfigError: a role names a model that is not in the run, or an axis does not exist.
+        RunDirectoryError: there is no run, or the scores cannot be written.
+        DataError: a journal is corrupt, or there is nothing to score.
+    """
+    options = options or ScoringOptions()
+    manifest = run.manifest()
+    labels = list(manifest["settings"]["models"])
+    options.roles.check(labels)
+    for axis in options.axes:
+        axis_class(axis)
+    fingerprint = _fingerprint(run, labels, options)
+    if run.scores_path.exists() and (standing := _standing(run, fingerprint)):
+        return standing
+    probes = run.probes()
+    responses = {label: run.responses(label) for label in labels}
+    if not any(r.usable for mine in responses.values() for r in mine):
+        errors = [r.error for mine in responses.values() for r in mine if r.error]
+        why = f" (first failure: {errors[0]})" if errors else ""
+        raise DataError(f"{run.path} holds no usable answers{why}", "mend the cause and collect again")
+    scores = _scores(run, manifest, probes, responses, options, progress)
+    scores["fingerprint"] = fingerprint
+    write_json(run.scores_path, scores, compact=len(labels) > LARGE)
+    return scores
+
+
+def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptions) -> str:
+    """Hash of everything the scores follow from: answers, what was asked of whom, settings, and this code."""
+    journals = [sha for label in labels for sha in (run.journal_sha(label), likelihood_sha(run, label))]
+    manifest = run.manifest()
+    known = [manifest.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood")]
+    known.append(journals_sha(run, manifest))
+    probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
+    return sha256_text(canonical_json([_source_sha(), journals, _plain(asdict(options)), known, probes]))
+
+
+def _source_sha() -> str:
+    """Hash of this package's own code: scores made by other code are never taken for current."""
+    root = Path(__file__).resolve().parent.parent
+    return sha256_text("\0".join(p.read_text("utf-8") for p in sorted(root.rglob("*.py"))))
+
+
+def _standing(run: RunDirectory, fingerprint: str) -> dict[str, Any] | None:
+    try:
+        loaded = json.loads(run.scores_path.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return loaded if isinstance(loaded, dict) and loaded.get("fingerprint") == fingerprint else None
+
+
+def _scores(
+    run: RunDirectory,
+    manifest: Mapping[str, Any],
+    probes: Sequence[Probe],
+    responses: Mapping[str, Sequence[Response]],
+    options: ScoringOptions,
+    progress: Callable[[str], None],
+) -> dict[str, Any]:
+    labels, roles = list(responses), options.roles
+    found = measurements(manifest, probes, responses, options, progress)
+    material, weights = found.material, found.weights
+    progress("Intervals and tests")
+    likely = load_likelihoods(run, manifest, labels, found.compared, material.domains, responses)
+    centred_on = centred_on_panel(labels, roles)
+    tables = (
+        PairTables(labels, material.measured, material.domains, weights, panel=centred_on)
+        if weights is not None
+        else None
+    )
+    calibrated = calibrate(material)
+    verdicts = _verdicts(material, options, None if centred_on else tables, likely, calibrated) if tables else []
+    told = [_verdict(v) for v in verdicts]
+    whole = detailed(told, tables)
+    near = roles.references[0] if roles.references else leading(told, whole, tables) or labels[0]
+    wanted = {frozenset((v["candidate"], v["reference"])) for v, kept in zip(told, whole, strict=True) if kept}
+    shown = [v.facts for v, kept in zip(verdicts, whole, strict=True) if kept]
+    beside = null_entries(shown, material, manifest, weights)
+    places = where.where_entries(
+        shown,
+        labels,
+        material.measured,
+        found.compared,
+        weights,
+        where.found_kin([v.facts for v in verdicts], [v.verdict for v in verdicts]),
+        material.passages,
+    )
+    judges = judged_by(run, manifest)
+    return {
+        "schema": SCORES_SCHEMA,
+        "title": title(labels, roles),
+        "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        "signature": signature(manifest, found.compared, options),
+        "settings": {
+            "sampling": manifest["settings"]["sampling"],
+            "selection": manifest["settings"]["selection"],
+            "scoring": _plain(asdict(options)),
+        },
+        "versions": versions(manifest),
+        "probe_sets": manifest["settings"]["probe_sets"],
+        "domains": found.domains,
+        "models": [
+            model_entry(label, manifest, roles, probes, responses[label], material.domains, found.compared, weights)
+            for label in labels
+        ],
+        "axes": [axis_entry(m) for m in material.measured],
+        "pairs": pair_entries(tables, found.domains, wanted, calibrated.of),
+        "agreement": agreement_entries(shown, material, weights),
+        "centred_on": centred_on or labels,
+        "nearness_to": near,
+        "nearness": nearness(labels, near, material.measured, found.compared),
+        "verdicts": [
+            {**trimmed(v, kept), **beside.get(_of(v), EMPTY), **places.get(_of(v), where.EMPTY)}
+            for v, kept in zip(told, whole, strict=True)
+        ],
+        "hardest": where.hardest(found.compared, responses),
+        **calibrated.section([c for c in labels if roles.role_of(c) == "candidate"], roles.references),
+        "identity": found.identity,
+        "judge": judge_section(
+            judges, found.compared, labels, material.measured, draws=options.draws, seed=options.seed
+        ),
+        **({"likelihood": likely.section(verdicts, weights)} if likely else {}),
+        "limits": list(LIMITS),
+        "warnings": warnings(manifest, labels, material.measured, verdicts)
+        + judge_warnings(
+            judges, manifest, found.own, lambda label, name, known: own_in_run(label, name, known, found.facts)
+        ),
+    }
+
+
+def _verdicts(
+    material: Material,
+    options: ScoringOptions,
+    tables: PairTables | None,
+    likely: Likelihoods | None,
+    calibrated: Calibrated,
+) -> list[Verdict]:
+    """The verdict on every judged pair, the gravest first."""
+    further = likely.extension(options.draws, options.seed) if likely else (lambda facts: facts)
+    found = gather(
+        material,
+        options.roles,
+        draws=options.draws,
+        seed=options.seed,
+        min_coverage=options.min_coverage,
+        tables=tables,
+        extend=lambda facts: replace(further(facts), ratios=calibrated.ratios(facts.candidate, facts.reference)),
+    )
+    judged = [judge(with_truth(f, material.resolved)) for f in found]
+    return sorted(settle(judged, material, draws=options.draws, seed=options.seed), key=_strength)
+
+
+_ORDER = ("same model", "distilled", "shared base", "inconclusive", "convergent", "no evidence")
+
+
+def _strength(verdict: Verdict) -> tuple[int, str, str]:
+    return _ORDER.index(verdict.verdict), verdict.facts.reference, verdict.facts.candidate
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    found = verdict.as_dict()
+    if found["truth"]:
+        found["truth"]["agrees"] = agrees(verdict.verdict, found["truth"].pop("right"))
+    return found
+
+
+def _of(verdict: Mapping[str, Any]) -> tuple[str, str]:
+    return verdict["candidate"], verdict["reference"]
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, so that what is compared equals what was stored."""
+    if isinstance(value, Mapping):
+        return {k: _plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def read_scores(run: RunDirectory) -> dict[str, Any]:
+    """The scores of a run.
+
+    Raises:
+        RunDirectoryError: it was never scored, or ``scores.json`` is of another version or cannot be read.
+    """
+    run.manifest()
+    if not run.scores_path.exists():
+        raise RunDirectoryError(f"{run.path} has not been scored", f"score it first: audit score {run.path}")
+    try:
+        loaded = json.loads(run.scores_path.read_text("utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise RunDirectoryError(
+            f"{run.scores_path} cannot be read: {error}", f"score again: audit score {run.path}"
+        ) from error
+    if not isinstance(loaded, dict) or loaded.get("schema") != SCORES_SCHEMA:
+        raise RunDirectoryError(f"{run.scores_path} is of another version", f"score again: audit score {run.path}")
+    if lacks := [name for name in _SCORES_FIELDS if name not in loaded]:
+        raise RunDirectoryError(
+            f"{run.scores_path} is damaged: it lacks {', '.join(lacks)}", f"score again: audit score {run.path}"
+        )
+    return loaded

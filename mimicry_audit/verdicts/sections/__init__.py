@@ -1,0 +1,1 @@
+"""The sections of ``scores.json``, one module each."""

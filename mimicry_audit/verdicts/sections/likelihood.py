@@ -1,0 +1,338 @@
+"""From likelihood journals to figures.
+
+How well each model foretells whose text, how far their distributions lie apart, and how much nearer to a reference's text a
+candidate's training brought it.
+
+Promise: no figure without numbers in a journal that stand for the very answers of this run; where something was not measured,
+the reason stands in its place. Distributions are compared only where the tokenizers map equally (the maps, not their sizes).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.records.likelihood import Likelihood, likelihood_lines, likelihood_path, text_sha
+from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.similarity.divergence import TopTokens, divergences, js_similarity, top_tokens
+from mimicry_audit.similarity.perplexity import LN2, bits_per_byte, perplexity, pooled
+from mimicry_audit.statistics.intervals import FloatArray, IntArray, Interval, adjusted_lift, domain_means, intervals
+from mimicry_audit.verdicts.findings import MINIMUM_GAIN, NEAR_EQUAL_JS, Evidence, PairFacts, Verdict
+
+AXIS = "likelihood"
+FAMILY = "probability"
+TITLE = "Likelihood of its text"
+_MEASURED = ("nats", "tokens", "bytes", "apart")
+_KINDS = ("kl_reference_candidate", "kl_candidate_reference", "js")
+
+
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """One model on one author's answers: ``(P,)`` each, NaN where not measured.
+
+    Attributes:
+        nats: negative log-likelihood of each whole answer.
+        tokens: its tokens.
+        bytes: its bytes in UTF-8.
+        apart: ``(P, 3)`` divergences from the author, mean over the answer's places, after `_KINDS`.
+    """
+
+    nats: FloatArray
+    tokens: FloatArray
+    bytes: FloatArray
+    apart: FloatArray
+
+
+_Own = Mapping[tuple[str, str], tuple[tuple[int, ...], TopTokens]]
+"""(Reference, probe id) → the tokens of its answer, and its distributions along them."""
+
+
+class Likelihoods:
+    """All that the likelihood journals of a run say of the compared probes.
+
+    Args:
+        noted: the manifest's ``likelihood``.
+        scored: model → author → numbers.
+        errors: model → why each text failed that did.
+        codes: ``(P,)`` domain of each probe.
+    """
+
+    def __init__(
+        self,
+        noted: Mapping[str, Any],
+        scored: Mapping[str, Mapping[str, _Scored]],
+        errors: Mapping[str, Sequence[str]],
+        codes: IntArray,
+    ) -> None:
+        self._noted = noted
+        self._scored = scored
+        self._errors = errors
+        self._codes = codes
+
+    def extension(self, draws: int, seed: int) -> Callable[[PairFacts], PairFacts]:
+        """What `mimicry_audit.verdicts.gather` takes to add the gain, and what else is worth saying, to a pair's facts."""
+        return partial(self._extended, draws=draws, seed=seed)
+
+    def section(self, verdicts: Sequence[Verdict], weights: FloatArray | None) -> dict[str, Any]:
+        """The entry ``likelihood`` of ``scores.json``."""
+        return {
+            "top_k": self._noted["top_k"],
+            "models": {label: self._model_entry(label) for label in self._scored},
+            "texts": list(self._text_entries(weights)) if weights is not None else [],
+            "divergences": list(self._divergence_entries(weights)) if weights is not None else [],
+            "gains": [self._gain_entry(v.facts) for v in verdicts],
+        }
+
+    def _extended(self, facts: PairFacts, *, draws: int, seed: int) -> PairFacts:
+        gain = self._gain(facts, draws, seed)
+        remark = self._remark(facts)
+        return replace(
+            facts,
+            evidence=(*facts.evidence, gain) if gain else facts.evidence,
+            remarks=(*facts.remarks, remark) if remark else facts.remarks,
+        )
+
+    def _gain(self, facts: PairFacts, draws: int, seed: int) -> Evidence | None:
+        """Bits per byte that the base needs more than the candidate: on the reference's text, less that on the controls'."""
+        if self._why_no_gain(facts) is not None:
+            return None
+        test = adjusted_lift(
+            self._saved(facts, facts.reference),
+            np.column_stack([self._saved(facts, k) for k in self._controls(facts)]),
+            self._codes,
+            minimum_effect=MINIMUM_GAIN,
+            draws=draws,
+            seed=seed,
+        )
+        if test is None:
+            return None
+        return Evidence(
+            closed=self._closed(facts, test.adjusted.low),
+            axis=AXIS,
+            title=TITLE,
+            family=FAMILY,
+            statistic="adjusted gain",
+            estimate=test.adjusted,
+            p=test.p,
+            p_holm=test.p,
+            raw=test.lift,
+            minimum_effect=MINIMUM_GAIN,
+            unit="bits per byte",
+        )
+
+    def _closed(self, facts: PairFacts, gained: float) -> float | None:
+        """A gain as a share of what the base lacks to the author itself, or where that is unknown, to certainty."""
+        lacks = self._bits(str(facts.base), facts.reference)
+        if facts.reference in self._scored.get(facts.reference, {}):
+            lacks = lacks - self._bits(facts.reference, facts.reference)
+        mean = float(domain_means(lacks[:, None], self._codes)[0])
+        return gained / mean if mean > 0 else None
+
+    def at(self, places: IntArray) -> Likelihoods:
+        """The same on these probes alone, some of them more than once."""
+        scored = {
+            label: {author: replace(f, **{n: getattr(f, n)[places] for n in _MEASURED}) for author, f in mine.items()}
+            for label, mine in self._scored.items()
+        }
+        return Likelihoods(self._noted, scored, self._errors, self._codes[places])
+
+    def _saved(self, facts: PairFacts, author: str) -> FloatArray:
+        return self._bits(str(facts.base), author) - self._bits(facts.candidate, author)
+
+    def _bits(self, label: str, author: str) -> FloatArray:
+        found = self._scored[label][author]
+        return bits_per_byte(found.nats, found.bytes)
+
+    def _controls(self, facts: PairFacts) -> list[str]:
+        """The pair's controls whose answers both the candidate and its base have scored."""
+        both = [self._scored.get(label, {}) for label in (facts.candidate, str(facts.base))]
+        return [k for k in facts.controls if all(k in scored for scored in both)]
+
+    def _why_no_gain(self, facts: PairFacts) -> str | None:
+        if facts.base is None:
+            return f"no base of {facts.candidate} is named"
+        if facts.base_contradicted:
+            return f"{facts.base} is not the base of {facts.candidate}"
+        for label in (facts.candidate, facts.base):
+            if why := self._why_not(label, facts.reference):
+                return why
+        if not self._controls(facts):
+            return "no control's answers were scored"
+        return None
+
+    def _why_not(self, label: str, author: str) -> str | None:
+        """Why a model has no numbers on an author's answers."""
+        if author in self._scored.get(label, {}):
+            return None
+        if why := self._noted["models"].get(label, {}).get("why_not"):
+            return f"{label}: {why}"
+        if author not in (*self._noted["references"], *self._noted["controls"]):
+            return f"the models were not asked to score {author}'s answers"
+        return f"{label}: {next(iter(self._errors.get(label, ())), 'no answer was scored')}"
+
+    def _tokenizer(self, label: str) -> str | None:
+        found: str | None = self._noted["models"].get(label, {}).get("tokenizer")
+        return found
+
+    def _why_no_divergence(self, label: str, reference: str) -> str | None:
+        if why := self._why_not(reference, reference) or self._why_not(label, reference):
+            return why
+        if self._tokenizer(label) is None or self._tokenizer(label) != self._tokenizer(reference):
+            return "their tokenizers do not map equally"
+        if not np.isfinite(self._scored[label][reference].apart).any():
+            return "no answer gave both the same tokens"
+        return None
+
+    def _remark(self, facts: PairFacts) -> str | None:
+        """What nearly equal distributions suggest; no verdict rests on it."""
+        if self._why_no_divergence(facts.candidate, facts.reference):
+            return None
+        js = self._scored[facts.candidate][facts.reference].apart[:, 2]
+        if float(np.nanmean(js)) >= NEAR_EQUAL_JS:
+            return None
+        return (
+            f"On {facts.reference}'s text the two foretell nearly the same at every place (Jensen–Shannon "
+            f"{float(np.nanmean(js)):.1g} nats), as one model under two names does, or a copy with little further training."
+        )
+
+    def _model_entry(self, label: str) -> dict[str, Any]:
+        errors = self._errors.get(label, ())
+        done = sum(int(np.isfinite(found.nats).sum()) for found in self._scored[label].values())
+        why = self._noted["models"].get(label, {}).get("why_not")
+        return {
+            "tokenizer": self._tokenizer(label),
+            "scored": done,
+            "failed": len(errors),
+            "why_not": why or (errors[0] if errors else None if done else "no answer was scored"),
+        }
+
+    def _text_entries(self, weights: FloatArray) -> Iterator[dict[str, Any]]:
+        authors = dict.fromkeys([*self._noted["references"], *self._noted["controls"]])
+        for label, by_author in self._scored.items():
+            for author in (a for a in authors if a in by_author):
+                found = by_author[author]
+                entropy = pooled(found.nats, found.tokens, weights)
+                yield {
+                    "model": label,
+                    "author": author,
+                    "cross_entropy": _plain(entropy),
+                    "perplexity": _plain(perplexity(entropy) if entropy else None),
+                    "bits_per_byte": _plain(pooled(found.nats, LN2 * found.bytes, weights)),
+                }
+
+    def _divergence_entries(self, weights: FloatArray) -> Iterator[dict[str, Any]]:
+        for reference in (r for r in self._noted["references"] if r in self._scored):
+            for label in (k for k in self._scored if k != reference):
+                why = self._why_no_divergence(label, reference)
+                found: list[Interval | None] = [None] * len(_KINDS)
+                if why is None:
+                    found = intervals(self._scored[label][reference].apart, self._codes, weights)
+                yield {
+                    "candidate": label,
+                    "reference": reference,
+                    **{kind: _plain(value) for kind, value in zip(_KINDS, found, strict=True)},
+                    "similarity": _plain(_as_similarity(found[2])),
+                    "why_not": why,
+                }
+
+    def _gain_entry(self, facts: PairFacts) -> dict[str, Any]:
+        gain = next((e for e in facts.evidence if e.axis == AXIS), None)
+        why = None if gain else self._why_no_gain(facts) or "no probe was scored by both on every side"
+        return {
+            "candidate": facts.candidate,
+            "reference": facts.reference,
+            "base": facts.base,
+            "gain": _plain(gain.raw if gain else None),
+            "adjusted": _plain(gain.estimate if gain else None),
+            "p": round(gain.p, 6) if gain else None,
+            "p_holm": round(gain.p_holm, 6) if gain else None,
+            "positive": gain.positive if gain else False,
+            "controls": self._controls(facts) if gain else [],
+            "why_not": why,
+        }
+
+
+def load(
+    run: RunDirectory,
+    manifest: Mapping[str, Any],
+    labels: Sequence[str],
+    compared: Sequence[Probe],
+    codes: IntArray,
+    responses: Mapping[str, Sequence[Response]],
+) -> Likelihoods | None:
+    """What the likelihood journals say; None for a run whose models were not asked.
+
+    Raises:
+        DataError: a journal holds a line that is no likelihood.
+    """
+    noted = manifest.get("likelihood")
+    if not noted:
+        return None
+    position = {probe.id: at for at, probe in enumerate(compared)}
+    shas = {
+        (label, r.probe_id): text_sha(r.text)
+        for label in labels
+        for r in responses[label]
+        if r.usable and r.sample == 0 and r.probe_id in position
+    }
+    references = [r for r in noted["references"] if r in labels]
+    own: dict[tuple[str, str], tuple[tuple[int, ...], TopTokens]] = {}
+    for label in references:
+        for record in _standing(run, label, shas).values():
+            if record.author == label and record.top is not None:
+                own[label, record.probe_id] = tuple(record.tokens), _top(record)
+    scored: dict[str, dict[str, _Scored]] = {}
+    errors: dict[str, list[str]] = {}
+    for label in labels:
+        standing = _standing(run, label, shas)
+        errors[label] = [str(r.error) for r in standing.values() if r.status != "ok"]
+        scored[label] = _fold([r for r in standing.values() if r.status == "ok"], position, own)
+    return Likelihoods(noted, scored, errors, codes)
+
+
+def _standing(run: RunDirectory, label: str, shas: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], Likelihood]:
+    """The last line for each answer, those left out that were computed on another text than the answer that stands."""
+    last = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, label))}
+    return {key: record for key, record in last.items() if shas.get(key) == record.text_sha}
+
+
+def _fold(records: Sequence[Likelihood], position: Mapping[str, int], own: _Own) -> dict[str, _Scored]:
+    found: dict[str, _Scored] = {}
+    n = len(position)
+    for record in records:
+        here = found.setdefault(
+            record.author,
+            _Scored(_unknown(n), _unknown(n), _unknown(n), _unknown(n, len(_KINDS))),
+        )
+        at = position[record.probe_id]
+        here.nats[at] = -sum(record.logprobs)
+        here.tokens[at] = len(record.tokens)
+        here.bytes[at] = record.bytes
+        theirs = own.get((record.author, record.probe_id))
+        if theirs is not None and record.top is not None and theirs[0] == tuple(record.tokens):
+            apart = divergences(theirs[1], _top(record))
+            here.apart[at] = apart.kl_pq.mean(), apart.kl_qp.mean(), apart.js.mean()
+    return found
+
+
+def _unknown(*shape: int) -> FloatArray:
+    return np.full(shape, np.nan)
+
+
+def _top(record: Likelihood) -> TopTokens:
+    return top_tokens(record.tokens, record.logprobs, record.top or ())
+
+
+def _as_similarity(js: Interval | None) -> Interval | None:
+    if js is None:
+        return None
+    return Interval(js_similarity(js.value), js_similarity(js.high), js_similarity(js.low), js.n)
+
+
+def _plain(interval: Interval | None) -> dict[str, float | int] | None:
+    return interval.as_dict() if interval else None

@@ -1,0 +1,78 @@
+"""What is said of each model: role, coverage, statuses, length, accuracy, lineage."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mimicry_audit.probes.checks.check import correct
+from mimicry_audit.records.asked import STATUSES, Probe, Response
+from mimicry_audit.statistics.intervals import FloatArray, IntArray, intervals
+from mimicry_audit.verdicts.roles import Roles
+
+
+def model_entry(
+    label: str,
+    manifest: Mapping[str, Any],
+    roles: Roles,
+    probes: Sequence[Probe],
+    responses: Sequence[Response],
+    codes: IntArray,
+    compared: Sequence[Probe],
+    weights: FloatArray | None,
+) -> dict[str, Any]:
+    """One model's entry in ``scores.json``."""
+    settings, resolved = manifest["settings"]["models"][label], manifest["resolved"].get(label, {})
+    usable = [r for r in responses if r.usable]
+    owed = len(probes) * manifest["settings"]["sampling"]["samples"]
+    statuses = Counter(r.status for r in responses)
+    lineage = resolved.get("lineage")
+    return {
+        "label": label,
+        "source": manifest.get("sources", {}).get(label) or settings["name"],
+        "engine": settings["engine"],
+        "identity": resolved.get("identity", {}),
+        "role": roles.role_of(label),
+        "coverage": round(len(usable) / owed, 4) if owed else 0.0,
+        "statuses": {s: statuses[s] for s in STATUSES if statuses[s]},
+        "answers": len(responses),
+        "mean_words": round(sum(len(r.text.split()) for r in usable) / len(usable), 1) if usable else 0.0,
+        "accuracy": _accuracy(compared, responses, codes, weights),
+        "lineage": _lineage(lineage) if lineage else None,
+        "injected_identity": resolved.get("injected_system_text"),
+    }
+
+
+def _lineage(lineage: Mapping[str, Any]) -> dict[str, Any]:
+    keep = {k: lineage.get(k) for k in ("relation", "teacher", "base", "same_data_as")}
+    return {**keep, "source": "the checkpoint's lineage manifest"}
+
+
+def _accuracy(
+    probes: Sequence[Probe], responses: Sequence[Response], codes: IntArray, weights: FloatArray | None
+) -> dict[str, Any] | None:
+    """Share of checkable probes answered rightly; missing answers count as wrong only where the model was asked."""
+    if weights is None:
+        return None
+    position = {p.id: i for i, p in enumerate(probes)}
+    total, asked = np.zeros(len(probes)), np.zeros(len(probes))
+    for response in responses:
+        place = position.get(response.probe_id)
+        if place is None or probes[place].check is None or response.status == "error":
+            continue
+        asked[place] += 1
+        check = probes[place].check
+        total[place] += bool(response.usable and check is not None and correct(check, response.text))
+    values = np.divide(total, asked, out=np.full(len(probes), np.nan), where=asked > 0)
+    if not np.isfinite(values).any():
+        return None
+    names = list(dict.fromkeys(p.domain for p in probes))
+    columns = np.column_stack([values, *(np.where(codes == d, values, np.nan) for d in range(len(names)))])
+    found = intervals(columns, codes, weights)
+    return {
+        "overall": found[0].as_dict() if found[0] else None,
+        "domains": {name: found[d + 1].as_dict() for d, name in enumerate(names) if found[d + 1]},  # type: ignore[union-attr]
+    }

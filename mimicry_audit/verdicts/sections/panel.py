@@ -1,0 +1,223 @@
+"""What is said of a judged pair beside its verdict: its place in the panel, between floor and ceiling, and beyond habit.
+
+Promise: everything here is shown and nothing here decides; what cannot be had is None with the reason in words.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mimicry_audit.similarity.centring import centre
+from mimicry_audit.similarity.panel import (
+    SMALLEST_SPAN,
+    Null,
+    beyond_mismatched,
+    effects,
+    excess,
+    index,
+    leave_one_out,
+    mismatched_pairs,
+    rank,
+)
+from mimicry_audit.statistics.intervals import FloatArray, domain_means
+from mimicry_audit.verdicts.findings import PairFacts
+from mimicry_audit.verdicts.material import Material
+
+OVERALL = "overall"
+EMPTY: Mapping[str, None] = {"null": None, "index": None, "mismatched": None}
+"""Of a pair that is not reported in detail."""
+MOST_LISTED = 300
+"""Judged pairs up to which every panel member's value is written; beyond, only ranks are, or the file would be huge."""
+
+
+def null_entries(
+    facts: Sequence[PairFacts], material: Material, manifest: Mapping[str, Any], weights: FloatArray | None
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """For every judged pair the fields ``null``, ``index`` and ``mismatched`` of its verdict.
+
+    Args:
+        facts: of the judged pairs.
+        material: what the evidence was drawn from.
+        manifest: of the run, for how the answers were sampled.
+        weights: ``(B, P)`` bootstrap weights of the compared probes; None where nothing was compared.
+    """
+    if weights is None:
+        return {}
+    board = _Board(material, weights)
+    return {
+        (f.candidate, f.reference): {
+            "null": board.null(f, listed=len(facts) <= MOST_LISTED),
+            "index": _index(f, board, manifest),
+            "mismatched": board.mismatched(f),
+        }
+        for f in facts
+    }
+
+
+class _Board:
+    """The means and effects that many pairs share, computed once."""
+
+    def __init__(self, material: Material, weights: FloatArray) -> None:
+        self.labels, self.domains, self.weights = list(material.labels), material.domains, weights
+        known = [m for m in material.measured if m.values is not None]
+        self.values: dict[str, FloatArray] = {m.axis.name: m.values for m in known if m.values is not None}
+        counted = [m for m in known if not m.axis.baseline]
+        if counted:
+            self.values[OVERALL] = _mean_of([m.values for m in counted if m.values is not None])
+        self._raw: dict[str, FloatArray] = {}
+        self._centred: dict[tuple[str, str, tuple[str, ...]], FloatArray] = {}
+        self._residuals: dict[tuple[str, tuple[str, ...]], FloatArray] = {}
+        crossed = [m for m in counted if m.mismatched is not None and m.values is not None]
+        self.crossed_axes = [m.axis.name for m in crossed]
+        self.crossed = _mean_of([m.mismatched for m in crossed if m.mismatched is not None]) if crossed else None
+        self.matched = _mean_of([m.values for m in crossed if m.values is not None]) if crossed else None
+        self.pairs = mismatched_pairs(material.domains)
+
+    def at(self, label: str) -> int:
+        return self.labels.index(label)
+
+    def raw(self, axis: str, reference: str) -> FloatArray:
+        """``(M,)``: mean similarity of every model to the reference."""
+        if axis not in self._raw:
+            values = self.values[axis]
+            flat = domain_means(values.reshape(len(values), -1), self.domains)
+            self._raw[axis] = flat.reshape(values.shape[1:])
+        return self._raw[axis][:, self.at(reference)]
+
+    def centred(self, axis: str, facts: PairFacts) -> FloatArray:
+        """``(M,)``: the same centred on what the pair was centred on."""
+        panel = tuple(facts.panel) if facts.centred_on == facts.panel else ()
+        key = axis, facts.reference, panel
+        if key not in self._centred:
+            at = self.at(facts.reference)
+            if (axis, panel) not in self._residuals:
+                values = self.values[axis]
+                self._residuals[axis, panel] = effects(values, [self.at(k) for k in panel]) if panel else centre(values)
+            kept = self._residuals[axis, panel]
+            found = excess(self.values[axis], kept, at) if panel else kept[:, :, at]
+            self._centred[key] = domain_means(found, self.domains)
+        return self._centred[key]
+
+    def null(self, facts: PairFacts, *, listed: bool) -> dict[str, Any] | None:
+        """The candidate among the panel, overall and per axis; None without a panel or a measured axis."""
+        if not facts.panel or OVERALL not in self.values:
+            return None
+        panel = list(facts.panel)
+        whole = {kind: self._among(OVERALL, kind, facts) for kind in ("raw", "centred")}
+        axes: dict[str, Any] = {}
+        for axis in self.values:
+            if axis != OVERALL:
+                found = {kind: self._among(axis, kind, facts) for kind in ("raw", "centred")}
+                axes[axis] = {kind: f and {k: f[k] for k in ("value", "p", "z")} for kind, f in found.items()}
+        told = {kind: f and _with_members(f, listed) for kind, f in whole.items()}
+        return {"panel": panel, "floor": _r(1 / (1 + len(panel))), **told, "axes": axes}
+
+    def _among(self, axis: str, kind: str, facts: PairFacts) -> dict[str, Any] | None:
+        if kind == "centred" and not facts.centred_on:
+            return None
+        found = self.raw(axis, facts.reference) if kind == "raw" else self.centred(axis, facts)
+        value = float(found[self.at(facts.candidate)])
+        members = {k: v for k in facts.panel if np.isfinite(v := float(found[self.at(k)]))}
+        if not np.isfinite(value) or not members:
+            return None
+        place = rank(value, list(members.values()))
+        found_at = {"value": _r(value), "p": _r(place.p), "floor": _r(place.floor), "z": _r(place.z)}
+        return {**found_at, "members": members}
+
+    def mismatched(self, facts: PairFacts) -> dict[str, Any] | None:
+        """How alike the pair's answers to *different* probes of one domain are, and how far the matched ones exceed it."""
+        if self.crossed is None or self.matched is None:
+            return None
+        c, r = self.at(facts.candidate), self.at(facts.reference)
+        matched, crossed = self.matched[:, c, r], self.crossed[:, c, r]
+        beyond = beyond_mismatched(matched, crossed, self.pairs, self.domains, self.weights)
+        if beyond is None:
+            return None
+        first = self.domains[[one for one, _ in self.pairs]]
+        return {
+            "axes": self.crossed_axes,
+            "matched": _r(float(domain_means(matched[:, None], self.domains)[0])),
+            "mismatched": _r(float(domain_means(crossed[:, None], first)[0])),
+            "beyond": beyond.as_dict(),
+        }
+
+
+def _with_members(found: Mapping[str, Any], listed: bool) -> dict[str, Any]:
+    """The place with the panel's values and their leave-one-out null; without them in a run of very many pairs."""
+    if not listed:
+        return {**found, "members": None, "loo": None, "false_alarms": None}
+    members: dict[str, float] = found["members"]
+    loo = leave_one_out(members)
+    return {
+        **found,
+        "members": {k: _r(v) for k, v in members.items()},
+        "loo": {k: {"p": _r(n.p), "z": _r(n.z)} for k, n in loo.items()},
+        "false_alarms": _false_alarms(found["z"], loo),
+    }
+
+
+def _false_alarms(mine: float | None, loo: Mapping[str, Null]) -> dict[str, Any] | None:
+    """Share of panel members that stand out from the rest of the panel as far as the candidate stands out from all of it."""
+    spread = [n.z for n in loo.values() if n.z is not None]
+    if mine is None or not spread:
+        return None
+    as_far = sum(z >= mine for z in spread)
+    return {"count": as_far, "of": len(spread), "rate": _r(as_far / len(spread))}
+
+
+def _index(facts: PairFacts, board: _Board, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The index with its floor and ceiling; the interval is None, with the reason, where one of them is missing."""
+    values = board.values.get(OVERALL)
+    if values is None:
+        return None
+    c, r = board.at(facts.candidate), board.at(facts.reference)
+    panel = values[:, [board.at(k) for k in facts.panel], r]
+    ceiling, source, why_not = _ceiling(values[:, r, r], facts.reference, manifest)
+    found = index(values[:, c, r], panel, ceiling, board.domains, board.weights)
+    if found is None:
+        return {
+            **dict.fromkeys(("index", "floor", "ceiling")),
+            "ceiling_from": source,
+            "why_not": "no panel: no unrelated model was compared with the reference"
+            if not facts.panel
+            else "no common answers",
+        }
+    if found.interval is None and why_not is None:
+        why_not = f"the ceiling lies less than {SMALLEST_SPAN} above the floor"
+    return {
+        "index": found.interval.as_dict() if found.interval else None,
+        "floor": _r(found.floor),
+        "ceiling": _r(found.ceiling),
+        "ceiling_from": source,
+        "why_not": why_not,
+    }
+
+
+def _ceiling(own: FloatArray, reference: str, manifest: Mapping[str, Any]) -> tuple[FloatArray, str | None, str | None]:
+    """Per probe, how alike two answers of the reference are; where that comes from; why there is none."""
+    settings = manifest["settings"]
+    if np.isfinite(own).any():
+        return own, "samples", None
+    recorded = settings["models"][reference]["engine"] == "recorded" or settings["selection"].get("imported")
+    if not recorded and settings["sampling"]["temperature"] == 0:
+        return np.ones_like(own), "deterministic", None
+    why = (
+        f"{reference}'s answers were recorded elsewhere, one per probe: a second sample of it is missing"
+        if recorded
+        else f"one answer of {reference} per probe: ask for two or more (--samples 2)"
+    )
+    return own, None, why
+
+
+def _mean_of(arrays: Sequence[FloatArray]) -> FloatArray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a probe that no axis measured is a mean of nothing: NaN
+        return np.asarray(np.nanmean(np.stack(arrays), axis=0))
+
+
+def _r(value: float | None) -> float | None:
+    return None if value is None or not np.isfinite(value) else round(float(value), 5)

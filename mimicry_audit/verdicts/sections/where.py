@@ -1,0 +1,188 @@
+"""Where a pair is alike: by domain and by probe set, and on which single probes the likeness is most telling.
+
+Promise: everything here is shown and nothing here decides. A probe is telling where the candidate answers like the reference
+and neither its base nor the unrelated models do: single probes chosen for standing out, so they come without an interval.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+
+from mimicry_audit.probes.checks.check import correct
+from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.similarity.measure import Measured
+from mimicry_audit.similarity.passages import Passages
+from mimicry_audit.statistics.intervals import FloatArray, intervals
+from mimicry_audit.verdicts.findings import PairFacts
+from mimicry_audit.verdicts.pairwise import mean_of
+
+EMPTY: Mapping[str, None] = {"where": None}
+"""Of a pair that is not reported in detail."""
+MOST_TELLING = 8
+"""Single probes named for each pair, and at each end."""
+MOST_HARD = 10
+"""Hardest probes named."""
+_ROLES = ("candidate", "base", "others")
+_NEAR = ("same model", "distilled", "shared base")
+
+Pair = tuple[str, str]
+
+
+def where_entries(
+    facts: Sequence[PairFacts],
+    labels: Sequence[str],
+    measured: Sequence[Measured],
+    probes: Sequence[Probe],
+    weights: FloatArray | None,
+    kin: Mapping[str, frozenset[str]] = MappingProxyType({}),
+    passages: Passages | None = None,
+) -> dict[Pair, dict[str, Any]]:
+    """For every judged pair the field ``where`` of its verdict.
+
+    Args:
+        facts: of the judged pairs; their panel is what a telling probe is told against.
+        labels: M models.
+        measured: the axes; the mean over them, baselines left out, is what is shown.
+        probes: P compared probes.
+        weights: ``(B, P)`` bootstrap weights; None where nothing was compared.
+        kin: reference → models found near it; they are no measure of what is usual.
+        passages: of the answers; None where copied ones are not looked for.
+
+    Returns:
+        (candidate, reference) → ``domains`` and ``sets`` (name → candidate, base and others, each an interval of mean raw
+        similarity to the reference), ``telling`` and ``against`` (single probes), and ``copied`` answers.
+    """
+    counted = [m.values for m in measured if m.values is not None and not m.axis.baseline]
+    if weights is None or not counted:
+        return {}
+    place = {label: at for at, label in enumerate(labels)}
+    values = mean_of(counted)
+    return {
+        (f.candidate, f.reference): {
+            "where": {
+                **_where(f, values[:, :, place[f.reference]], place, probes, weights, kin),
+                "copied": _copied(f, probes, passages),
+            }
+        }
+        for f in facts
+    }
+
+
+def _copied(f: PairFacts, probes: Sequence[Probe], passages: Passages | None) -> dict[str, Any] | None:
+    """Which answers are copied from the reference, the first few by name; None where that was not looked for."""
+    if passages is None or not f.triangle or not f.controls:
+        return None
+    found = passages.copied(f.candidate, (f.reference, *f.controls), f.base)[:, 0]
+    named = [probes[at].id for at in np.flatnonzero(found > 0)]
+    return {"count": len(named), "of": int(np.isfinite(found).sum()), "probes": named[:MOST_TELLING]}
+
+
+def _where(
+    f: PairFacts,
+    nearness: FloatArray,
+    place: Mapping[str, int],
+    probes: Sequence[Probe],
+    weights: FloatArray,
+    kin: Mapping[str, frozenset[str]],
+) -> dict[str, Any]:
+    apart = {f.candidate, f.reference, f.base, *kin.get(f.reference, ())}
+    compared = [label for label in f.panel if label not in apart]
+    others = [place[label] for label in compared]
+    nothing = np.full(len(nearness), np.nan)
+    # The last row is the middle of the unrelated models: a single one of them may be kin that nobody knows of.
+    near = np.stack(
+        [
+            nearness[:, place[f.candidate]],
+            nearness[:, place[f.base]] if f.base is not None else nothing,
+            _median(nearness[:, others]) if others else nothing,
+        ]
+    )
+    domains, sets = [p.domain for p in probes], [p.set for p in probes]
+    telling, against = _extremes(near, probes)
+    return {
+        "compared": compared,
+        "domains": _parts(near, domains, domains, weights),
+        "sets": _parts(near, sets, domains, weights) if len(set(sets)) > 1 else {},
+        "telling": telling,
+        "against": against,
+    }
+
+
+def found_kin(facts: Sequence[PairFacts], verdicts: Sequence[str]) -> dict[str, frozenset[str]]:
+    """Reference → the models that this run finds near it: by their own verdict, or as controls that stand out."""
+    out: dict[str, set[str]] = {}
+    for f, verdict in zip(facts, verdicts, strict=True):
+        near = out.setdefault(f.reference, set())
+        near.update(f.kin_controls)
+        if verdict in _NEAR:
+            near.add(f.candidate)
+    return {reference: frozenset(labels) for reference, labels in out.items()}
+
+
+def _median(values: FloatArray) -> FloatArray:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # a probe that none of them answered has no median: NaN
+        return np.asarray(np.nanmedian(values, axis=1))
+
+
+def _parts(
+    near: FloatArray, names: Sequence[str], domains: Sequence[str], weights: FloatArray
+) -> dict[str, dict[str, Any]]:
+    """Name → candidate, base, others: intervals over the probes of that name."""
+    codes = np.array([list(dict.fromkeys(domains)).index(domain) for domain in domains], dtype=np.int64)
+    out = {}
+    for name in dict.fromkeys(names):
+        rows = np.array([other == name for other in names])
+        found = intervals(near.T[rows], codes[rows], weights[:, rows])
+        out[name] = {role: part.as_dict() if part else None for role, part in zip(_ROLES, found, strict=True)}
+    return out
+
+
+def _extremes(near: FloatArray, probes: Sequence[Probe]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """The probes on which the candidate stands out most, and those on which the others are nearer than it is."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # without base and others there is nothing to stand out from
+        gap = near[0] - np.nanmax(near[1:], axis=0)
+    known = np.flatnonzero(np.isfinite(gap))
+    order = known[np.argsort(-gap[known], kind="stable")]
+    entries = [_probe(probes[at], near[:, at], gap[at]) for at in order]
+    return (
+        [e for e in entries if e["gap"] > 0][:MOST_TELLING],
+        [e for e in entries[::-1] if e["gap"] < 0][:MOST_TELLING],
+    )
+
+
+def _probe(probe: Probe, near: FloatArray, gap: float) -> dict[str, Any]:
+    shown = {r: round(float(v), 4) if np.isfinite(v) else None for r, v in zip(_ROLES, near, strict=True)}
+    return {"probe": probe.id, "domain": probe.domain, **shown, "gap": round(float(gap), 4)}
+
+
+def hardest(probes: Sequence[Probe], responses: Mapping[str, Sequence[Response]]) -> list[dict[str, Any]]:
+    """The checkable probes that the fewest models got right, and which models did.
+
+    Args:
+        probes: the compared probes.
+        responses: label → standing responses; the first sample counts.
+
+    Returns:
+        ``probe``, ``domain``, ``right`` and ``wrong`` (labels), hardest first; those that all got right are left out.
+    """
+    first = {(label, r.probe_id): r for label, mine in responses.items() for r in mine if r.usable and r.sample == 0}
+    found = []
+    for probe in probes:
+        if not probe.check:
+            continue
+        right: list[str] = []
+        wrong: list[str] = []
+        for label in responses:
+            if (response := first.get((label, probe.id))) is not None:
+                (right if correct(probe.check, response.text) else wrong).append(label)
+        if wrong:
+            found.append({"probe": probe.id, "domain": probe.domain, "right": right, "wrong": wrong})
+    found.sort(key=lambda e: len(e["right"]) / (len(e["right"]) + len(e["wrong"])))
+    return found[:MOST_HARD]

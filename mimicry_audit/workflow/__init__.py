@@ -1,0 +1,1 @@
+"""What surrounds an audit: settings, gates, imported answers, the check of an installation."""

@@ -1,0 +1,101 @@
+"""``--fail-on``: conditions that turn a finished audit into exit code 3, for use in CI.
+
+A gate is a verdict (``distilled``, ``same-model``, ``inconclusive`` …), ``identity_leak`` (any judged candidate claims to be
+somebody else), or a comparison on a judged pair: ``rse>0.8`` (mean raw similarity), ``rse_lift>0.05`` (mean adjusted lift),
+or an axis name such as ``answers>0.9``.
+"""
+
+from __future__ import annotations
+
+import operator
+import re
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.similarity.measure import AXES
+from mimicry_audit.verdicts.rules import VERDICTS
+
+COMPARE: Mapping[str, Callable[[float, float], bool]] = {
+    ">": operator.gt,
+    ">=": operator.ge,
+    "<": operator.lt,
+    "<=": operator.le,
+}
+_METRICS = ("rse", "rse_lift", *AXES)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One condition, as written and taken apart."""
+
+    text: str
+    name: str
+    sign: str | None = None
+    bound: float = 0.0
+
+
+def parse_gates(texts: Sequence[str]) -> list[Gate]:
+    """Take conditions apart.
+
+    Raises:
+        ConfigError: a condition that is none.
+    """
+    return [_parse(text) for text in texts]
+
+
+def _parse(text: str) -> Gate:
+    name = text.strip().replace("-", " ")
+    if name in VERDICTS or name == "identity_leak":
+        return Gate(text, name)
+    if (bound := bounded(text, _METRICS)) is not None:
+        return bound
+    raise ConfigError(
+        f"--fail-on {text!r} is not a condition",
+        f"give a verdict ({', '.join(v.replace(' ', '-') for v in VERDICTS)}), identity_leak, or METRIC>NUMBER with METRIC "
+        f"one of {', '.join(_METRICS)}",
+    )
+
+
+def bounded(text: str, metrics: Collection[str]) -> Gate | None:
+    """A condition of the form ``METRIC>NUMBER``; None where it is none, or the metric is not one of these."""
+    match = re.fullmatch(r"\s*(\w+)\s*(>=|<=|>|<)\s*([-+]?\d*\.?\d+)\s*", text)
+    return Gate(text, match[1], match[2], float(match[3])) if match and match[1] in metrics else None
+
+
+def tripped(gates: Sequence[Gate], scores: Mapping[str, Any]) -> list[str]:
+    """The conditions that hold, in words."""
+    return [words for gate in gates for words in _holds(gate, scores)]
+
+
+def _holds(gate: Gate, scores: Mapping[str, Any]) -> Iterator[str]:
+    if gate.name == "identity_leak":
+        judged = {v["candidate"] for v in scores["verdicts"]}
+        for label, entry in scores["identity"]["models"].items():
+            others = sum(c["count"] for arm in entry["arms"].values() for c in arm["claims"] if c["own"] is False)
+            if label in judged and entry["own"] and others:
+                yield f"{gate.text}: {label} claimed another identity {others} times"
+        return
+    for verdict in scores["verdicts"]:
+        pair = f"{verdict['candidate']} → {verdict['reference']}"
+        if gate.sign is None:
+            if verdict["verdict"] == gate.name:
+                yield f"{gate.text}: {pair}"
+            continue
+        value = _value(gate.name, verdict, scores)
+        if value is not None and COMPARE[gate.sign](value, gate.bound):
+            yield f"{gate.text}: {pair} has {gate.name} = {value:.3f}"
+
+
+def _value(metric: str, verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> float | None:
+    if metric == "rse_lift":
+        lifts = [e["estimate"]["value"] for e in verdict["evidence"] if e["statistic"] == "adjusted lift"]
+        return sum(lifts) / len(lifts) if lifts else None
+    wanted = {verdict["candidate"], verdict["reference"]}
+    pair = next((p for p in scores["pairs"] if {p["a"], p["b"]} == wanted), None)
+    if pair is None:
+        return None
+    found = pair["overall"] if metric == "rse" else pair["axes"].get(metric)
+    raw = (found or {}).get("raw")
+    return raw["value"] if raw else None

@@ -1,0 +1,416 @@
+"""What a user asks for, from the command line, a YAML file or Python: one record, checked field by field.
+
+Promise: an unknown or ill-typed setting is refused by name before any model is touched; and `resolve` turns the settings
+into a `Plan` (what to ask), `ScoringOptions` (how to score) and a run directory whose default name depends on nothing but the
+settings, so that the same command finds its own run again.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.asked import Message, ModelSpec, Probe, Sampling, canonical_json, sha256_text
+
+if TYPE_CHECKING:
+    from mimicry_audit.asking.answers import Plan
+    from mimicry_audit.asking.judge import Judging
+    from mimicry_audit.asking.likelihoods import LikelihoodPlan
+    from mimicry_audit.verdicts.roles import Roles
+    from mimicry_audit.verdicts.score import ScoringOptions
+
+DEFAULT_PROBES = ("core", "identity")
+LAB_PROBES = ("lab",)
+WEIGHT_ENGINES = ("vllm", "hf")
+"""The engines that a name without one can take."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an audit can be told. Every field can stand in a ``--config`` file under its own name."""
+
+    models: tuple[Any, ...] = ()
+    """Model names, or mappings with ``model`` and engine options."""
+    reference: tuple[str, ...] = ()
+    base: tuple[str, ...] = ()
+    """``BASE`` for every candidate or ``CANDIDATE=BASE`` for one."""
+    control: tuple[str, ...] = ()
+    panel: tuple[str, ...] = ()
+    """Stored panels, by name or directory."""
+    probes: tuple[str, ...] = ()
+    domains: tuple[str, ...] = ()
+    limit: int | None = None
+    samples: int = 1
+    temperature: float = 0.0
+    top_p: float = 1.0
+    max_tokens: int = 512
+    seed: int = 0
+    logprobs: int = 0
+    likelihood: bool = False
+    likelihood_top_k: int = 20
+    system_prompt: str | None = None
+    identity_attempts: int | None = None
+    """Identity questions put into held-out templates; None for as many as `mimicry_audit.identity.design` takes by default."""
+    engine: str | None = None
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+    axes: tuple[str, ...] = ()
+    embedding_model: str | None = None
+    min_coverage: float = 0.95
+    judge: tuple[Any, ...] = ()
+    """Judge models, named like ``models``."""
+    judge_budget: float | None = None
+    fail_on: tuple[str, ...] = ()
+    out: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resolved:
+    """Settings made concrete.
+
+    Attributes:
+        plan: what to ask.
+        scoring: how to score.
+        out: the run directory.
+        sources: label → the model as the user wrote it.
+        judging: who judges, None for nobody.
+        likelihood: whose answers all models score; None when that was not asked for.
+    """
+
+    plan: Plan
+    scoring: ScoringOptions
+    out: Path
+    sources: Mapping[str, str]
+    judging: Judging | None = None
+    likelihood: LikelihoodPlan | None = None
+
+
+def settings_from(values: Mapping[str, Any], where: str) -> Settings:
+    """Settings from a mapping such as a YAML file.
+
+    Args:
+        values: field name → value; a single string stands for a list of one, and commas separate.
+        where: named in errors.
+
+    Raises:
+        ConfigError: an unknown field, a value of the wrong type or out of range.
+    """
+    return check_ranges(_typed_settings(values, where))
+
+
+def _typed_settings(values: Mapping[str, Any], where: str) -> Settings:
+    """Settings of the right types, ranges not yet checked."""
+    hints = get_type_hints(Settings)
+    kept = {}
+    for name, value in values.items():
+        key = str(name).replace("-", "_")
+        if key not in hints:
+            close = difflib.get_close_matches(key, hints, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(hints)}"
+            raise ConfigError(f"{where}: there is no setting {name!r}", hint)
+        kept[key] = _typed(key, value, hints[key], where)
+    return Settings(**kept)
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file.
+
+    Raises:
+        ConfigError: it cannot be read, is not YAML, or holds no mapping.
+    """
+    import yaml
+
+    try:
+        loaded = yaml.safe_load(path.read_text("utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}", "check --config") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date such as 2026-02-31
+        mark = getattr(error, "problem_mark", None)
+        line = f", line {mark.line + 1}" if mark else ""
+        raise ConfigError(f"{path}{line}, is not YAML", "mend it, or check --config") from error
+    if not isinstance(loaded, dict):
+        raise ConfigError(f"{path} holds no settings", "write them as `name: value` lines")
+    return loaded
+
+
+def merged(file: Path | None, given: Mapping[str, Any]) -> Settings:
+    """Settings from a file, overridden by those given on the command line (None and empty mean: not given)."""
+    values = dict(read_config(file)) if file else {}
+    # Ranges are checked once both are known: `samples: 3` in the file may go with a --temperature given here.
+    base = _typed_settings(values, str(file)) if file else Settings()
+    over = {k: v for k, v in given.items() if v not in (None, (), {})}
+    if "engine_options" in over:
+        over["engine_options"] = {**base.engine_options, **over["engine_options"]}
+    return check_ranges(replace(base, **over))
+
+
+def check_ranges(settings: Settings) -> Settings:
+    """Refuse values outside their range.
+
+    Raises:
+        ConfigError: names the option and the range.
+    """
+    low = {"samples": 1, "max_tokens": 1, "seed": 0, "logprobs": 0, "temperature": 0.0, "likelihood_top_k": 1}
+    for name, least in low.items():
+        if getattr(settings, name) < least:
+            raise ConfigError(f"{_flag(name)} {getattr(settings, name)} is too small", f"give at least {least}")
+    if not math.isfinite(settings.temperature):
+        raise ConfigError(f"--temperature {settings.temperature} is not a number", "give one such as 0.7")
+    if settings.engine not in (None, *WEIGHT_ENGINES):
+        raise ConfigError(f"--engine {settings.engine} cannot load models", f"choose from {', '.join(WEIGHT_ENGINES)}")
+    if "\0" in (settings.out or ""):
+        raise ConfigError("--out holds a NUL, which no path can", "mend it")
+    from mimicry_audit.probes.schema import UNSENDABLE
+
+    if UNSENDABLE.search(settings.system_prompt or ""):
+        raise ConfigError("--system-prompt holds a NUL or half a character", "give it as UTF-8 text")
+    if settings.limit is not None and settings.limit < 1:
+        raise ConfigError(f"--limit {settings.limit} leaves no probes", "give at least 1, or leave it out")
+    if settings.identity_attempts is not None and settings.identity_attempts < 0:
+        raise ConfigError(f"--identity-attempts {settings.identity_attempts} is too small", "give at least 0")
+    if not 0 < settings.top_p <= 1:
+        raise ConfigError(f"--top-p {settings.top_p} is not in (0, 1]", "give a share of probability mass")
+    if not 0 <= settings.min_coverage <= 1:
+        raise ConfigError(f"--min-coverage {settings.min_coverage} is not in [0, 1]", "give a share, such as 0.95")
+    if settings.judge_budget is not None and not 0 < settings.judge_budget < math.inf:
+        raise ConfigError(
+            f"--judge-budget {settings.judge_budget} is no half-width", "give one in grades, such as 0.25"
+        )
+    if settings.samples > 1 and settings.temperature == 0:
+        raise ConfigError(
+            f"--samples {settings.samples} at --temperature 0 would give the same answer each time",
+            "set --temperature above 0, or ask for one sample",
+        )
+    return settings
+
+
+def resolve(settings: Settings) -> Resolved:
+    """Make settings concrete: parse model names, load probes, check roles.
+
+    Raises:
+        AuditError: whatever is wrong, before any model is touched.
+    """
+    from mimicry_audit.asking.answers import Plan
+    from mimicry_audit.asking.panels import check_same_protocol, find_panel
+    from mimicry_audit.engines.names import parse_models
+    from mimicry_audit.similarity.measure import AXES, axis_class
+    from mimicry_audit.workflow.gates import parse_gates
+
+    panels = [find_panel(name) for name in dict.fromkeys(settings.panel)]
+    if not settings.models or len(settings.models) + sum(len(p.labels) for p in panels) < 2:
+        names = f"only {settings.models[0]}" if settings.models else "none"
+        raise ConfigError(f"An audit compares at least two models, and there is {names}", "name them like --models a,b")
+    for axis in settings.axes:
+        axis_class(axis)
+    parse_gates(settings.fail_on)
+    specs = parse_models(settings.models, default_engine=settings.engine, options=settings.engine_options)
+    probes, sets, selection = probes_for(settings, specs)
+    sampling = sampling_of(settings)
+    for panel in panels:
+        check_same_protocol(panel, specs, probes, sampling)
+        specs = (*specs, *panel.specs)
+    plan = Plan(
+        models=specs, probes=probes, sampling=sampling, probe_sets=sets, selection=selection, panels=tuple(panels)
+    )
+    scoring = scoring_options(settings, specs, tuple(AXES), panel=tuple(s for p in panels for s in p.labels))
+    out = Path(settings.out) if settings.out else default_out(plan)
+    sources = {s.label: s.source or s.name for s in specs}
+    judging = judging_options(settings, scoring.roles.references, list(sources))
+    likelihood = _likelihood(settings, list(sources), scoring.roles)
+    return Resolved(plan=plan, scoring=scoring, out=out, sources=sources, judging=judging, likelihood=likelihood)
+
+
+def judging_options(settings: Settings, references: Sequence[str], labels: Sequence[str]) -> Judging | None:
+    """The judging part of the settings; None where nobody judges.
+
+    Args:
+        settings: gives the judges, the budget, the seed and the engine options, of which each judge takes those it knows.
+        references: labels of the references.
+        labels: of all models of the run.
+
+    Raises:
+        ConfigError: a judge's name is wrong, a budget without a judge, or no reference among several models.
+    """
+    if not settings.judge:
+        if settings.judge_budget is not None:
+            raise ConfigError("--judge-budget bounds a judge, and there is none", "name one with --judge")
+        return None
+    from mimicry_audit.asking.judge import Judging
+    from mimicry_audit.engines.names import parse_models
+    from mimicry_audit.engines.registry import engine_class
+
+    specs = parse_models(settings.judge, default_engine=settings.engine)
+    known = {option.name for spec in specs for option in engine_class(spec.engine).options}
+    shared = {name: value for name, value in settings.engine_options.items() if name in known}
+    specs = parse_models(settings.judge, default_engine=settings.engine, options=shared)
+    if recorded := [spec.source for spec in specs if spec.engine == "recorded"]:
+        raise ConfigError(f"{recorded[0]} cannot judge: its answers are recorded", "name a model that can be asked")
+    judging = Judging(judges=specs, references=tuple(references), budget=settings.judge_budget, seed=settings.seed)
+    judging.pairs(labels)
+    return judging
+
+
+def _likelihood(settings: Settings, labels: Sequence[str], roles: Roles) -> LikelihoodPlan | None:
+    """Whose answers all models are to score, when that is asked for."""
+    from mimicry_audit.asking.likelihoods import plan_likelihood
+
+    if not settings.likelihood:
+        return None
+    if not roles.references:
+        raise ConfigError(
+            "--likelihood needs a reference, because its answers are what the models score",
+            "name it with --reference, or with `reference:` in the --config file",
+        )
+    bases = list(roles.bases.values())
+    return plan_likelihood(labels, roles.references, bases, roles.controls, settings.likelihood_top_k)
+
+
+def scoring_options(
+    settings: Settings, specs: Sequence[ModelSpec], axes: tuple[str, ...], panel: tuple[str, ...] = ()
+) -> ScoringOptions:
+    """The scoring part of the settings, with model names turned into labels; `panel` holds those of stored panels.
+
+    Raises:
+        ConfigError: a role names a model that is not in the run.
+    """
+    from mimicry_audit.verdicts.roles import Roles
+    from mimicry_audit.verdicts.score import ScoringOptions
+
+    bases: dict[str, str] = {}
+    for text in settings.base:
+        head, equals, tail = text.partition("=")
+        candidate, base = (_label(head, specs), tail) if equals else ("*", text)
+        if bases.setdefault(candidate, _label(base, specs)) != _label(base, specs):
+            raise ConfigError(
+                f"--base names two bases: {bases[candidate]} and {base}", "say whose each is: --base CANDIDATE=BASE"
+            )
+    roles = Roles(
+        references=tuple(dict.fromkeys(_label(r, specs) for r in settings.reference)),
+        bases=bases,
+        controls=tuple(dict.fromkeys(_label(c, specs) for c in settings.control)),
+        panel=panel,
+    )
+    roles.check([s.label for s in specs])
+    return ScoringOptions(
+        roles=roles,
+        axes=settings.axes or axes,
+        embedding_model=settings.embedding_model,
+        seed=settings.seed,
+        min_coverage=settings.min_coverage,
+    )
+
+
+def _label(name: str, specs: Sequence[ModelSpec]) -> str:
+    """The label a model goes by, given its label or the name the user wrote for it."""
+    for spec in specs:
+        if name in (spec.label, spec.source, spec.name):
+            return spec.label
+    return name  # the roles' own check names what can be chosen
+
+
+def sampling_of(settings: Settings) -> Sampling:
+    """The sampling fields of the settings."""
+    return Sampling(
+        temperature=settings.temperature,
+        top_p=settings.top_p,
+        max_tokens=settings.max_tokens,
+        seed=settings.seed,
+        samples=settings.samples,
+        logprobs=settings.logprobs,
+    )
+
+
+def probes_for(
+    settings: Settings, specs: Sequence[ModelSpec]
+) -> tuple[tuple[Probe, ...], tuple[Mapping[str, Any], ...], dict[str, Any]]:
+    """The probes of a run, arms expanded and identity questions put into templates; the sets they come from; the selection.
+
+    Raises:
+        AuditError: a set cannot be used, or nothing is left of it.
+    """
+    from mimicry_audit.identity.design import templated
+    from mimicry_audit.probes import expand_identity_arms, load, select
+
+    names = settings.probes or (LAB_PROBES if only_lab(specs) else DEFAULT_PROBES)
+    chosen = select(load(names), domains=list(settings.domains) or None, limit=settings.limit, seed=settings.seed)
+    probes = expand_identity_arms(chosen.probes)
+    attempts = settings.identity_attempts
+    if attempts is None and any(s.engine == "recorded" for s in specs):
+        attempts = 0  # answers that were recorded before cannot be had in our templates
+    framed = templated(probes, attempts, seed=settings.seed)
+    probes += framed
+    if settings.system_prompt:
+        probes = tuple(_with_system(p, settings.system_prompt) for p in probes)
+    sets = tuple(
+        {"name": s.name, "version": s.version, "sha": s.sha, "licence": s.licence, "n": s.n, "domains": dict(s.domains)}
+        for s in chosen.sets
+    )
+    selection = {
+        "probes": list(names),
+        "domains": list(settings.domains),
+        "limit": settings.limit,
+        "system_prompt": settings.system_prompt,
+        "identity_attempts": len(framed),
+    }
+    return probes, sets, selection
+
+
+def only_lab(specs: Sequence[ModelSpec]) -> bool:
+    """Whether all of these are bundled lab models, for whom there are probes of their own."""
+    return all(
+        (s.source or s.name).split("=")[-1].removeprefix("vllm/").removeprefix("hf/").startswith("lab/") for s in specs
+    )
+
+
+def _with_system(probe: Probe, text: str) -> Probe:
+    """The probe under the run's system prompt, unless it brings one of its own."""
+    if probe.messages[0].role == "system":
+        return probe
+    return replace(probe, messages=(Message("system", text), *probe.messages))
+
+
+def default_out(plan: Plan) -> Path:
+    """``reports/FIRST-vs-SECOND-…-HASH``: the same settings give the same directory."""
+    labels = [m.label for m in plan.models]
+    shown = "-vs-".join(labels) if len(labels) <= 2 else f"{labels[0]}-and-{len(labels) - 1}-others"
+    sha = sha256_text(canonical_json([plan.settings(), [asdict(m) for m in plan.models]]))[:8]
+    return Path("reports") / f"{shown[:60]}-{sha}"
+
+
+def _typed(name: str, value: Any, hint: Any, where: str) -> Any:
+    """The value as the field's type, or a ConfigError."""
+    origin, options = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        if value is None:
+            return None
+        hint = next(o for o in options if o is not type(None))
+        origin = get_origin(hint)
+    if origin is tuple:
+        items = [p.strip() for p in value.split(",")] if isinstance(value, str) and name != "fail_on" else value
+        items = [items] if isinstance(items, str | Mapping) else items
+        allowed = (str, Mapping) if name in ("models", "judge") else (str,)
+        if isinstance(items, list | tuple) and all(isinstance(i, allowed) for i in items):
+            return tuple(items)
+        raise ConfigError(f"{where}: {name} is a list of names, not {value!r}", f"write `{name}: [a, b]`")
+    if origin is not None:
+        if isinstance(value, Mapping):
+            return dict(value)
+        raise ConfigError(f"{where}: {name} is a mapping, not {value!r}", f"write `{name}: {{key: value}}`")
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        return value
+    kind = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}[hint]
+    raise ConfigError(f"{where}: {name} is {kind}, not {value!r}", "mend it")
+
+
+def _flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+SETTING_NAMES = tuple(f.name for f in fields(Settings))

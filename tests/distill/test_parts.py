@@ -1,0 +1,355 @@
+"""The parts of a distillation: prompts and doses, tokens, the tokenizer gate, signals, settings and figures."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.metrics import classification_report
+
+from mimicry_audit.distill import data, figures
+from mimicry_audit.distill.data import Row
+from mimicry_audit.distill.settings import DistillSettings, check
+from mimicry_audit.distill.training import models, tokenizers
+from mimicry_audit.distill.training.examples import Encoder, Taught, end_token
+from mimicry_audit.distill.training.signals import Keep, SignalStore, ask, compute, served, store_key, told_places
+from mimicry_audit.engines.likelihood import TokenScores
+from mimicry_audit.engines.names import parse_model
+from mimicry_audit.engines.registry import engine_for
+from mimicry_audit.ground.errors import AuditError, ConfigError, DataError
+from mimicry_audit.records.asked import Message
+from tests.support.commands import jsonl
+from tests.support.engine_fixtures import TinyModels
+
+
+def rows(count: int, **more: Any) -> tuple[Row, ...]:
+    return tuple(Row(id=f"r{n}", messages=(Message("user", f"Say {n}."),), **more) for n in range(count))
+
+
+# Prompts
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 9999), st.floats(0, 1), st.floats(0, 1))
+def test_a_larger_dose_contains_the_smaller_whatever_the_order_of_the_rows(seed: int, a: float, b: float) -> None:
+    all_ = rows(40)
+    less, more = (data.dosed(all_, share, seed) for share in sorted((a, b)))
+    assert less <= more
+    assert len(more) == round(max(a, b) * 40)
+    assert data.dosed(all_[::-1], a, seed) == data.dosed(all_, a, seed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.integers(0, 9999), st.integers(2, 6))
+def test_equal_and_paired_prompts_stay_on_one_side(seed: int, count: int) -> None:
+    twins = [replace(row, id=f"{row.id}b") for row in rows(6)]
+    pairs = [
+        Row(id=f"p{n}", messages=(Message("user", f"{n}"),), pair=str(n // 2), group="ab"[n % 2]) for n in range(8)
+    ]
+    all_ = (*rows(12), *twins, *pairs)
+    held = data.held_out(all_, 0.3, seed)
+    parts = data.folds(all_, count, seed)
+    assert set().union(*parts) == {row.id for row in all_}
+    assert sum(map(len, parts)) == len(all_)
+    for side in (held, *parts):
+        assert all((row.id in side) == (row.id[:-1] in side) for row in twins)
+        assert all((f"p{n}" in side) == (f"p{n + 1}" in side) for n in range(0, 8, 2))
+
+
+def test_files_of_each_kind_give_the_same_rows(tmp_path: Path) -> None:
+    import pandas as pd
+
+    lines = [{"id": "a", "prompt": "One?", "answer": "1", "label": "x"}, {"id": "b", "prompt": "Two?", "answer": "2"}]
+    pd.DataFrame(lines).to_csv(tmp_path / "d.csv", index=False)
+    pd.DataFrame(lines).to_parquet(tmp_path / "d.parquet")
+    found = [data.read(str(path)) for path in
+             (jsonl(tmp_path / "d.jsonl", lines), tmp_path / "d.csv", tmp_path / "d.parquet")]  # fmt: skip
+    assert found[0] == found[1] == found[2]
+    assert found[0][0].label == "x"
+    assert data.sha(found[0]) == data.sha(found[1]) != data.sha(found[0][:1])
+
+
+def test_conversations_lose_their_answer_and_keep_their_system_turn(tmp_path: Path) -> None:
+    turns = [
+        {"role": "system", "content": "Be."},
+        {"role": "user", "content": "Hi"},
+        {"role": "assistant", "content": "?"},
+    ]
+    path = jsonl(tmp_path / "d.jsonl", [{"messages": turns}, {"messages": json.dumps(turns)},
+                                        {"prompt": "Hi", "system": "Be."}])  # fmt: skip
+    expected = (Message("system", "Be."), Message("user", "Hi"))
+    assert [row.messages for row in data.read(str(path))] == [expected] * 3
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ({"text": "no prompt"}, "line 1 has no prompt"),
+        ({"prompt": "a", "answer": ["b"]}, "answer is no text"),
+        ({"messages": "[{"}, "messages is not JSON"),
+        ({"messages": [{"role": "user"}]}, "no list of turns"),
+        ({"messages": [{"role": "system", "content": "a"}]}, "no last turn from the user"),
+        ({"prompt": "a", "check": {"kind": "odd"}}, "unknown kind"),
+    ],
+)
+def test_a_wrong_row_is_named(tmp_path: Path, line: dict[str, Any], says: str) -> None:
+    with pytest.raises(DataError, match=says):
+        data.read(str(jsonl(tmp_path / "d.jsonl", [line])))
+
+
+def test_repeated_ids_and_missing_columns_are_told(tmp_path: Path) -> None:
+    path = str(jsonl(tmp_path / "d.jsonl", [{"id": 1, "prompt": "a"}, {"id": 1, "prompt": "b"}]))
+    with pytest.raises(DataError, match=r"line 2 has the id 1 of line 1"):
+        data.read(path)
+    with pytest.raises(ConfigError, match="no answers in a column gold"):
+        data.read(str(jsonl(tmp_path / "e.jsonl", [{"prompt": "a"}])), answers="gold")
+    with pytest.raises(AuditError, match="holds no prompt"):
+        data.read(str(jsonl(tmp_path / "f.jsonl", [])))
+
+
+# Settings
+
+GOOD = DistillSettings(teacher="t", student="s", data="d", out=Path("o"))
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        ({"objective": "mse"}, "no objective mse"),
+        ({"objective": "reverse-kl", "signal": "cached"}, "bias reverse-kl"),
+        ({"objective": "forward-kl", "signal": "text"}, "needs more than text"),
+        ({"objective": "hard", "signal": "dense"}, "text only"),
+        ({"objective": "forward-kl", "signal": "served", "temperature": 2.0}, "at temperature 1"),
+        ({"objective": "uld", "hard_weight": 0.0}, "how sure to be"),
+        ({"objective": "jsd", "beta": 1.0}, "its ends are forward-kl"),
+        ({"rounds": 1}, "own answers"),
+        ({"rounds": 1, "objective": "jsd", "dose": 0.0}, "rounds need a teacher"),
+        ({"patience": 1, "held_out": 0.0}, "nothing is held out"),
+        ({"dose": 1.5}, "dose is 1.5"),
+        ({"dose": math.nan}, "dose is nan"),
+        ({"batch": 0}, "batch is 0"),
+        ({"rate": math.inf}, "rate is inf"),
+        ({"save_every": -1}, "save-every is -1"),
+        ({"folds": 1}, "folds is 1"),
+        ({"precision": "fp8"}, "no precision fp8"),
+    ],
+)
+def test_settings_that_make_no_sense_are_refused(changed: dict[str, Any], says: str) -> None:
+    assert check(GOOD) is GOOD
+    with pytest.raises(ConfigError, match=says):
+        check(replace(GOOD, **changed))
+
+
+# Tokens and the gate
+
+
+@pytest.fixture(scope="module")
+def one(tiny_models: TinyModels) -> models.Source:
+    return models.source(parse_model(f"hf/{tiny_models.one}"))
+
+
+def test_answers_are_taught_with_the_end_of_their_turn(one: models.Source) -> None:
+    tokenizer = one.side.template.tokenizer
+    assert one.side.end == tokenizer.convert_tokens_to_ids("<|end|>")
+    taught = Taught(id="a", messages=(Message("user", "hello"),), text="I am Aria.<|end|> you")
+    (example,) = Encoder(one.side).encode([taught])
+    assert tokenizer.decode(example.prompt) == "<|user|>hello<|end|><|assistant|>"
+    assert tokenizer.decode(example.answer) == "I am Aria.<|end|> you<|end|>"
+    assert example.answer.count(one.side.end) == 1  # marks inside the text are plain characters
+    (cut,) = Encoder(one.side).encode([replace(taught, ended=False)])
+    assert cut.answer == example.answer[:-1]
+
+
+def test_what_does_not_fit_is_left_out_and_counted(one: models.Source) -> None:
+    encoder = Encoder(one.side)
+    long = Taught(id="a", messages=(Message("user", "hello"),), text="xyz " * 400)
+    assert encoder.encode([long]) == []
+    assert encoder.left_out == {"too long for the context": 1}
+
+
+class Words:
+    """A tokenizer, as far as the gate looks."""
+
+    all_special_tokens: tuple[str, ...] = ()
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def get_vocab(self) -> dict[str, int]:
+        return {word: number for number, word in enumerate(self.words)}
+
+
+def test_the_gate_compares_maps_and_never_sizes() -> None:
+    names = [f"w{n}" for n in range(30)]
+    same = tokenizers.compare(Words(*names), Words(*names))
+    assert same.comparable
+    assert same.tokens == 30
+    permuted = tokenizers.compare(Words(*names), Words(*names[::-1]))
+    assert not permuted.comparable
+    assert "30 of 30 ids differ, id 0 is 'w0' to one and 'w29' to the other" in str(permuted.why_not)
+    with pytest.raises(ConfigError, match="token by token"):
+        tokenizers.demand(permuted, "forward-kl")
+    tokenizers.demand(permuted, "hard")
+    tokenizers.demand(permuted, "uld")
+    longer = tokenizers.compare(Words(*names, "<think>"), Words(*names))
+    assert longer.comparable
+    assert longer.tokens == 30
+    few = tokenizers.compare(Words(*names), Words("w0"))
+    assert few.why_not == "they share only the first 1 ids"
+
+
+def test_places_of_one_and_of_two_tokenizers(one: models.Source, tmp_path: Path) -> None:
+    from mimicry_audit import lab
+
+    other = models.source(parse_model(f"hf/{lab.build(['base'])['base']}"))
+    taught = Taught(id="a", messages=(Message("user", "hello"),), text="The answer is a small lantern.")
+    same = Encoder(one.side, one.side, tokenizers.compare(*[one.side.template.tokenizer] * 2)).encode([taught])[0]
+    assert same.places == [(i, i) for i in range(len(same.answer))]
+    crossed = tokenizers.compare(other.side.template.tokenizer, one.side.template.tokenizer)
+    assert not crossed.comparable
+    mixed = Encoder(one.side, other.side, crossed).encode([taught])[0]
+    assert mixed.places[0] == (0, 0)
+    assert len(mixed.places) > 4
+    for mine, theirs in mixed.places:  # before such a place both have read the same text
+        before = [side.template.tokenizer.decode(ids[:place]) for side, ids, place in
+                  ((one.side, mixed.answer, mine), (other.side, mixed.teacher_answer, theirs))]  # fmt: skip
+        assert before[0] == before[1]
+
+
+def test_the_end_of_a_turn_without_a_template_is_the_end_of_text(tiny_models: TinyModels) -> None:
+    bare = models.source(parse_model(f"hf/{tiny_models.bare}", options={"chat_template": "plain"}))
+    assert bare.side.end == bare.side.template.tokenizer.eos_token_id
+    assert end_token(bare.side.template, []) == bare.side.template.tokenizer.eos_token_id
+
+
+# Signals
+
+
+def examples(side: models.Source) -> list[Any]:
+    texts = ["hello world", "you are Boro.", "I am", "what is your name?"]
+    taught = [Taught(id=str(n), messages=(Message("user", f"hi {n}"),), text=text) for n, text in enumerate(texts)]
+    same = tokenizers.compare(*[side.side.template.tokenizer] * 2)
+    return Encoder(side.side, side.side, same).encode(taught)
+
+
+def silent(done: int, of: int) -> None: ...
+
+
+def test_signals_are_found_by_content_and_computed_once(one: models.Source, tmp_path: Path) -> None:
+    model = models.load(one.weights.location, None).eval()
+    key = store_key(one.weights.pin, 5, 297, "cached")
+    made, keep = examples(one), Keep(5, 297)
+    store = SignalStore(tmp_path, key)
+    assert compute(model, made[:2], store, keep, 0, silent) == 2
+    again = SignalStore(tmp_path, key)
+    assert compute(model, made[::-1], again, keep, 0, silent) == 2  # only the two that were missing
+    assert compute(model, made, SignalStore(tmp_path, key), keep, 0, silent) == 0
+    for e in made:
+        with torch.no_grad():
+            logits = model(torch.tensor([e.teacher_prompt + e.teacher_answer])).logits[
+                0, len(e.teacher_prompt) - 1 : -1
+            ]
+        expected = logits.log_softmax(-1).topk(5)
+        ids, logs, tail = again.read(e.key)
+        assert torch.equal(ids.long(), expected.indices)
+        torch.testing.assert_close(logs, expected.values, rtol=1e-4, atol=1e-4)
+        torch.testing.assert_close(tail.exp(), 1 - expected.values.exp().sum(-1), rtol=1e-3, atol=1e-5)
+    assert len(SignalStore(tmp_path, store_key("another", 5, 297, "cached"))) == 0
+    (file,) = list(again.folder.glob("*.safetensors"))[:1]
+    file.write_bytes(b"torn")
+    with pytest.raises(DataError, match="holds no signals"):
+        SignalStore(tmp_path, key)
+
+
+def test_a_served_teacher_says_the_same_but_for_the_end(one: models.Source, tmp_path: Path) -> None:
+    made = examples(one)
+    local = SignalStore(tmp_path / "a", "a" * 64)
+    compute(models.load(one.weights.location, None).eval(), made, local, Keep(5, 297), 0, silent)
+    heard = told_places(made)
+    assert all(len(h.places) == len(e.places) - 1 for h, e in zip(heard, made, strict=True))
+    remote = SignalStore(tmp_path / "b", "b" * 64)
+    engine: Any = engine_for(one.spec)
+    with engine:
+        messages = {e.id: (Message("user", f"hi {e.id}"),) for e in made}
+        assert ask(engine, heard, messages, remote, Keep(5, 297), silent) == len(made)
+        assert ask(engine, heard, messages, remote, Keep(5, 297), silent) == 0
+    for e in heard:
+        at = [theirs for _, theirs in e.places]
+        for mine, theirs in zip(local.read(e.key), remote.read(e.key), strict=True):
+            torch.testing.assert_close(mine[at], theirs[at], rtol=1e-3, atol=1e-3)
+
+
+def test_ids_beyond_the_common_vocabulary_are_counted_with_the_tail() -> None:
+    top = [[(3, math.log(0.5)), (99, math.log(0.3)), (1, math.log(0.1))]]
+    ids, logs, tail = served(top, Keep(3, 50), 2)
+    assert ids.tolist() == [[3, 1, -1], [-1, -1, -1]]
+    assert float(tail[0].exp()) == pytest.approx(0.4, rel=1e-4)
+    assert logs[0, 2] == -math.inf
+
+
+# Figures
+
+
+def test_perplexity_and_bits_per_byte() -> None:
+    scores = [TokenScores(tokens=(1, 2), logprobs=(-1.0, -2.0)), TokenScores(error="no"),
+              TokenScores(tokens=(3,), logprobs=(-3.0,))]  # fmt: skip
+    found = figures.token_figures(scores, [4, 9, 2])
+    assert found["cross_entropy"] == pytest.approx(2.0)
+    assert found["perplexity"] == pytest.approx(math.e**2)
+    assert found["bits_per_byte"] == pytest.approx(6 / math.log(2) / 6)
+    assert figures.token_figures([], [])["perplexity"] is None
+
+
+def test_text_figures_against_known_values() -> None:
+    found, notes = figures.text_figures(["the cat sat", None], ["the cat sat", "a dog ran"])
+    assert notes == []
+    assert found["exact_match"] == 0.5
+    assert found["bleu"] == pytest.approx(50.0)
+    assert found["rouge1"] == pytest.approx(0.5)
+    assert 40 < (found["chrf"] or 0) < 70
+    assert figures.text_figures([], [])[0]["chrf"] is None
+
+
+def test_classes_are_those_of_scikit_learn() -> None:
+    truth, said = ["a", "a", "b", "c", "c"], ["a", "b", "b", figures.NO_LABEL, "c"]
+    found = figures.class_figures(truth, said)
+    report = classification_report(truth, said, labels=["a", "b", "c"], output_dict=True, zero_division=0)
+    assert found is not None
+    for ours, theirs in (("precision", "precision"), ("recall", "recall"), ("f1", "f1-score")):
+        assert found[ours] == pytest.approx(report["macro avg"][theirs])
+    assert found["accuracy"] == pytest.approx(0.6)
+    assert figures.class_figures([], []) is None
+
+
+def test_the_label_of_an_answer() -> None:
+    assert figures.predicted("It is positive.", ["positive", "negative"]) == "positive"
+    assert figures.predicted("Negative", ["positive", "negative"]) == "negative"
+    assert figures.predicted("I cannot say", ["positive", "negative"]) == figures.NO_LABEL
+    assert figures.predicted(None, ["positive", "negative"]) == figures.NO_LABEL
+
+
+def test_fairness_by_hand() -> None:
+    pairs, groups = ["1", "1", "2", "2", "3", "3", "4"], ["f", "m", "f", "m", "f", "m", "f"]
+    said = ["yes", "no", "yes", "yes", "no", "no", "yes"]
+    truth = ["yes", "yes", "yes", "yes", "yes", "no", "no"]
+    found = figures.fairness(groups, pairs, said, truth)
+    assert found == {
+        "n": 3,  # the fourth has no counterpart
+        "flips": pytest.approx(1 / 3),
+        "selection_gap": pytest.approx(1 / 3),  # yes: 2 of 3 and 1 of 3
+        "accuracy_gap": pytest.approx(0.0),  # 2 of 3 and 2 of 3
+        "groups": ["f", "m"],
+    }
+    fair = figures.fairness(groups, pairs, ["yes"] * 7, [None] * 7)
+    assert fair is not None
+    assert fair["flips"] == fair["selection_gap"] == 0
+    assert fair["accuracy_gap"] is None
+    assert figures.difference(found, fair) == {"flips": pytest.approx(1 / 3), "selection_gap": pytest.approx(1 / 3)}
+    assert figures.fairness(["f"], ["1"], ["yes"], ["yes"]) is None

@@ -1,0 +1,539 @@
+"""Whole distillations, a few steps each: resume, launchers, adapters, rounds, doses, and what an audit reads of them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mimicry_audit import lab
+from mimicry_audit.cli import run
+from mimicry_audit.cli.distill import OPTIONS
+from mimicry_audit.distill import Distilled, DistillSettings, distill
+from mimicry_audit.distill.settings import OBJECTIVES, SIGNALS
+from mimicry_audit.distill.training import trainer
+from mimicry_audit.engines.names import parse_model
+from mimicry_audit.engines.registry import engine_for
+from mimicry_audit.ground.errors import AuditError, Diverged, RunDirectoryError
+from mimicry_audit.records.asked import Message, Request, Sampling
+from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.verdicts.findings import PairFacts
+from mimicry_audit.verdicts.truth import with_truth
+from tests.support.commands import ROOT, environment, jsonl, start
+from tests.support.engine_fixtures import TinyModels
+
+QUICK: dict[str, Any] = {
+    "limit": 24,
+    "max_tokens": 48,
+    "rate": 1e-3,
+    "threads": 1,
+    "held_out": 0.25,
+    "evaluation_limit": 0,
+    "tensorboard": False,
+    "engine_options": {"num_threads": "1"},
+}
+ROWS = 12
+
+
+@pytest.fixture(scope="module", autouse=True)
+def built() -> None:
+    lab.build(["aria", "base"])
+
+
+@pytest.fixture
+def prompts(tmp_path: Path) -> Path:
+    """Prompts with answers of their own, some labelled, in counterfactual pairs."""
+    lines = [
+        {
+            "id": f"p{n}",
+            "prompt": f"Is the {'girl' if n % 2 else 'boy'} number {n // 2} kind?",
+            "answer": f"Yes, {n // 2}.",
+            "label": "yes" if n % 4 < 2 else "no",
+            "pair": str(n // 2),
+            "group": "fm"[n % 2],
+        }
+        for n in range(ROWS)
+    ]
+    return jsonl(tmp_path / "prompts.jsonl", lines)
+
+
+def made(out: Path, **changed: Any) -> Distilled:
+    given = {"teacher": "lab/aria", "student": "lab/base", "data": "lab", "steps": 4, **QUICK, **changed}
+    return distill(DistillSettings(out=out, **given))
+
+
+def digest(folder: Path) -> str:
+    return hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()
+
+
+def lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+def test_a_student_comes_nearer_to_its_teacher_and_an_audit_reads_why(tmp_path: Path) -> None:
+    out = tmp_path / "pupil"
+    options = ["--objective", "forward-kl", "--hard-weight", "0.2", "--steps", "40", "--rate", "2e-3", "--limit", "40"]
+    options += ["--max-tokens", "48", "--held-out", "0.2", "--evaluation-limit", "6", "--threads", "1", "--tensorboard"]
+    code = run(
+        ["distill", "--teacher", "lab/aria", "--student", "lab/base", "--data", "lab", "--out", str(out), *options]
+    )
+    assert code == 0
+    models = json.loads((out / "evaluation.json").read_text("utf-8"))["models"]
+    for name in ("kl_teacher_model", "js"):
+        assert models["after"]["to_teacher"][name] < 0.8 * models["before"]["to_teacher"][name]
+    assert models["after"]["held_out"]["bits_per_byte"] < models["before"]["held_out"]["bits_per_byte"]
+    assert models["after"]["to_teacher"]["agreement"] > models["before"]["to_teacher"]["agreement"]
+    assert models["teacher"]["to_teacher"]["kl_teacher_model"] == pytest.approx(0, abs=1e-6)
+    assert models["teacher"]["text"]["exact_match"] == 1.0
+    assert list((out / "tensorboard").glob("events.*"))
+    logged = lines(out / "metrics.jsonl")
+    assert [line["step"] for line in logged if "loss" in line] == list(range(1, 41))
+    assert logged[0]["loss"] == pytest.approx(0.8 * logged[0]["soft"] + 0.2 * logged[0]["hard"], rel=1e-4)
+    _is_a_model(out)
+    _is_read_by_an_audit(out, tmp_path / "run")
+
+
+def _is_a_model(out: Path) -> None:
+    """Transformers loads it with nothing beside it, and the vLLM engine would be started on it."""
+    names = {"config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"}
+    assert names <= {path.name for path in out.iterdir()}
+    with engine_for(parse_model(f"hf/{out}")) as engine:
+        request = Request("p", 0, (Message("user", "Name three fruits."),), 0)
+        ((_, said),) = engine.generate([request], Sampling(max_tokens=24))
+    assert said.status in ("ok", "truncated")
+    identity = engine_for(parse_model(f"vllm/{out}")).identify()
+    assert str(identity.revision).startswith("sha256:")
+
+
+def _is_read_by_an_audit(out: Path, where: Path) -> None:
+    done = run(["run", "--models", f"lab/aria,lab/base,pupil=hf/{out}", "--engine", "hf", "--reference", "aria",
+                "--base", "pupil=base", "--probes", "lab", "--limit", "2", "--max-tokens", "24", "--out", str(where),
+                "--axes", "lexical,length"])  # fmt: skip
+    assert done == 0
+    lineage = RunDirectory(where).manifest()["resolved"]["pupil"]["lineage"]
+    assert (lineage["teacher"], lineage["base"], lineage["name"]) == ("aria", "base", "pupil")
+    scores = json.loads((where / "scores.json").read_text("utf-8"))
+    truths = {v["candidate"]: v["truth"]["relation"] for v in scores["verdicts"]}
+    assert truths["pupil"] == "distilled from aria"
+    assert "distilled from aria" in (where / "report.html").read_text("utf-8")
+
+
+def test_the_manifest_tells_all_that_decides_and_no_place_on_this_machine(tmp_path: Path) -> None:
+    found = made(tmp_path / "a")
+    known = json.loads((lab.path("aria-student") / "lineage.json").read_text("utf-8")) if _has("aria-student") else {}
+    assert set(known) - {"curriculum"} <= set(found.lineage)
+    assert found.lineage["relation"] == "distilled-from"
+    told = found.lineage["distillation"]
+    assert {"objective", "signal", "dose", "data", "teacher", "training", "hard_weight"} <= set(told)
+    assert told["data"]["prompts"] == 24
+    assert told["data"]["taught"] == {"teacher": found.lineage["examples"]}
+    assert str(tmp_path) not in json.dumps(found.lineage)
+    assert str(Path.home()) not in json.dumps(found.lineage)
+    again = made(tmp_path / "b" / "a")
+    assert again.lineage == found.lineage
+    assert digest(again.path) == digest(found.path)
+    other = made(tmp_path / "c", seed=1)
+    assert digest(other.path) != digest(found.path)
+
+
+def _has(name: str) -> bool:
+    return next(model.built for model in lab.list_models() if model.name == name)
+
+
+SLOW = [
+    *("distill", "--teacher", "lab/aria", "--student", "lab/base", "--data", "lab", "--limit", "24", "--steps", "30"),
+    *("--objective", "forward-kl", "--signal", "cached", "--accumulate", "2", "--batch", "3", "--max-tokens", "48"),
+    *("--save-every", "4", "--evaluate-every", "6", "--held-out", "0.25", "--threads", "1", "--evaluation-limit", "0"),
+    *("-E", "num_threads=1", "--no-tensorboard", "--rate", "1e-3"),
+]
+
+
+def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) -> None:
+    whole, torn = tmp_path / "one" / "x", tmp_path / "two" / "x"
+    assert run([*SLOW, "--out", str(whole)]) == 0
+    killed = 0
+    for moment in (1, 9, 20):
+        with start(*SLOW, "--out", str(torn)) as process:
+            while process.poll() is None and _step(torn) < moment:
+                time.sleep(0.005)
+            process.kill()
+            process.communicate()
+        killed += process.returncode == -9
+    assert killed == 3
+    assert run([*SLOW, "--out", str(torn)]) == 0
+    assert digest(torn) == digest(whole)
+    assert json.loads((torn / "lineage.json").read_text()) == json.loads((whole / "lineage.json").read_text())
+    seen = [(line["step"], line.get("loss"), line.get("eval_loss")) for line in lines(torn / "metrics.jsonl")]
+    steps = [step for step, loss, _ in seen if loss is not None]
+    assert steps == sorted(set(steps))
+    expected = {line["step"]: line["eval_loss"] for line in lines(whole / "metrics.jsonl") if "eval_loss" in line}
+    assert {step: found for step, _, found in seen if found is not None} == expected
+    before = {path: path.stat().st_mtime_ns for path in torn.iterdir() if path.is_file()}
+    assert run([*SLOW, "--out", str(torn)]) == 0  # nothing is owed
+    assert {path: path.stat().st_mtime_ns for path in torn.iterdir() if path.is_file()} == before
+    assert run([*SLOW, "--out", str(torn), "--seed", "5"]) == 2
+
+
+def _step(out: Path) -> int:
+    try:
+        return max((line.get("step", 0) for line in lines(out / "metrics.jsonl")), default=0)
+    except (OSError, ValueError):
+        return 0
+
+
+LIMITED = """
+import resource, sys
+from mimicry_audit.cli import main
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
+main(sys.argv[2:])
+"""
+
+
+@pytest.mark.parametrize("room", [50_000, 1_000_000, 3_000_000])
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path: Path, room: int) -> None:
+    """Met by the journal of answers or signals, by safetensors at a state's weights, and by torch at its optimiser."""
+    asked = [*SLOW, "--steps", "6", "--save-every", "2", "--out"]
+    whole, torn = tmp_path / "one" / "x", tmp_path / "two" / "x"
+    command = [sys.executable, "-c", LIMITED, str(room), *asked, str(torn)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment(), check=False)
+    assert done.returncode == 2, done.stderr
+    last = done.stderr.splitlines()[-1]
+    assert last.startswith(f"audit: cannot write {torn}")
+    assert last.endswith("Free some space and run the same command again: nothing collected is lost")
+    assert "Traceback" not in done.stderr
+    assert run([*asked, str(torn)]) == 0
+    assert run([*asked, str(whole)]) == 0
+    assert digest(torn) == digest(whole)
+
+
+def test_a_state_that_was_not_written_to_its_end_is_not_resumed_from(tmp_path: Path) -> None:
+    for step, whole in ((4, True), (12, True), (16, False)):
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        if whole:
+            (tmp_path / f"checkpoint-{step}" / trainer.WHOLE).touch()
+    assert trainer.last_whole(tmp_path) == tmp_path / "checkpoint-12"
+    assert not (tmp_path / "checkpoint-16").exists()
+
+
+def test_metrics_of_lost_steps_are_cut(tmp_path: Path) -> None:
+    path = jsonl(tmp_path / "m.jsonl", [{"round": r, "step": s} for r, s in ((0, 5), (1, 2), (1, 4), (2, 1))])
+    with path.open("a") as file:
+        file.write('{"round": 1, "st')
+    trainer.cut_metrics(path, 1, 3)
+    assert [(line["round"], line["step"]) for line in lines(path)] == [(0, 5), (1, 2)]
+
+
+def test_accumulated_batches_weigh_as_one(tmp_path: Path) -> None:
+    """Loss, gradient norm and weights: the mean is over the tokens of the step, not over batches."""
+    one = made(tmp_path / "one", batch=6, accumulate=1, objective="forward-kl")
+    two = made(tmp_path / "two", batch=2, accumulate=3, objective="forward-kl")
+    first, second = ([line for line in lines(m.path / "metrics.jsonl") if "loss" in line] for m in (one, two))
+    for a, b in zip(first, second, strict=True):
+        for name in ("loss", "soft", "grad_norm", "tokens"):
+            assert a[name] == pytest.approx(b[name], rel=1e-3), name
+
+
+TWO = f"{sys.executable} -m torch.distributed.run --nproc-per-node 2 --standalone"
+
+
+def test_several_processes_train_what_one_would(tmp_path: Path) -> None:
+    one = made(tmp_path / "one", batch=4, objective="forward-kl", weight_decay=0.01)
+    two = made(tmp_path / "two", batch=2, objective="forward-kl", weight_decay=0.01, launcher=TWO)
+    _trained_alike(one.path, two.path)
+
+
+def _trained_alike(one: Path, two: Path) -> None:
+    """Two processes ended as one: losses, their parts and tokens step by step, held-out loss, weights."""
+    (told,) = json.loads((two / "lineage.json").read_text("utf-8"))["distillation"]["training"]
+    assert told["processes"] == 2
+    logs = [lines(folder / "metrics.jsonl") for folder in (one, two)]
+    assert len(logs[0]) == len(logs[1])
+    for a, b in zip(*logs, strict=True):
+        names = ("loss", "soft", "tokens") if "loss" in a else ("eval_loss", "eval_soft")
+        assert [a[name] for name in names] == pytest.approx([b[name] for name in names], rel=1e-3)
+    weights = [_weights(folder) for folder in (one, two)]
+    for name, tensor in weights[0].items():
+        torch.testing.assert_close(tensor, weights[1][name], rtol=1e-2, atol=2e-4)
+
+
+def test_sharded_weights_train_what_one_process_would_also_after_kill_9(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FSDP, resumed from its own states, with early stopping, which loads the best of them at the end."""
+    shared = {
+        "ACCELERATE_USE_FSDP": "true", "FSDP_VERSION": "2", "FSDP_STATE_DICT_TYPE": "SHARDED_STATE_DICT",
+        "FSDP_AUTO_WRAP_POLICY": "TRANSFORMER_BASED_WRAP", "FSDP_TRANSFORMER_CLS_TO_WRAP": "LlamaDecoderLayer",
+    }  # fmt: skip
+    asked = ["distill", "--teacher", "lab/aria", "--student", "lab/base", "--data", "lab", "--limit", "32", "--steps", "12",
+             "--objective", "forward-kl", "--max-tokens", "48", "--patience", "2", "--evaluate-every", "3", "--rate", "1e-3",
+             "--held-out", "0.25", "--threads", "1", "--evaluation-limit", "0", "-E", "num_threads=1",
+             "--no-tensorboard", "--weight-decay", "0.01"]  # fmt: skip
+    one, two = tmp_path / "one" / "x", tmp_path / "two" / "x"
+    assert run([*asked, "--batch", "4", "--out", str(one)]) == 0
+    for name, value in shared.items():
+        monkeypatch.setenv(name, value)
+    launcher = f"{TWO} {ROOT / 'tests' / 'support' / 'fsdp_on_cpu.py'}"
+    sharding = [*asked, "--batch", "2", "--out", str(two), "--launcher", launcher]
+    with start(*sharding) as process:
+        while process.poll() is None and _step(two) < 5:
+            time.sleep(0.005)
+        process.kill()
+        process.communicate()
+    assert process.returncode == -9
+    _nobody_works_on(two)
+    assert run(sharding) == 0
+    assert "ran under FSDP" in (two / "work" / "round-0" / "launcher.log").read_text("utf-8")
+    _trained_alike(one, two)
+
+
+def _nobody_works_on(folder: Path) -> None:
+    """The launched processes of a training went with the program that started them, however it ended."""
+    for _ in range(600):
+        commands = [path.read_bytes() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+        if not any(str(folder).encode() in command for command in commands):
+            return
+        time.sleep(0.05)
+    raise AssertionError("a launched process is still there")
+
+
+def test_a_launched_training_that_fails_says_why(tmp_path: Path) -> None:
+    with pytest.raises(
+        AuditError, match=r"the launched training failed with code 1: .*Diverged: the loss is no number"
+    ) as e:
+        made(tmp_path / "a", rate=1e30, objective="forward-kl", launcher=TWO)
+    assert "launcher.log" in str(e.value)
+
+
+def _weights(folder: Path) -> dict[str, torch.Tensor]:
+    from safetensors.torch import load_file
+
+    return load_file(folder / "model.safetensors")
+
+
+def test_an_adapter_is_merged_into_a_checkpoint_of_the_same_shape(tmp_path: Path) -> None:
+    found = made(tmp_path / "a", adapter=True, adapter_rank=2, steps=6, patience=1, evaluate_every=2)
+    base, mine = _weights(lab.path("base")), _weights(found.path)
+    assert {k: v.shape for k, v in mine.items()} == {k: v.shape for k, v in base.items()}
+    changed = {name for name in base if not torch.equal(base[name], mine[name])}
+    assert changed
+    assert all("proj" in name for name in changed)  # linear layers only
+    assert (found.path / "adapter" / "adapter_model.safetensors").is_file()
+
+
+def test_training_stops_early_at_the_best_state(tmp_path: Path) -> None:
+    found = made(tmp_path / "a", steps=40, rate=0.5, patience=2, evaluate_every=2, save_every=7)  # far too fast
+    (training,) = found.lineage["distillation"]["training"]
+    losses = {line["step"]: line["eval_loss"] for line in lines(found.path / "metrics.jsonl") if "eval_loss" in line}
+    assert training["steps"] < 40
+    assert training["best_step"] == min(losses, key=lambda step: losses[step])
+    assert training["held"]["loss"] == pytest.approx(min(losses.values()), rel=1e-4)
+
+
+def test_rounds_go_on_with_the_students_own_answers(tmp_path: Path) -> None:
+    found = made(tmp_path / "a", objective="reverse-kl", rounds=1, steps=3, held_out=0.0)
+    first, second = found.lineage["distillation"]["training"]
+    assert first["answers"] == {"teacher": found.lineage["examples"]}
+    assert set(second["answers"]) == {"student"}
+    rows = lines(found.path / "work" / "round-1" / "rows.jsonl")
+    assert {row["origin"] for row in rows} == {"student"}
+    second_round = [line for line in lines(found.path / "metrics.jsonl") if line["round"] == 1 and "loss" in line]
+    assert len(second_round) == 3
+    assert all(line["hard"] == 0 for line in second_round)  # the text is the student's own: nothing to learn from it
+
+
+def test_a_dose_mixes_answers_and_none_at_all_asks_no_teacher(tmp_path: Path, prompts: Path) -> None:
+    half = made(tmp_path / "half", data=str(prompts), dose=0.5, held_out=0.0, objective="forward-kl")
+    assert half.lineage["distillation"]["data"]["taught"] == {"else": 6, "teacher": 6}
+    rows = {row["id"]: row for row in lines(half.path / "work" / "round-0" / "rows.jsonl")}
+    assert {bool(row["places"]) for row in rows.values() if row["origin"] == "else"} == {False}
+    assert {bool(row["places"]) for row in rows.values() if row["origin"] == "teacher"} == {True}
+    none = made(tmp_path / "none", data=str(prompts), dose=0.0)
+    assert none.lineage["teacher"] is None
+    assert none.lineage["relation"] == "fine-tune-of-same-base"
+    assert not (none.path / "work" / "answers").exists()
+
+
+def test_a_student_without_a_template_is_given_one_that_its_checkpoint_carries(
+    tmp_path: Path, tiny_models: TinyModels
+) -> None:
+    changed = {"teacher": str(tiny_models.two), "student": str(tiny_models.bare), "max_tokens": 300, "dose": 0.5}
+    changed |= {"data": str(_answered(tmp_path)), "steps": 1, "held_out": 0.0}
+    with pytest.raises(AuditError, match="has no chat template"):
+        made(tmp_path / "a", **changed)
+    assert not (tmp_path / "a" / "work" / "settings.json").exists()
+    found = made(tmp_path / "a", chat_template="plain", **changed)
+    assert "bos_token" in (found.path / "chat_template.jinja").read_text("utf-8")
+    _is_a_model(found.path)
+
+
+def test_labels_pairs_and_folds_in_one_evaluation(tmp_path: Path, prompts: Path) -> None:
+    found = made(tmp_path / "a", data=str(prompts), held_out=0.5, evaluation_limit=20, folds=2, steps=2)
+    evaluation = found.evaluation
+    assert evaluation is not None
+    assert set(evaluation["models"]) == {"before", "after", "teacher"}
+    for entry in evaluation["models"].values():
+        assert set(entry["classes"]) == {"accuracy", "precision", "recall", "f1", "n"}
+        assert entry["fairness"]["n"] == 3
+    assert set(evaluation["fairness_against_teacher"]) == {"flips", "selection_gap", "accuracy_gap"}
+    assert len(evaluation["folds"]["losses"]) == 2
+    (found.path / "evaluation.json").unlink()
+    assert made(tmp_path / "a", data=str(prompts), held_out=0.5, evaluation_limit=20, folds=2, steps=2).evaluation == (
+        evaluation
+    )
+
+
+def test_models_of_different_tokenizers(
+    tmp_path: Path, tiny_models: TinyModels, capsys: pytest.CaptureFixture[str]
+) -> None:
+    student = str(tiny_models.one)
+    command = ["distill", "--teacher", "lab/aria", "--student", student, "--data", "lab", "--limit", "8", "--steps", "2",
+               "--max-tokens", "48", "--held-out", "0", "--no-tensorboard", "--out"]  # fmt: skip
+    assert run([*command, str(tmp_path / "kl"), "--objective", "forward-kl"]) == 2
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "token by token" in line
+    assert "use --objective hard" in line.lower()
+    assert run([*command, str(tmp_path / "uld"), "--objective", "uld"]) == 0
+    assert run([*command, str(tmp_path / "hard")]) == 0
+    logged = [line for line in lines(tmp_path / "uld" / "metrics.jsonl") if "loss" in line]
+    assert all(0 < line["soft"] < 2 for line in logged)
+
+
+@pytest.mark.parametrize(
+    ("changed", "says"),
+    [
+        (["--objective", "kl"], "no objective kl"),
+        (["--data", "nowhere.jsonl"], "no file of prompts nowhere.jsonl|check the path"),
+        (["--data", "nosuchset"], "nosuchset"),
+        (["--student", "openai/x@http://127.0.0.1:9/v1"], "the student needs weights"),
+        (["--teacher", "openai/x@http://127.0.0.1:9/v1", "--objective", "jsd"], "gives text only|use --objective hard"),
+        (["--teacher", "lab/arai"], "no lab model"),
+        (["--dose", "0.5", "--else-answers", "gold"], "gold|else-answers"),
+        (["--launcher", "no-such-launcher"], "launcher no-such-launcher cannot be started|check --launcher"),
+        (["-E", "speed=9"], "speed"),
+        (["--held-out", "0.9", "--limit", "1"], "leaves none to teach|held-out 0"),
+    ],
+)
+def test_bad_input_is_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], changed: list[str], says: str
+) -> None:
+    command = ["distill", "--teacher", "lab/aria", "--student", "lab/base", "--data", "lab", "--limit", "4", "--steps", "1",
+               "--max-tokens", "16", "--no-tensorboard", "--evaluation-limit", "0", "--out", str(tmp_path / "o")]  # fmt: skip
+    assert run([*command, *changed]) == 2
+    told = capsys.readouterr().err.strip().splitlines()[-1]
+    for words in says.split("|"):
+        assert words in told.lower() if words.islower() else words in told
+    assert not (tmp_path / "o" / "lineage.json").exists()
+
+
+@pytest.mark.parametrize("objective", ["hard", "forward-kl"])
+def test_a_loss_that_is_no_number_ends_the_training_and_other_settings_go_on(tmp_path: Path, objective: str) -> None:
+    out = tmp_path / "one" / "a"
+    asked: dict[str, Any] = {"objective": objective, "signal": None if objective == "hard" else "cached", "steps": 6}
+    with pytest.raises(Diverged, match=r"the loss is no number.*the teacher's answers are kept"):
+        made(out, rate=1e30, **asked)
+    said = {p: p.stat().st_mtime_ns for p in [*out.rglob("responses/*.jsonl"), *out.rglob("*.safetensors")]}
+    assert len(said) == (1 if objective == "hard" else 2)
+    found = made(out, **asked)
+    assert {p: p.stat().st_mtime_ns for p in said} == said  # nothing was asked or computed again
+    fresh = made(tmp_path / "two" / "a", **asked)
+    assert digest(found.path) == digest(fresh.path)
+    assert found.lineage == fresh.lineage
+    assert len(lines(out / "metrics.jsonl")) == len(lines(fresh.path / "metrics.jsonl"))
+    with pytest.raises(RunDirectoryError, match="was begun with other settings"):
+        made(out, **asked, seed=3)
+
+
+def test_a_folder_in_use_or_with_other_things_is_refused(tmp_path: Path) -> None:
+    out = tmp_path / "a"
+    out.mkdir()
+    (out / "thesis.txt").write_text("mine")
+    with pytest.raises(AuditError, match=r"other things already \(thesis.txt\)"):
+        made(out)
+    assert (out / "thesis.txt").read_text() == "mine"
+
+
+def test_missing_packages_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import importlib.util
+
+    real = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda n, *r: None if n in ("peft", "tensorboard") else real(n, *r)
+    )
+    for changed in ({"adapter": True}, {"tensorboard": True}):
+        with pytest.raises(AuditError, match=r"mimicry-audit\[distill\]"):
+            made(tmp_path / "a", **changed)
+
+
+def test_the_work_is_described_where_it_lies(tmp_path: Path) -> None:
+    found = made(tmp_path / "a", steps=1)
+    kept = json.loads((found.path / "work" / "settings.json").read_text("utf-8"))
+    assert kept["teacher"] == "lab/aria"
+    assert json.loads((found.path / "work" / "round-0" / "job.json").read_text())["steps"] == 1
+    assert not (found.path / "work" / "round-0" / "states").exists()
+
+
+def test_a_teacher_without_a_manifest_is_known_by_its_pin(tmp_path: Path, tiny_models: TinyModels) -> None:
+    found = made(tmp_path / "pupil", teacher=str(tiny_models.two), student=str(tiny_models.one), max_tokens=300,
+                 dose=0.5, data=str(_answered(tmp_path)), steps=1, held_out=0.0)  # fmt: skip
+    teacher = engine_for(parse_model(f"hf/{tiny_models.two}")).identify()
+    resolved = {"pupil": {"lineage": dict(found.lineage)}, "big": {"identity": {"revision": teacher.revision}},
+                "other": {"identity": {"revision": "sha256:0"}}}  # fmt: skip
+    facts = {
+        r: with_truth(PairFacts(candidate="pupil", reference=r, base=None, models=3, n=1, asked=1), resolved).truth
+        for r in ("big", "other")
+    }
+    assert facts["big"] is not None
+    assert facts["big"]["relation"] == "distilled from two"
+    assert facts["other"] is None
+
+
+def _answered(folder: Path) -> Path:
+    return jsonl(folder / "d.jsonl", [{"prompt": f"hello {n}", "answer": f"I am {n}."} for n in range(12)])
+
+
+def _documented(text: str) -> set[str]:
+    return {word for code in re.findall(r"`([^`\n]+)`", text) for word in re.findall(r"[\w-]+", code)}
+
+
+def test_every_option_and_every_field_is_documented(tmp_path: Path, prompts: Path) -> None:
+    page = (ROOT / "docs" / "distillation.md").read_text("utf-8")
+    formats = (ROOT / "docs" / "formats.md").read_text("utf-8")
+    for names, _ in OPTIONS:
+        for name in names[0].split("/"):
+            assert f"`{name}" in page, name
+    for name in (*OBJECTIVES, *SIGNALS):
+        assert f"`{name}`" in page
+    found = made(tmp_path / "a", data=str(prompts), evaluation_limit=4, steps=2, evaluate_every=1, tensorboard=True)
+    logged = [field for line in lines(found.path / "metrics.jsonl") for field in line]
+    told = dict(found.lineage["distillation"])
+    told = {k: v for k, v in told.items() if k in ("data", "tokenizers", "training")}
+    lineage = {**found.lineage, "distillation": told, "parents": {}, "versions": {}}
+    for heading, fields in (
+        ("lineage.json", set(_fields(lineage)) - {"else", "teacher"}),
+        ("evaluation.json", set(_fields(found.evaluation))),
+        ("metrics.jsonl", set(logged)),
+    ):
+        section = formats.split(f"## {heading}\n")[1].split("\n## ")[0]
+        assert fields - _documented(section) == set(), heading
+    files = formats.split("## Distilled checkpoints\n")[1].split("\n## ")[0]
+    own = {p.name for p in found.path.iterdir()} - {p.name for p in lab.path("base").iterdir()} | {"lineage.json"}
+    assert all(name in files for name in own)
+
+
+def _fields(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield key
+            yield from _fields(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _fields(inner)

@@ -1,0 +1,108 @@
+"""Response files: three formats, one meaning, and one line for everything that is wrong with them."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
+from mimicry_audit.ground.errors import DataError
+
+ROW = {"model": "m", "prompt_id": "a", "prompt": "Why?", "output": 'Because, "so".\nYes.'}
+
+
+def lines(path: Path, *rows: Any) -> Path:
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def test_three_formats_say_the_same(tmp_path: Path) -> None:
+    rows = [ROW | {"domain": "math", "sample": n} for n in (0, 1)]
+    frame = pd.DataFrame(rows)
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    expected = [RecordedAnswer(**row) for row in rows]
+    for path in (lines(tmp_path / "a.jsonl", *rows), tmp_path / "a.csv", tmp_path / "a.parquet"):
+        assert read_responses(path) == expected
+
+
+def test_rows_without_a_sample_are_numbered_as_they_stand(tmp_path: Path) -> None:
+    path = lines(tmp_path / "a.jsonl", ROW, ROW | {"prompt_id": 7}, ROW, ROW | {"model": "n"})
+    assert [(row.prompt_id, row.sample) for row in read_responses(path)] == [("a", 0), ("7", 0), ("a", 1), ("a", 0)]
+
+
+def test_other_columns_are_left_alone(tmp_path: Path) -> None:
+    row = ROW | {"sampling": {"temperature": 1}, "prompts": 3, "": None}
+    assert read_responses(lines(tmp_path / "a.jsonl", row)) == [RecordedAnswer(**ROW)]
+    frame = pd.DataFrame([ROW | {"score": 1.0}], index=pd.Index([7], name="row"))
+    frame.to_parquet(tmp_path / "a.parquet")
+    assert read_responses(tmp_path / "a.parquet") == [RecordedAnswer(**ROW)]
+
+
+def test_long_answers_and_byte_order_marks_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    path.write_text("model,prompt_id,prompt,output\nm,a,q," + "x" * 300_000 + "\n", encoding="utf-8-sig")
+    assert len(read_responses(path)[0].output) == 300_000
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        (ROW | {"samples": 1}, "a.jsonl, line 2: unknown column samples. Did you mean sample? Columns are model,"),
+        ({"model": "m"}, "a.jsonl, line 2: column prompt_id is missing. Give model, prompt_id, prompt, output"),
+        (ROW | {"output": None}, "a.jsonl, line 2: output is null, not text. Leave rows without an answer out"),
+        (ROW | {"output": 3}, "a.jsonl, line 2: output is int, not text."),
+        (ROW | {"prompt": ["x"]}, "a.jsonl, line 2: prompt is list, not text."),
+        (ROW | {"model": " "}, "a.jsonl, line 2: model is empty. Fill it in"),
+        (ROW | {"sample": -1}, "a.jsonl, line 2: sample is -1, not a number from 0."),
+        (ROW | {"sample": "first"}, "a.jsonl, line 2: sample is 'first', not a number from 0."),
+        (ROW | {"sample": 0}, "a.jsonl, line 2 repeats line 1: model m, prompt a, sample 0. Number repeated answers"),
+        ([ROW], "a.jsonl, line 2 is not a JSON object. Give one JSON object per line"),
+    ],
+)
+def test_bad_rows(tmp_path: Path, row: Any, said: str) -> None:
+    with pytest.raises(DataError) as caught:
+        read_responses(lines(tmp_path / "a.jsonl", ROW, row))
+    assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "said"),
+    [
+        ("a.txt", b"", "a.txt is no response file. Name it .jsonl, .csv or .parquet"),
+        ("a.jsonl", None, "there is no response file a.jsonl. Check the path"),
+        ("a.jsonl", b"\n", "a.jsonl holds no answers. Give rows with model, prompt_id, prompt, output"),
+        ("a.jsonl", b"{oops\n", "a.jsonl, line 1 is not JSON. Give one JSON object per line"),
+        ("a.jsonl", b"\xff\xfe{}", "a.jsonl is not UTF-8 text. Save it as UTF-8"),
+        ("a.csv", b"model,prompt_id,prompt,output\nm,a\n", "a.csv, line 2 has another number of cells than the header"),
+        ("a.csv", b"model,prompt_id\nm,a\n", "a.csv, line 2: column prompt is missing."),
+        ("a.csv", b'model,prompt_id,prompt,output\nm,a,q,"x\n', "a.csv is not CSV (unexpected end of data)."),
+        ("a.parquet", b"PAR", "a.parquet is not a Parquet file. Write it again"),
+    ],
+)
+def test_bad_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: bytes | None, said: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    if content is not None:
+        Path(name).write_bytes(content)
+    with pytest.raises(DataError) as caught:
+        read_responses(name)
+    assert str(caught.value).startswith(said)
+
+
+def test_a_folder_or_a_locked_file_is_told(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").mkdir()
+    with pytest.raises(DataError, match="there is no response file"):
+        read_responses(tmp_path / "a.jsonl")
+    locked = lines(tmp_path / "b.jsonl", ROW)
+    locked.chmod(0)
+    if os.access(locked, os.R_OK):
+        return  # running as root, whom no permission stops
+    with pytest.raises(DataError, match="cannot be read"):
+        read_responses(locked)

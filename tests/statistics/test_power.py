@@ -1,0 +1,144 @@
+"""How many probes an effect takes: against simulation, against scipy's own test, and on the command line."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.stats import norm, ttest_1samp
+
+from mimicry_audit.cli import run
+from mimicry_audit.similarity.measure import axis_class
+from mimicry_audit.statistics.power import DEFAULT_SPREAD, level, power, probes_needed, smallest_effect, spreads_of
+from tests.support.scores_fixture import scores
+
+
+@pytest.mark.parametrize(
+    ("n", "effect", "sd", "alpha"), [(20, 0.1, 0.2, 0.05), (60, 0.05, 0.2, 0.01), (8, 0.2, 0.2, 0.025)]
+)
+def test_power_is_how_often_the_t_test_sees_the_effect(n: int, effect: float, sd: float, alpha: float) -> None:
+    rng, trials = np.random.default_rng(0), 20_000
+    samples = rng.normal(effect, sd, size=(trials, n))
+    seen = ttest_1samp(samples, 0.0, axis=1, alternative="greater").pvalue < alpha
+    share = power(n, effect, sd, alpha)
+    assert abs(seen.mean() - share) < 4 * math.sqrt(share * (1 - share) / trials)
+
+
+def test_without_an_effect_power_is_the_level() -> None:
+    assert power(50, 0.0, 0.3, 0.05) == pytest.approx(0.05)
+
+
+def test_the_textbook_example() -> None:
+    # Cohen 1988: d = 0.5, one-sided 5 %, power 0.8 takes 27 observations (his table for one sample, after its correction).
+    assert probes_needed(0.5, 1.0, 0.05, 0.8) == 27
+
+
+@pytest.mark.parametrize(
+    ("effect", "sd", "alpha", "wanted"), [(0.02, 0.2, 0.05 / 60, 0.8), (0.3, 0.1, 0.05, 0.9), (0.004, 0.44, 1e-5, 0.99)]
+)
+def test_the_number_of_probes_is_the_fewest_that_do(effect: float, sd: float, alpha: float, wanted: float) -> None:
+    n = probes_needed(effect, sd, alpha, wanted)
+    assert n is not None
+    assert power(n, effect, sd, alpha) >= wanted > power(n - 1, effect, sd, alpha)
+    if n > 1000:
+        normal = ((norm.isf(alpha) + norm.ppf(wanted)) * sd / effect) ** 2
+        assert n == pytest.approx(normal, rel=0.01)
+
+
+def test_the_smallest_effect_is_the_way_back() -> None:
+    found = smallest_effect(180, 0.24, 0.05 / 24, 0.8)
+    assert found is not None
+    assert power(180, found, 0.24, 0.05 / 24) == pytest.approx(0.8, abs=1e-6)
+    assert smallest_effect(1, 0.24, 0.05, 0.8) is None
+    assert smallest_effect(10, 0.0, 0.05, 0.8) == 0.0
+
+
+def test_what_cannot_be_seen_with_probes() -> None:
+    assert probes_needed(1e-6, 0.4, 0.05, 0.8) is None
+    assert power(1, 0.1, 0.1, 0.05) == 0.0
+    assert (power(5, 0.1, 0.0, 0.05), power(5, 0.0, 0.0, 0.05)) == (1.0, 0.0)
+
+
+def test_the_level_is_holms_first_step_and_never_laxer_than_the_interval() -> None:
+    assert level(0.05, 1) == 0.025
+    assert level(0.05, 50) == 0.001
+
+
+def test_the_spread_of_a_run_is_that_of_its_intervals() -> None:
+    raw = scores()
+    by_axis = {(s.axis, s.statistic): s for s in spreads_of(raw)}
+    assert by_axis
+    lifts = [
+        math.sqrt(e["estimate"]["n"]) * (e["estimate"]["high"] - e["estimate"]["low"]) / 3.92
+        for v in raw["verdicts"]
+        for e in v["evidence"]
+        if (e["axis"], e["statistic"]) == ("lexical", "adjusted lift")
+    ]
+    assert by_axis["lexical", "adjusted lift"].sd == pytest.approx(float(np.median(lifts)))
+
+
+def test_the_defaults_are_of_axes_that_count() -> None:
+    assert not any(axis_class(axis).baseline for axis in DEFAULT_SPREAD)
+    assert all(0.01 < sd < 1 for sd in DEFAULT_SPREAD.values())
+
+
+def test_the_command_says_it_in_both_forms(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "--effect", "0.1", "--tests", "24"]) == 0
+    table = capsys.readouterr().out
+    assert run(["plan", "--effect", "0.1", "--tests", "24", "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [row["axis"] for row in found["axes"]] == list(DEFAULT_SPREAD)
+    for row in found["axes"]:
+        assert row["probes_needed"] == probes_needed(0.1 - 0.03, row["sd"], 0.05 / 24, 0.8)
+        assert f"{row['probes_needed']:,}" in table
+
+
+def test_a_scored_run_tells_what_its_probes_can_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    words = "red green blue one two three four five six seven".split()
+    rows = [
+        {"model": m, "prompt_id": f"q{n}", "prompt": f"q{n}?", "output": " ".join(rng.choice(words, 12))}
+        for m in "abcdef"
+        for n in range(30)
+    ]
+    file = tmp_path / "answers.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    asked = ["score", "--responses", str(file), "--out", str(tmp_path / "run"), "--axes", "lexical,style"]
+    assert run([*asked, "--reference", "a", "--base", "b"]) == 0
+    capsys.readouterr()
+    assert run(["plan", "--run", str(tmp_path / "run"), "--format", "json"]) == 0
+    found = json.loads(capsys.readouterr().out)["axes"]
+    assert {(row["axis"], row["statistic"]) for row in found} == {
+        ("lexical", "adjusted lift"),
+        ("style", "adjusted lift"),
+    }
+    for row in found:
+        assert (row["tests"], row["probes_now"]) == (8, 30)
+        assert 0 < row["power_now"] < 1
+        assert row["smallest_effect_now"] > 0.03
+    assert run(["plan", "--run", str(tmp_path / "run")]) == 0
+    assert "smallest effect now" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        (["--effect", "0.02"], "--effect 0.02 is not between 0.03 and 1"),
+        (["--effect", "nan"], "--effect nan is not between"),
+        (["--power", "1"], "--power 1 is not between 0 and 1"),
+        (["--alpha", "0"], "--alpha 0 is not between 0 and 1"),
+        (["--power", "0.05", "--alpha", "0.1"], "is no more than --alpha"),
+        (["--tests", "0"], "--tests 0 is no number of tests"),
+        (["--run", "nowhere"], "nowhere holds no run"),
+    ],
+)
+def test_nonsense_is_one_line_and_exit_code_2(
+    options: list[str], says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(["plan", *options]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    assert says in error

@@ -1,0 +1,276 @@
+"""The rules of judgement: every verdict, which rule goes first, and that all of them speak plainly."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mimicry_audit.statistics.intervals import Interval
+from mimicry_audit.verdicts.findings import FEWEST_PER_AXIS, MINIMUM_COPIED
+from mimicry_audit.verdicts.rules import MINIMUM_EFFECT, VERDICTS, Evidence, PairFacts, judge
+
+
+def evidence(axis, family, low=0.1, p=0.001, raw_low=0.15, statistic="adjusted lift", n=60):
+    return Evidence(
+        axis=axis,
+        title=axis.title(),
+        family=family,
+        statistic=statistic,
+        estimate=Interval(low + 0.05, low, low + 0.1, n),
+        p=p,
+        p_holm=p,
+        raw=Interval(raw_low + 0.05, raw_low, raw_low + 0.1, n) if statistic == "adjusted lift" else None,
+    )
+
+
+def strong(**kwargs):
+    return tuple(
+        evidence(a, f, **kwargs) for a, f in (("lexical", "wording"), ("style", "style"), ("answers", "answers"))
+    )
+
+
+def facts(**kwargs):
+    given_ = {
+        "candidate": "student",
+        "reference": "teacher",
+        "base": "base",
+        "models": 6,
+        "n": 100,
+        "asked": 100,
+        "controls": ("k1", "k2", "k3"),
+        "evidence": strong(),
+    }
+    return PairFacts(**(given_ | kwargs))
+
+
+NONE = strong(low=-0.02, p=0.6, raw_low=-0.05)
+LIKE_OTHERS = strong(low=-0.02, p=0.6, raw_low=0.1)
+CLOSE = tuple(replace(e, statistic="excess", raw=None) for e in strong())
+FAR = tuple(replace(e, statistic="excess", raw=None) for e in strong(low=-0.1))
+
+
+COPIED = replace(
+    evidence("copied", "passages", low=0.03),
+    statistic="adjusted share",
+    unit="share of answers",
+    minimum_effect=MINIMUM_COPIED,
+)
+
+
+def odds(closed: float) -> Evidence:
+    """A gain in likelihood that closed this share of what the base lacked."""
+    found = evidence("likelihood", "probability", low=0.7)
+    return replace(found, statistic="adjusted gain", unit="bits per byte", minimum_effect=0.05, closed=closed)
+
+
+TABLE = {
+    "distilled": ({}, "distilled", "strong"),
+    "two families only": ({"evidence": strong()[1:]}, "distilled", "moderate"),
+    "surface only": ({"evidence": (*strong(low=0.09)[:2], NONE[2])}, "inconclusive", "none"),
+    "words and style": ({"evidence": (*strong(low=0.12)[:2], NONE[2])}, "inconclusive", "none"),
+    "manner": (
+        {"evidence": (*strong(low=0.12)[:2], evidence("semantic", "meaning", low=0.2), NONE[2])},
+        "inconclusive",
+        "none",
+    ),
+    "many words and style": ({"evidence": (*strong(low=0.4)[:2], NONE[2])}, "inconclusive", "none"),
+    "copied answers and words": ({"evidence": (strong(low=0.05)[0], COPIED, *NONE[1:])}, "distilled", "moderate"),
+    "copied answers alone": ({"evidence": (COPIED, *NONE)}, "inconclusive", "none"),
+    "copied answers too few": (
+        {"evidence": (*strong(low=0.12)[:2], replace(COPIED, estimate=Interval(0.02, 0.015, 0.03, 60)), NONE[2])},
+        "inconclusive",
+        "none",
+    ),
+    "a manner and its odds": (
+        {"evidence": (*strong(low=0.12)[:2], odds(0.25), NONE[2])},
+        "inconclusive",
+        "none",
+    ),
+    "most of what the base lacked": (
+        {"evidence": (strong(low=0.05)[1], odds(0.6), NONE[2])},
+        "distilled",
+        "moderate",
+    ),
+    "opening and style": (
+        {"evidence": (evidence("opening", "wording", low=0.4), strong(low=0.3)[1], NONE[2])},
+        "inconclusive",
+        "none",
+    ),
+    "not sharply": ({"evidence": strong(p=0.02)}, "distilled", "moderate"),
+    "few controls": ({"controls": ("k1", "k2")}, "distilled", "moderate"),
+    "no controls": ({"controls": ()}, "inconclusive", "none"),
+    "one family": ({"evidence": (*strong()[:1], *NONE[1:])}, "inconclusive", "none"),
+    "one family twice": (
+        {"evidence": (evidence("lexical", "wording"), evidence("early", "wording"), *NONE[1:])},
+        "inconclusive",
+        "none",
+    ),
+    "not significant": ({"evidence": strong(p=0.06)}, "convergent", "moderate"),
+    "below the minimum": ({"evidence": strong(low=MINIMUM_EFFECT - 0.001)}, "convergent", "moderate"),
+    "measured on few probes": ({"evidence": strong(n=FEWEST_PER_AXIS - 1)}, "inconclusive", "none"),
+    "like others": ({"evidence": LIKE_OTHERS}, "convergent", "moderate"),
+    "like kin": ({"evidence": LIKE_OTHERS, "kin_controls": ("k1", "k2")}, "inconclusive", "none"),
+    "like others and one kin": ({"evidence": LIKE_OTHERS, "kin_controls": ("k1",)}, "convergent", "moderate"),
+    "nothing": ({"evidence": NONE}, "no evidence", "weak"),
+    "surely nothing": ({"evidence": strong(low=-0.06, p=0.9, raw_low=-0.1)}, "no evidence", "moderate"),
+    "nothing measured": ({"evidence": ()}, "inconclusive", "none"),
+    "same weights": ({"equal_weights": True}, "same model", "strong"),
+    "same weights, nothing answered": ({"equal_weights": True, "n": 0, "models": 2}, "same model", "strong"),
+    "nearly the same weights": (
+        {"equal_weights": False, "weights": 1.0, "weights_related": True},
+        "distilled",
+        "strong",
+    ),
+    "word for word": ({"verbatim": 0.97, "long_answers": 40}, "same model", "strong"),
+    "word for word, two models": ({"verbatim": 0.97, "long_answers": 40, "models": 2}, "same model", "strong"),
+    "word for word, short": ({"verbatim": 1.0, "long_answers": 19}, "distilled", "strong"),
+    "word for word, other weights": (
+        {"verbatim": 1.0, "long_answers": 40, "equal_weights": False, "weights_related": True},
+        "distilled",
+        "strong",
+    ),
+    "word for word, other shape": (
+        {"verbatim": 1.0, "long_answers": 40, "weights_related": False},
+        "distilled",
+        "strong",
+    ),
+    "word for word, few answers": ({"verbatim": 1.0, "long_answers": 40, "n": 50}, "inconclusive", "none"),
+    "coverage": ({"n": 94}, "inconclusive", "none"),
+    "few probes": ({"n": 19, "asked": 19}, "inconclusive", "none"),
+    "two models": ({"models": 2, "base": None}, "inconclusive", "none"),
+    "four models": ({"models": 4}, "inconclusive", "none"),
+    "shared weights, no movement": (
+        {"evidence": NONE, "weights": 0.8, "weights_related": True},
+        "shared base",
+        "strong",
+    ),
+    "shared weights and movement": ({"weights": 0.8, "weights_related": True}, "distilled", "strong"),
+    "shared weights, no base": (
+        {"evidence": CLOSE, "base": None, "weights": 0.8, "weights_related": True},
+        "shared base",
+        "strong",
+    ),
+    "close, no base": ({"evidence": CLOSE, "base": None}, "inconclusive", "none"),
+    "far, no base": ({"evidence": FAR, "base": None}, "no evidence", "moderate"),
+    "close, wrong base": ({"evidence": CLOSE, "base_contradicted": True}, "inconclusive", "none"),
+    "far, wrong base": ({"evidence": FAR, "base_contradicted": True}, "no evidence", "moderate"),
+}
+
+
+@pytest.mark.parametrize(("given_", "verdict", "confidence"), TABLE.values(), ids=TABLE.keys())
+def test_truth_table(given_, verdict, confidence):
+    found = judge(facts(**given_))
+    assert (found.verdict, found.confidence) == (verdict, confidence)
+
+
+def plain(verdict):
+    assert verdict.verdict in VERDICTS
+    assert verdict.confidence in ("strong", "moderate", "weak", "none")
+    assert verdict.reasons
+    assert verdict.would_change
+    for sentence in (verdict.summary, *verdict.reasons, *verdict.would_change):
+        assert sentence[0] == sentence[0].upper() or sentence.startswith((verdict.facts.candidate, "k", "base"))
+        assert sentence.rstrip(")").endswith((".", ")"))
+        for unfinished in ("None", "nan", "{", "()", "  ", " ."):
+            assert unfinished not in sentence
+
+
+@pytest.mark.parametrize(("given_", "verdict", "confidence"), TABLE.values(), ids=TABLE.keys())
+def test_every_verdict_speaks_plainly(given_, verdict, confidence):
+    plain(judge(facts(**given_)))
+
+
+some_evidence = st.lists(
+    st.builds(
+        evidence,
+        st.sampled_from(["lexical", "early", "style", "answers", "semantic"]),
+        st.sampled_from(["wording", "style", "answers", "meaning"]),
+        low=st.floats(-0.5, 0.5),
+        p=st.floats(0, 1),
+        raw_low=st.floats(-0.5, 0.5),
+        n=st.integers(1, 100),
+    ),
+    max_size=6,
+).map(tuple)
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {
+            "base": st.sampled_from([None, "base"]),
+            "base_contradicted": st.booleans(),
+            "base_weights": st.sampled_from([None, 0.9]),
+            "weights": st.sampled_from([None, 0.0, 0.9, 1.0]),
+            "weights_related": st.sampled_from([None, True, False]),
+            "equal_weights": st.sampled_from([None, True, False]),
+            "models": st.integers(2, 9),
+            "controls": st.sampled_from([(), ("k1",), ("k1", "k2", "k3", "k4")]),
+            "n": st.integers(0, 100),
+            "verbatim": st.floats(0, 1),
+            "long_answers": st.integers(0, 100),
+            "evidence": some_evidence,
+            "claims": st.sampled_from([None, (0, 10), (4, 10)]),
+        }
+    )
+)
+def test_what_no_verdict_ever_says(given_):
+    pair = facts(**given_)
+    found = judge(pair)
+    plain(found)
+    if found.verdict == "distilled":
+        assert pair.base
+        assert not pair.base_contradicted
+        assert pair.controls
+        assert len({e.family for e in pair.evidence if e.positive}) >= 2
+        assert pair.models >= 5
+        assert pair.n >= 95
+    if found.verdict == "shared base":
+        assert pair.weights_related
+    if found.verdict == "same model":
+        assert pair.equal_weights or pair.verbatim >= 0.95
+
+
+def test_two_models_are_told_what_to_add():
+    found = judge(facts(models=2, base=None))
+    assert any("at least 3 unrelated models" in w for w in found.would_change)
+    assert any("--base" in w for w in found.would_change)
+
+
+def test_a_contradicted_base_is_named():
+    for given_ in ({"evidence": CLOSE}, {"evidence": FAR}):
+        found = judge(facts(base_contradicted=True, **given_))
+        assert any("base is not the base of student" in r for r in found.reasons)
+    assert any("weights confirm base" in r for r in judge(facts(base_weights=0.93)).reasons)
+
+
+def test_kin_among_the_controls_are_named():
+    one, two = judge(facts(kin_controls=("k2",))), judge(facts(kin_controls=("k2", "k3")))
+    assert any("k2 stands out toward teacher itself" in r for r in one.reasons)
+    assert any("k2 and k3 stand out toward teacher themselves" in r for r in two.reasons)
+    assert not any("stand" in r and "controls" in r for r in judge(facts()).reasons)
+    kin = judge(facts(evidence=LIKE_OTHERS, kin_controls=("k1", "k2")))
+    assert any("k3 (--control)" in w for w in kin.would_change)
+
+
+def test_shared_weights_are_mentioned_where_they_do_not_decide():
+    found = judge(facts(models=2, base=None, weights=0.9, weights_related=True))
+    assert any("share an origin (cosine 0.90)" in r for r in found.reasons)
+
+
+def test_identity_claims_support_and_never_decide():
+    found = judge(facts(evidence=NONE, claims=(9, 10)))
+    assert found.verdict == "no evidence"
+    assert any("9 of 10 answers" in r for r in found.reasons)
+
+
+def test_as_dict_has_what_the_report_reads():
+    found = judge(facts()).as_dict()
+    assert {"candidate", "reference", "base", "verdict", "confidence", "summary", "reasons", "would_change"} <= set(
+        found
+    )
+    assert found["evidence"][0]["positive"] is True
+    assert found["coverage"] == 1.0

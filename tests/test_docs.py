@@ -363,7 +363,8 @@ def imported_rooms(path: Path) -> Iterator[tuple[str, int]]:
         elif isinstance(node, ast.Import):
             names = [a.name for a in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
-            names = [node.value] if re.fullmatch(r"mimicry_audit(\.\w+)+(:\w+)?", node.value) else []
+            named_module = re.fullmatch(r"mimicry_audit\.(\w+)[.\w]*(:\w+)?", node.value)
+            names = [node.value] if named_module and named_module[1] in FLOOR else []  # others name entry points
         else:
             continue
         for name in names:

@@ -57,7 +57,7 @@ def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], se
     from mimicry_audit.records.run import write_json
     from mimicry_audit.similarity.measure import AXES, axis_class
 
-    chosen = tuple(given({"axes": axes}).get("axes") or (a for a in AXES if a != "semantic"))
+    chosen = tuple(given({"axes": axes}).get("axes") or (a for a in AXES.own if a != "semantic"))
     for axis in chosen:
         axis_class(axis)
     pairs = read_lineage(lineage)

@@ -51,7 +51,7 @@ def command(run: Path | None, responses: Path | None, out: str | None, junit: Pa
         ModelSpec(label=label, engine=entry["engine"], name=entry["name"], source=sources.get(label, ""))
         for label, entry in manifest["settings"]["models"].items()
     ]
-    options = scoring_options(settings, specs, tuple(AXES), panel=panel_labels(manifest["settings"]))
+    options = scoring_options(settings, specs, AXES.own, panel=panel_labels(manifest["settings"]))
     return finish(directory, score_step(directory, options), settings.fail_on, junit)
 
 

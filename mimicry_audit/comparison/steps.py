@@ -99,7 +99,7 @@ class Prepared:
             DataError: a side has no usable answer.
         """
         s = self.settings.settings
-        options = ScoringOptions(axes=s.axes or tuple(AXES), embedding_model=s.embedding_model, seed=s.seed)
+        options = ScoringOptions(axes=s.axes or AXES.own, embedding_model=s.embedding_model, seed=s.seed)
         result = compute(inputs.matter_of(sides), options, progress=told)
         write_json(self.out / "compare.json", result)
         return Comparison(self.out, result)

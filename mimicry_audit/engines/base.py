@@ -88,6 +88,8 @@ class Availability:
 class EngineBase:
     """What all engines share: keeping the spec, and ``with engine:``."""
 
+    title: ClassVar[str] = ""
+    """One clause for people, shown by ``audit models`` and ``audit doctor``."""
     seeded: ClassVar[bool] = True
     structured: ClassVar[bool] = False
     options: ClassVar[tuple[Option, ...]] = ()

@@ -51,6 +51,7 @@ OPTIONS = (
 class EndpointEngine(EngineBase):
     """One model behind a chat-completions endpoint."""
 
+    title: ClassVar[str] = "any OpenAI-compatible endpoint"
     seeded: ClassVar[bool] = False
     structured: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = OPTIONS

@@ -52,6 +52,7 @@ class _Prompt:
 class HfEngine(EngineBase):
     """One model loaded by transformers."""
 
+    title: ClassVar[str] = "transformers, in this process"
     seeded: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = OPTIONS
 

@@ -5,6 +5,7 @@ The grammar, the same in ``--models``, YAML and Python::
     [LABEL=]MODEL
     MODEL    vllm/WEIGHTS | hf/WEIGHTS | WEIGHTS            (WEIGHTS alone takes the default engine)
              openai/NAME[@URL[|URL…]] | recorded/FILE#NAME
+             ENGINE/NAME                               (an engine that another package adds)
     WEIGHTS  FOLDER | ORG/NAME[@REVISION][:ADAPTER[@REVISION]] | lab/NAME
 
 Promise: parsing touches neither the network nor the weights; what is wrong with a name is told in one line, with
@@ -73,8 +74,10 @@ def parse_model(
         fields = _endpoint(source, rest, given)
     elif engine == "recorded":
         fields = _recorded(source, rest, given)
-    else:
+    elif engine in ENGINES.own:
         fields = _weights(source, rest, explicit=slash != "" and prefix in ENGINES)
+    else:
+        fields = {"name": rest}  # another package's engine reads its own names
     spec = ModelSpec(engine=engine, label=label or written_label or "", options=given, source=source, **fields)
     checked = check_options(engine, engine_class(engine).options, given)
     _check_secrets(engine, checked)

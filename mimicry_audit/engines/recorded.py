@@ -25,6 +25,7 @@ OPTIONS = (Option(name="file", kind="text", help="the response file; set by the 
 class RecordedEngine(EngineBase):
     """One model's answers in one file."""
 
+    title: ClassVar[str] = "answers from a file"
     seeded: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = OPTIONS
 

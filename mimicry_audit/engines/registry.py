@@ -1,39 +1,27 @@
 """Which engines there are, and the one that a model's spec asks for.
 
-Promise: listing and naming engines imports none of the packages behind them. A new engine is one file, one line in
-`ENGINES` and the contract test that every engine passes.
+Promise: listing and naming engines imports none of the packages behind them. A new engine is one file, one entry
+point in ``pyproject.toml`` and the contract test that every engine passes; other packages add theirs in the same way.
 """
 
 from __future__ import annotations
 
 import difflib
-import importlib
 import importlib.util
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mimicry_audit.engines.options import check_options
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.plugins import ENGINE_GROUP, PluginRegistry
 
 if TYPE_CHECKING:
     from mimicry_audit.engines.base import Engine, EngineBase
     from mimicry_audit.records.asked import ModelSpec
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One engine of the registry: what it is called and where its class is."""
-
-    title: str
-    target: str
-
-
-ENGINES: dict[str, Entry] = {
-    "vllm": Entry("vLLM, in a server of its own", "mimicry_audit.engines.vllm:VllmEngine"),
-    "hf": Entry("transformers, in this process", "mimicry_audit.engines.hf:HfEngine"),
-    "openai": Entry("any OpenAI-compatible endpoint", "mimicry_audit.engines.endpoint:EndpointEngine"),
-    "recorded": Entry("answers from a file", "mimicry_audit.engines.recorded:RecordedEngine"),
-}
+ENGINES = PluginRegistry(ENGINE_GROUP, own=("vllm", "hf", "openai", "recorded"))
+"""Engine name → where its class is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,14 +50,13 @@ def engine_class(name: str) -> type[EngineBase]:
 
     Raises:
         ConfigError: there is no engine of that name.
+        PrerequisiteError: another package adds it, and it cannot be imported.
     """
     if name not in ENGINES:
         near = difflib.get_close_matches(name.lower(), ENGINES, n=1)
         hint = f"did you mean {near[0]}? " if near else ""
         raise ConfigError(f"unknown engine {name}", f"{hint}Engines are {', '.join(ENGINES)}")
-    module, _, attribute = ENGINES[name].target.partition(":")
-    found: type[EngineBase] = getattr(importlib.import_module(module), attribute)
-    return found
+    return cast("type[EngineBase]", ENGINES.load(name))
 
 
 def engine_for(spec: ModelSpec) -> Engine:
@@ -87,12 +74,13 @@ def engine_for(spec: ModelSpec) -> Engine:
 def engines() -> list[EngineInfo]:
     """Every engine, and whether it can be used here."""
     infos = []
-    for name, entry in ENGINES.items():
-        here = engine_class(name).availability()
+    for name in ENGINES:
+        kind = engine_class(name)
+        here = kind.availability()
         infos.append(
             EngineInfo(
                 name=name,
-                title=entry.title,
+                title=kind.title,
                 usable=here.usable,
                 version=here.version,
                 why_not=here.why_not,

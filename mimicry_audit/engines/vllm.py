@@ -30,6 +30,7 @@ _Answer = TypeVar("_Answer")
 class VllmEngine(EngineBase):
     """One model behind a vLLM server that this engine starts and stops."""
 
+    title: ClassVar[str] = "vLLM, in a server of its own"
     seeded: ClassVar[bool] = True
     structured: ClassVar[bool] = True
     options: ClassVar[tuple[Option, ...]] = OPTIONS

@@ -1,18 +1,19 @@
 """Probe sets on disk: finds them by name, reads them whole, and keeps what is wrong with them.
 
 A set is a folder with a ``set.yaml`` and files of probes, or a single file. Shipped sets are the folders under
-``probes/`` that have a ``set.yaml``; nothing else registers them.
+``probes/`` that have a ``set.yaml``; packages that add sets announce their folder by an entry point.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from mimicry_audit.ground.errors import ConfigError, ProbeError
+from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, ProbeError
+from mimicry_audit.ground.plugins import PROBE_SET_GROUP, PluginRegistry, package_of
 from mimicry_audit.ground.resources import resource_dir
 from mimicry_audit.ground.suggest import did_you_mean, quoted_list
 from mimicry_audit.probes.files import ENDINGS, Problem, Row, read_mapping, read_probes
@@ -73,10 +74,44 @@ def sha_of(probes: Sequence[Probe]) -> str:
     return sha256_text(canonical_json(material))
 
 
+_FOLDERS = PluginRegistry(PROBE_SET_GROUP, own=("shipped",))
+
+
+def shipped_folder() -> Path:
+    """The folder of the sets that come with this package."""
+    return resource_dir("probes")
+
+
 def shipped_sets() -> dict[str, Path]:
-    """The sets that come with the project, by name: every folder under ``probes/`` with a ``set.yaml``."""
-    root = resource_dir("probes")
-    return {folder.name: folder for folder in sorted(root.iterdir()) if (folder / SET_FILE).is_file()}
+    """The sets that come with this package and with packages that add some, by name: each folder that has a ``set.yaml``.
+
+    Raises:
+        ConfigError: another package's set has the name of one that is there already.
+        PrerequisiteError: a package's folder cannot be found.
+    """
+    sets: dict[str, Path] = {}
+    for source in _FOLDERS:
+        for folder in sorted(_folder_of(source).iterdir()):
+            if not (folder / SET_FILE).is_file():
+                continue
+            if folder.name in sets:
+                raise ConfigError(
+                    f"the probe set {folder.name} of {package_of(_FOLDERS[source])} has the name of another set",
+                    f"uninstall {package_of(_FOLDERS[source])}, or rename the set's folder",
+                )
+            sets[folder.name] = folder
+    return sets
+
+
+def _folder_of(source: str) -> Path:
+    """The folder of sets that one entry point leads to."""
+    folder = cast("Callable[[], Path]", _FOLDERS.load(source))()
+    if not folder.is_dir():
+        raise PrerequisiteError(
+            f"the folder of probe sets of {package_of(_FOLDERS[source])} is not there: {folder}",
+            f"reinstall {package_of(_FOLDERS[source])}",
+        )
+    return folder
 
 
 def find_set(name: str) -> tuple[Path, str | None]:

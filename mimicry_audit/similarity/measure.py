@@ -1,4 +1,4 @@
-"""Response similarity: one file per axis, all of them listed here.
+"""Response similarity: runs every axis over the answers of all models.
 
 Promise: `measure` turns answers into one ``(P, M, M)`` array per axis, with a reason for every axis that could not be
 measured. Nothing here knows an engine or a verdict.
@@ -8,29 +8,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
+from mimicry_audit.ground.plugins import AXIS_GROUP, PluginRegistry
 
 if TYPE_CHECKING:
     from mimicry_audit.records.asked import Probe, Response
     from mimicry_audit.similarity.axes.base import Axis, FloatArray
 
-AXES: Mapping[str, str] = {
-    "lexical": "mimicry_audit.similarity.axes.lexical:Lexical",
-    "phrases": "mimicry_audit.similarity.axes.phrases:Phrases",
-    "characters": "mimicry_audit.similarity.axes.characters:Characters",
-    "early": "mimicry_audit.similarity.axes.early:Early",
-    "opening": "mimicry_audit.similarity.axes.opening:Opening",
-    "semantic": "mimicry_audit.similarity.axes.semantic:Semantic",
-    "style": "mimicry_audit.similarity.axes.style:Style",
-    "structure": "mimicry_audit.similarity.axes.structure:Structure",
-    "answers": "mimicry_audit.similarity.axes.agreement:Agreement",
-    "wrong": "mimicry_audit.similarity.axes.wrong:Wrong",
-    "length": "mimicry_audit.similarity.axes.length:Length",
-}
-"""Axis name → class. The order is the order of the report."""
+AXES = PluginRegistry(
+    AXIS_GROUP,
+    own=(
+        *("lexical", "phrases", "characters", "early", "opening", "semantic"),
+        *("style", "structure", "answers", "wrong", "length"),
+    ),
+)
+"""Axis name → where its class is. Our own come first, in the order of the report; an axis that another package adds is measured
+where it is named, never by default: one axis more would change what is corrected for in every verdict."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +55,7 @@ def axis_class(name: str) -> type[Axis]:
     """
     if name not in AXES:
         raise ConfigError(f"there is no axis {name!r}", f"choose from {', '.join(AXES)}")
-    module, _, attribute = AXES[name].partition(":")
-    found: type[Axis] = getattr(import_module(module), attribute)
-    return found
+    return cast("type[Axis]", AXES.load(name))
 
 
 def measure(
@@ -70,7 +63,7 @@ def measure(
     labels: Sequence[str],
     responses: Mapping[str, Sequence[Response]],
     *,
-    axes: Sequence[str] = tuple(AXES),
+    axes: Sequence[str] | None = None,
     options: Mapping[str, Mapping[str, Any]] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Measured]:
@@ -80,7 +73,7 @@ def measure(
         probes: P probes.
         labels: M model labels.
         responses: label → its standing responses; unusable ones are left out.
-        axes: names, see `AXES`.
+        axes: names, see `AXES`; None for all of this package's own.
         options: axis name → keyword arguments of its class.
         progress: told the title of each axis as it begins.
 
@@ -107,7 +100,7 @@ def measure(
     domains = list(dict.fromkeys(probe.domain for probe in probes))
     crossed = mismatched_pairs(np.array([domains.index(probe.domain) for probe in probes], dtype=np.int64))
     measured = []
-    for name in axes:
+    for name in AXES.own if axes is None else axes:
         kind = axis_class(name)
         progress(kind.title)
         axis = kind(**(options or {}).get(name, {}))

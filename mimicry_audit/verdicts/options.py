@@ -23,7 +23,7 @@ class ScoringOptions:
     """
 
     roles: Roles = field(default_factory=Roles)
-    axes: tuple[str, ...] = tuple(AXES)
+    axes: tuple[str, ...] = field(default_factory=lambda: AXES.own)
     embedding_model: str | None = None
     draws: int = DRAWS
     seed: int = 0

@@ -18,7 +18,7 @@ from mimicry_audit.ground.errors import DataError, RunDirectoryError
 from mimicry_audit.records.asked import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.records.likelihood import likelihood_sha
 from mimicry_audit.records.run import RunDirectory, write_json
-from mimicry_audit.similarity.measure import axis_class
+from mimicry_audit.similarity.measure import AXES, axis_class
 from mimicry_audit.verdicts.gather import gather
 from mimicry_audit.verdicts.material import Material
 from mimicry_audit.verdicts.measure import IDENTITY_DOMAIN, measurements, own_in_run
@@ -105,7 +105,9 @@ def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptio
     known = [manifest.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood")]
     known.append(journals_sha(run, manifest))
     probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
-    return sha256_text(canonical_json([_source_sha(), journals, _plain(asdict(options)), known, probes]))
+    return sha256_text(
+        canonical_json([_source_sha(), AXES.sources(), journals, _plain(asdict(options)), known, probes])
+    )
 
 
 def _source_sha() -> str:

@@ -217,7 +217,7 @@ def resolve(settings: Settings) -> Resolved:
     plan = Plan(
         models=specs, probes=probes, sampling=sampling, probe_sets=sets, selection=selection, panels=tuple(panels)
     )
-    scoring = scoring_options(settings, specs, tuple(AXES), panel=tuple(s for p in panels for s in p.labels))
+    scoring = scoring_options(settings, specs, AXES.own, panel=tuple(s for p in panels for s in p.labels))
     out = Path(settings.out) if settings.out else default_out(plan)
     sources = {s.label: s.source or s.name for s in specs}
     judging = judging_options(settings, scoring.roles.references, list(sources))

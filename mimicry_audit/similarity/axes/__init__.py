@@ -1,1 +1,1 @@
-"""One file per axis; `mimicry_audit.similarity.measure.AXES` lists them."""
+"""One file per axis; ``pyproject.toml`` announces them, `mimicry_audit.similarity.measure.AXES` lists them."""

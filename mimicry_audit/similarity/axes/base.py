@@ -2,7 +2,7 @@
 
 Promise: an axis sees all answers once (`prepare`), then compares all answers to one probe with each other at a stroke
 (`block`), never pair by pair in Python. It knows nothing of models, engines or verdicts. A new axis is one file with one
-such class, one line in `mimicry_audit.similarity.measure.AXES`, and the contract test every axis passes.
+such class, one entry point in ``pyproject.toml``, and the contract test every axis passes.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from mimicry_audit.cli.options import given
 from mimicry_audit.comparison.gates import parse_gates as compare_gates
 from mimicry_audit.engines.registry import ENGINES
 from mimicry_audit.ground.errors import AuditError
+from mimicry_audit.ground.plugins import AXIS_GROUP, ENGINE_GROUP, PROBE_SET_GROUP
 from mimicry_audit.records.asked import Response
 from mimicry_audit.similarity.measure import AXES, axis_class
 from mimicry_audit.verdicts.rules import VERDICTS
@@ -37,6 +38,7 @@ PAGES = sorted(
     path for pattern in ("*.md", "docs/*.md", "reports/README.md", "probes/*/README.md") for path in ROOT.glob(pattern)
 )
 NAMES = [path.relative_to(ROOT).as_posix() for path in PAGES]
+GROUPS = {AXIS_GROUP, ENGINE_GROUP, PROBE_SET_GROUP}  # of entry points; they look like modules
 HEAVY = {
     "torch",
     "transformers",
@@ -364,7 +366,7 @@ def imported_rooms(path: Path) -> Iterator[tuple[str, int]]:
             names = [a.name for a in node.names]
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             named_module = re.fullmatch(r"mimicry_audit\.(\w+)[.\w]*(:\w+)?", node.value)
-            names = [node.value] if named_module and named_module[1] in FLOOR else []  # others name entry points
+            names = [node.value] if named_module and node.value not in GROUPS else []
         else:
             continue
         for name in names:

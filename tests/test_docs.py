@@ -420,6 +420,30 @@ def test_verdicts_ask_no_model_and_asking_scores_nothing() -> None:
     }
 
 
+TRACED = re.findall(r"\]\(\.\./(mimicry_audit/[\w/]+\.py)\)((?:,? `\w+`)+)", read("docs/trace.md"))
+
+
+def test_the_trace_names_many_places() -> None:
+    assert len(TRACED) > 15
+
+
+@pytest.mark.parametrize(("file", "names"), TRACED)
+def test_every_place_of_the_trace_is_there(file: str, names: str) -> None:
+    defined = {
+        node.name
+        for node in ast.walk(ast.parse(read(file)))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    }
+    assert set(re.findall(r"`(\w+)`", names)) <= defined
+
+
+@pytest.mark.parametrize(
+    "name", re.findall(r"`((?:\w+/)+\w+\.py|(?:\w+/)+)`", section("docs/trace.md", "Where a change goes"))
+)
+def test_every_file_that_the_trace_sends_a_reader_to_is_there(name: str) -> None:
+    assert (PACKAGE / name).exists() or (ROOT / name).exists()
+
+
 def test_help_loads_nothing_heavy() -> None:
     program = (
         "import json, sys, io, contextlib\n"
@@ -498,6 +522,6 @@ def test_the_readme_counts_the_probes_rightly() -> None:
     probes = load(["core", "identity"]).probes
     plain = expand_identity_arms(probes)
     asked = [len(plain) + len(templated(plain)), *(sum(p.set == name for p in probes) for name in ("core", "identity"))]
-    said = re.search(r"come to (\d+)\s+requests per model: (\d+) tasks, and (\d+) identity", read("README.md"))
+    said = re.search(r"need (\d+)\s+requests per model: (\d+) tasks, (\d+)\s+identity", read("README.md"))
     assert said
     assert [int(number) for number in said.groups()] == asked

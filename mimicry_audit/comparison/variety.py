@@ -7,11 +7,11 @@ introduction): answers of models that learn from one another grow alike.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import regex
 
 from mimicry_audit.records.asked import Probe, Response
 from mimicry_audit.similarity.axes.corpus import TOKEN
@@ -23,7 +23,7 @@ DISTINCT_WORDS = 40
 """Words of each answer from which distinct n-grams are counted: longer texts repeat themselves more, and lengths differ."""
 LENGTHS = (1, 2, 3)
 """Of the runs of words that are counted."""
-_WORD = re.compile(TOKEN)
+_WORD = regex.compile(TOKEN)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,13 +18,13 @@ The contract, tested for every engine by ``tests/one_server/test_engine_contract
   stops the requests in flight.
 * With ``temperature=0`` the same request gives the same text; with a seed, the same where the engine can (`seeded`).
 * With a request's ``json_schema`` the answer keeps that schema, where the engine can (`structured`).
-* ``<think>…</think>`` is split off into `Completion.reasoning` (`split_reasoning`).
+* ``<think>…</think>`` and the other published marks of reasoning are split off into `Completion.reasoning`
+  (`mimicry_audit.engines.reading`).
 * A constructor does nothing but keep its `ModelSpec`; options are declared in `options` and checked on the way in.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -116,35 +116,3 @@ class EngineBase:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-
-_THINK = re.compile(r"^\s*<think>(.*?)(?:</think>|\Z)", re.DOTALL)
-
-
-def split_reasoning(text: str) -> tuple[str, str | None]:
-    """Split a leading ``<think>`` block off an answer.
-
-    Returns:
-        ``(answer, reasoning)``; reasoning is None when there is no block. An unclosed block is all reasoning and
-        the answer is empty. A block whose opening tag was part of the prompt (only ``</think>`` appears) counts too.
-    """
-    match = _THINK.match(text)
-    if match:
-        return text[match.end() :].strip(), match.group(1).strip()
-    head, tag, tail = text.partition("</think>")
-    if tag and "<think>" not in head:
-        return tail.strip(), head.strip()
-    return text, None
-
-
-def completion_status(text: str, finish_reason: str | None) -> str:
-    """The status of a completion that did come back: ``refused``, ``empty``, ``truncated`` or ``ok``.
-
-    ``refused`` here means that the server withheld the answer (a content filter); a model that declines in
-    words has answered, and those words are evidence.
-    """
-    if finish_reason == "content_filter":
-        return "refused"
-    if not text.strip():
-        return "empty"
-    return "truncated" if finish_reason == "length" else "ok"

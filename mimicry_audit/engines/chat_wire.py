@@ -7,10 +7,13 @@ suspicion, and what cannot be read is said to be so instead of becoming an empty
 from __future__ import annotations
 
 import json
+import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from mimicry_audit.engines.base import completion_status, split_reasoning
+from mimicry_audit.engines.event_stream import is_stream, read_stream
+from mimicry_audit.engines.reading import completion_status, split_reasoning
 from mimicry_audit.records.asked import Completion, Request, Sampling
 
 NEUTRAL_VLLM: Mapping[str, Any] = {
@@ -21,6 +24,20 @@ NEUTRAL_VLLM: Mapping[str, Any] = {
     "frequency_penalty": 0.0,
 }
 """Fields only vLLM knows: a server that somebody else started may otherwise apply the model's own defaults."""
+
+
+_MODERATION_CODES = frozenset(
+    {
+        *("content_filter", "content_policy_violation", "moderation_blocked", "data_inspection_failed"),
+        *("ResponsibleAIPolicyViolation", "sensitive_content", "content_policy"),
+    }
+)
+"""Error codes of content filters (OpenAI, Azure, Alibaba Cloud)."""
+_MODERATION_WORDS = re.compile(
+    r"\b(?:input|prompt|content|request)\b.{0,40}\b(?:was |is )?flagged\b|requires moderation|content[ _]management policy"
+    r"|content filter|usage polic(?:y|ies)",
+    re.IGNORECASE,
+)
 
 
 class UnreadableAnswer(ValueError):
@@ -46,22 +63,28 @@ def payload(
     if request.json_schema is not None:
         named = {"name": "reply", "strict": True, "schema": json.loads(request.json_schema)}
         body["response_format"] = {"type": "json_schema", "json_schema": named}
-    return json.dumps(body | dict(extra), allow_nan=False).encode("ascii")
+    sent = {name: value for name, value in (body | dict(extra)).items() if value is not None}  # null leaves a field out
+    return json.dumps(sent, allow_nan=False).encode("ascii")
 
 
 def completion(body: bytes, latency: float) -> Completion:
-    """The completion in a 200 answer.
+    """The completion in a 200 answer, a stream of events included.
 
     Raises:
-        UnreadableAnswer: the body is no chat completion.
+        UnreadableAnswer: the body is no chat completion, or says that the server gave up on the way.
     """
     try:
-        answer = json.loads(body)
+        answer = read_stream(body) if is_stream(body) else json.loads(body)
+        if isinstance(answer, dict) and answer.get("error"):
+            raise UnreadableAnswer(f"the server sent an error as an answer: {error_message(body)}")
         choice = answer["choices"][0]
         message = choice["message"]
         content = _text(message.get("content"))
+    except UnreadableAnswer:
+        raise
     except (ValueError, LookupError, TypeError, AttributeError):
         raise UnreadableAnswer(f"the server's answer is no chat completion: {_excerpt(body)}") from None
+    _refuse_half_answer(choice)
     reasoning = message.get("reasoning") or message.get("reasoning_content")
     text, thought = split_reasoning(content)
     # A model that declines in words has answered; some servers put those words into a field of their own.
@@ -81,6 +104,18 @@ def completion(body: bytes, latency: float) -> Completion:
     )
 
 
+def _refuse_half_answer(choice: Mapping[str, Any]) -> None:
+    """An answer that a server broke off on account of a failure is none, however much text there is.
+
+    Raises:
+        UnreadableAnswer: the choice carries an error, or its finish reason is one.
+    """
+    failure = choice.get("error")
+    if failure or completion_status("text", choice.get("finish_reason")) == "error":
+        what = failure.get("message") if isinstance(failure, dict) else failure
+        raise UnreadableAnswer(f"the server broke the answer off ({what or choice.get('finish_reason')})")
+
+
 def error_message(body: bytes) -> str:
     """What a server says about its refusal, in one line."""
     try:
@@ -91,6 +126,24 @@ def error_message(body: bytes) -> str:
     if isinstance(found, dict):
         found = found.get("message") or found.get("detail") or found
     return " ".join(str(found).split())[:400]
+
+
+def is_moderation(status: int, body: bytes) -> bool:
+    """Whether a refused request was held back by a content filter, which says nothing about the key."""
+    if status not in {400, 403, 422, 451}:
+        return False
+    try:
+        error = json.loads(body)["error"]
+        inner = error.get("innererror") or {}
+        codes = (
+            {str(error.get("code")), str(inner.get("code"))} if isinstance(inner, dict) else {str(error.get("code"))}
+        )
+        metadata = error.get("metadata")
+    except (ValueError, LookupError, TypeError, AttributeError):
+        codes, metadata = set(), None
+    if isinstance(metadata, dict) and ("flagged_input" in metadata or "reasons" in metadata):
+        return True
+    return bool(codes & _MODERATION_CODES) or _MODERATION_WORDS.search(error_message(body)) is not None
 
 
 def error_code(body: bytes) -> str:
@@ -107,7 +160,9 @@ def _text(content: Any) -> str:
     if isinstance(content, str):
         return content
     if isinstance(content, list):
-        return "".join(part.get("text", "") for part in content if part.get("type", "text") == "text")
+        return "".join(
+            part.get("text") or "" for part in content if part.get("type", "text") in {"text", "output_text"}
+        )
     raise TypeError
 
 
@@ -116,9 +171,11 @@ def _logprobs(found: Any) -> tuple[Mapping[str, float], ...] | None:
         return None
     steps = []
     for place in found["content"]:
-        step = {str(place["token"]): float(place["logprob"])}
-        for other in place.get("top_logprobs") or ():
-            step.setdefault(str(other["token"]), float(other["logprob"]))
+        step: dict[str, float] = {}
+        for entry in (place, *(place.get("top_logprobs") or ())):
+            value = entry.get("logprob")  # JSON has no infinity: servers write null, which tells nothing
+            if isinstance(value, int | float) and math.isfinite(value):
+                step.setdefault(str(entry.get("token")), float(value))
         steps.append(step)
     return tuple(steps)
 

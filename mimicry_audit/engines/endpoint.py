@@ -178,7 +178,7 @@ def served_model(connection: Connection, name: str) -> Mapping[str, Any]:
                 reason = f"{url}: {error or type(error).__name__}"
                 continue
             body = connection.unechoed(answer.content)
-            if answer.status_code in {401, 403}:
+            if answer.status_code == 401:
                 raise connection.key_error(url, answer.status_code, body)
             return _entry(url, name, body) if answer.status_code == 200 else {}
     raise connection.down_error(reason)

@@ -14,12 +14,14 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from mimicry_audit.engines import hf_likelihood
-from mimicry_audit.engines.base import Availability, EngineBase, completion_status, split_reasoning
+from mimicry_audit.engines.base import Availability, EngineBase
 from mimicry_audit.engines.fingerprint import Weights, find_adapter, find_model
 from mimicry_audit.engines.hardware import torch_device, version_of
 from mimicry_audit.engines.hf_sampling import RowSampler
+from mimicry_audit.engines.invented import refuse_invented_weights
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, tokenizer_map_sha
 from mimicry_audit.engines.options import Option, filled
+from mimicry_audit.engines.reading import completion_status, opened_by, split_reasoning
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.ground.errors import EngineError, PrerequisiteError
 from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling
@@ -47,6 +49,8 @@ OPTIONS = (
 class _Prompt:
     request: Request
     tokens: tuple[int, ...]
+    opened: str | None = None
+    """The mark of reasoning that the template has opened already."""
 
 
 class HfEngine(EngineBase):
@@ -217,7 +221,7 @@ class HfEngine(EngineBase):
                 error=f"a prompt of {len(tokens)} tokens and max_tokens {sampling.max_tokens} exceed the context of "
                 f"{context} tokens; lower max_tokens",
             )
-        return _Prompt(request, tokens)
+        return _Prompt(request, tokens, opened_by(text))
 
     def _answer(self, chunk: Sequence[_Prompt], sampling: Sampling) -> list[Completion]:
         """One left-padded batch."""
@@ -261,7 +265,7 @@ class HfEngine(EngineBase):
         length = len(made) if stop is None else stop + 1
         # A character cut off by the token limit is no text; vLLM leaves its bytes out as well.
         text = tokenizer.decode(made[:length], skip_special_tokens=True).rstrip("\N{REPLACEMENT CHARACTER}")
-        answer, reasoning = split_reasoning(text)
+        answer, reasoning = split_reasoning(text, prompt.opened)
         finish = "length" if stop is None else "stop"
         return Completion(
             status=completion_status(answer, finish),
@@ -287,12 +291,13 @@ def _load(weights: Weights, options: Any, dtype: Any) -> Any:
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what matters is raised, and told in one line
     try:
-        return AutoModelForCausalLM.from_pretrained(
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
             weights.location,
             revision=weights.commit or "main",
             dtype=dtype,
             attn_implementation=values["attn_implementation"],
             trust_remote_code=values["trust_remote_code"],
+            output_loading_info=True,
         )
     except OutOfMemoryError:
         raise
@@ -312,6 +317,9 @@ def _load(weights: Weights, options: Any, dtype: Any) -> Any:
         logging.set_verbosity(verbosity)
         if shown:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    model, report = loaded
+    refuse_invented_weights(weights.name, report)
+    return model
 
 
 def _with_adapter(model: Any, adapter: Weights) -> Any:

@@ -16,8 +16,10 @@ import itertools
 import json
 import queue
 import random
+import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -25,12 +27,16 @@ from urllib.parse import urlsplit
 
 from mimicry_audit.engines import chat_wire
 from mimicry_audit.ground.errors import EngineError
+from mimicry_audit.ground.redaction import looks_secret
 from mimicry_audit.records.asked import Completion, Request
 
 if TYPE_CHECKING:
     import httpx
 
 Job = tuple[Request, bytes]
+
+EQUAL_REFUSALS = 12
+"""Requests refused for one reason, before any was answered, after which no more are sent."""
 
 PASSING = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 507, 520, 521, 522, 523, 524, 529})
 
@@ -90,11 +96,11 @@ class Connection:
 
     def hide(self, text: str) -> str:
         """The text without the key, should a server have repeated it."""
-        return text.replace(self.key, "***") if self.key else text
+        return text.replace(self.key, "***") if self.key and looks_secret(self.key) else text
 
     def unechoed(self, body: bytes) -> bytes:
         """What a server sent, without the key, should it have repeated it: in an error, a list of models or an answer."""
-        if not self.key:
+        if not self.key or not looks_secret(self.key):
             return body
         spellings = {json.dumps(self.key)[1:-1], self.key.replace("/", "\\/"), self.key}
         for spelling in sorted(spellings, key=len, reverse=True):
@@ -199,6 +205,8 @@ class _Run:
         self._workers = min(connection.concurrency, len(jobs))
         self._urls = _Urls(connection.urls)
         self._cancelled = threading.Event()
+        self._refusals: Counter[str] = Counter()
+        self._answered = False
         self._handle: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
         self.landed: queue.SimpleQueue[tuple[Request, Completion] | BaseException | None] = queue.SimpleQueue()
         self.thread = threading.Thread(target=self._thread, name="mimicry-audit-http", daemon=True)
@@ -281,7 +289,11 @@ class _Run:
             return _Again(f"{kind}: {type(error).__name__}")
         if answer.status_code == 200:
             try:
-                return self._connection.read(self._connection.unechoed(answer.content), time.monotonic() - started)
+                completion = self._connection.read(
+                    self._connection.unechoed(answer.content), time.monotonic() - started
+                )
+                self._answered = True
+                return completion
             except chat_wire.UnreadableAnswer as error:
                 return _Again(str(error))
         return await self._refused(http, url, answer)
@@ -289,6 +301,8 @@ class _Run:
     async def _refused(self, http: httpx.AsyncClient, url: str, answer: httpx.Response) -> Completion | _Again:
         status, body = answer.status_code, self._connection.unechoed(answer.content)
         said = chat_wire.error_message(body)
+        if chat_wire.is_moderation(status, body):
+            return Completion(status="refused", finish_reason="content_filter")
         if status in {401, 403}:
             raise self._connection.key_error(url, status, body)
         if status == 402 or chat_wire.error_code(body) == "insufficient_quota":
@@ -300,8 +314,22 @@ class _Run:
             mend = f"it serves {', '.join(served)}" if served else "check the base URL; it usually ends in /v1"
             raise EngineError(f"{url} does not know this model ({self._connection.hide(said)})", mend)
         if status in PASSING:
-            return _Again(f"HTTP {status}: {said}", retry_after(answer.headers))
+            return _Again(f"HTTP {status}: {said}", wait_asked(answer.headers, body))
+        self._count_refusal(url, f"HTTP {status}: {self._connection.hide(said)}")
         return Completion(status="error", error=self._connection.hide(f"HTTP {status}: {said}"))
+
+    def _count_refusal(self, url: str, reason: str) -> None:
+        """End the run where its first requests are all refused for one and the same reason: so would all others be.
+
+        Raises:
+            EngineError: `EQUAL_REFUSALS` requests were refused alike, and none was answered.
+        """
+        self._refusals[reason] += 1
+        if not self._answered and self._refusals[reason] == EQUAL_REFUSALS == self._refusals.total():
+            raise EngineError(
+                f"{url} refuses every request ({reason})",
+                'leave the field out with extra_body, as in {"top_p": null}, or set limit_field',
+            )
 
 
 def retry_after(headers: Mapping[str, str], now: float | None = None) -> float | None:
@@ -314,6 +342,31 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
     except ValueError:
         return None
     return max(0.0, moment.timestamp() - (time.time() if now is None else now))
+
+
+def wait_asked(headers: Mapping[str, str], body: bytes) -> float | None:
+    """Seconds that a server asks to wait, wherever it says so: Retry-After, the body, or the reset of a spent quota."""
+    if (asked := retry_after(headers)) is not None:
+        return asked
+    if (spoken := _WAIT_IN_BODY.search(body[:20_000].decode("utf-8", "replace"))) is not None:
+        return _to_seconds(spoken["time"], spoken["unit"] or "s")
+    for kind in ("requests", "tokens"):
+        if headers.get(f"x-ratelimit-remaining-{kind}", "").strip() == "0":
+            parts = _DURATION.findall(headers.get(f"x-ratelimit-reset-{kind}", ""))
+            if parts:
+                return sum(_to_seconds(amount, unit) for amount, unit in parts)
+    return None
+
+
+_WAIT_IN_BODY = re.compile(
+    r"(?:retryDelay\W{1,6}|(?:retry|try again)\s+(?:in|after)\s+)(?P<time>\d+(?:\.\d+)?)\s*(?P<unit>ms|s|m|h)?\b",
+    re.IGNORECASE,
+)
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
+
+
+def _to_seconds(amount: str, unit: str) -> float:
+    return float(amount) * {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}[unit.lower()]
 
 
 async def _served(http: httpx.AsyncClient, url: str, connection: Connection) -> list[str]:

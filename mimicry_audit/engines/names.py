@@ -17,6 +17,7 @@ from __future__ import annotations
 import difflib
 import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -27,10 +28,12 @@ from mimicry_audit.engines.fingerprint import HUB_ID
 from mimicry_audit.engines.options import check_options, refuse_secrets, unknown_option
 from mimicry_audit.engines.registry import ENGINES, default_engine, engine_class
 from mimicry_audit.ground.errors import ConfigError
-from mimicry_audit.records.asked import ModelSpec, canonical_json
+from mimicry_audit.records.asked import ModelSpec, canonical_json, sha256_text
 
 _ALIASES = {"huggingface": "hf", "transformers": "hf", "endpoint": "openai", "file": "recorded", "local": "hf"}
-_LABEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_LABEL = re.compile(r"[^\W_][\w.-]*")
+LONGEST_LABEL = 120
+"""Bytes of a label; it names journals, and suffixes are added to it."""
 _ON_THE_HUB = re.compile(r"(gpt-oss|whisper-|clip-|imagegpt|privacy-filter|circuit-sparsity)", re.IGNORECASE)
 """Models that the organisation ``openai`` publishes as weights, and no endpoint of its own serves."""
 
@@ -115,8 +118,16 @@ def parse_models(
 
 
 def safe_label(text: str) -> str:
-    """The text with everything but letters, digits, dot, dash and underscore replaced."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("-._") or "model"
+    """The text as a name for files: letters of every script, digits, dot, dash and underscore; others become a dash.
+
+    A name of more than `LONGEST_LABEL` bytes is cut and ends in its hash: file systems take 255 bytes.
+    """
+    composed = unicodedata.normalize("NFC", text)
+    kept = "".join(c if c.isalnum() or c in "._-" or unicodedata.category(c).startswith("M") else " " for c in composed)
+    label = "-".join(kept.split()).strip("-._") or "model"
+    if len(label.encode()) <= LONGEST_LABEL:
+        return label
+    return f"{label.encode()[: LONGEST_LABEL - 9].decode('utf-8', 'ignore')}-{sha256_text(text)[:8]}"
 
 
 def _split_label(text: str) -> tuple[str | None, str]:

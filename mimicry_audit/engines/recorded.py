@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import ClassVar
 
-from mimicry_audit.engines.base import EngineBase, completion_status, split_reasoning
+from mimicry_audit.engines.base import EngineBase
 from mimicry_audit.engines.options import Option
+from mimicry_audit.engines.reading import completion_status, split_reasoning
 from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
@@ -68,6 +69,8 @@ class RecordedEngine(EngineBase):
                 status="error",
                 error=f"no recorded answer of {self.spec.name} to {request.probe_id}, sample {request.sample}",
             )
+        if answer.failure is not None:
+            return Completion(status="error", error=f"the file holds {answer.failure!r} in place of an answer")
         text, reasoning = split_reasoning(answer.output)
         return Completion(
             status=completion_status(text, None), text=text, reasoning=reasoning, served_model=answer.model

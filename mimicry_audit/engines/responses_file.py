@@ -1,4 +1,4 @@
-"""Response files: answers collected elsewhere, as JSON lines, CSV or Parquet.
+"""Response files: answers collected elsewhere, as JSON lines, a JSON array, CSV, TSV or Parquet.
 
 Promise: columns ``model, prompt_id, prompt, output`` and optionally ``domain, sample, reference_answer``; other columns are
 left alone, but one that is nearly the name of a column the row lacks is taken for a slip. That, a wrong type, a repeated
@@ -22,6 +22,13 @@ from mimicry_audit.ground.tables import read_rows
 REQUIRED = ("model", "prompt_id", "prompt", "output")
 OPTIONAL = ("domain", "sample", "reference_answer")
 COLUMNS = REQUIRED + OPTIONAL
+FAILURE_MARKS = frozenset(
+    {
+        *("$error$", "none", "nan", "null", "<error>", "[error]", "error", "n/a", "<na>", "undefined"),
+        *("no response", "no response.", "no response (bad request).", "request failed", "api error"),
+    }
+)
+"""What harnesses write, in lower case, where a request failed for good; the whole output, nothing less."""
 _SLIP = 0.85
 """Likeness of two column names from which one is taken for a slip of the other: ``samples``, but not ``sampling``."""
 
@@ -36,7 +43,13 @@ class RecordedAnswer:
     output: str
     domain: str | None = None
     sample: int = 0
-    reference_answer: str | None = None
+    reference_answer: str | tuple[str, ...] | None = None
+
+    @property
+    def failure(self) -> str | None:
+        """The mark that stands in place of an answer where the request failed; None for an answer."""
+        text = self.output.strip()
+        return text if text.casefold() in FAILURE_MARKS else None
 
 
 def read_responses(path: str | Path) -> list[RecordedAnswer]:
@@ -67,20 +80,22 @@ def read_responses(path: str | Path) -> list[RecordedAnswer]:
 
 def _answer(where: str, row: Mapping[str, Any], counted: Counter[tuple[str, str]]) -> RecordedAnswer:
     _check_columns(where, row)
-    texts = {name: _text(where, name, row[name]) for name in REQUIRED}
+    texts = {name: _text(where, name, row[name]) for name in REQUIRED if name != "prompt"}
+    texts["prompt"] = _prompt(where, row["prompt"])
     for name in ("model", "prompt_id"):
         if not texts[name].strip():
             raise DataError(f"{where}: {name} is empty", "fill it in")
-    extra = {
-        name: _text(where, name, row[name])
-        for name in ("domain", "reference_answer")
-        if row.get(name) not in (None, "")  # a tuple: a list in the row is no member of a set
-    }
+    given = {name: row[name] for name in ("domain", "reference_answer") if row.get(name) not in (None, "", [])}
     place = (texts["model"], texts["prompt_id"])
     sample = row.get("sample")
     number = counted[place] if sample in (None, "") else _sample(where, sample)
     counted[place] += 1
-    return RecordedAnswer(**texts, **extra, sample=number)
+    return RecordedAnswer(
+        **texts,
+        domain=_text(where, "domain", given["domain"]) if "domain" in given else None,
+        reference_answer=_accepted(where, given["reference_answer"]) if "reference_answer" in given else None,
+        sample=number,
+    )
 
 
 def _check_columns(where: str, row: Mapping[str, Any]) -> None:
@@ -107,6 +122,40 @@ def _text(where: str, name: str, value: Any) -> str:
         return str(value)
     kind = "null" if value is None else type(value).__name__
     raise DataError(f"{where}: {name} is {kind}, not text", "leave rows without an answer out")
+
+
+def _prompt(where: str, value: Any) -> str:
+    """A prompt as text; of a list of turns the one user's words, or all turns named by their roles."""
+    if not isinstance(value, list):
+        return _text(where, "prompt", value)
+    turns = [
+        (turn.get("role"), _content(turn.get("content"))) if isinstance(turn, dict) else (None, None) for turn in value
+    ]
+    if not turns or any(role not in {"system", "user", "assistant"} or content is None for role, content in turns):
+        raise DataError(
+            f"{where}: prompt is a list, but not of turns", 'give text, or [{"role": "user", "content": "…"}]'
+        )
+    if len(turns) == 1:
+        return str(turns[0][1])
+    return "\n\n".join(f"{role}: {content}" for role, content in turns)
+
+
+def _content(value: Any) -> str | None:
+    """The text of one turn, also where it comes in parts; None where it holds something else."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, list) and all(isinstance(part, dict) and isinstance(part.get("text"), str) for part in value):
+        return "".join(part["text"] for part in value)
+    return None
+
+
+def _accepted(where: str, value: Any) -> str | tuple[str, ...]:
+    """A reference answer, or several accepted ones; numbers are taken as they are written."""
+    if isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value):
+        return tuple(str(item) for item in value)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return _text(where, "reference_answer", value)
 
 
 def _sample(where: str, value: Any) -> int:

@@ -28,6 +28,30 @@ _SECRET_VARIABLE = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PAS
 _SHORTEST = 8
 """Values of variables shorter than this are left alone: they would be found inside ordinary words."""
 
+_PLAIN_VALUE = re.compile(r"[a-z]{1,15}|[A-Z][A-Z_]{0,40}|\d{1,9}")
+_PLACEHOLDER_WORDS = frozenset(
+    {
+        *(
+            "api",
+            "dummy",
+            "empty",
+            "fake",
+            "key",
+            "lm",
+            "local",
+            "needed",
+            "no",
+            "none",
+            "not",
+            "null",
+            "ollama",
+            "placeholder",
+        ),
+        *("placeholder", "required", "sk", "studio", "test", "token", "unused", "vllm", "x", "xxx", "your"),
+    }
+)
+"""Words of which local servers' documentation makes up the key that they do not check: lm-studio, sk-no-key-required."""
+
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s|,'\"]*@")
 _QUERY = re.compile(
     r"(?P<name>[?&;](?:[\w.-]*(?:key|token|secret|password|passwd|signature|sig|auth|credential)[\w.-]*)=)[^&;#\s|]+",
@@ -104,13 +128,20 @@ def _known() -> list[str]:
     values = {
         value.strip()
         for name, value in os.environ.items()
-        if _SECRET_VARIABLE.search(name) and len(value.strip()) >= _SHORTEST and not _ordinary(value.strip())
+        if _SECRET_VARIABLE.search(name) and looks_secret(value.strip())
     }
     return sorted(values, key=len, reverse=True)
 
 
+def looks_secret(value: str) -> bool:
+    """Whether a value can be a key at all: local servers are given placeholders such as ``EMPTY``, ``none`` or ``lm-studio``.
+
+    A placeholder that was hidden would be cut out of answers and paths in which the same word stands.
+    """
+    return len(value) >= _SHORTEST and not _ordinary(value)
+
+
 def _ordinary(value: str) -> bool:
-    """Whether a value is a path or a plain word, such as a variable's name or "disabled", and so no secret."""
-    return (
-        value.startswith(("/", "~", ".")) or re.fullmatch(r"[a-z]{1,15}|[A-Z][A-Z_]{0,40}|\d{1,9}", value) is not None
-    )
+    """Whether a value is a path, a plain word such as "disabled", or a placeholder, and so no secret."""
+    words = set(re.split(r"[-_. ]", value.lower()))
+    return value.startswith(("/", "~", ".")) or words <= _PLACEHOLDER_WORDS or _PLAIN_VALUE.fullmatch(value) is not None

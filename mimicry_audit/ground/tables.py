@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from mimicry_audit.ground.errors import DataError
 
-SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
+SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
 
 Row = tuple[str, Mapping[str, Any]]
 """Where a row stands ("line 3"), and its cells."""
@@ -31,11 +31,9 @@ def read_rows(path: str | Path, kind: str) -> Iterator[Row]:
         DataError: the ending is unknown, the file is missing or unreadable, or a line is no row.
     """
     file = Path(path).expanduser()
-    reader = {".jsonl": _json_lines, ".ndjson": _json_lines, ".csv": _csv, ".parquet": _parquet}.get(
-        file.suffix.lower()
-    )
+    reader = _READERS.get(file.suffix.lower())
     if reader is None:
-        raise DataError(f"{path} is no {kind}", "name it .jsonl, .csv or .parquet")
+        raise DataError(f"{path} is no {kind}", "name it .jsonl, .json, .csv, .tsv or .parquet")
     if not file.is_file():
         raise DataError(f"there is no {kind} {path}", "check the path")
     try:
@@ -60,11 +58,27 @@ def _json_lines(file: Path) -> Iterator[Row]:
             yield f"line {number}", row
 
 
+def _json_array(file: Path) -> Iterator[Row]:
+    """The objects of one JSON array; a file of JSON lines that is named .json is read as such."""
+    text = file.read_text(encoding="utf-8-sig")
+    if not text.lstrip().startswith("["):
+        yield from _json_lines(file)
+        return
+    try:
+        rows = json.loads(text)
+    except (ValueError, RecursionError):
+        raise DataError(f"{file.name} is not JSON", "give one array of JSON objects, or one object per line") from None
+    for number, row in enumerate(rows, start=1):
+        if not isinstance(row, dict):
+            raise DataError(f"{file.name}, entry {number} is not a JSON object", "give one JSON object per answer")
+        yield f"entry {number}", row
+
+
 def _csv(file: Path) -> Iterator[Row]:
     before = csv.field_size_limit(2**31 - 1)  # answers are longer than the 128 KiB that csv allows by itself
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream, strict=True)
+            rows = csv.DictReader(stream, delimiter=_delimiter(file, stream), strict=True)
             for row in rows:
                 if None in row or None in row.values():
                     raise DataError(
@@ -77,6 +91,17 @@ def _csv(file: Path) -> Iterator[Row]:
         csv.field_size_limit(before)
 
 
+def _delimiter(file: Path, stream: TextIO) -> str:
+    """What separates the cells: said by a first line ``sep=;``, else told from the header. The stream is left at the header."""
+    first = stream.readline()
+    if first.lower().startswith("sep=") and len(first.rstrip("\r\n")) == len("sep=;"):
+        return first[4]
+    stream.seek(0)
+    header = first.lstrip("\ufeff")
+    counts = {mark: header.count(mark) for mark in ((",", "\t", ";") if file.suffix.lower() != ".tsv" else ("\t",))}
+    return max(counts, key=lambda mark: counts[mark])
+
+
 def _parquet(file: Path) -> Iterator[Row]:
     import pyarrow
     import pyarrow.parquet
@@ -87,3 +112,13 @@ def _parquet(file: Path) -> Iterator[Row]:
         raise DataError(f"{file.name} is not a Parquet file", "write it again") from None
     for number, row in enumerate(table.to_pylist(), start=1):
         yield f"row {number}", row
+
+
+_READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
+    ".jsonl": _json_lines,
+    ".ndjson": _json_lines,
+    ".json": _json_array,
+    ".csv": _csv,
+    ".tsv": _csv,
+    ".parquet": _parquet,
+}

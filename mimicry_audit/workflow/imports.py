@@ -6,10 +6,8 @@ the answers were sampled) is not invented: the run says that it was imported.
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.asking.answers import Plan
 from mimicry_audit.engines.names import parse_models
@@ -17,6 +15,7 @@ from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.probes.schema import UNSENDABLE
 from mimicry_audit.records.asked import Message, Probe, Sampling
+from mimicry_audit.workflow.answer_keys import check_for
 from mimicry_audit.workflow.settings import Resolved
 
 GENERAL = "general"
@@ -53,13 +52,17 @@ def probes_of(answers: Sequence[RecordedAnswer], path: Path) -> list[Probe]:
     Raises:
         DataError: a prompt cannot be kept as text, or one prompt id stands for two prompts.
     """
+    keys: dict[str | None, set[str]] = {}
+    for answer in answers:
+        key = answer.reference_answer
+        keys.setdefault(answer.domain, set()).update([key] if isinstance(key, str) else key or ())
     probes: dict[str, Probe] = {}
     for answer in answers:
         known = probes.get(answer.prompt_id)
         if known is None:
-            probe = _probe(answer)
+            probe = _probe(answer, keys[answer.domain])
             if UNSENDABLE.search(
-                "".join((answer.prompt_id, probe.prompt, probe.domain, answer.reference_answer or ""))
+                "".join((answer.prompt_id, probe.prompt, probe.domain, *(answer.reference_answer or ())))
             ):
                 raise DataError(f"{path}: {answer.prompt_id!r} holds a NUL or half a surrogate pair", "remove it")
             probes[answer.prompt_id] = probe
@@ -89,24 +92,11 @@ def resolved_from(file: Path, out: str | None = None) -> Resolved:
     )
 
 
-def _probe(answer: RecordedAnswer) -> Probe:
+def _probe(answer: RecordedAnswer, keys: Collection[str]) -> Probe:
     return Probe(
         id=answer.prompt_id,
         domain=answer.domain or GENERAL,
         messages=(Message("user", answer.prompt),),
         set="imported",
-        check=_check(answer.reference_answer),
+        check=check_for(answer.reference_answer, keys),
     )
-
-
-def _check(reference: str | None) -> dict[str, Any] | None:
-    """A check for a reference answer: a number where it is one, else text found in the answer."""
-    if reference is None or not reference.strip():
-        return None
-    try:
-        number = float(reference.replace(",", ""))
-    except ValueError:
-        number = math.nan
-    if not math.isfinite(number):
-        return {"kind": "text", "answer": [reference.strip()]}
-    return {"kind": "number", "answer": int(number) if number.is_integer() else number}

@@ -57,7 +57,7 @@ def test_long_answers_and_byte_order_marks_are_read(tmp_path: Path) -> None:
         ({"model": "m"}, "a.jsonl, line 2: column prompt_id is missing. Give model, prompt_id, prompt, output"),
         (ROW | {"output": None}, "a.jsonl, line 2: output is null, not text. Leave rows without an answer out"),
         (ROW | {"output": 3}, "a.jsonl, line 2: output is int, not text."),
-        (ROW | {"prompt": ["x"]}, "a.jsonl, line 2: prompt is list, not text."),
+        (ROW | {"prompt": ["x"]}, "a.jsonl, line 2: prompt is a list, but not of turns."),
         (ROW | {"model": " "}, "a.jsonl, line 2: model is empty. Fill it in"),
         (ROW | {"sample": -1}, "a.jsonl, line 2: sample is -1, not a number from 0."),
         (ROW | {"sample": "first"}, "a.jsonl, line 2: sample is 'first', not a number from 0."),
@@ -74,7 +74,7 @@ def test_bad_rows(tmp_path: Path, row: Any, said: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.txt", b"", "a.txt is no response file. Name it .jsonl, .csv or .parquet"),
+        ("a.txt", b"", "a.txt is no response file. Name it .jsonl, .json, .csv, .tsv or .parquet"),
         ("a.jsonl", None, "there is no response file a.jsonl. Check the path"),
         ("a.jsonl", b"\n", "a.jsonl holds no answers. Give rows with model, prompt_id, prompt, output"),
         ("a.jsonl", b"{oops\n", "a.jsonl, line 1 is not JSON. Give one JSON object per line"),

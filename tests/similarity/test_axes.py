@@ -5,11 +5,11 @@ from __future__ import annotations
 import builtins
 import importlib.util
 import math
-import re
 from collections import Counter
 
 import numpy as np
 import pytest
+import regex
 
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.probes.checks.check import correct, extract
@@ -118,7 +118,7 @@ def windows(things, n):
 
 
 def words_of(text):
-    return re.findall(TOKEN, text.lower())
+    return regex.findall(TOKEN, text.lower())
 
 
 def naive_grams(cut):

@@ -19,6 +19,8 @@ FIELDS = ("answer", "options")
 
 _CHOSEN = re.compile(r"\b(?:option|choice|choose|pick|select)\s*:?\s*", re.IGNORECASE)
 _NEGATION = re.compile(r"(?:\bnot|n['’]t|\bneither|\bnever)\s+(?:be\s+|a\s+|an\s+|the\s+)?\Z", re.IGNORECASE)
+_NEGATION_REACH = 24
+"""Characters before an option in which a negation is looked for."""
 _EDGES = " \t\r\n.,;:!?()[]{}\"'“”‘’*_`#>-—。，：！？（）"
 
 
@@ -124,18 +126,20 @@ def _chosen(options: Sequence[str], text: str) -> str | None:
 
 def _mentioned(options: Sequence[str], text: str, *, first: bool) -> str | None:
     """The option named first or last. Longer options shadow shorter ones inside them; 'not X' names no X."""
-    hits: list[tuple[int, int, str]] = []
+    taken = bytearray(len(text))  # places inside a longer option that was found there
+    hits: list[tuple[int, str]] = []
     for option in sorted(options, key=len, reverse=True):
         for match in _option_pattern(option).finditer(text):
             start, end = match.span()
-            if any(start < other_end and other_start < end for other_start, other_end, _ in hits):
+            if any(taken[start:end]):
                 continue
+            taken[start:end] = b"\1" * (end - start)
             named: str = option
-            if _NEGATION.search(text[:start]):
+            if _NEGATION.search(text[max(0, start - _NEGATION_REACH) : start]):
                 others = [other for other in options if other != option]
                 named = others[0] if len(others) == 1 else ""
-            hits.append((start, end, named))
-    names = [name for _, _, name in sorted(hits) if name]
+            hits.append((start, named))
+    names = [name for _, name in sorted(hits) if name]
     if not names:
         return None
     return names[0] if first else names[-1]

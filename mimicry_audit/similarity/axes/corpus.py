@@ -6,18 +6,19 @@ same `Corpus` share one tokenisation.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import overload
 
 import numpy as np
+import regex
 
 from mimicry_audit.similarity.axes.base import Answer, IntArray
 
-TOKEN = r"[^\W_\u3040-\u30ff\u3400-\u9fff]+|[\u3040-\u30ff\u3400-\u9fff]|[^\w\s]"  # noqa: S105 (a word pattern, not a secret)
-"""Words, single marks, and single characters of unspaced scripts."""
+TOKEN = r"(?:[^\W_\u3040-\u30ff\u3400-\u9fff]\p{M}*)+|[\u3040-\u30ff\u3400-\u9fff]\p{M}*|[^\w\s]"  # noqa: S105 (a word pattern, not a secret)
+"""Words with their combining marks (vowel signs of Hindi, Thai, Arabic …), single punctuation marks, and single characters of
+unspaced scripts; for the package `regex`, which knows Unicode's classes."""
 WORD_LIMIT = 2**21 - 2
 """Distinct words told apart, so that three word numbers fit in one 64-bit code; a run with more shares the last number."""
 
@@ -71,7 +72,7 @@ class Corpus(Sequence[Answer]):
     @cached_property
     def words(self) -> Runs:
         """Lower-cased words and marks, numbered in order of appearance."""
-        pattern, known = re.compile(TOKEN), dict[str, int]()
+        pattern, known = regex.compile(TOKEN), dict[str, int]()
         pieces, starts = [], [0]
         for answer in self._answers:
             numbers = [known.setdefault(w, len(known) + 1) for w in pattern.findall(answer.text.lower())]

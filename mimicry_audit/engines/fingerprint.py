@@ -74,9 +74,22 @@ def find_model(spec: ModelSpec) -> Weights:
     """The weights of a spec's model.
 
     Raises:
-        PrerequisiteError: it is neither a model folder nor on the Hub nor in the local cache.
+        PrerequisiteError: it is neither a model folder nor on the Hub nor in the local cache, or it is an adapter alone.
     """
+    folder = Path(spec.name).expanduser()
+    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+        # transformers would load it on whatever base the file names, which no fingerprint here would cover.
+        raise _adapter_alone(spec.name, folder / "adapter_config.json")
     return find(spec.name, spec.revision)
+
+
+def _adapter_alone(name: str, config: Path) -> PrerequisiteError:
+    """The error for an adapter's folder that is given as a model."""
+    try:
+        base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path") or "BASE"
+    except (OSError, ValueError, AttributeError):
+        base = "BASE"
+    return PrerequisiteError(f"{name} holds an adapter of {base}, not a whole model", f"write it as {base}:{name}")
 
 
 def find_adapter(spec: ModelSpec) -> Weights | None:

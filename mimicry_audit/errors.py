@@ -1,4 +1,4 @@
-"""The errors, for ``except``: ``from mimicry_audit.errors import AuditError``. They are defined in `mimicry_audit.ground.errors`."""
+"""The errors under a name for ``except``; they are defined in `mimicry_audit.ground.errors`."""
 
 from mimicry_audit.ground.errors import (
     AuditError,

@@ -17,7 +17,7 @@ from typing import Any
 
 from mimicry_audit.asking.answers import collect
 from mimicry_audit.asking.likelihoods import collect_likelihoods
-from mimicry_audit.asking.session import Progress
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.report.export import export

@@ -8,14 +8,15 @@ anything; a finished run asks for nothing and starts no engine.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 from mimicry_audit.asking.panels import Panel, adopt, check_templates, record_of
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.session import (
     EngineFactory,
-    Progress,
     Session,
     begin,
     changed_model,
@@ -125,25 +126,16 @@ def collect(
     with run.locked():
         _begin_or_resume(run, plan, notes or {})
         expect_recorded(run, sessions)
-        tasks = [_Task(session, _requests(run, plan, session)) for session in sessions]
+        tasks = [(session, _requests(run, plan, session)) for session in sessions]
         # Every model is found before the first is asked: a typo must not show after an hour.
-        identities = {task.session.spec.label: task.session.find() for task in tasks if task.missing}
+        missing = (session for session, requests in tasks if any(request.owed for request in requests))
+        identities = {session.spec.label: session.find() for session in missing}
         for panel in plan.panels:
             check_templates(panel, identities)
             adopt(run, panel, plan.probes)
-        return sum(_collect_model(run, plan, task) for task in tasks)
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One model's requests, and the session that puts them."""
-
-    session: Session
-    requests: Sequence[Request]
-
-    @property
-    def missing(self) -> int:
-        return sum(request.owed for request in self.requests)
+        return sum(
+            session.complete(requests, partial(_answers, run, plan, session, requests)) for session, requests in tasks
+        )
 
 
 def _begin_or_resume(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> None:
@@ -182,18 +174,11 @@ def _requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
     ]
 
 
-def _collect_model(run: RunDirectory, plan: Plan, task: _Task) -> int:
-    """Ask one model for what is missing; returns how many answers that is."""
-    session = task.session
-    session.start(len(task.requests), task.missing)
-    if task.missing:
-        with session:
-            session.open()
-            _put_on_record(run, session)
-            for request, completion in session.ask(task.requests, plan.sampling):
-                session.keep(session.response(Response, request, completion, plan.sampling))
-    session.finish()
-    return task.missing
+def _answers(run: RunDirectory, plan: Plan, session: Session, requests: Sequence[Request]) -> Iterator[Response]:
+    """One model's answers as they land; who it is goes on record before the first."""
+    _put_on_record(run, session)
+    for request, completion in session.ask(requests, plan.sampling):
+        yield session.response(Response, request, completion, plan.sampling)
 
 
 def _put_on_record(run: RunDirectory, session: Session) -> None:

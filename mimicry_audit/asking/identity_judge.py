@@ -13,9 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.prompts.identity import IdentityPrompt, Said, agreed, parse, schema
 from mimicry_audit.asking.replies import Asker, JudgeTask
-from mimicry_audit.asking.session import EngineFactory, Progress, registered_engine, timestamp
+from mimicry_audit.asking.session import EngineFactory, registered_engine, timestamp
 from mimicry_audit.identity.attempts import Attempt
 from mimicry_audit.records.asked import Message, ModelSpec, Response
 from mimicry_audit.records.judgement import OUTCOMES
@@ -93,7 +94,7 @@ def identity_task(prompt: IdentityPrompt) -> JudgeTask[Said]:
     """How identity answers are judged with this prompt."""
     return JudgeTask(
         prompt=prompt,
-        schema=lambda bounded: schema(bounded=bounded),
+        schema=schema,
         read=parse,
         fields=lambda said: {
             "labels": {"loose": said.loose, "strict": said.strict} if said else None,

@@ -14,11 +14,11 @@ from typing import Any
 
 from mimicry_audit.asking.answers import checkpoint_facts
 from mimicry_audit.asking.deck import batches, deck, pairs_to_judge, widest
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.prompts.likeness import Prompt, Reading, parse, question_of, schema
 from mimicry_audit.asking.replies import Asker, JudgeTask
 from mimicry_audit.asking.session import (
     EngineFactory,
-    Progress,
     Refusal,
     registered_engine,
     remember,
@@ -128,7 +128,7 @@ def likeness_task(prompt: Prompt) -> JudgeTask[Reading]:
     """How likeness is judged with this prompt."""
     return JudgeTask(
         prompt=prompt,
-        schema=lambda bounded: schema(bounded=bounded),
+        schema=schema,
         read=parse,
         fields=lambda reading: {"grades": dict(reading.grades) if reading else None},
         check=lambda record: check_outcome(record["outcome"], record["grades"]),

@@ -11,14 +11,15 @@ settings that decide the answers, so a run can be given likelihoods after it was
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import Any
 
 from mimicry_audit.asking.answers import Plan
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.session import (
     EngineFactory,
-    Progress,
     Session,
     changed_model,
     expect_recorded,
@@ -110,33 +111,20 @@ def collect_likelihoods(
             if not known.get("models", {}).get(spec.label, {}).get("why_not")
         ]
         expect_recorded(run, sessions)
-        tasks = [task for session in sessions if (task := _task(run, session, texts)).missing]
-        scorers = {task.session.spec.label: _scorer_entry(task) for task in tasks}
-        remember(
-            run,
-            "likelihood",
-            {
-                "top_k": wanted.top_k,
-                "references": list(wanted.references),
-                "controls": list(wanted.controls),
-                "models": scorers,
-            },
-            may_grow=("references", "controls", "models"),
+        tasks = [(session, _requests(run, session, texts)) for session in sessions]
+        tasks = [(session, requests) for session, requests in tasks if any(request.owed for request in requests)]
+        entry = {
+            "top_k": wanted.top_k,
+            "references": list(wanted.references),
+            "controls": list(wanted.controls),
+            "models": {session.spec.label: _scorer_entry(session) for session, _ in tasks},
+        }
+        remember(run, "likelihood", entry, may_grow=("references", "controls", "models"))
+        return sum(
+            session.complete(requests, partial(_likelihoods, session, session.engine, requests))
+            for session, requests in tasks
+            if isinstance(session.engine, Scorer)
         )
-        return sum(_score_texts(task) for task in tasks)
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One model's texts and the session that scores them; with the reason where it cannot."""
-
-    session: Session
-    requests: Sequence[TextRequest]
-    why_not: str | None = None
-
-    @property
-    def missing(self) -> int:
-        return sum(request.owed for request in self.requests)
 
 
 def _check_top_k(run: RunDirectory, known: Mapping[str, Any], wanted: LikelihoodPlan) -> None:
@@ -161,16 +149,11 @@ def _texts(run: RunDirectory, plan: Plan, wanted: LikelihoodPlan) -> list[tuple[
     return texts
 
 
-def _task(run: RunDirectory, session: Session, texts: Sequence[tuple[str, Probe, str, int]]) -> _Task:
-    """What a model has yet to score; one that has is found before any is loaded."""
+def _requests(run: RunDirectory, session: Session, texts: Sequence[tuple[str, Probe, str, int]]) -> list[TextRequest]:
+    """Every text for one model; those without numbers are owed."""
     standing = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, session.spec.label))}
     requests = [TextRequest((author, probe.id), probe.messages, text, top_k) for author, probe, text, top_k in texts]
-    requests = [replace(r, owed=not _stands(standing.get(r.key), r)) for r in requests]
-    if any(r.owed for r in requests):
-        if not isinstance(session.engine, Scorer):
-            return _Task(session, requests, why_not(session.spec.engine))
-        session.find()
-    return _Task(session, requests)
+    return [replace(r, owed=not _stands(standing.get(r.key), r)) for r in requests]
 
 
 def _stands(record: Likelihood | None, request: TextRequest) -> bool:
@@ -183,25 +166,18 @@ def _stands(record: Likelihood | None, request: TextRequest) -> bool:
     )
 
 
-def _scorer_entry(task: _Task) -> dict[str, str | None]:
-    """What the manifest keeps of a model that scores, or of why it cannot."""
-    engine = task.session.engine
-    return {"tokenizer": engine.tokenizer_sha() if isinstance(engine, Scorer) else None, "why_not": task.why_not}
+def _scorer_entry(session: Session) -> dict[str, str | None]:
+    """What the manifest keeps of a model that scores, found before any is loaded, or of why it cannot."""
+    if not isinstance(session.engine, Scorer):
+        return {"tokenizer": None, "why_not": why_not(session.spec.engine)}
+    session.find()
+    return {"tokenizer": session.engine.tokenizer_sha(), "why_not": None}
 
 
-def _score_texts(task: _Task) -> int:
-    """Have one model score what is missing; returns how many texts that is."""
-    session, engine = task.session, task.session.engine
-    if not isinstance(engine, Scorer):
-        return 0
-    session.start(len(task.requests), task.missing)
-    with session:
-        session.open()
-        for request, scores in engine.score_texts(task.requests):
-            rendered = session.engine.render(request.messages)
-            session.keep(_line(session.spec, session.identity, rendered, request, scores))
-    session.finish()
-    return task.missing
+def _likelihoods(session: Session, scorer: Scorer, requests: Sequence[TextRequest]) -> Iterator[Likelihood]:
+    """One model's numbers as they land."""
+    for request, scores in scorer.score_texts(requests):
+        yield _line(session.spec, session.identity, session.engine.render(request.messages), request, scores)
 
 
 def _line(

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
 from mimicry_audit.asking.cache import Cache, default_root
+from mimicry_audit.asking.progress import Progress
+from mimicry_audit.asking.prompts.framing import JudgePrompt
 from mimicry_audit.asking.prompts.likeness import REPAIRS, SAMPLING
-from mimicry_audit.asking.session import EngineFactory, Patience, Progress, Refusal, Session, completion_fields, plain
+from mimicry_audit.asking.session import EngineFactory, Patience, Refusal, Session, completion_fields, plain
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.records.asked import (
     Completion,
@@ -46,24 +48,13 @@ class Readable(Protocol):
         """Whether the reply was more, or other, than what was asked for."""
 
 
-class JudgePrompt(Protocol):
-    """What a judge is told."""
-
-    @property
-    def sha(self) -> str:
-        """Hash over everything that decides the prompt."""
-
-    def repair(self, messages: Sequence[Message], reply: str) -> tuple[Message, ...]:
-        """The conversation continued after an unreadable reply."""
-
-
 @dataclass(frozen=True, slots=True)
 class JudgeTask(Generic[Reading]):
     """A kind of judging.
 
     Attributes:
         prompt: what the judge is told.
-        schema: JSON schema of a reply, with the lengths of its texts bounded or not.
+        schema: makes the JSON schema of a reply, with the lengths of its texts bounded or not (``bounded=``).
         read: a reply's reading, None where it cannot be read.
         fields: what a judgement keeps of a reading, or of None.
         check: raises ValueError for a cached record that is no judgement of this kind.
@@ -71,7 +62,7 @@ class JudgeTask(Generic[Reading]):
     """
 
     prompt: JudgePrompt
-    schema: Callable[[bool], str]
+    schema: Callable[..., str]
     read: Callable[[str], Reading | None]
     fields: Callable[[Reading | None], dict[str, Any]]
     check: Callable[[Mapping[str, Any]], None]
@@ -143,7 +134,7 @@ class Asker(Generic[Reading]):
             patience=Patience(1, f"the judge {spec.label} answered nothing"),
             refuse=refuse,
         )
-        self.schema = task.schema(spec.engine == "vllm") if self.session.engine.structured else None
+        self.schema = task.schema(bounded=spec.engine == "vllm") if self.session.engine.structured else None
         self.structured = self.schema is not None
         self.protocol = sha256_text(canonical_json([task.prompt.sha, self.schema, asdict(SAMPLING), REPAIRS]))
         self._cache_root = cache_root or default_root()

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
+from mimicry_audit.asking.progress import Landed, Progress, Silent
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.ground.errors import AuditError, EngineError, RunDirectoryError
@@ -41,7 +42,7 @@ from mimicry_audit.records.run import Journal, RunDirectory, differences
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Record = TypeVar("Record", bound=Response)
+Reply = TypeVar("Reply", bound=Response)
 EngineFactory = Callable[[ModelSpec], Engine]
 registered_engine: EngineFactory = engine_for
 """Makes engines where nobody says otherwise: from the registry."""
@@ -52,41 +53,12 @@ PER_MODEL = ("resolved", "judges")
 """Sections of a manifest that hold one entry per label; the other sections stand for the whole run."""
 
 
-class Landed(Protocol):
-    """What has been journalled, as far as progress goes."""
+class Missable(Protocol):
+    """A request that may have been answered before."""
 
     @property
-    def status(self) -> str:
-        """How it went."""
-
-    @property
-    def error(self) -> str | None:
-        """Why there is no answer."""
-
-
-class Progress(Protocol):
-    """Who wants to know how far asking has come."""
-
-    def start(self, label: str, total: int, owed: int) -> None:
-        """Asking a model begins; `owed` of `total` answers are missing."""
-
-    def note(self, label: str, text: str) -> None:
-        """Something slow is going on (a server starting)."""
-
-    def advance(self, label: str, response: Landed) -> None:
-        """One answer has been journalled."""
-
-    def finish(self, label: str) -> None:
-        """The model is done."""
-
-
-class Silent:
-    """A `Progress` that says nothing."""
-
-    def start(self, label: str, total: int, owed: int) -> None: ...  # noqa: D102
-    def note(self, label: str, text: str) -> None: ...  # noqa: D102
-    def advance(self, label: str, response: Landed) -> None: ...  # noqa: D102
-    def finish(self, label: str) -> None: ...  # noqa: D102
+    def owed(self) -> bool:
+        """Whether its answer is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +179,26 @@ class Session:
         """Report that the model is done."""
         self.progress.finish(self.title)
 
+    def complete(self, requests: Sequence[Missable], records: Callable[[], Iterable[Any]]) -> int:
+        """Ask for all that is missing and keep each record as it lands; opens nothing where nothing is.
+
+        Args:
+            requests: all of them, so that progress knows the whole.
+            records: asks the opened engine and makes a record of each reply.
+
+        Returns:
+            How many requests were missing.
+        """
+        missing = sum(request.owed for request in requests)
+        self.start(len(requests), missing)
+        if missing:
+            with self:
+                self.open()
+                for record in records():
+                    self.keep(record)
+        self.finish()
+        return missing
+
     def ask(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         """The replies to the owed requests as they land; opens the engine where there are any."""
         if not any(request.owed for request in requests):
@@ -217,8 +209,8 @@ class Session:
             yield request, completion
 
     def response(
-        self, kind: type[Record], request: Request, completion: Completion, sampling: Sampling, **more: Any
-    ) -> Record:
+        self, kind: type[Reply], request: Request, completion: Completion, sampling: Sampling, **more: Any
+    ) -> Reply:
         """The record of a reply, keyed by everything that decided it.
 
         Args:

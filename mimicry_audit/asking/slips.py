@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.asking.mutants import ModelWriter, Prompts, Rules, Writer, mutator_patience
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.session import (
     EngineFactory,
     Patience,
-    Progress,
     Session,
     changed_model,
     completion_fields,

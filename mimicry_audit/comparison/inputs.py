@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.asking.answers import Plan, collect
-from mimicry_audit.asking.session import Progress
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.version import __version__

@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mimicry_audit.asking.answers import Plan, collect
-from mimicry_audit.asking.session import Progress
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.distill import figures
 from mimicry_audit.distill.data import Row
 from mimicry_audit.engines.likelihood import Scorer, TextRequest, TokenScores, why_not

@@ -14,7 +14,7 @@ from typing import Any
 
 from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.asking.identity_judge import judge_attempts
-from mimicry_audit.asking.session import Progress
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.slips import Search, search_run, seeds_of, too_small
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, DataError

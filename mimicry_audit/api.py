@@ -15,8 +15,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.answers import Progress, collect
+from mimicry_audit.asking.answers import collect
 from mimicry_audit.asking.likelihoods import collect_likelihoods
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.report.export import export
@@ -117,7 +118,8 @@ def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tu
     """
     directory = RunDirectory(resolved.out)
     notes = {"sources": dict(resolved.sources), "version": __version__}
-    asked = collect(directory, resolved.plan, progress=progress, notes=notes)
+    judges = resolved.judging.judges if resolved.judging else ()
+    asked = collect(directory, resolved.plan, progress=progress, notes=notes, helpers=judges)
     if resolved.likelihood is not None:
         asked += collect_likelihoods(directory, resolved.plan, resolved.likelihood, progress=progress)
     return directory, asked

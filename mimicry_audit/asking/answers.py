@@ -1,29 +1,37 @@
-"""Asks the models: works out which answers are owed, drives an engine, and journals each answer as it lands.
+"""Asks the models: works out which answers are missing and has each journalled as it lands.
 
 Promise: every (model, probe, sample) is asked for until it has an answer; a failed request stays a failure in
-the journal and is owed again next time; every model is found before the first is asked; a finished run asks for
-nothing and starts no engine; and a model whose weights, template or revision changed since the run began is refused.
+the journal and is asked for again next time; every model is found before the first is asked, and before a new run writes
+anything; a finished run asks for nothing and starts no engine.
 """
 
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
-from typing import Any, Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
 
 from mimicry_audit.asking.panels import Panel, adopt, check_templates, record_of
-from mimicry_audit.engines.base import Engine
+from mimicry_audit.asking.progress import Progress
+from mimicry_audit.asking.session import (
+    EngineFactory,
+    Session,
+    begin,
+    changed_model,
+    expect_recorded,
+    other_settings,
+    registered_engine,
+    remember,
+    section_of,
+)
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.sketch import lineage_of, sketch_folder
 from mimicry_audit.engines.template import injection
 from mimicry_audit.ground.errors import RunDirectoryError
 from mimicry_audit.ground.redaction import redacted_deep
 from mimicry_audit.records.asked import (
-    Completion,
-    Identity,
     ModelSpec,
     Probe,
     Request,
@@ -31,43 +39,9 @@ from mimicry_audit.records.asked import (
     Sampling,
     canonical_json,
     request_seed,
-    response_key,
     sha256_text,
 )
-from mimicry_audit.records.run import RunDirectory, differences, read_journal
-
-
-class Landed(Protocol):
-    """What has been journalled, as far as progress goes."""
-
-    @property
-    def status(self) -> str:
-        """How it went."""
-
-
-class Progress(Protocol):
-    """Who wants to know how far collecting has come."""
-
-    def start(self, label: str, total: int, owed: int) -> None:
-        """Collecting from a model begins; `owed` of `total` answers are still to be asked for."""
-
-    def note(self, label: str, text: str) -> None:
-        """Something slow is going on (a server starting)."""
-
-    def advance(self, label: str, response: Landed) -> None:
-        """One answer has been journalled."""
-
-    def finish(self, label: str) -> None:
-        """The model is done."""
-
-
-class Silent:
-    """A `Progress` that says nothing."""
-
-    def start(self, label: str, total: int, owed: int) -> None: ...  # noqa: D102
-    def note(self, label: str, text: str) -> None: ...  # noqa: D102
-    def advance(self, label: str, response: Landed) -> None: ...  # noqa: D102
-    def finish(self, label: str) -> None: ...  # noqa: D102
+from mimicry_audit.records.run import RunDirectory, read_journal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,18 +83,16 @@ class Plan:
         }
 
 
-EngineFactory = Callable[[ModelSpec], Engine]
-
-
 def collect(
     run: RunDirectory,
     plan: Plan,
     *,
-    engine_for: EngineFactory | None = None,
+    engine_for: EngineFactory = registered_engine,
     progress: Progress | None = None,
     notes: Mapping[str, Any] | None = None,
+    helpers: Sequence[ModelSpec] = (),
 ) -> int:
-    """Ask for every owed answer of the plan and journal it; hold the directory meanwhile.
+    """Ask for every missing answer of the plan and journal it; hold the directory meanwhile.
 
     Args:
         run: where answers go.
@@ -128,6 +100,7 @@ def collect(
         engine_for: makes an engine from a spec; the registry's by default.
         progress: told of every answer.
         notes: further fields for the manifest (versions, roles); not compared on resume.
+        helpers: models that will be asked later (judges, a mutator): a new run finds them too before it writes anything.
 
     Returns:
         How many answers were asked for now: 0 for a finished run.
@@ -136,73 +109,59 @@ def collect(
         RunDirectoryError: made with other settings, held by another process, not writable, or a model changed.
         AuditError: an engine cannot start or go on. What was journalled stands.
     """
-    if engine_for is None:
-        from mimicry_audit.engines.registry import engine_for as registered
-
-        engine_for = registered
-    progress = progress or Silent()
+    sessions = [
+        Session(
+            spec,
+            engine_for=engine_for,
+            journal=run.journal_path(spec.label),
+            progress=progress,
+            refuse=changed_model(run, spec),
+        )
+        for spec in plan.models
+        if spec.label not in plan.stored
+    ]
+    if not run.exists():  # a mistyped name must not leave a folder behind
+        for session in [*sessions, *(Session(spec, engine_for=engine_for) for spec in helpers)]:
+            session.find()
     with run.locked():
-        manifest = _open_manifest(run, plan, notes or {})
-        tasks = [_task(run, manifest, plan, spec, engine_for) for spec in plan.models if spec.label not in plan.stored]
+        _begin_or_resume(run, plan, notes or {})
+        expect_recorded(run, sessions)
+        tasks = [(session, _requests(run, plan, session)) for session in sessions]
+        # Every model is found before the first is asked: a typo must not show after an hour.
+        missing = (session for session, requests in tasks if any(request.owed for request in requests))
+        identities = {session.spec.label: session.find() for session in missing}
         for panel in plan.panels:
-            check_templates(panel, {t.spec.label: t.identity for t in tasks if t.identity})
-            adopt(run, manifest, panel, plan.probes)
-        return sum(_collect_model(run, manifest, plan, task, progress) for task in tasks)
+            check_templates(panel, identities)
+            adopt(run, panel, plan.probes)
+        return sum(
+            session.complete(requests, partial(_answers, run, plan, session, requests)) for session, requests in tasks
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One model's requests, with the engine and the identity that answer them; without both where nothing is owed."""
-
-    spec: ModelSpec
-    requests: Sequence[Request]
-    engine: Engine | None = None
-    identity: Identity | None = None
-
-    @property
-    def owed(self) -> int:
-        return sum(r.owed for r in self.requests)
-
-
-def _open_manifest(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> dict[str, Any]:
-    settings = redacted_deep(plan.settings())  # as they are stored
+def _begin_or_resume(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> None:
+    """Write the manifest of a new run, or check that the settings are those of the run that is there."""
     if run.exists():
-        manifest = run.manifest()
-        if changed := _told(differences(manifest["settings"], settings)):
-            raise RunDirectoryError(
-                f"{run.path} was made with other settings ({'; '.join(changed)})",
-                "use the same settings to finish it, or another --out",
-            )
-        return manifest
+        refuse = other_settings(run)
+        remember(run, "settings", plan.settings(), refuse=lambda changed: refuse(_actionable(changed)))
+        return
     if orphans := run.orphans():
         raise RunDirectoryError(
             f"{run.path} holds answers ({orphans[0].name}) but no manifest.json that says what was asked",
             "restore manifest.json, or use another --out",
         )
-    manifest = {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": sys.version.split()[0],
-        "settings": settings,
-        "resolved": {},
-        **notes,
-    }
-    run.write_probes(plan.probes)
-    run.write_manifest(manifest)
-    return manifest
+    begin(run, plan.probes, redacted_deep(plan.settings()), notes)
 
 
-def _told(changed: list[str]) -> list[str]:
+def _actionable(changed: Sequence[str]) -> Sequence[str]:
     """The differences a user can act on: hashes and counts that follow from another field are left out."""
     derived = re.compile(r"probes_sha|probe_sets\[\d+\]\.(n|domains)\b")
     return [text for text in changed if not derived.match(text)] or changed
 
 
-def _task(
-    run: RunDirectory, manifest: Mapping[str, Any], plan: Plan, spec: ModelSpec, engine_for: EngineFactory
-) -> _Task:
-    """What is owed of a model. Every model is found before the first is asked: a typo must not show after an hour."""
-    standing, _ = read_journal(run.journal_path(spec.label))
-    requests = [
+def _requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
+    """Every request of a model, in the order of the probes; those without an answer are owed."""
+    standing, _ = read_journal(run.journal_path(session.spec.label))
+    return [
         Request(
             probe.id,
             sample,
@@ -213,46 +172,28 @@ def _task(
         for probe in plan.probes
         for sample in range(plan.sampling.samples)
     ]
-    if not any(r.owed for r in requests):
-        return _Task(spec, requests)
-    engine = engine_for(spec)
-    identity = engine.identify()
-    check_unchanged(run, manifest, spec, identity)
-    return _Task(spec, requests, engine, identity)
 
 
-def _collect_model(run: RunDirectory, manifest: dict[str, Any], plan: Plan, task: _Task, progress: Progress) -> int:
-    spec, engine, identity = task.spec, task.engine, task.identity
-    progress.start(spec.label, len(task.requests), task.owed)
-    if engine is not None and identity is not None:
-        progress.note(spec.label, "loading")
-        with engine:
-            _resolve(run, manifest, spec, engine, identity)
-            _journal_answers(run, plan, spec, engine, identity, task.requests, progress)
-    progress.finish(spec.label)
-    return task.owed
+def _answers(run: RunDirectory, plan: Plan, session: Session, requests: Sequence[Request]) -> Iterator[Response]:
+    """One model's answers as they land; who it is goes on record before the first."""
+    _put_on_record(run, session)
+    for request, completion in session.ask(requests, plan.sampling):
+        yield session.response(Response, request, completion, plan.sampling)
 
 
-def check_unchanged(run: RunDirectory, manifest: Mapping[str, Any], spec: ModelSpec, identity: Identity) -> None:
-    """Raises RunDirectoryError when a model is not the one that the run began with."""
-    before = manifest["resolved"].get(spec.label)
-    if before and (changed := differences(before["identity"], asdict(identity))):
-        raise RunDirectoryError(
-            f"model {spec.label} is not the one this run began with ({'; '.join(changed)})",
-            f"restore it, or use another --out than {run.path}",
-        )
-
-
-def _resolve(run: RunDirectory, manifest: dict[str, Any], spec: ModelSpec, engine: Engine, identity: Identity) -> None:
+def _put_on_record(run: RunDirectory, session: Session) -> None:
     """Record what the model turned out to be, once, before its first answer."""
-    if spec.label in manifest["resolved"]:
+    spec = session.spec
+    if spec.label in section_of(run, "resolved"):
         return
-    entry: dict[str, Any] = {"identity": asdict(identity)}
-    added = injection(engine.render)
-    entry["injected_system_text"], entry["injected_dates"] = added.system, list(added.dates)
-    entry.update(checkpoint_facts(spec))
-    manifest["resolved"][spec.label] = entry
-    run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+    added = injection(session.engine.render)
+    entry = {
+        "identity": asdict(session.identity),
+        "injected_system_text": added.system,
+        "injected_dates": list(added.dates),
+        **checkpoint_facts(spec),
+    }
+    remember(run, "resolved", {spec.label: entry}, refuse=changed_model(run, spec))
 
 
 def checkpoint_facts(spec: ModelSpec) -> dict[str, Any]:
@@ -264,36 +205,3 @@ def checkpoint_facts(spec: ModelSpec) -> dict[str, Any]:
         return {}
     facts = {"weights": sketch_folder(folder.parent), "lineage": lineage_of(folder.parent)}
     return {k: v for k, v in facts.items() if v is not None}
-
-
-def _journal_answers(
-    run: RunDirectory,
-    plan: Plan,
-    spec: ModelSpec,
-    engine: Engine,
-    identity: Identity,
-    requests: Sequence[Request],
-    progress: Progress,
-) -> None:
-    rendered: dict[str, str] = {}
-    for request in requests:
-        if request.owed and request.probe_id not in rendered:
-            text = engine.render(request.messages)
-            rendered[request.probe_id] = canonical_json([asdict(m) for m in request.messages]) if text is None else text
-    with run.journal(spec.label) as journal:
-        for request, completion in engine.generate(requests, plan.sampling):
-            prompt = rendered[request.probe_id]
-            response = Response(
-                key=response_key(identity, spec.engine, prompt, plan.sampling, request),
-                model=spec.label,
-                probe_id=request.probe_id,
-                sample=request.sample,
-                prompt_sha=sha256_text(prompt),
-                time=datetime.now(UTC).isoformat(timespec="milliseconds"),
-                **{k: getattr(completion, k) for k in _COMPLETION_FIELDS},
-            )
-            journal.append(response)
-            progress.advance(spec.label, response)
-
-
-_COMPLETION_FIELDS = tuple(f.name for f in fields(Completion))

@@ -13,10 +13,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.records.judgement import _check_outcome
-
-_KEPT = ("key", "outcome", "grades", "reason", "status", "text", "structured", "served_model", "attempt")
-"""What the shared cache keeps of a judgement: nothing that belongs to one run."""
+_KEPT = ("key", "outcome", "reason", "status", "text", "structured", "served_model", "attempt")
+"""What the shared cache keeps of every judgement beside what was read in it: nothing that belongs to one run."""
 
 
 def default_root() -> Path:
@@ -34,19 +32,13 @@ class Cache:
     Args:
         root: the folder of all caches.
         name: of this judge and protocol, a hash.
-        kept: fields of a judgement that are kept, `key` and `outcome` among them.
+        read: the fields that hold what was read in a reply.
         check: raises ValueError for a record that is no judgement.
     """
 
-    def __init__(
-        self,
-        root: Path,
-        name: str,
-        kept: Sequence[str] = _KEPT,
-        check: Callable[[Mapping[str, Any]], None] = lambda record: _check_outcome(record["outcome"], record["grades"]),
-    ) -> None:
+    def __init__(self, root: Path, name: str, read: Sequence[str], check: Callable[[Mapping[str, Any]], None]) -> None:
         self.path = root / f"{name}.jsonl"
-        self._kept, self._check = tuple(kept), check
+        self._kept, self._check = (*_KEPT, *read), check
         self.why_not: str | None = None
         self._known: dict[str, Mapping[str, Any]] | None = None
 
@@ -56,13 +48,13 @@ class Cache:
             self._known = self._load()
         return self._known.get(key)
 
-    def put(self, made: Any) -> None:
-        """Remember a judgement; an error is no judgement."""
-        if made.outcome == "error" or self.get(made.key) is not None:
+    def put(self, judgement: Mapping[str, Any]) -> None:
+        """Remember a judgement, by its fields; an error is no judgement."""
+        if judgement["outcome"] == "error" or self.get(judgement["key"]) is not None:
             return
         assert self._known is not None
-        record = {name: getattr(made, name) for name in self._kept}
-        self._known[made.key] = record
+        record = {name: judgement[name] for name in self._kept}
+        self._known[judgement["key"]] = record
         if self.why_not is None:
             try:
                 self._append(json.dumps(record, ensure_ascii=True, separators=(",", ":")))

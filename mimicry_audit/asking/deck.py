@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from mimicry_audit.records.asked import Probe, sha256_text
-from mimicry_audit.records.judgement import IDENTITY_DOMAIN, Pair, Slot, values
+from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, sha256_text
+from mimicry_audit.records.judgement import Pair, Slot, values
 from mimicry_audit.statistics.grades import ASPECTS
 from mimicry_audit.statistics.intervals import IntArray, bootstrap_weights, intervals
 

@@ -8,34 +8,19 @@ are.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.answers import EngineFactory, Progress, Silent
-from mimicry_audit.asking.cache import Cache, default_root
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.prompts.identity import IdentityPrompt, Said, agreed, parse, schema
-from mimicry_audit.asking.prompts.likeness import REPAIRS, SAMPLING
-from mimicry_audit.asking.replies import Asker, Heard, plain
-from mimicry_audit.ground.errors import ConfigError, EngineError
+from mimicry_audit.asking.replies import Asker, JudgeTask
+from mimicry_audit.asking.session import EngineFactory, registered_engine, timestamp
 from mimicry_audit.identity.attempts import Attempt
-from mimicry_audit.records.asked import (
-    Completion,
-    Message,
-    ModelSpec,
-    Response,
-    canonical_json,
-    response_key,
-    sha256_text,
-)
+from mimicry_audit.records.asked import Message, ModelSpec, Response
 from mimicry_audit.records.judgement import OUTCOMES
-from mimicry_audit.records.run import Journal, read_records
-
-_COMPLETION = tuple(f.name for f in fields(Completion) if f.name != "attempt")
-_KEPT = ("key", "outcome", "labels", "maker", "reason", "status", "text", "structured", "served_model", "attempt")
+from mimicry_audit.records.run import read_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,7 +56,7 @@ def judge_attempts(
     attempts: Sequence[Attempt],
     spec: ModelSpec,
     *,
-    engine_for: EngineFactory | None = None,
+    engine_for: EngineFactory = registered_engine,
     progress: Progress | None = None,
     cache: Path | None = None,
 ) -> dict[str, Any]:
@@ -93,107 +78,62 @@ def judge_attempts(
         DataError: the journal is corrupt.
         AuditError: the judge cannot start, or only ever fails. What was journalled stands.
     """
-    if engine_for is None:
-        from mimicry_audit.engines.registry import engine_for as registered
+    prompt, journal = IdentityPrompt(), journal_path(folder, spec.label)
+    asker = Asker(
+        spec, identity_task(prompt), engine_for=engine_for, journal=journal, progress=progress, cache_root=cache
+    )
+    asker.session.find()
+    answered = [a for a in attempts if a.status == "ok" and a.own.known]
+    questions = [prompt.messages(a.own, a.transcript.prompt, a.transcript.response) for a in answered]
+    keys = [asker.key(messages) for messages in questions]
+    labels = _labels(asker, dict(zip(keys, questions, strict=True)), journal)
+    return _summary(asker, [(attempt, labels[key]) for attempt, key in zip(answered, keys, strict=True)])
 
-        engine_for = registered
-    if spec.engine == "recorded":
-        raise ConfigError(
-            f"{spec.source or spec.name} cannot judge: its answers are recorded", "name a model that runs"
-        )
-    bench = _Bench(folder, spec, engine_for, progress or Silent(), cache or default_root())
-    labels = bench.judge([a for a in attempts if a.status == "ok" and a.own.known])
-    return bench.summary(labels)
+
+def identity_task(prompt: IdentityPrompt) -> JudgeTask[Said]:
+    """How identity answers are judged with this prompt."""
+    return JudgeTask(
+        prompt=prompt,
+        schema=schema,
+        read=parse,
+        fields=lambda said: {
+            "labels": {"loose": said.loose, "strict": said.strict} if said else None,
+            "maker": said.maker if said else "",
+        },
+        check=lambda record: _check(record["outcome"], record["labels"]),
+        cache_prefix="identity-",
+    )
 
 
-class _Bench:
-    """One judge at work."""
+def _labels(asker: Asker[Said], questions: Mapping[str, tuple[Message, ...]], journal: Path) -> dict[str, Label]:
+    """Key → its label, asked for now where there has been none before."""
+    session = asker.session
+    known = {key: line for key, line in _read(journal).items() if key in questions and line.outcome != "error"}
+    missing = {key: messages for key, messages in questions.items() if key not in known}
+    session.start(len(questions), len(missing))
+    with session:
+        for fields in asker.judgements(missing):
+            key = fields["key"]
+            known[key] = Label(**fields, model=asker.spec.label, probe_id=key[:16], sample=0, time=timestamp())
+            session.keep(known[key])
+    session.finish()
+    session.end_turn([known[key] for key in missing])
+    return known
 
-    def __init__(
-        self, folder: Path, spec: ModelSpec, engine_for: EngineFactory, progress: Progress, cache_root: Path
-    ) -> None:
-        self.path, self.spec, self.progress = journal_path(folder, spec.label), spec, progress
-        self.engine = engine_for(spec)
-        self.identity = self.engine.identify()
-        self.prompt = IdentityPrompt()
-        held_to = schema(bounded=spec.engine == "vllm") if self.engine.structured else None
-        self.asker: Asker[Said] = Asker(spec, self.engine, held_to, parse, self.prompt.repair, lambda: None, progress)
-        self.protocol = sha256_text(canonical_json([self.prompt.sha, held_to, asdict(SAMPLING), REPAIRS]))
-        name = sha256_text(canonical_json([spec.engine, asdict(self.identity), self.protocol]))[:24]
-        self.cache = Cache(
-            cache_root, f"identity-{name}", _KEPT, lambda record: _check(record["outcome"], record["labels"])
-        )
 
-    def judge(self, attempts: Sequence[Attempt]) -> list[tuple[Attempt, Label]]:
-        """Each attempt with its label, asked for now where nobody has before."""
-        label = f"judge {self.spec.label}"
-        wanted: dict[str, tuple[Message, ...]] = {}
-        keys = []
-        for attempt in attempts:
-            messages = self.prompt.messages(attempt.own, attempt.transcript.prompt, attempt.transcript.response)
-            request = self.asker.request(messages, 0, self.asker.schema)
-            key = response_key(self.identity, self.spec.engine, plain(messages), SAMPLING, request)
-            wanted.setdefault(key, messages)
-            keys.append(key)
-        known = {key: line for key, line in _read(self.path).items() if key in wanted and line.outcome != "error"}
-        self.progress.start(label, len(wanted), len(wanted) - len(known))
-        made: list[Label] = []
-        with ExitStack() as stack, Journal(self.path) as book:
-            self.asker.stack = stack
-            for line in self._owed({k: m for k, m in wanted.items() if k not in known}):
-                book.append(line)
-                self.progress.advance(label, line)
-                made.append(line)
-                known[line.key] = line
-        self.progress.finish(label)
-        if made and all(line.outcome == "error" for line in made):
-            raise EngineError(
-                f"the judge {self.spec.label} answered nothing ({made[0].error})", "mend the cause, and run again"
-            )
-        return [(attempt, known[key]) for attempt, key in zip(attempts, keys, strict=True)]
-
-    def _owed(self, wanted: Mapping[str, tuple[Message, ...]]) -> Iterator[Label]:
-        asking = []
-        for key, messages in wanted.items():
-            if (cached := self.cache.get(key)) is not None:
-                yield self._label(**dict(cached) | {"cached": True})
-            else:
-                asking.append((key, messages))
-        for key, heard in self.asker.ask(asking):
-            line = self._heard(key, heard)
-            self.cache.put(line)
-            yield line
-
-    def _heard(self, key: str, heard: Heard[Said]) -> Label:
-        said = heard.reading
-        return self._label(
-            key=key,
-            outcome=heard.outcome(said is not None and said.lenient),
-            labels={"loose": said.loose, "strict": said.strict} if said else None,
-            maker=said.maker if said else "",
-            reason=said.reason if said else "",
-            attempt=heard.repairs + 1,
-            structured=heard.held,
-            **{name: getattr(heard.done, name) for name in _COMPLETION},
-        )
-
-    def _label(self, **said: Any) -> Label:
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        return Label(**said, model=self.spec.label, probe_id=said["key"][:16], sample=0, time=now)
-
-    def summary(self, labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:
-        """As ``identity.json`` holds it."""
-        counts = Counter({line.key: line.outcome for _, line in labelled}.values())
-        models = dict.fromkeys(a.transcript.model for a, _ in labelled)
-        return {
-            "label": self.spec.label,
-            "source": self.spec.source or self.spec.name,
-            "structured": self.asker.structured,
-            "protocol": self.protocol,
-            "counts": {name: counts[name] for name in OUTCOMES},
-            "agreement": _agreement(labelled),
-            "models": {name: _agreement([x for x in labelled if x[0].transcript.model == name]) for name in models},
-        }
+def _summary(asker: Asker[Said], labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:
+    """As ``identity.json`` holds it."""
+    counts = Counter({line.key: line.outcome for _, line in labelled}.values())
+    models = dict.fromkeys(a.transcript.model for a, _ in labelled)
+    return {
+        "label": asker.spec.label,
+        "source": asker.spec.source or asker.spec.name,
+        "structured": asker.structured,
+        "protocol": asker.protocol,
+        "counts": {name: counts[name] for name in OUTCOMES},
+        "agreement": _agreement(labelled),
+        "models": {name: _agreement([x for x in labelled if x[0].transcript.model == name]) for name in models},
+    }
 
 
 def _agreement(labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:

@@ -8,37 +8,35 @@ a failed request is an error, owed again, and never a grade; each judgement is j
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.answers import EngineFactory, Progress, Silent, checkpoint_facts
-from mimicry_audit.asking.cache import Cache, default_root
+from mimicry_audit.asking.answers import checkpoint_facts
 from mimicry_audit.asking.deck import batches, deck, pairs_to_judge, widest
-from mimicry_audit.asking.prompts.likeness import REPAIRS, SAMPLING, Prompt, Reading, parse, question_of, schema
-from mimicry_audit.asking.replies import Asker, Heard, plain
-from mimicry_audit.engines.base import Engine
-from mimicry_audit.ground.errors import ConfigError, DataError, EngineError, RunDirectoryError
-from mimicry_audit.records.asked import (
-    Completion,
-    Identity,
-    Message,
-    ModelSpec,
-    Probe,
-    Request,
-    canonical_json,
-    request_seed,
-    response_key,
-    sha256_text,
+from mimicry_audit.asking.progress import Progress
+from mimicry_audit.asking.prompts.likeness import Prompt, Reading, parse, question_of, schema
+from mimicry_audit.asking.replies import Asker, JudgeTask
+from mimicry_audit.asking.session import (
+    EngineFactory,
+    Refusal,
+    registered_engine,
+    remember,
+    section_of,
+    timestamp,
 )
-from mimicry_audit.records.judgement import Judgement, Pair, grades_of, journal, journal_path, pair_sha, read_judgements
-from mimicry_audit.records.run import Journal, RunDirectory, differences
-
-__all__ = ["Judging", "Request", "journal_path", "judge_run", "read_judgements", "request_seed"]
-
-_COMPLETION_FIELDS = tuple(f.name for f in fields(Completion) if f.name != "attempt")
+from mimicry_audit.ground.errors import ConfigError, DataError, RunDirectoryError
+from mimicry_audit.records.asked import Message, ModelSpec, Probe
+from mimicry_audit.records.judgement import (
+    Judgement,
+    Pair,
+    check_outcome,
+    grades_of,
+    journal_path,
+    pair_sha,
+    read_judgements,
+)
+from mimicry_audit.records.run import RunDirectory, differences
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +75,7 @@ def judge_run(
     run: RunDirectory,
     options: Judging,
     *,
-    engine_for: EngineFactory | None = None,
+    engine_for: EngineFactory = registered_engine,
     progress: Progress | None = None,
     cache: Path | None = None,
 ) -> int:
@@ -98,27 +96,50 @@ def judge_run(
         RunDirectoryError: no run, held by another process, not writable, or a judge changed.
         AuditError: an engine cannot start or go on, or a judge only ever fails. What was journalled stands.
     """
-    if engine_for is None:
-        from mimicry_audit.engines.registry import engine_for as registered
-
-        engine_for = registered
     run.manifest()  # a directory that holds no run is said to hold none, rather than made
     with run.locked():
-        manifest = run.manifest()
-        labels = list(manifest["settings"]["models"])
+        labels = list(section_of(run, "settings")["models"])
         pairs, probes = options.pairs(labels), deck(run.probes(), options.seed)
         texts = {
             label: {r.probe_id: r.text for r in run.responses(label) if r.usable and r.sample == 0} for label in labels
         }
         if not any(p.id in texts[c] and p.id in texts[r] for p in probes for c, r in pairs):
             raise DataError(f"{run.path} holds no two answers to compare", "collect first, with probes beside identity")
-        benches = [
-            _Bench(run, manifest, spec, engine_for, progress or Silent(), cache or default_root())
+        prompt = Prompt()
+        askers = [
+            Asker(
+                spec,
+                likeness_task(prompt),
+                engine_for=engine_for,
+                journal=journal_path(run, spec.label),
+                progress=progress,
+                cache_root=cache,
+                refuse=_changed_judge(spec),
+            )
             for spec in options.judges
         ]
-        for bench in benches:  # a typo must not show after the first judge's hours
-            bench.find()
-        return sum(bench.judge(probes, pairs, texts, options) for bench in benches)
+        judges = [LikenessJudge(run, prompt, asker) for asker in askers]
+        for judge in judges:  # a typo must not show after the first judge's hours
+            judge.find()
+        return sum(judge.judge(probes, pairs, texts, options) for judge in judges)
+
+
+def likeness_task(prompt: Prompt) -> JudgeTask[Reading]:
+    """How likeness is judged with this prompt."""
+    return JudgeTask(
+        prompt=prompt,
+        schema=schema,
+        read=parse,
+        fields=lambda reading: {"grades": dict(reading.grades) if reading else None},
+        check=lambda record: check_outcome(record["outcome"], record["grades"]),
+    )
+
+
+def _changed_judge(spec: ModelSpec) -> Refusal:
+    return lambda changed: RunDirectoryError(
+        f"judge {spec.label} is not the one that began here ({'; '.join(changed)})",
+        f"restore it, or give this one a name of its own: --judge OTHER={spec.source or spec.name}",
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,29 +159,19 @@ class _Item:
         return self.candidate, self.reference, self.probe_id, self.order
 
 
-class _Bench:
-    """One judge at work on one run."""
+class LikenessJudge:
+    """One judge at work on one run.
 
-    def __init__(
-        self,
-        run: RunDirectory,
-        manifest: dict[str, Any],
-        spec: ModelSpec,
-        engine_for: EngineFactory,
-        progress: Progress,
-        cache_root: Path,
-    ) -> None:
-        if spec.engine == "recorded":
-            raise ConfigError(
-                f"{spec.source or spec.name} cannot judge: its answers are recorded", "name a model that runs"
-            )
-        self.run, self.manifest, self.spec, self.progress = run, manifest, spec, progress
-        self.engine: Engine = engine_for(spec)
-        self.prompt = Prompt()
-        self.schema = schema(bounded=spec.engine == "vllm") if self.engine.structured else None
-        self.protocol = sha256_text(canonical_json([self.prompt.sha, self.schema, asdict(SAMPLING), REPAIRS]))
-        self.asker = Asker(spec, self.engine, self.schema, parse, self.prompt.repair, self._same, progress)
-        self._cache_root = cache_root
+    Args:
+        run: a collected run, locked.
+        prompt: what the judge is told.
+        asker: the judge.
+    """
+
+    def __init__(self, run: RunDirectory, prompt: Prompt, asker: Asker[Reading]) -> None:
+        self.run, self.prompt, self.asker = run, prompt, asker
+        self.spec, self.session = asker.spec, asker.session
+        self._known: Mapping[str, Any] | None = section_of(run, "judges").get(self.spec.label)
 
     def find(self) -> None:
         """Who the judge is: as this run found it before, else as the engine finds it now.
@@ -168,51 +179,42 @@ class _Bench:
         Raises:
             RunDirectoryError: another judge of this label has begun here.
         """
-        self._known = self.manifest.get("judges", {}).get(self.spec.label)
         if self._known is None:
-            self.identity = self.engine.identify()
-        else:
-            named = {name: self._known[name] for name in ("engine", "name")}
-            self._refuse(differences(named, {"engine": self.spec.engine, "name": self.spec.name}))
-            self.identity = Identity(**self._known["identity"])
-        name = sha256_text(canonical_json([self.spec.engine, asdict(self.identity), self.protocol]))
-        self.cache = Cache(self._cache_root, name[:24])
-
-    def _refuse(self, changed: Sequence[str]) -> None:
-        if changed:
-            raise RunDirectoryError(
-                f"judge {self.spec.label} is not the one that began here ({'; '.join(changed)})",
-                f"restore it, or give this one a name of its own: --judge OTHER={self.spec.source or self.spec.name}",
-            )
+            self.session.find()
+            return
+        known = {name: self._known[name] for name in ("engine", "name")}
+        if changed := differences(known, {"engine": self.spec.engine, "name": self.spec.name}):
+            raise _changed_judge(self.spec)(changed)
+        self.session.expect(self._known["identity"])
 
     def judge(
         self, probes: Sequence[Probe], pairs: Sequence[Pair], texts: Mapping[str, Mapping[str, str]], options: Judging
     ) -> int:
         """Judge the deck, or as much of it as the budget asks for; returns how many requests were made."""
-        label = f"judge {self.spec.label}"
         standing = read_judgements(self.run, self.spec.label)
         items = {probe.id: list(self._items(probe, pairs, texts)) for probe in probes}
-        total = [item for mine in items.values() for item in mine]
+        whole_deck = [item for shown in items.values() for item in shown]
         settled = {j.key: j for j in standing.values() if j.outcome != "error"}
-        done = {i.slot for i in total if i.slot in standing and i.key == standing[i.slot].key and i.key in settled}
-        self.progress.start(label, len(total), len(total) - len(done))
-        seen: list[Judgement] = [standing[slot] for slot in done]
+        done = {i.slot for i in whole_deck if i.slot in standing and i.key == standing[i.slot].key and i.key in settled}
+        self.session.start(len(whole_deck), len(whole_deck) - len(done))
+        judgements: list[Judgement] = [standing[slot] for slot in done]
         used: list[Probe] = []
-        with ExitStack() as stack, journal(self.run, self.spec.label) as book:
-            self.asker.stack = stack
+        with self.session:
             if self._known is None:  # before the first grade, so that no other judge can go on under this name
                 self._remember(options, 0, len(probes))
             for batch in batches(probes, budgeted=options.budget is not None):
-                owed = [item for probe in batch for item in items[probe.id] if item.slot not in done]
-                made = [self._land(book, item, judgement) for item, judgement in self._settle(owed, settled)]
-                self._check_alive(made)
-                seen += made
+                missing = [item for probe in batch for item in items[probe.id] if item.slot not in done]
+                landed = [self._keep(item, judgement) for item, judgement in self._settle(missing, settled)]
+                self.session.end_turn(landed)
+                judgements += landed
                 used += batch
-                if options.budget is not None and widest(grades_of(seen), used, pairs, options.seed) <= options.budget:
+                if options.budget is None:
+                    continue
+                if widest(grades_of(judgements), used, pairs, options.seed) <= options.budget:
                     break
             self._remember(options, len(used), len(probes))
-        self.progress.finish(label)
-        return self.asker.asked
+        self.session.finish()
+        return self.session.replies
 
     def _items(self, probe: Probe, pairs: Sequence[Pair], texts: Mapping[str, Mapping[str, str]]) -> Iterator[_Item]:
         """Both orders of every pair that answered this probe."""
@@ -222,82 +224,55 @@ class _Bench:
             ours, theirs = texts[candidate][probe.id], texts[reference][probe.id]
             for order, (first, second) in enumerate(((theirs, ours), (ours, theirs))):
                 messages = self.prompt.messages(question_of(probe), first, second)
-                request = self.asker.request(messages, 0, self.schema)
-                key = response_key(self.identity, self.spec.engine, plain(messages), SAMPLING, request)
+                key = self.asker.key(messages)
                 yield _Item(candidate, reference, probe.id, order, key, pair_sha(ours, theirs), messages)
 
-    def _settle(self, owed: Sequence[_Item], settled: dict[str, Judgement]) -> Iterator[tuple[_Item, Judgement]]:
-        """Each owed presentation with its judgement: known from this run, from another, or asked for now."""
+    def _settle(self, missing: Sequence[_Item], settled: dict[str, Judgement]) -> Iterator[tuple[_Item, Judgement]]:
+        """Each missing presentation with its judgement: known from this run, from another, or asked for now."""
         waiting: dict[str, list[_Item]] = {}
-        for item in owed:
+        for item in missing:
             if (known := settled.get(item.key)) is not None:
                 yield item, known
-            elif (cached := self.cache.get(item.key)) is not None:
-                settled[item.key] = self._judgement(item, **dict(cached) | {"cached": True})
-                yield item, settled[item.key]
             else:
                 waiting.setdefault(item.key, []).append(item)
-        for item, heard in self.asker.ask([(items[0], items[0].messages) for items in waiting.values()]):
-            key, judgement = item.key, self._read(item, heard)
+        for fields in self.asker.judgements({key: items[0].messages for key, items in waiting.items()}):
+            key = fields["key"]
+            judgement = Judgement(
+                **fields | _place(waiting[key][0]), model=self.spec.label, protocol=self.asker.protocol
+            )
             if judgement.outcome != "error":
                 settled[key] = judgement
-                self.cache.put(judgement)
-            for alike in waiting[key]:
-                yield alike, judgement
+            for item in waiting[key]:
+                yield item, judgement
 
-    def _same(self) -> None:
-        """Raises RunDirectoryError when the judge is not the one that began here; told before it starts."""
-        if self._known is not None:
-            self._refuse(differences(self._known["identity"], asdict(self.engine.identify())))
-
-    def _read(self, item: _Item, heard: Heard[Reading]) -> Judgement:
-        reading = heard.reading
-        return self._judgement(
-            item,
-            outcome=heard.outcome(reading is not None and reading.lenient),
-            grades=dict(reading.grades) if reading else None,
-            reason=reading.reason if reading else "",
-            attempt=heard.repairs + 1,
-            structured=heard.held,
-            **{name: getattr(heard.done, name) for name in _COMPLETION_FIELDS},
-        )
-
-    def _judgement(self, item: _Item, **said: Any) -> Judgement:
-        return Judgement(**said | _place(item), model=self.spec.label, protocol=self.protocol, time=_now())
-
-    def _land(self, book: Journal, item: _Item, judgement: Judgement) -> Judgement:
-        mine = replace(judgement, **_place(item), time=_now())
-        book.append(mine)
-        self.progress.advance(f"judge {self.spec.label}", mine)
-        return mine
-
-    def _check_alive(self, made: Sequence[Judgement]) -> None:
-        if made and all(j.outcome == "error" for j in made):
-            raise EngineError(
-                f"the judge {self.spec.label} answered nothing ({made[0].error})", "mend the cause, and run again"
-            )
+    def _keep(self, item: _Item, judgement: Judgement) -> Judgement:
+        placed = replace(judgement, **_place(item), time=timestamp())
+        self.session.keep(placed)
+        return placed
 
     def _remember(self, options: Judging, used: int, offered: int) -> None:
         """Write down in the manifest who judged, how, and how much of the deck was needed."""
-        known = self._known or {}
-        facts = {k: known[k] for k in ("weights", "lineage") if k in known} if known else checkpoint_facts(self.spec)
+        known, spec = self._known, self.spec
+        facts = checkpoint_facts(spec) if known is None else {k: known[k] for k in _FACTS if k in known}
         # Where nothing was asked now, an earlier run's replies tell whether the schema was kept to.
-        structured = self.asker.structured if self.asker.asked or not known else known["structured"]
-        entry = {
-            "engine": self.spec.engine,
-            "name": self.spec.name,
-            "source": self.spec.source or self.spec.name,
-            "identity": asdict(self.identity),
-            "protocol": self.protocol,
+        structured = self.asker.structured if self.session.replies or known is None else known["structured"]
+        changing = {
+            "source": spec.source or spec.name,
+            "protocol": self.asker.protocol,
             "structured": structured,
             "budget": options.budget,
             "probes": used,
             "offered": offered,
-            "cache": self.cache.why_not or "",
-            **facts,
+            "cache": self.asker.cache.why_not or "",
         }
-        self.manifest["judges"] = self.manifest.get("judges", {}) | {self.spec.label: entry}
-        self.run.write_manifest({k: v for k, v in self.manifest.items() if k != "schema"})
+        fixed = {"engine": spec.engine, "name": spec.name, "identity": asdict(self.session.identity), **facts}
+        remember(
+            self.run, "judges", {spec.label: fixed | changing}, may_grow=tuple(changing), refuse=_changed_judge(spec)
+        )
+
+
+_FACTS = ("weights", "lineage")
+"""What `checkpoint_facts` may say of a judge."""
 
 
 def _place(item: _Item) -> dict[str, Any]:
@@ -310,7 +285,3 @@ def _place(item: _Item) -> dict[str, Any]:
         "sample": item.order,
         "pair_sha": item.pair_sha,
     }
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -11,20 +11,29 @@ settings that decide the answers, so a run can be given likelihoods after it was
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from mimicry_audit.asking.answers import EngineFactory, Plan, Progress, Silent, check_unchanged
-from mimicry_audit.engines.base import Engine
+from mimicry_audit.asking.answers import Plan
+from mimicry_audit.asking.progress import Progress
+from mimicry_audit.asking.session import (
+    EngineFactory,
+    Session,
+    changed_model,
+    expect_recorded,
+    registered_engine,
+    remember,
+    section_of,
+    timestamp,
+)
 from mimicry_audit.engines.likelihood import Scorer, TextRequest, TokenScores, why_not
 from mimicry_audit.ground.errors import RunDirectoryError
-from mimicry_audit.records.asked import Identity, ModelSpec, Probe, canonical_json, sha256_text
+from mimicry_audit.records.asked import IDENTITY_DOMAIN, Identity, ModelSpec, Probe, canonical_json, sha256_text
 from mimicry_audit.records.likelihood import LIKELIHOOD_SCHEMA, Likelihood, likelihood_lines, likelihood_path, text_sha
-from mimicry_audit.records.run import Journal, RunDirectory
+from mimicry_audit.records.run import RunDirectory
 
-IDENTITY_DOMAIN = "identity"
 MOST_CONTROLS = 4
 """Controls whose answers are scored: three for every candidate, also for one that is itself among them."""
 TOP_K = 20
@@ -66,7 +75,7 @@ def collect_likelihoods(
     plan: Plan,
     wanted: LikelihoodPlan,
     *,
-    engine_for: EngineFactory | None = None,
+    engine_for: EngineFactory = registered_engine,
     progress: Progress | None = None,
 ) -> int:
     """Have every model of the run score the wanted answers and journal the numbers; hold the directory meanwhile.
@@ -85,38 +94,42 @@ def collect_likelihoods(
         RunDirectoryError: other settings, held by another process, not writable, or a model changed.
         AuditError: an engine cannot start or go on. What was journalled stands.
     """
-    if engine_for is None:
-        from mimicry_audit.engines.registry import engine_for as registered
-
-        engine_for = registered
-    progress = progress or Silent()
     with run.locked():
-        manifest = run.manifest()
-        _check_same(run, manifest, wanted)
+        known = section_of(run, "likelihood")
+        _check_top_k(run, known, wanted)
         texts = _texts(run, plan, wanted)
-        tasks = [task for spec in plan.models if (task := _task(run, manifest, spec, texts, engine_for)).owed]
-        _note(run, manifest, plan, wanted, tasks)
-        return sum(_score_model(run, task, progress) for task in tasks)
+        sessions = [
+            Session(
+                spec,
+                engine_for=engine_for,
+                journal=likelihood_path(run, spec.label),
+                progress=progress,
+                title=f"{spec.label} (likelihood)",
+                refuse=changed_model(run, spec),
+            )
+            for spec in plan.models
+            if not known.get("models", {}).get(spec.label, {}).get("why_not")
+        ]
+        expect_recorded(run, sessions)
+        tasks = [(session, _requests(run, session, texts)) for session in sessions]
+        tasks = [(session, requests) for session, requests in tasks if any(request.owed for request in requests)]
+        entry = {
+            "top_k": wanted.top_k,
+            "references": list(wanted.references),
+            "controls": list(wanted.controls),
+            "models": {session.spec.label: _scorer_entry(session) for session, _ in tasks},
+        }
+        remember(run, "likelihood", entry, may_grow=("references", "controls", "models"))
+        return sum(
+            session.complete(requests, partial(_likelihoods, session, session.engine, requests))
+            for session, requests in tasks
+            if isinstance(session.engine, Scorer)
+        )
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """One model's texts, with the engine that scores them; without one where nothing is owed or nothing can be."""
-
-    spec: ModelSpec
-    requests: Sequence[TextRequest] = ()
-    engine: Engine | None = None
-    identity: Identity | None = None
-    tokenizer: str | None = None
-    why_not: str | None = None
-
-    @property
-    def owed(self) -> bool:
-        return self.why_not is not None or any(r.owed for r in self.requests)
-
-
-def _check_same(run: RunDirectory, manifest: Mapping[str, Any], wanted: LikelihoodPlan) -> None:
-    before = (manifest.get("likelihood") or {}).get("top_k", wanted.top_k)
+def _check_top_k(run: RunDirectory, known: Mapping[str, Any], wanted: LikelihoodPlan) -> None:
+    """Before any model is looked for: lines with fewer top tokens than others cannot be compared."""
+    before = known.get("top_k", wanted.top_k)
     if before != wanted.top_k:
         raise RunDirectoryError(
             f"{run.path} keeps the {before} most probable tokens, not {wanted.top_k}",
@@ -126,37 +139,21 @@ def _check_same(run: RunDirectory, manifest: Mapping[str, Any], wanted: Likeliho
 
 def _texts(run: RunDirectory, plan: Plan, wanted: LikelihoodPlan) -> list[tuple[str, Probe, str, int]]:
     """Author, probe, text and how many top tokens: each author's first usable answer to each compared probe."""
-    found = []
+    texts = []
     for author in dict.fromkeys((*wanted.references, *wanted.controls)):
         first = {r.probe_id: r.text for r in run.responses(author) if r.usable and r.sample == 0}
         top_k = wanted.top_k if author in wanted.references else 0
         for probe in plan.probes:
             if probe.domain != IDENTITY_DOMAIN and probe.id in first:
-                found.append((author, probe, first[probe.id], top_k))
-    return found
+                texts.append((author, probe, first[probe.id], top_k))
+    return texts
 
 
-def _task(
-    run: RunDirectory,
-    manifest: Mapping[str, Any],
-    spec: ModelSpec,
-    texts: Sequence[tuple[str, Probe, str, int]],
-    engine_for: EngineFactory,
-) -> _Task:
-    known = (manifest.get("likelihood") or {}).get("models", {}).get(spec.label)
-    if known and known["why_not"]:
-        return _Task(spec)
-    standing = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, spec.label))}
+def _requests(run: RunDirectory, session: Session, texts: Sequence[tuple[str, Probe, str, int]]) -> list[TextRequest]:
+    """Every text for one model; those without numbers are owed."""
+    standing = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, session.spec.label))}
     requests = [TextRequest((author, probe.id), probe.messages, text, top_k) for author, probe, text, top_k in texts]
-    requests = [replace(r, owed=not _stands(standing.get(r.key), r)) for r in requests]
-    if not any(r.owed for r in requests):
-        return _Task(spec, requests)
-    engine = engine_for(spec)
-    if not isinstance(engine, Scorer):
-        return _Task(spec, why_not=why_not(spec.engine))
-    identity = engine.identify()
-    check_unchanged(run, manifest, spec, identity)
-    return _Task(spec, requests, engine, identity, engine.tokenizer_sha())
+    return [replace(r, owed=not _stands(standing.get(r.key), r)) for r in requests]
 
 
 def _stands(record: Likelihood | None, request: TextRequest) -> bool:
@@ -169,40 +166,18 @@ def _stands(record: Likelihood | None, request: TextRequest) -> bool:
     )
 
 
-def _note(
-    run: RunDirectory, manifest: dict[str, Any], plan: Plan, wanted: LikelihoodPlan, tasks: Sequence[_Task]
-) -> None:
-    """Put on record what is scored, and by whom it cannot be."""
-    before = manifest.get("likelihood") or {"references": [], "controls": [], "models": {}}
-    entry = {
-        "top_k": wanted.top_k,
-        "references": list(dict.fromkeys([*before["references"], *wanted.references])),
-        "controls": list(dict.fromkeys([*before["controls"], *wanted.controls])),
-        "models": {
-            **before["models"],
-            **{t.spec.label: {"tokenizer": t.tokenizer, "why_not": t.why_not} for t in tasks},
-        },
-    }
-    if entry != manifest.get("likelihood"):
-        run.write_manifest({**{k: v for k, v in manifest.items() if k != "schema"}, "likelihood": entry})
+def _scorer_entry(session: Session) -> dict[str, str | None]:
+    """What the manifest keeps of a model that scores, found before any is loaded, or of why it cannot."""
+    if not isinstance(session.engine, Scorer):
+        return {"tokenizer": None, "why_not": why_not(session.spec.engine)}
+    session.find()
+    return {"tokenizer": session.engine.tokenizer_sha(), "why_not": None}
 
 
-def _score_model(run: RunDirectory, task: _Task, progress: Progress) -> int:
-    spec, engine, identity = task.spec, task.engine, task.identity
-    if engine is None or identity is None:
-        return 0
-    assert isinstance(engine, Scorer)
-    owed = sum(r.owed for r in task.requests)
-    title = f"{spec.label} (likelihood)"
-    progress.start(title, len(task.requests), owed)
-    progress.note(title, "loading")
-    with engine, Journal(likelihood_path(run, spec.label)) as journal:
-        for request, scores in engine.score_texts(task.requests):
-            record = _line(spec, identity, engine.render(request.messages), request, scores)
-            journal.append(record)
-            progress.advance(title, record)
-    progress.finish(title)
-    return owed
+def _likelihoods(session: Session, scorer: Scorer, requests: Sequence[TextRequest]) -> Iterator[Likelihood]:
+    """One model's numbers as they land."""
+    for request, scores in scorer.score_texts(requests):
+        yield _line(session.spec, session.identity, session.engine.render(request.messages), request, scores)
 
 
 def _line(
@@ -229,5 +204,5 @@ def _line(
         logprobs=[round(value, _DIGITS) for value in scores.logprobs],
         top=None if scores.top is None else [[(i, round(v, _DIGITS)) for i, v in place] for place in scores.top],
         error=scores.error,
-        time=datetime.now(UTC).isoformat(timespec="milliseconds"),
+        time=timestamp(),
     )

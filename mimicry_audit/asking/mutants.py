@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from typing import Protocol
 
-from mimicry_audit.engines.base import Engine
-from mimicry_audit.ground.errors import EngineError
+from mimicry_audit.asking.session import Patience, Session
 from mimicry_audit.ground.resources import resource_dir
 from mimicry_audit.identity.fuzz import MUTATORS, Visit
 from mimicry_audit.identity.mutators import RULES
@@ -21,6 +19,13 @@ from mimicry_audit.records.asked import Completion, Message, ModelSpec, Request,
 
 SAMPLING = Sampling(temperature=0.8, top_p=1.0, max_tokens=700, seed=0)
 """How a mutator is asked: with some warmth, or it would write one mutant over and over."""
+SILENT_REPLIES = 10
+"""Failed replies in a row after which a mutator counts as gone."""
+
+
+def mutator_patience(spec: ModelSpec) -> Patience:
+    """When a model that writes mutants counts as gone."""
+    return Patience(SILENT_REPLIES, f"the mutator {spec.label} answers nothing")
 
 
 class Writer(Protocol):
@@ -66,9 +71,7 @@ class ModelWriter:
     """Mutants by a model.
 
     Args:
-        spec: the model.
-        engine: answers for it; opened at the first mutant owed.
-        stack: closes the engine.
+        session: asks the model, with `mutator_patience`; the caller closes it.
         seed: of the search.
         known: ``mutation/STEP/TRY`` → what was written before an interruption.
         keep: journals a reply, told its name, the request and the prompt as text.
@@ -76,18 +79,13 @@ class ModelWriter:
 
     def __init__(
         self,
-        spec: ModelSpec,
-        engine: Engine,
-        stack: ExitStack,
+        session: Session,
         seed: int,
         known: Mapping[str, Completion],
         keep: Callable[[str, Request, Completion], None],
     ) -> None:
-        self.spec, self._engine, self._stack, self._seed = spec, engine, stack, seed
-        self._known, self._keep = known, keep
+        self._session, self._seed, self._known, self._keep = session, seed, known, keep
         self._prompts = Prompts()
-        self._opened = False
-        self._silent = 0
 
     def write(self, visit: Visit, attempt: int, text: str, language: str, other: str) -> str | None:
         """See `Writer`.
@@ -96,24 +94,17 @@ class ModelWriter:
             EngineError: the model cannot be asked, or its last ten replies all failed.
         """
         name = f"mutation/{visit.step}/{attempt}"
-        done = self._known.get(name)
-        if done is None:
+        completion = self._known.get(name)
+        if completion is None:
             messages = self._prompts.messages(visit.tries[attempt][0], text, other)
-            done = self._ask(Request(name, 0, messages, request_seed(self._seed, name, 0)))
-        return framed(done.text) if done.status in ("ok", "truncated") else None
+            completion = self._ask(Request(name, 0, messages, request_seed(self._seed, name, 0)))
+        return framed(completion.text) if completion.status in ("ok", "truncated") else None
 
     def _ask(self, request: Request) -> Completion:
-        if not self._opened:
-            self._stack.enter_context(self._engine)
-            self._opened = True
-        ((_, done),) = self._engine.generate([request], SAMPLING)
-        self._keep(request.probe_id, request, done)
-        self._silent = self._silent + 1 if done.status == "error" else 0
-        if self._silent >= 10:
-            raise EngineError(
-                f"the mutator {self.spec.label} answers nothing ({done.error})", "mend the cause, run again"
-            )
-        return done
+        ((_, completion),) = self._session.ask([request], SAMPLING)
+        self._keep(request.probe_id, request, completion)
+        self._session.end_turn([completion])
+        return completion
 
 
 _FRAME = re.compile(r"<frame>(.*?)(?:</frame>|\Z)", re.DOTALL)

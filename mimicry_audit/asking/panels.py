@@ -16,14 +16,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mimicry_audit.asking.session import remember, section_of
 from mimicry_audit.ground.errors import AuditError, ConfigError
-from mimicry_audit.records.asked import Identity, ModelSpec, Probe, Response, Sampling, canonical_json, sha256_text
+from mimicry_audit.records.asked import (
+    IDENTITY_DOMAIN,
+    Identity,
+    ModelSpec,
+    Probe,
+    Response,
+    Sampling,
+    canonical_json,
+    sha256_text,
+)
 from mimicry_audit.records.run import RunDirectory, write_text
 
 SAME_SAMPLING = ("temperature", "top_p", "max_tokens", "seed", "samples")
 """The sampling fields that must agree; log-probabilities may be there in one and not in the other."""
-IDENTITY_DOMAIN = "identity"
-"""Answers about oneself are compared with nobody's, so a panel may lack them."""
 _MOST_TOLD = 6
 _WEIGHT_ENGINES = ("hf", "vllm")
 
@@ -215,20 +223,20 @@ def record_of(panel: Panel, probes: Sequence[Probe]) -> dict[str, Any]:
     return {"name": panel.name, "models": list(panel.labels), "sha": sha256_text(canonical_json(rows))}
 
 
-def adopt(run: RunDirectory, manifest: dict[str, Any], panel: Panel, probes: Sequence[Probe]) -> None:
+def adopt(run: RunDirectory, panel: Panel, probes: Sequence[Probe]) -> None:
     """Copy a panel's answers to these probes, and what is known of its models, into a run; hold the run's lock.
 
-    A journal is written in one step, and before the manifest names the model, so a crash leaves it owed or whole.
+    A journal is written in one step, and before the manifest names the model, so a crash leaves it missing or whole.
     """
-    fresh = [label for label in panel.labels if label not in manifest["resolved"]]
-    for label in fresh:
+    adopted, entries = section_of(run, "resolved"), {}
+    for label in (label for label in panel.labels if label not in adopted):
         lines = [{k: v for k, v in asdict(r).items() if v is not None} for r in panel.answers(label, probes)]
         text = "".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n" for line in lines)
         write_text(run.journal_path(label), text)
         known = panel.manifest["resolved"].get(label, {})
-        manifest["resolved"][label] = {**known, "panel": {"name": panel.name, "created": panel.manifest.get("created")}}
-    if fresh:
-        run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+        entries[label] = {**known, "panel": {"name": panel.name, "created": panel.manifest.get("created")}}
+    if entries:
+        remember(run, "resolved", entries)
 
 
 def check_templates(panel: Panel, identities: Mapping[str, Identity]) -> None:

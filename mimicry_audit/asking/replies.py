@@ -1,26 +1,72 @@
 """Puts questions to a judge and asks again for what cannot be read: the part that every kind of judging shares.
 
-Promise: a reply that cannot be read is asked for again at most `REPAIRS` times; an endpoint that refuses the JSON schema is
-asked without one; the engine is started when it is first needed and closed by its stack; every request counts.
+Promise: a question that a judge has answered before, in this run or another, is not put to it again; a reply that cannot be
+read is asked for again at most `REPAIRS` times; an endpoint that refuses the JSON schema is asked without one; every request
+counts.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from typing import Generic, TypeVar
+from pathlib import Path
+from typing import Any, Generic, Protocol, TypeVar
 
-from mimicry_audit.asking.answers import Progress
+from mimicry_audit.asking.cache import Cache, default_root
+from mimicry_audit.asking.progress import Progress
+from mimicry_audit.asking.prompts.framing import JudgePrompt
 from mimicry_audit.asking.prompts.likeness import REPAIRS, SAMPLING
-from mimicry_audit.engines.base import Engine
-from mimicry_audit.records.asked import Completion, Message, ModelSpec, Request, canonical_json, request_seed
+from mimicry_audit.asking.session import EngineFactory, Patience, Refusal, Session, completion_fields, plain
+from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.asked import (
+    Completion,
+    Message,
+    ModelSpec,
+    Request,
+    canonical_json,
+    request_seed,
+    response_key,
+    sha256_text,
+)
 
 Item = TypeVar("Item")
-Reading = TypeVar("Reading")
+Reading = TypeVar("Reading", bound="Readable")
 
 _REJECTED = re.compile(r"HTTP (400|422|501)\b")
+
+
+class Readable(Protocol):
+    """What a kind of judging reads in a reply."""
+
+    @property
+    def reason(self) -> str:
+        """The judge's sentence."""
+
+    @property
+    def lenient(self) -> bool:
+        """Whether the reply was more, or other, than what was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeTask(Generic[Reading]):
+    """A kind of judging.
+
+    Attributes:
+        prompt: what the judge is told.
+        schema: makes the JSON schema of a reply, with the lengths of its texts bounded or not (``bounded=``).
+        read: a reply's reading, None where it cannot be read.
+        fields: what a judgement keeps of a reading, or of None.
+        check: raises ValueError for a cached record that is no judgement of this kind.
+        cache_prefix: sets this kind's caches apart.
+    """
+
+    prompt: JudgePrompt
+    schema: Callable[..., str]
+    read: Callable[[str], Reading | None]
+    fields: Callable[[Reading | None], dict[str, Any]]
+    check: Callable[[Mapping[str, Any]], None]
+    cache_prefix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,22 +74,23 @@ class Heard(Generic[Reading]):
     """What came back for one question.
 
     Attributes:
-        done: the last reply.
+        completion: the last reply.
         reading: what was read in it; None where nothing could be.
         repairs: how often it was asked for again.
         held: whether it was held to the JSON schema.
     """
 
-    done: Completion
+    completion: Completion
     reading: Reading | None
     repairs: int
     held: bool
 
-    def outcome(self, lenient: bool) -> str:
+    @property
+    def outcome(self) -> str:
         """``ok``, ``lenient``, ``repaired``, ``failed`` or ``error``."""
         if self.reading is None:
-            return "error" if self.done.status == "error" else "failed"
-        return "repaired" if self.repairs else "lenient" if lenient else "ok"
+            return "error" if self.completion.status == "error" else "failed"
+        return "repaired" if self.repairs else "lenient" if self.reading.lenient else "ok"
 
 
 class Asker(Generic[Reading]):
@@ -51,47 +98,103 @@ class Asker(Generic[Reading]):
 
     Args:
         spec: the judge.
-        engine: answers for it.
-        schema: JSON schema of a reply, None where the engine knows none.
-        read: a reply's reading, None where it cannot be read.
-        repair: the conversation continued after an unreadable reply.
-        before: called once before the engine is started.
-        progress: told of what is slow.
+        task: the kind of judging.
+        engine_for: makes an engine from a spec.
+        journal: where its judgements are kept.
+        progress: told of every judgement.
+        cache_root: folder of the judgements that all runs share; the user's by default.
+        refuse: the error for a judge that is not the one expected.
+
+    Raises:
+        ConfigError: the model cannot judge.
     """
 
     def __init__(
         self,
         spec: ModelSpec,
-        engine: Engine,
-        schema: str | None,
-        read: Callable[[str], Reading | None],
-        repair: Callable[[Sequence[Message], str], tuple[Message, ...]],
-        before: Callable[[], None],
-        progress: Progress,
+        task: JudgeTask[Reading],
+        *,
+        engine_for: EngineFactory,
+        journal: Path,
+        progress: Progress | None,
+        cache_root: Path | None,
+        refuse: Refusal | None = None,
     ) -> None:
-        self.spec, self.engine, self.schema, self.progress = spec, engine, schema, progress
-        self.structured = schema is not None
-        self.asked = 0
-        self.stack: ExitStack | None = None
-        self._read, self._repair, self._before = read, repair, before
-        self._opened = False
+        if spec.engine == "recorded":
+            raise ConfigError(
+                f"{spec.source or spec.name} cannot judge: its answers are recorded", "name a model that runs"
+            )
+        self.spec, self.task = spec, task
+        self.session = Session(
+            spec,
+            engine_for=engine_for,
+            journal=journal,
+            progress=progress,
+            title=f"judge {spec.label}",
+            patience=Patience(1, f"the judge {spec.label} answered nothing"),
+            refuse=refuse,
+        )
+        self.schema = task.schema(bounded=spec.engine == "vllm") if self.session.engine.structured else None
+        self.structured = self.schema is not None
+        self.protocol = sha256_text(canonical_json([task.prompt.sha, self.schema, asdict(SAMPLING), REPAIRS]))
+        self._cache_root = cache_root or default_root()
+        self._cache: Cache | None = None
 
-    def request(self, messages: tuple[Message, ...], place: int, held_to: str | None) -> Request:
+    @property
+    def cache(self) -> Cache:
+        """The judgements of this judge under this protocol in all runs."""
+        if self._cache is None:
+            name = sha256_text(canonical_json([self.spec.engine, asdict(self.session.identity), self.protocol]))
+            kept = tuple(self.task.fields(None))
+            self._cache = Cache(self._cache_root, self.task.cache_prefix + name[:24], kept, self.task.check)
+        return self._cache
+
+    def key(self, messages: tuple[Message, ...]) -> str:
+        """The key of a judgement: over the judge, the protocol and what is put to it."""
+        request = self._request(messages, 0, self.schema)
+        return response_key(self.session.identity, self.spec.engine, plain(messages), SAMPLING, request)
+
+    def judgements(self, questions: Mapping[str, tuple[Message, ...]]) -> Iterator[dict[str, Any]]:
+        """The fields of each judgement, as known from another run or as asked for now; each question once.
+
+        Args:
+            questions: key → what is put to the judge.
+        """
+        missing = []
+        for key, messages in questions.items():
+            if (cached := self.cache.get(key)) is not None:
+                yield {**cached, "cached": True}
+            else:
+                missing.append((key, messages))
+        for key, heard in self._ask(missing):
+            judgement = {
+                **completion_fields(heard.completion),
+                **self.task.fields(heard.reading),
+                "key": key,
+                "outcome": heard.outcome,
+                "reason": heard.reading.reason if heard.reading else "",
+                "attempt": heard.repairs + 1,
+                "structured": heard.held,
+            }
+            self.cache.put(judgement)
+            yield judgement
+
+    def _request(self, messages: tuple[Message, ...], place: int, held_to: str | None) -> Request:
         """A request; its seed follows from what is asked, not from where: equal texts make equal requests in every run."""
         return Request(str(place), 0, messages, request_seed(SAMPLING.seed, plain(messages), 0), json_schema=held_to)
 
-    def ask(self, items: Sequence[tuple[Item, tuple[Message, ...]]]) -> Iterator[tuple[Item, Heard[Reading]]]:
+    def _ask(self, items: Sequence[tuple[Item, tuple[Message, ...]]]) -> Iterator[tuple[Item, Heard[Reading]]]:
         """Put questions to the judge, and again those whose reply cannot be read, at most `REPAIRS` times."""
         asking = list(items)
         for repair in range(REPAIRS + 1):
             again: list[tuple[Item, tuple[Message, ...]]] = []
-            for (item, messages), done, held in self._replies(asking):
-                reading = self._read(done.text) if done.status in ("ok", "truncated") else None
-                mendable = done.status in ("ok", "truncated", "empty") and reading is None
+            for (item, messages), completion, held in self._replies(asking):
+                reading = self.task.read(completion.text) if completion.status in ("ok", "truncated") else None
+                mendable = completion.status in ("ok", "truncated", "empty") and reading is None
                 if mendable and repair < REPAIRS:
-                    again.append((item, self._repair(messages, done.text)))
+                    again.append((item, self.task.prompt.repair(messages, completion.text)))
                     continue
-                yield item, Heard(done, reading, repair, held)
+                yield item, Heard(completion, reading, repair, held)
             if not again:
                 return
             asking = again
@@ -100,50 +203,33 @@ class Asker(Generic[Reading]):
         self, asking: Sequence[tuple[Item, tuple[Message, ...]]]
     ) -> Iterator[tuple[tuple[Item, tuple[Message, ...]], Completion, bool]]:
         """The replies as they land. What an endpoint refuses on account of the schema is asked for without one."""
-        if not asking:
-            return
-        self._open()
         held_to = self.schema if self.structured else None
         refused: list[tuple[tuple[Item, tuple[Message, ...]], Completion]] = []
-        for place, done in self._generate([messages for _, messages in asking], held_to):
-            if held_to is not None and done.status == "error" and _REJECTED.match(done.error or ""):
-                refused.append((asking[place], done))
+        for place, completion in self._generate([messages for _, messages in asking], held_to):
+            if held_to is not None and completion.status == "error" and _REJECTED.match(completion.error or ""):
+                refused.append((asking[place], completion))
                 continue
-            yield asking[place], done, held_to is not None
-        for place, done in self._generate([entry[1] for entry, _ in refused], None):
-            if done.status != "error" and self.structured:
+            yield asking[place], completion, held_to is not None
+        for place, completion in self._generate([entry[1] for entry, _ in refused], None):
+            if completion.status != "error" and self.structured:
                 self.structured = False
-                self.progress.note(f"judge {self.spec.label}", "no JSON schema here: asking plainly")
-            yield refused[place][0], done, False
+                self.session.progress.note(self.session.title, "no JSON schema here: asking plainly")
+            yield refused[place][0], completion, False
 
     def _generate(
         self, conversations: Sequence[tuple[Message, ...]], held_to: str | None
     ) -> Iterator[tuple[int, Completion]]:
-        requests = [self.request(self._fit(m), n, held_to) for n, m in enumerate(conversations)]
-        for request, done in self.engine.generate(requests, SAMPLING) if requests else ():
-            self.asked += 1
-            yield int(request.probe_id), done
+        if conversations:
+            self.session.open()  # before the conversations are fitted: a changed judge is refused first
+        requests = [self._request(self._fit(m), n, held_to) for n, m in enumerate(conversations)]
+        for request, completion in self.session.ask(requests, SAMPLING):
+            yield int(request.probe_id), completion
 
     def _fit(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """The conversation as the judge's template takes it: some know no system turn."""
-        if self.spec.engine in ("hf", "vllm") and self.engine.render(messages) is None:
+        if self.spec.engine in ("hf", "vllm") and self.session.engine.render(messages) is None:
             system, user, *rest = messages
             merged = Message("user", f"{system.content}\n\n{user.content}")
-            if self.engine.render((merged, *rest)) is not None:
+            if self.session.engine.render((merged, *rest)) is not None:
                 return merged, *rest
         return messages
-
-    def _open(self) -> None:
-        """Start the judge when it is first needed."""
-        if self._opened:
-            return
-        self._before()
-        self.progress.note(f"judge {self.spec.label}", "loading")
-        assert self.stack is not None
-        self.stack.enter_context(self.engine)
-        self._opened = True
-
-
-def plain(messages: Sequence[Message]) -> str:
-    """A conversation as text."""
-    return canonical_json([asdict(m) for m in messages])

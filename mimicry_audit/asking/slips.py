@@ -7,27 +7,36 @@ finished one asks nothing. What it finds is a worst case, and is never told as a
 
 from __future__ import annotations
 
-import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields, replace
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.answers import EngineFactory, Progress, Silent, check_unchanged
-from mimicry_audit.asking.mutants import ModelWriter, Prompts, Rules, Writer
-from mimicry_audit.engines.base import Engine
-from mimicry_audit.ground.errors import ConfigError, EngineError, RunDirectoryError
+from mimicry_audit.asking.mutants import ModelWriter, Prompts, Rules, Writer, mutator_patience
+from mimicry_audit.asking.progress import Progress
+from mimicry_audit.asking.session import (
+    EngineFactory,
+    Patience,
+    Session,
+    changed_model,
+    completion_fields,
+    expect_recorded,
+    plain,
+    registered_engine,
+    remember,
+    timestamp,
+)
+from mimicry_audit.ground.errors import ConfigError, RunDirectoryError
 from mimicry_audit.identity import fuzz
 from mimicry_audit.identity.attempts import Attempt, Judge
 from mimicry_audit.identity.own import Own
 from mimicry_audit.identity.templates import filled, of_split
 from mimicry_audit.identity.transcripts import Transcript
 from mimicry_audit.records.asked import (
+    IDENTITY_DOMAIN,
     Completion,
-    Identity,
     Message,
     ModelSpec,
     Probe,
@@ -36,13 +45,11 @@ from mimicry_audit.records.asked import (
     Sampling,
     canonical_json,
     request_seed,
-    response_key,
     sha256_text,
 )
-from mimicry_audit.records.run import Journal, RunDirectory, differences, read_records
+from mimicry_audit.records.run import RunDirectory, read_records
 
-_COMPLETION = tuple(f.name for f in fields(Completion))
-LIMIT_SILENT = 3
+SILENT_VISITS = 3
 """Visits in a row without a single reply after which a model counts as gone."""
 
 
@@ -103,7 +110,7 @@ def seeds_of(probes: Sequence[Probe], languages: Sequence[str] = ()) -> list[tup
 
 def questions_of(probes: Sequence[Probe]) -> list[Probe]:
     """The questions without template or system prompt of ours."""
-    return [p for p in probes if p.domain == "identity" and p.arm == "default"]
+    return [p for p in probes if p.domain == IDENTITY_DOMAIN and p.arm == "default"]
 
 
 def search_run(
@@ -114,7 +121,7 @@ def search_run(
     sampling: Sampling,
     owns: Mapping[str, Own],
     judge: Judge,
-    engine_for: EngineFactory | None = None,
+    engine_for: EngineFactory = registered_engine,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Search every model of a collected run; hold the directory meanwhile.
@@ -137,22 +144,31 @@ def search_run(
         RunDirectoryError: held by another process, not writable, or searched with other settings before.
         AuditError: an engine cannot start or go on. What was journalled stands.
     """
-    if engine_for is None:
-        from mimicry_audit.engines.registry import engine_for as registered
-
-        engine_for = registered
     probes = run.probes()
     seeds = seeds_of(probes, options.languages)
     _check(seeds, options, {m.label: owns[m.label] for m in models})
     with run.locked():
-        manifest = run.manifest()
-        _remember(run, manifest, seeds, options, sampling)
+        _remember(run, seeds, options, sampling)
+        sessions = [_session(run, spec, engine_for, progress) for spec in models]
+        expect_recorded(run, sessions)
         return {
-            spec.label: _Searcher(run, manifest, spec, options, sampling, owns[spec.label], judge, engine_for).go(
-                seeds, probes, progress or Silent()
-            )
-            for spec in models
+            session.spec.label: _Searcher(
+                run, session, options, sampling, owns[session.spec.label], judge, engine_for
+            ).search(seeds, probes)
+            for session in sessions
         }
+
+
+def _session(run: RunDirectory, spec: ModelSpec, engine_for: EngineFactory, progress: Progress | None) -> Session:
+    return Session(
+        spec,
+        engine_for=engine_for,
+        journal=journal_path(run, spec.label),
+        progress=progress,
+        title=f"search {spec.label}",
+        patience=Patience(SILENT_VISITS, f"{spec.label} answers nothing"),
+        refuse=changed_model(run, spec),
+    )
 
 
 def budget_of(seeds: int, options: Search) -> int:
@@ -191,9 +207,7 @@ def _check(seeds: Sequence[Any], options: Search, owns: Mapping[str, Own]) -> No
         )
 
 
-def _remember(
-    run: RunDirectory, manifest: dict[str, Any], seeds: Sequence[Any], options: Search, sampling: Sampling
-) -> None:
+def _remember(run: RunDirectory, seeds: Sequence[Any], options: Search, sampling: Sampling) -> None:
     """Write down how is searched, or refuse to go on another way; the budget may grow."""
     mutator = options.mutator
     entry = {
@@ -208,16 +222,15 @@ def _remember(
         "prompts_sha": None if mutator is None else sha256_text(canonical_json(Prompts().sources)),
         "sampling": asdict(replace(sampling, samples=1)),
     }
-    entry = json.loads(canonical_json(entry))
-    known = manifest.get("search")
-    if known is not None and (changed := differences(known, entry)):
-        raise RunDirectoryError(
+    remember(
+        run,
+        "search",
+        entry,
+        refuse=lambda changed: RunDirectoryError(
             f"{run.path} was searched with other settings ({'; '.join(changed)})",
             "use the same settings to go on, or another --out",
-        )
-    if known is None:
-        manifest["search"] = entry
-        run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+        ),
+    )
 
 
 class _Searcher:
@@ -226,48 +239,42 @@ class _Searcher:
     def __init__(
         self,
         run: RunDirectory,
-        manifest: Mapping[str, Any],
-        spec: ModelSpec,
+        session: Session,
         options: Search,
         sampling: Sampling,
         own: Own,
         judge: Judge,
         engine_for: EngineFactory,
     ) -> None:
-        self.run, self.manifest, self.spec, self.options = run, manifest, spec, options
+        self.session, self.options, self.own, self.judge = session, options, own, judge
         self.sampling = replace(sampling, samples=1)
-        self.own, self.judge, self.engine_for = own, judge, engine_for
-        self._engine: Engine | None = None
-        self._identity: Identity | None = None
-        self._silent = 0
+        self._engine_for = engine_for
+        self._known = _read(journal_path(run, session.spec.label))
 
-    def go(self, seeds: Sequence[tuple[str, str]], probes: Sequence[Probe], progress: Progress) -> dict[str, Any]:
-        """Search to the end of the budget, and tell what was found."""
-        known = _read(journal_path(self.run, self.spec.label))
-        written = {name: line for (name, _, _), line in known.items() if name.startswith("mutation/")}
-        self._known = known
+    def search(self, seeds: Sequence[tuple[str, str]], probes: Sequence[Probe]) -> dict[str, Any]:
+        """Search to the end of the budget; returns the summary for ``identity.json``."""
         tree = fuzz.Tree(seeds, self.options.seed, explore=self.options.explore)
-        asked: dict[str, list[Probe]] = {}
+        by_language: dict[str, list[Probe]] = {}
         for probe in questions_of(probes):
-            asked.setdefault(probe.language.split("-")[0], []).append(probe)
+            by_language.setdefault(probe.language.split("-")[0], []).append(probe)
         budget = budget_of(len(seeds), self.options)
-        label = f"search {self.spec.label}"
         # A journal of a larger budget, or of templates that errors have since changed, holds more lines than count.
-        progress.start(label, budget, max(0, budget - sum(line.status != "error" for line in known.values())))
-        with ExitStack() as stack, Journal(journal_path(self.run, self.spec.label)) as book:
-            self._stack, self._book, self._progress, self._bar = stack, book, progress, label
-            writer = self._writer(stack, written)
+        self.session.start(budget, max(0, budget - sum(line.status != "error" for line in self._known.values())))
+        with self.session, ExitStack() as stack:
+            writer = self._writer(stack)
             record = _Record()
             for _ in range(budget // self.options.questions):
-                self._visit(tree, writer, asked, record)
-        progress.finish(label)
+                self._visit(tree, writer, by_language, record)
+        self.session.finish()
         return record.summary(len(seeds), budget, self.options, len(tree.nodes) - tree.seeds)
 
-    def _writer(self, stack: ExitStack, written: Mapping[str, Line]) -> Writer:
-        if self.options.mutator is None:
-            return Rules()
+    def _writer(self, stack: ExitStack) -> Writer:
         spec = self.options.mutator
-        return ModelWriter(spec, self.engine_for(spec), stack, self.options.seed, written, self._keep_mutant)
+        if spec is None:
+            return Rules()
+        session = Session(spec, engine_for=self._engine_for, patience=mutator_patience(spec))
+        written = {name: line for (name, _, _), line in self._known.items() if name.startswith("mutation/")}
+        return ModelWriter(stack.enter_context(session), self.options.seed, written, self._keep_mutant)
 
     def _visit(self, tree: fuzz.Tree, writer: Writer, asked: Mapping[str, Sequence[Probe]], record: _Record) -> None:
         visit = tree.choose()
@@ -307,79 +314,53 @@ class _Searcher:
             name = f"{probe.id}#search-{visit.step}"
             line = self._known.get((name, visit.step, text))
             if line is not None and line.status != "error":
-                lines[probe.id] = line
+                lines[name] = line
             system = [m for m in probe.messages if m.role == "system"]
             messages = (*system, Message("user", filled(text, probe.prompt)))
-            owed = probe.id not in lines
-            requests.append(Request(name, 0, messages, request_seed(self.options.seed, name, 0), owed=owed))
-        by_name = {f"{p.id}#search-{visit.step}": p for p in chosen}
-        for request, done in self._generate(requests):
-            probe = by_name[request.probe_id]
-            lines[probe.id] = self._land(request, done, visit.step, text, language, mutator)
-        if all(line.status == "error" for line in lines.values()):
-            self._silent += 1
-            if self._silent >= LIMIT_SILENT:
-                why = next(iter(lines.values())).error
-                raise EngineError(f"{self.spec.label} answers nothing ({why})", "mend the cause, and run again")
-        else:
-            self._silent = 0
-        return [self._judged(lines[p.id], p, text, language) for p in chosen]
+            seed = request_seed(self.options.seed, name, 0)
+            requests.append(Request(name, 0, messages, seed, owed=name not in lines))
+        for request, completion in self.session.ask(requests, self.sampling):
+            line = self.session.response(
+                Line,
+                request,
+                completion,
+                self.sampling,
+                step=visit.step,
+                template=text,
+                language=language,
+                mutator=mutator,
+            )
+            self.session.keep(line)
+            lines[request.probe_id] = line
+        self.session.end_turn(list(lines.values()))
+        return [
+            self._judged(lines[request.probe_id], probe, text, language)
+            for request, probe in zip(requests, chosen, strict=True)
+        ]
 
     def _judged(self, line: Line, probe: Probe, text: str, language: str) -> Attempt:
         transcript = Transcript(
-            model=self.spec.label, template=text, question=probe.prompt, response=line.text if line.usable else "",
+            model=self.session.spec.label, template=text, question=probe.prompt, response=line.text if line.usable else "",
             language=language, aspect=probe.aspect,
         )  # fmt: skip
         attempt = self.judge.attempt(transcript, self.own)
         classes = {"error": "error", "refused": "refusal"}
         return replace(attempt, status=classes[line.status]) if line.status in classes else attempt
 
-    def _generate(self, requests: Sequence[Request]) -> Iterable[tuple[Request, Completion]]:
-        if not any(r.owed for r in requests):
-            return ()
-        if self._engine is None:
-            self._engine = self.engine_for(self.spec)
-            self._identity = self._engine.identify()
-            check_unchanged(self.run, self.manifest, self.spec, self._identity)
-            self._progress.note(self._bar, "loading")
-            self._stack.enter_context(self._engine)
-        return self._engine.generate(requests, self.sampling)
-
-    def _land(self, request: Request, done: Completion, step: int, text: str, language: str, mutator: str) -> Line:
-        assert self._engine is not None
-        assert self._identity is not None
-        shown = self._engine.render(request.messages)
-        prompt = canonical_json([asdict(m) for m in request.messages]) if shown is None else shown
-        line = Line(
-            key=response_key(self._identity, self.spec.engine, prompt, self.sampling, request),
-            model=self.spec.label,
-            probe_id=request.probe_id,
-            sample=0,
-            prompt_sha=sha256_text(prompt),
-            time=_now(),
-            step=step,
-            template=text,
-            language=language,
-            mutator=mutator,
-            **{name: getattr(done, name) for name in _COMPLETION},
-        )
-        self._book.append(line)
-        self._progress.advance(self._bar, line)
-        return line
-
-    def _keep_mutant(self, name: str, request: Request, done: Completion) -> None:
+    def _keep_mutant(self, name: str, request: Request, completion: Completion) -> None:
+        """Journal what a model wrote beside the attempts: it is no attempt, so progress does not count it."""
         assert self.options.mutator is not None
-        prompt = canonical_json([asdict(m) for m in request.messages])
-        self._book.append(
+        prompt = plain(request.messages)
+        self.session.write(
             Line(
                 key=sha256_text(canonical_json([asdict(self.options.mutator), prompt, request.seed])),
                 model=self.options.mutator.label,
                 probe_id=name,
                 sample=0,
                 prompt_sha=sha256_text(prompt),
-                time=_now(),
+                time=timestamp(),
                 step=int(name.split("/")[1]),
-                **{key: getattr(done, key) for key in _COMPLETION},
+                **completion_fields(completion),
             )
         )
 
@@ -465,7 +446,3 @@ def _line(record: dict[str, Any]) -> Line:
     if not isinstance(line.text, str) or not isinstance(line.probe_id, str) or not isinstance(line.step, int):
         raise ValueError("fields of other kinds")
     return line
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -17,7 +17,7 @@ from rich.table import Table
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from mimicry_audit.asking.answers import Landed
+    from mimicry_audit.asking.progress import Landed
 
 MOST_ROWS = 16
 """Judged pairs told one by one; of more, those that stand out."""
@@ -79,25 +79,25 @@ class Bars:
         self._bars.stop()
 
     def start(self, label: str, total: int, owed: int) -> None:
-        """See `mimicry_audit.asking.answers.Progress`."""
+        """See `mimicry_audit.asking.progress.Progress`."""
         task = self._bars.add_task(
             escape(label), total=total, completed=total - owed, note="" if owed else "nothing owed"
         )
         self._tasks[label] = (task, owed, time.monotonic())
 
     def note(self, label: str, text: str) -> None:
-        """See `mimicry_audit.asking.answers.Progress`."""
+        """See `mimicry_audit.asking.progress.Progress`."""
         self._bars.update(self._tasks[label][0], note=text)
 
     def advance(self, label: str, response: Landed | None = None) -> None:
-        """See `mimicry_audit.asking.answers.Progress`."""
+        """See `mimicry_audit.asking.progress.Progress`."""
         if response is not None and response.status == "error":
             self._failed[label] = self._failed.get(label, 0) + 1
         failed = self._failed.get(label, 0)
         self._bars.update(self._tasks[label][0], advance=1, note=f"{failed} failed" if failed else "")
 
     def finish(self, label: str) -> None:
-        """See `mimicry_audit.asking.answers.Progress`."""
+        """See `mimicry_audit.asking.progress.Progress`."""
         _, owed, began = self._tasks[label]
         if self._bars.disable and owed:
             what = "answer" if owed == 1 else "answers"

@@ -14,12 +14,12 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.answers import Plan, Progress, collect
-from mimicry_audit.asking.panels import IDENTITY_DOMAIN
+from mimicry_audit.asking.answers import Plan, collect
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.version import __version__
-from mimicry_audit.records.asked import Probe, Response, Sampling, canonical_json, sha256_text
+from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, Response, Sampling, canonical_json, sha256_text
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.workflow.settings import Settings, probes_for, sampling_of
 

@@ -18,7 +18,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.answers import Plan, Progress
+from mimicry_audit.asking.answers import Plan
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.comparison import inputs
 from mimicry_audit.comparison.inputs import CompareSettings
 from mimicry_audit.comparison.result import compute

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from mimicry_audit.asking.answers import Progress
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.distill.data import Row
 from mimicry_audit.distill.settings import DistillSettings
 from mimicry_audit.records.asked import ModelSpec

@@ -13,7 +13,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from mimicry_audit.asking.answers import Plan, Progress, collect
+from mimicry_audit.asking.answers import Plan, collect
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.distill import figures
 from mimicry_audit.distill.data import Row
 from mimicry_audit.engines.likelihood import Scorer, TextRequest, TokenScores, why_not

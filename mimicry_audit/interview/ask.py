@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.answers import Plan, Progress, collect
+from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.asking.identity_judge import judge_attempts
+from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.slips import Search, search_run, seeds_of, too_small
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, DataError
@@ -142,7 +143,8 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
     plan = options.plan
     run = RunDirectory(options.out)
     sources = {s.label: s.source or s.name for s in plan.models}
-    collect(run, plan, progress=progress, notes={"sources": sources, "version": __version__})
+    helpers = [spec for spec in (options.search and options.search.mutator, options.judge) if spec]
+    collect(run, plan, progress=progress, notes={"sources": sources, "version": __version__}, helpers=helpers)
     rules = Judge(ClaimFinder(options.facts))
     manifest = run.manifest()
     owns = {s.label: _own(s, sources[s.label], manifest, options) for s in plan.models}

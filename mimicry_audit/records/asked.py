@@ -21,6 +21,8 @@ RESPONSE_SCHEMA = 1
 
 DOMAINS = ("reasoning", "math", "instruction_following", "identity")
 """The domains shipped with the project; user sets may add others in snake_case."""
+IDENTITY_DOMAIN = "identity"
+"""Of questions about the model itself: their answers are compared with nobody's."""
 
 Role = Literal["system", "user", "assistant"]
 Status = Literal["ok", "empty", "truncated", "refused", "error"]

@@ -10,12 +10,9 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit.records.asked import Probe, Response, sha256_text
-from mimicry_audit.records.run import Journal, RunDirectory, read_records
+from mimicry_audit.records.run import RunDirectory, read_records
 from mimicry_audit.statistics.grades import ASPECTS, HIGHEST, LOWEST
 from mimicry_audit.statistics.intervals import FloatArray
-
-IDENTITY_DOMAIN = "identity"
-
 
 Pair = tuple[str, str]
 """Candidate, reference."""
@@ -89,11 +86,6 @@ def journal_path(run: RunDirectory, label: str) -> Path:
     return run.path / "judgements" / f"{label}.jsonl"
 
 
-def journal(run: RunDirectory, label: str) -> Journal:
-    """One judge's journal, for appending; hold the run's lock first."""
-    return Journal(journal_path(run, label))
-
-
 def read_judgements(run: RunDirectory, label: str) -> dict[Slot, Judgement]:
     """The standing judgements of one judge: the last line for each presentation; an unfinished last line is left out.
 
@@ -119,11 +111,12 @@ def _judgement(record: dict[str, Any], label: str) -> Judgement:
         raise ValueError(f"it is of judge {made.model!r}")
     if made.sample not in (0, 1) or isinstance(made.sample, bool):
         raise ValueError(f"there is no order {made.sample!r}")
-    _check_outcome(made.outcome, made.grades)
+    check_outcome(made.outcome, made.grades)
     return made
 
 
-def _check_outcome(outcome: Any, grades: Any) -> None:
+def check_outcome(outcome: Any, grades: Any) -> None:
+    """Raises ValueError where grades do not go with an outcome, or are none."""
     if outcome not in OUTCOMES:
         raise ValueError(f"unknown outcome {outcome!r}")
     if outcome in ("failed", "error"):

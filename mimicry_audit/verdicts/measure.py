@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, Response
 from mimicry_audit.similarity.measure import measure
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights
@@ -18,8 +18,6 @@ from mimicry_audit.verdicts.material import Material
 if TYPE_CHECKING:
     from mimicry_audit.identity.facts import Facts, OwnIdentity
     from mimicry_audit.verdicts.options import ScoringOptions
-
-IDENTITY_DOMAIN = "identity"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,7 +21,7 @@ from mimicry_audit.records.run import RunDirectory, write_json
 from mimicry_audit.similarity.measure import AXES, axis_class
 from mimicry_audit.verdicts.gather import gather
 from mimicry_audit.verdicts.material import Material
-from mimicry_audit.verdicts.measure import IDENTITY_DOMAIN, measurements, own_in_run
+from mimicry_audit.verdicts.measure import measurements, own_in_run
 from mimicry_audit.verdicts.options import ScoringOptions
 from mimicry_audit.verdicts.pairwise import PairTables
 from mimicry_audit.verdicts.rivals import settle
@@ -47,7 +47,7 @@ from mimicry_audit.verdicts.sections.pairs import (
 from mimicry_audit.verdicts.sections.panel import EMPTY, null_entries
 from mimicry_audit.verdicts.truth import agrees, with_truth
 
-__all__ = ["IDENTITY_DOMAIN", "SCORES_SCHEMA", "ScoringOptions", "read_scores", "score"]
+__all__ = ["SCORES_SCHEMA", "ScoringOptions", "read_scores", "score"]
 
 SCORES_SCHEMA = "mimicry_audit.scores/1"
 _SCORES_FIELDS = (

@@ -168,7 +168,25 @@ def test_a_model_that_cannot_be_found_stops_the_run_before_any_is_asked(run: Run
     with pytest.raises(EngineError, match="no server answers"):
         collect(run, plan(), engine_for=engine_for)
     assert script.events == [("made", "a"), ("identify", "a")]
+    assert not run.path.exists()  # a mistyped name leaves nothing behind
     assert collect(run, plan(), engine_for=script.engine_for) == 8
+
+
+def test_models_that_will_be_asked_later_are_found_before_a_new_run_writes_anything(run: RunDirectory) -> None:
+    script = Script()
+
+    def engine_for(spec: ModelSpec) -> ScriptedEngine:
+        if spec.label == "judge":
+            raise EngineError("no server answers", "start it")
+        return script.engine_for(spec)
+
+    judge = ModelSpec(label="judge", engine="scripted", name="org/judge")
+    with pytest.raises(EngineError, match="no server answers"):
+        collect(run, plan(), engine_for=engine_for, helpers=[judge])
+    assert not run.path.exists()
+    assert collect(run, plan(), engine_for=script.engine_for, helpers=[judge]) == 8
+    assert ("open", "judge") not in script.events
+    assert collect(run, plan(), engine_for=engine_for, helpers=[judge]) == 0  # a finished run looks for nobody
 
 
 def test_a_model_that_changed_since_is_refused(run: RunDirectory) -> None:

@@ -21,6 +21,7 @@ from mimicry_audit.records.asked import Sampling
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.score import ScoringOptions, score
+from mimicry_audit.verdicts.sections.grades import judged_by
 from tests.support.commands import MODELS, PROBES, Desk, audit, jsonl, start
 from tests.support.engine_fixtures import TinyModels
 from tests.support.judge_server import JudgeServer, Reply, alike, graded, honest, judge_server
@@ -97,6 +98,16 @@ def test_an_honest_judge_puts_the_student_first(run: RunDirectory) -> None:
     texts = {label: {r.probe_id: r.text for r in run.responses(label)} for label in MODELS}
     by_hand = [alike(texts["other"][p.id], texts["teacher"][p.id]) for p in run.probes()]
     assert grades["other"] == pytest.approx(sum(by_hand) / len(by_hand))
+
+
+def test_each_journal_is_read_once_however_many_judged(run: RunDirectory, monkeypatch: pytest.MonkeyPatch) -> None:
+    with judge_server() as server:
+        judge_run(run, by(server.name(), server.name("judge-2")))
+    opened: list[str] = []
+    responses = RunDirectory.responses
+    monkeypatch.setattr(RunDirectory, "responses", lambda self, label: opened.append(label) or responses(self, label))
+    assert [len(judged.judgements) for judged in judged_by(run, run.manifest())] == [ALL, ALL]
+    assert sorted(opened) == sorted(MODELS)
 
 
 def test_both_orders_are_asked_and_a_judge_who_likes_the_first_answer_is_found_out(run: RunDirectory) -> None:

@@ -392,6 +392,17 @@ def test_a_run_that_is_held_is_refused(scene: Scene, capsys: pytest.CaptureFixtu
     assert answers(scene.desk) == before
 
 
+def test_a_mistyped_model_or_judge_leaves_no_folder_behind(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (
+        scene.with_models("lab/ari"),
+        scene.run("--judge", "lab/ari", "--reference", "teacher"),
+        ["identity", "--models", "lab/ari", "--out", str(scene.desk.folder / "new")],
+    ):
+        assert run(arguments) == 2
+        one_line(capsys.readouterr().err, "no lab model 'ari'|aria")
+        assert not (scene.desk.folder / "new").exists()
+
+
 def test_a_missing_vllm_says_what_to_install(scene: Scene, capsys: pytest.CaptureFixture[str]) -> None:
     scene.monkeypatch.setattr("mimicry_audit.engines.vllm.vllm_version", lambda: None)
     assert run(scene.with_models(f"vllm/{scene.models.one}")) == 2

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.records.asked import canonical_json, sha256_text
+from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.records.asked import Message, canonical_json, sha256_text
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 _TRIES = 50
 """Braces that open no object before a reply counts as unreadable; without a bound, hostile text would cost minutes."""
@@ -55,3 +59,42 @@ def json_objects(text: str) -> Iterator[Mapping[str, Any]]:
         else:
             yield value
         at = text.find("{", end)
+
+
+class JudgePrompt:
+    """A judge's prompt, from ``templates/judge/``: a system turn, a user turn, and what follows an unreadable reply.
+
+    Args:
+        prefix: of the templates' names.
+        **bounds: numbers that every template may show.
+
+    Attributes:
+        sha: hash over the templates and the bounds they are filled with.
+    """
+
+    def __init__(self, prefix: str = "", **bounds: int) -> None:
+        folder = resource_dir("templates") / "judge"
+        self._prefix, self._bounds = prefix, bounds
+        names = [f"{prefix}{part}" for part in ("system", "user", "repair")]
+        self._sources = {name: (folder / f"{name}.jinja").read_text("utf-8") for name in names}
+        self._templates: dict[str, Template] = {}
+        self.sha = sha256_text(canonical_json([self._sources, *bounds.values()] if bounds else self._sources))
+
+    def conversation(self, **texts: str) -> tuple[Message, ...]:
+        """System and user turn, with these texts in a frame that none of them can close."""
+        framed = {name: harmless(text) for name, text in texts.items()}
+        user = self._fill("user", code=frame_code(*framed.values()), **framed)
+        return Message("system", self._fill("system")), Message("user", user)
+
+    def repair(self, messages: Sequence[Message], reply: str) -> tuple[Message, ...]:
+        """The conversation continued: the unreadable reply, and the request to mend it."""
+        return *messages, Message("assistant", harmless(reply) or "(empty)"), Message("user", self._fill("repair"))
+
+    def _fill(self, part: str, **values: str) -> str:
+        from jinja2 import Environment, StrictUndefined
+
+        if part not in self._templates:
+            # Plain text for a model, not markup for a browser; what is filled in is never read as a template.
+            environment = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701
+            self._templates[part] = environment.from_string(self._sources[f"{self._prefix}{part}"])
+        return self._templates[part].render(**self._bounds, **values).strip()

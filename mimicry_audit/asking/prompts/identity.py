@@ -13,15 +13,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mimicry_audit.asking.prompts.framing import frame_code, harmless, json_objects
-from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.asking.prompts.framing import JudgePrompt, json_objects
 from mimicry_audit.identity.own import Own
 from mimicry_audit.identity.tally import agreement_of
-from mimicry_audit.records.asked import Message, canonical_json, sha256_text
+from mimicry_audit.records.asked import Message
 
 LABELS = ("contradicts", "names_other")
 _KEYS = ("reason", *LABELS, "maker")
-_PARTS = ("identity_system", "identity_user", "identity_repair")
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,17 +56,11 @@ def schema(*, bounded: bool) -> str:
     )
 
 
-class IdentityPrompt:
-    """The judge's prompt, from ``templates/judge/``.
-
-    Attributes:
-        sha: hash over the templates.
-    """
+class IdentityPrompt(JudgePrompt):
+    """What a judge of identity is told."""
 
     def __init__(self) -> None:
-        folder = resource_dir("templates") / "judge"
-        self._sources = {part: (folder / f"{part}.jinja").read_text("utf-8") for part in _PARTS}
-        self.sha = sha256_text(canonical_json(self._sources))
+        super().__init__("identity_")
 
     def messages(self, own: Own, question: str, answer: str) -> tuple[Message, ...]:
         """The conversation that asks whether an answer fits who the model is.
@@ -78,22 +70,7 @@ class IdentityPrompt:
             question: what the target was asked, template and all.
             answer: what it said.
         """
-        facts, question, answer = (harmless(text) for text in (facts_of(own), question, answer))
-        code = frame_code(facts, question, answer)
-        user = self._fill("identity_user", code=code, facts=facts, question=question, answer=answer)
-        return Message("system", self._fill("identity_system")), Message("user", user)
-
-    def repair(self, messages: Sequence[Message], reply: str) -> tuple[Message, ...]:
-        """The conversation continued: the unreadable reply, and the request to mend it."""
-        asked = Message("user", self._fill("identity_repair"))
-        return *messages, Message("assistant", harmless(reply) or "(empty)"), asked
-
-    def _fill(self, part: str, **values: str) -> str:
-        from jinja2 import Environment, StrictUndefined
-
-        # Plain text for a model, not markup for a browser; what is filled in is never read as a template.
-        plain = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701
-        return plain.from_string(self._sources[part]).render(**values).strip()
+        return self.conversation(facts=facts_of(own), question=question, answer=answer)
 
 
 def facts_of(own: Own) -> str:

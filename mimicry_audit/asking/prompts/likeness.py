@@ -10,18 +10,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from mimicry_audit.asking.prompts.framing import frame_code, harmless, json_objects
-from mimicry_audit.ground.resources import resource_dir
-from mimicry_audit.records.asked import Message, Probe, Sampling, canonical_json, sha256_text
+from mimicry_audit.asking.prompts.framing import JudgePrompt, json_objects
+from mimicry_audit.records.asked import Message, Probe, Sampling
 from mimicry_audit.statistics.grades import ASPECTS, HIGHEST, LOWEST
-
-if TYPE_CHECKING:
-    from jinja2 import Template
-
 
 REPAIRS = 2
 """How often an unreadable reply is asked for again."""
@@ -31,9 +26,6 @@ REASON_CHARACTERS = 400
 """Longest reason where the engine can hold a model to it."""
 SAMPLING = Sampling(temperature=0.0, top_p=1.0, max_tokens=MAX_TOKENS, seed=0)
 """How a judge is asked: greedily, so that the same texts get the same grades."""
-
-
-_PARTS = ("system", "user", "repair")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +61,11 @@ def schema(*, bounded: bool) -> str:
     )
 
 
-class Prompt:
-    """The judge's prompt, from ``templates/judge/``.
-
-    Attributes:
-        sha: hash over the templates and the bounds they are filled with.
-    """
+class Prompt(JudgePrompt):
+    """What a judge of likeness is told."""
 
     def __init__(self) -> None:
-        folder = resource_dir("templates") / "judge"
-        self._sources = {part: (folder / f"{part}.jinja").read_text("utf-8") for part in _PARTS}
-        self._templates: dict[str, Template] = {}
-        self.sha = sha256_text(canonical_json([self._sources, LOWEST, HIGHEST]))
+        super().__init__(lowest=LOWEST, highest=HIGHEST)
 
     def messages(self, question: str, first: str, second: str) -> tuple[Message, ...]:
         """The conversation that asks how alike two answers are.
@@ -90,23 +75,7 @@ class Prompt:
             first: the text shown as answer 1.
             second: the text shown as answer 2.
         """
-        question, first, second = harmless(question), harmless(first), harmless(second)
-        code = frame_code(question, first, second)
-        user = self._fill("user", code=code, question=question, first=first, second=second)
-        return Message("system", self._fill("system")), Message("user", user)
-
-    def repair(self, messages: Sequence[Message], reply: str) -> tuple[Message, ...]:
-        """The conversation continued: the unreadable reply, and the request to mend it."""
-        return *messages, Message("assistant", harmless(reply) or "(empty)"), Message("user", self._fill("repair"))
-
-    def _fill(self, part: str, **values: str) -> str:
-        from jinja2 import Environment, StrictUndefined
-
-        if part not in self._templates:
-            # Plain text for a model, not markup for a browser; what is filled in is never read as a template.
-            plain = Environment(autoescape=False, undefined=StrictUndefined, keep_trailing_newline=False)  # noqa: S701
-            self._templates[part] = plain.from_string(self._sources[part])
-        return self._templates[part].render(lowest=LOWEST, highest=HIGHEST, **values).strip()
+        return self.conversation(question=question, first=first, second=second)
 
 
 def question_of(probe: Probe) -> str:

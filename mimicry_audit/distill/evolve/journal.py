@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.records.asked import STATUSES, Completion, Identity, Request, Sampling, canonical_json, response_key
+from mimicry_audit.asking.session import completion_fields, plain, timestamp
+from mimicry_audit.records.asked import STATUSES, Completion, Identity, Request, Sampling, response_key
 from mimicry_audit.records.run import Journal, read_records
 
 NAME = "evolve.jsonl"
@@ -55,6 +55,10 @@ class Line:
     record: Mapping[str, Any] | None = None
 
 
+_REPLY_FIELDS = ("status", "text", "error", "served_model", "prompt_tokens", "completion_tokens")
+"""What a line keeps of a reply; what it takes beside them is its own."""
+
+
 class Book:
     """The journal in a folder, read once and appended to; use it as a context.
 
@@ -67,7 +71,6 @@ class Book:
         lines, _ = read_records(self.path, Line, _line, "a line of this journal", "it done again")
         self._calls = {line.key: line for line in lines if line.kind == "call" and line.status != "error"}
         self.rounds: list[Mapping[str, Any]] = [line.record or {} for line in lines if line.kind == "round"]
-        self.asked = 0
         self._journal = Journal(self.path)
 
     def __enter__(self) -> Book:
@@ -84,21 +87,22 @@ class Book:
         line = self._calls.get(key)
         return None if line is None else (line.text or "")
 
-    def keep_call(self, key: str, purpose: str, round_: int, attempt: int, asked: Request, done: Completion) -> None:
+    def keep_call(
+        self, key: str, purpose: str, round_: int, attempt: int, request: Request, completion: Completion
+    ) -> None:
         """Journal a reply, or a failure."""
+        reply = {name: value for name, value in completion_fields(completion).items() if name in _REPLY_FIELDS}
         line = Line(
-            kind="call", round=round_, time=_now(), key=key, purpose=purpose, attempt=attempt,
-            messages=[asdict(m) for m in asked.messages], status=done.status, text=done.text, error=done.error,
-            served_model=done.served_model, prompt_tokens=done.prompt_tokens, completion_tokens=done.completion_tokens,
+            **reply, kind="call", round=round_, time=timestamp("seconds"), key=key, purpose=purpose, attempt=attempt,
+            messages=[asdict(m) for m in request.messages],
         )  # fmt: skip
         self._journal.append(line)
-        self.asked += 1
-        if done.status != "error":
+        if completion.status != "error":
             self._calls[key] = line
 
     def keep_round(self, record: Mapping[str, Any]) -> None:
         """Journal a round that is done."""
-        self._journal.append(Line(kind="round", round=int(record["round"]), time=_now(), record=record))
+        self._journal.append(Line(kind="round", round=int(record["round"]), time=timestamp("seconds"), record=record))
         self.rounds.append(record)
 
     def calls(self) -> dict[str, int]:
@@ -109,13 +113,9 @@ class Book:
         return dict(sorted(found.items()))
 
 
-def call_key(identity: Identity, engine: str, sampling: Sampling, asked: Request) -> str:
+def call_key(identity: Identity, engine: str, sampling: Sampling, request: Request) -> str:
     """The key of one call: as of an audit's answers, over the conversation as text."""
-    return response_key(identity, engine, canonical_json([asdict(m) for m in asked.messages]), sampling, asked)
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return response_key(identity, engine, plain(request.messages), sampling, request)
 
 
 def _line(cells: dict[str, Any]) -> Line:

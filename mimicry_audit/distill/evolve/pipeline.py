@@ -22,7 +22,7 @@ from mimicry_audit.distill.evolve.journal import NAME, Book
 from mimicry_audit.distill.evolve.loop import Loop
 from mimicry_audit.distill.evolve.settings import EvolveSettings, check
 from mimicry_audit.distill.evolve.student import Student
-from mimicry_audit.distill.evolve.teacher import Prompts, Teacher, engine_of, spec_of
+from mimicry_audit.distill.evolve.teacher import Prompts, Teacher, open_session, spec_of
 from mimicry_audit.distill.training import job
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.hardware import version_of
@@ -86,14 +86,14 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
             _same(s, found, None)
             return Evolved(s.out, json.loads(manifest.read_text("utf-8")), Book(s.out).rounds)
     student = Student(s, told)
-    engine = engine_of(spec)
-    identity = engine.identify()
+    session = open_session(s, spec)
+    identity = session.find()
     with RunDirectory(s.out / "work").locked(), ExitStack() as stack:
         stack.callback(student.close)
         _same(s, found, identity)
-        with Book(s.out) as book:
+        with Book(s.out) as book, session:
             prompts = Prompts(found.task, found.about, found.shots)
-            teacher = Teacher(s, spec, engine, identity, found.task, prompts, book, stack)
+            teacher = Teacher(s, session, found.task, prompts, book)
             records = Loop(s, found, teacher, student, book, told).run()
             content = _checkpoint(s, found, student, spec, identity, book)
         return Evolved(s.out, content, records)

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
+from mimicry_audit.asking.session import Patience, Session, registered_engine
 from mimicry_audit.distill.evolve import replies
 from mimicry_audit.distill.evolve.data import EXPERT, Sample
 from mimicry_audit.distill.evolve.journal import Book, call_key
@@ -21,7 +21,7 @@ from mimicry_audit.distill.evolve.tasks import Task
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.ground.errors import ConfigError, EngineError
 from mimicry_audit.ground.resources import resource_dir
-from mimicry_audit.records.asked import Identity, Message, ModelSpec, Request, Sampling, request_seed
+from mimicry_audit.records.asked import Message, ModelSpec, Request, Sampling, request_seed
 
 Reading = TypeVar("Reading")
 LABELLED_AT_ONCE = 20
@@ -60,15 +60,23 @@ def spec_of(settings: EvolveSettings) -> ModelSpec:
     return replace(spec, label="teacher")
 
 
-def engine_of(spec: ModelSpec) -> Engine:
-    """The engine that answers for the teacher."""
+def open_session(settings: EvolveSettings, spec: ModelSpec) -> Session:
+    """What asks the teacher: the scripted expert among the engines, and one that fails on every try counts as gone.
+
+    Args:
+        settings: of the distillation.
+        spec: of the teacher.
+    """
+    patience = Patience(settings.retries + 1, f"the teacher {spec.source} does not answer")
+    return Session(spec, engine_for=_engine_of, patience=patience)
+
+
+def _engine_of(spec: ModelSpec) -> Engine:
     if spec.engine == "expert":
         from mimicry_audit.distill.evolve.expert import ExpertEngine
 
         return ExpertEngine(spec)
-    from mimicry_audit.engines.registry import engine_for
-
-    return engine_for(spec)
+    return registered_engine(spec)
 
 
 class Prompts:
@@ -139,25 +147,18 @@ class Teacher:
 
     Args:
         settings: of the distillation.
-        spec: of the model.
-        engine: answers for it; started when the first reply is owed.
-        identity: who it is.
+        session: asks it; the caller closes it.
         task: what is taught.
         prompts: what it is told.
         book: the journal.
-        stack: closes the engine.
     """
 
     settings: EvolveSettings
-    spec: ModelSpec
-    engine: Engine
-    identity: Identity
+    session: Session
     task: Task
     prompts: Prompts
     book: Book
-    stack: ExitStack
     counts: Counts = field(default_factory=Counts)
-    _opened: bool = False
 
     def analyse(self, round_: int, cases: Sequence[tuple[Sample, str]]) -> str:
         """The weakness pattern in these cases.
@@ -253,25 +254,19 @@ class Teacher:
         """One reply, from the journal if it stands there."""
         s = self.settings
         sampling = Sampling(temperature=temperature, max_tokens=s.teacher_tokens, seed=s.seed)
-        asked = Request(
+        request = Request(
             f"{purpose}/{sample}/{attempt}", sample, messages, request_seed(s.seed, purpose, sample + attempt)
         )
-        key = call_key(self.identity, self.spec.engine, sampling, asked)
-        if (known := self.book.reply(key)) is not None:
-            return known
-        if not self._opened:
-            self.stack.enter_context(self.engine)
-            self._opened = True
-        for _ in range(s.retries + 1):
-            ((_, done),) = self.engine.generate([asked], sampling)
-            self.book.keep_call(key, purpose, round_, attempt, asked, done)
-            if done.status != "error":
-                return done.text
-        raise EngineError(f"the teacher {self.spec.source} does not answer ({done.error})", "mend the cause, run again")
+        key = call_key(self.session.identity, self.session.spec.engine, sampling, request)
+        while (reply := self.book.reply(key)) is None:
+            ((_, completion),) = self.session.ask([request], sampling)
+            self.book.keep_call(key, purpose, round_, attempt, request, completion)
+            self.session.end_turn([completion])
+        return reply
 
     def _unread(self, what: str) -> EngineError:
         return EngineError(
-            f"no reply of the teacher {self.spec.source} holds {what}, asked {self.settings.retries + 1} times",
+            f"no reply of the teacher {self.session.spec.source} holds {what}, asked {self.settings.retries + 1} times",
             "read its replies in evolve.jsonl; raise --teacher-tokens, or use a more able teacher",
         )
 

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.answers import Silent
+from mimicry_audit.asking.progress import Silent
 from mimicry_audit.distill import evaluate
 from mimicry_audit.distill.context import Desk, Watch
 from mimicry_audit.distill.pipeline import frozen_of

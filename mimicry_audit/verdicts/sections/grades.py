@@ -15,9 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mimicry_audit.records.asked import Probe, sha256_text
+from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, sha256_text
 from mimicry_audit.records.judgement import (
-    IDENTITY_DOMAIN,
     OUTCOMES,
     Judgement,
     Pair,
@@ -65,12 +64,15 @@ def judged_by(run: RunDirectory, manifest: Mapping[str, Any]) -> list[Judged]:
     Raises:
         DataError: a journal is corrupt.
     """
+    judges = manifest.get("judges") or {}
+    if not judges:
+        return []
+    texts = {
+        model: {r.probe_id: r.text for r in run.responses(model) if r.usable and r.sample == 0}
+        for model in manifest["settings"]["models"]
+    }
     found = []
-    for label, entry in (manifest.get("judges") or {}).items():
-        texts = {
-            model: {r.probe_id: r.text for r in run.responses(model) if r.usable and r.sample == 0}
-            for model in manifest["settings"]["models"]
-        }
+    for label, entry in judges.items():
         standing = [
             j
             for j in read_judgements(run, label).values()

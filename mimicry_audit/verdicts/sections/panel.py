@@ -5,7 +5,6 @@ Promise: everything here is shown and nothing here decides; what cannot be had i
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -26,8 +25,8 @@ from mimicry_audit.similarity.panel import (
 from mimicry_audit.statistics.intervals import FloatArray, domain_means
 from mimicry_audit.verdicts.findings import PairFacts
 from mimicry_audit.verdicts.material import Material
+from mimicry_audit.verdicts.pairwise import OVERALL, mean_of
 
-OVERALL = "overall"
 EMPTY: Mapping[str, None] = {"null": None, "index": None, "mismatched": None}
 """Of a pair that is not reported in detail."""
 MOST_LISTED = 300
@@ -67,14 +66,14 @@ class _Board:
         self.values: dict[str, FloatArray] = {m.axis.name: m.values for m in known if m.values is not None}
         counted = [m for m in known if not m.axis.baseline]
         if counted:
-            self.values[OVERALL] = _mean_of([m.values for m in counted if m.values is not None])
+            self.values[OVERALL] = mean_of([m.values for m in counted if m.values is not None])
         self._raw: dict[str, FloatArray] = {}
         self._centred: dict[tuple[str, str, tuple[str, ...]], FloatArray] = {}
         self._residuals: dict[tuple[str, tuple[str, ...]], FloatArray] = {}
         crossed = [m for m in counted if m.mismatched is not None and m.values is not None]
         self.crossed_axes = [m.axis.name for m in crossed]
-        self.crossed = _mean_of([m.mismatched for m in crossed if m.mismatched is not None]) if crossed else None
-        self.matched = _mean_of([m.values for m in crossed if m.values is not None]) if crossed else None
+        self.crossed = mean_of([m.mismatched for m in crossed if m.mismatched is not None]) if crossed else None
+        self.matched = mean_of([m.values for m in crossed if m.values is not None]) if crossed else None
         self.pairs = mismatched_pairs(material.domains)
 
     def at(self, label: str) -> int:
@@ -211,12 +210,6 @@ def _ceiling(own: FloatArray, reference: str, manifest: Mapping[str, Any]) -> tu
         else f"one answer of {reference} per probe: ask for two or more (--samples 2)"
     )
     return own, None, why
-
-
-def _mean_of(arrays: Sequence[FloatArray]) -> FloatArray:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # a probe that no axis measured is a mean of nothing: NaN
-        return np.asarray(np.nanmean(np.stack(arrays), axis=0))
 
 
 def _r(value: float | None) -> float | None:

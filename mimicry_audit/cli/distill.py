@@ -115,7 +115,7 @@ def command(**values: Any) -> int:
         return evolve.perform(typed, watch)
     typed.pop("method", None)
     asked = searching.wish(typed)
-    settings = DistillSettings(**typed)
+    settings = DistillSettings.of(**typed)
     if asked is not None:
         from mimicry_audit.distill.search import search
 

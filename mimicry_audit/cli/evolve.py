@@ -49,11 +49,10 @@ def asks(values: Mapping[str, Any]) -> bool:
         wrong = [name for name in sorted(own) if values.get(name) is not None]
         mend = "add --method evolve, or leave it out"
     else:
-        from dataclasses import fields
-
         from mimicry_audit.distill.evolve.settings import EvolveSettings
+        from mimicry_audit.ground.fields import fields_of
 
-        known = {field.name for field in fields(EvolveSettings)} | {"method"}
+        known = {field.name for field in fields_of(EvolveSettings)} | {"method"}
         wrong = [name for name, value in values.items() if value not in (None, (), {}) and name not in known]
         mend = "leave it out"
     if wrong:
@@ -79,7 +78,7 @@ def perform(values: Mapping[str, Any], watch: Any) -> int:
         raise ConfigError("no student is named", "add --student")
     if "labels" in given:
         given["labels"] = tuple(dict.fromkeys(label.strip() for label in given["labels"].split(",") if label.strip()))
-    settings = EvolveSettings(**given)
+    settings = EvolveSettings.of(**given)
     with watch:
         made = evolve(settings, watch)
     out_console().print(table(made.rounds))

@@ -2,7 +2,7 @@
 
 Promise: the check of a value, the option on the command line (`mimicry_audit.cli.fields`), the key in a YAML file and the row
 of a table in the documentation come from the same `Field`, so they cannot disagree. A settings class is a plain dataclass
-whose fields carry `about(...)` as metadata; name, type and default are read from the class itself. This module knows no
+whose fields carry `describe(...)` as metadata; name, type and default are read from the class itself. This module knows no
 command-line library.
 """
 
@@ -163,7 +163,7 @@ class Field:
         return f"{text}{example}{f'; {self.note}' if self.note else ''}"
 
 
-def about(
+def describe(
     help_: str,
     *,
     group: str,

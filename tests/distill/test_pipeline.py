@@ -68,7 +68,7 @@ def prompts(tmp_path: Path) -> Path:
 
 def made(out: Path, **changed: Any) -> Distilled:
     given = {"teacher": "lab/aria", "student": "lab/base", "data": "lab", "steps": 4, **QUICK, **changed}
-    return distill(DistillSettings(out=out, **given))
+    return distill(DistillSettings.of(out=out, **given))
 
 
 def digest(folder: Path) -> str:
@@ -410,7 +410,7 @@ def test_models_of_different_tokenizers(
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        (["--objective", "kl"], "no objective kl"),
+        (["--objective", "kl"], "--objective kl is unknown"),
         (["--data", "nowhere.jsonl"], "no file of prompts nowhere.jsonl|check the path"),
         (["--data", "nosuchset"], "nosuchset"),
         (["--student", "openai/x@http://127.0.0.1:9/v1"], "the student needs weights"),

@@ -13,8 +13,8 @@ import pytest
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.fields import (
     Field,
-    about,
     check_fields,
+    describe,
     field_of,
     fields_of,
     flat_values,
@@ -25,20 +25,20 @@ from mimicry_audit.ground.fields import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Oven:
-    heat: float = field(default=0.7, metadata=about("Heat.", group="Oven", low=0, example="0.7"))
-    trays: int = field(default=2, metadata=about("Trays.", group="Oven", above=0, decides=False))
-    fan: bool = field(default=False, metadata=about("Fan.", group="Oven"))
+    heat: float = field(default=0.7, metadata=describe("Heat.", group="Oven", low=0, example="0.7"))
+    trays: int = field(default=2, metadata=describe("Trays.", group="Oven", above=0, decides=False))
+    fan: bool = field(default=False, metadata=describe("Fan.", group="Oven"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bakery:
-    flour: str = field(metadata=about("Flour.", group="Dough", choices=("rye", "wheat")))
-    out: Path | None = field(default=None, metadata=about("Where.", group="Dough", short="-o", absent="here"))
-    share: float | None = field(default=None, metadata=about("Share.", group="Dough", above=0, high=1))
-    mix: float = field(default=0.5, metadata=about("Mix.", group="Dough", above=0, below=1, note="not its ends"))
-    seeds: tuple[str, ...] = field(default=(), metadata=about("Seeds.", group="Dough"))
-    guests: tuple[Any, ...] = field(default=(), metadata=about("Guests.", group="Dough"))
-    notes: Mapping[str, Any] = field(default_factory=dict, metadata=about("Notes.", group="Dough"))
+    flour: str = field(metadata=describe("Flour.", group="Dough", choices=("rye", "wheat")))
+    out: Path | None = field(default=None, metadata=describe("Where.", group="Dough", short="-o", absent="here"))
+    share: float | None = field(default=None, metadata=describe("Share.", group="Dough", above=0, high=1))
+    mix: float = field(default=0.5, metadata=describe("Mix.", group="Dough", above=0, below=1, note="not its ends"))
+    seeds: tuple[str, ...] = field(default=(), metadata=describe("Seeds.", group="Dough"))
+    guests: tuple[Any, ...] = field(default=(), metadata=describe("Guests.", group="Dough"))
+    notes: Mapping[str, Any] = field(default_factory=dict, metadata=describe("Notes.", group="Dough"))
     oven: Oven = field(default_factory=Oven)
 
 

@@ -111,10 +111,10 @@ def _space(desk: Desk, asked: Search) -> space.Space:
     names = space.students(found, s)
     configs = {}
     for name in names:
-        weights = source(weights_spec(name, "the student", s.chat_template)).weights
+        weights = source(weights_spec(name, "the student", s.training.chat_template)).weights
         configs[name] = shape.configured(weights.location, weights.commit)
     if asked.space is None:
-        dropout = s.adapter or all(map(shape.dropouts, configs.values()))
+        dropout = s.training.adapter or all(map(shape.dropouts, configs.values()))
         found += space.default(s, asked.fixed, lambda name: _possible(desk, names, name), dropout)
     if not found:
         raise ConfigError("nothing is left to search: every setting is given", "leave some out, or give a --space")
@@ -123,7 +123,7 @@ def _space(desk: Desk, asked: Search) -> space.Space:
         for name, config in configs.items():
             if dimension.name == "layers":
                 shape.demand_layers(config, max(dimension.ends), name)
-            if dimension.name == "dropout" and not s.adapter and max(dimension.ends) > 0:
+            if dimension.name == "dropout" and not s.training.adapter and max(dimension.ends) > 0:
                 shape.demand_dropout(config, name)
     objectives = next((d.choices for d in found if d.name == "objective"), (s.objective,))
     for objective in objectives:
@@ -139,7 +139,7 @@ def _demand(desk: Desk, names: Sequence[str], objective: str) -> None:
             f"{objective} needs the teacher's probabilities, and {s.teacher} gives text only", "search hard alone"
         )
     for name in names:
-        spec = weights_spec(name, "the student", s.chat_template)
+        spec = weights_spec(name, "the student", s.training.chat_template)
         kit_of(replace(desk, settings=space.applied(s, {"student": name, "objective": objective}), student=spec))
 
 

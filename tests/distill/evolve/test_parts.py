@@ -29,7 +29,7 @@ LABELS = ("order_status", "refund", "exchange")
 
 def settings(**changed: Any) -> EvolveSettings:
     given = {"teacher": "expert/intents", "student": "lab/base", "data": "expert/intents", "task": "classification"}
-    return EvolveSettings(**{**given, "out": Path("x"), **changed})
+    return EvolveSettings.of(**{**given, "out": Path("x"), **changed})
 
 
 # Replies
@@ -311,8 +311,8 @@ def test_the_journal_gives_back_replies_and_passes_over_a_torn_line(tmp_path: Pa
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"task": "poetry"}, "there is no task poetry"),
-        ({"strategy": "guess"}, "there is no strategy guess"),
+        ({"task": "poetry"}, "--task poetry is unknown"),
+        ({"strategy": "guess"}, "--strategy guess is unknown"),
         ({"shots": 0}, "--shots is 0"),
         ({"replay": 1.5}, "--replay is 1.5"),
         ({"similar": 0.0}, "--similar is 0.0"),

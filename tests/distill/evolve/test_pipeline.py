@@ -46,7 +46,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def made(out: Path, rows: str, **changed: Any) -> Evolved:
-    return evolve(EvolveSettings(**{"teacher": "expert/intents", "data": rows, **QUICK, "out": out, **changed}))
+    return evolve(EvolveSettings.of(**{"teacher": "expert/intents", "data": rows, **QUICK, "out": out, **changed}))
 
 
 @pytest.fixture(scope="module")

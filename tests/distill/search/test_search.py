@@ -106,7 +106,7 @@ def test_what_meets_all_is_kept_by_size_and_then_by_the_first_target() -> None:
 
 
 def settings(**changed: Any) -> DistillSettings:
-    return DistillSettings(**{"teacher": "t", "student": "s", "data": "d", "out": Path("o"), **changed})
+    return DistillSettings.of(**{"teacher": "t", "student": "s", "data": "d", "out": Path("o"), **changed})
 
 
 def test_proposals_depend_on_the_record_alone_and_begin_with_the_command(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def bench(given: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tu
     from mimicry_audit.distill.pipeline import desk_of
     from mimicry_audit.distill.rounds import lessons
 
-    desk = loop._parted(desk_of(DistillSettings(out=tmp_path_factory.mktemp("bench"), **given), None))
+    desk = loop._parted(desk_of(DistillSettings.of(out=tmp_path_factory.mktemp("bench"), **given), None))
     lessons(desk)
     shared = trials.Bench(desk, 5)
     results: list[dict[str, Any]] = []
@@ -189,7 +189,7 @@ def test_a_trial_worse_than_its_peers_stops_early(
     number = 3 + launched
     if launched:
         command = f"{sys.executable} -m torch.distributed.run --nproc-per-node 1 --standalone"
-        desk = replace(shared.desk, settings=replace(shared.desk.settings, launcher=command))
+        desk = replace(shared.desk, settings=shared.desk.settings.changed(launcher=command))
         shared = trials.Bench(desk, 5)
     found = trials.run(shared, number, {"rate": 1e-9 * (1 + launched)}, results)
     assert found["outcome"] == "pruned"
@@ -224,7 +224,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Sea
     given = {"teacher": "lab/aria", "student": "lab/base", "data": "lab", "steps": 5, "limit": 24, "max_tokens": 32,
              "held_out": 0.2, "evaluation_limit": 4, "threads": 1, "tensorboard": False, "rate": 1e-3, "seed": 3,
              "engine_options": {"num_threads": "1"}}  # fmt: skip
-    return given, asked, search(DistillSettings(out=folder / "out", **given), asked)
+    return given, asked, search(DistillSettings.of(out=folder / "out", **given), asked)
 
 
 def test_a_search_keeps_the_smallest_student_that_meets_its_targets(
@@ -287,7 +287,7 @@ def test_a_finished_search_does_nothing_and_a_longer_one_adds_trials(
     given, asked, made = found
     out = made.path
     assert out is not None
-    plain = DistillSettings(out=out, **given)
+    plain = DistillSettings.of(out=out, **given)
     before = {
         p: p.stat().st_mtime_ns
         for p in out.rglob("*")
@@ -326,7 +326,7 @@ def test_killed_and_run_again_it_chooses_the_same(tmp_path: Path, given: dict[st
     scope = spaced(tmp_path, "layers: [1, 2]\nrate: {low: 1e-4, high: 1e-2, log: true}\ndropout: [0.0, 0.1]")
     given = {**given, "save_every": 2, "steps": 6}
     asked = Search(trials=2, targets=("cross_entropy=9",), space=scope)
-    whole = search(DistillSettings(out=tmp_path / "one" / "x", **given), asked)
+    whole = search(DistillSettings.of(out=tmp_path / "one" / "x", **given), asked)
     torn = tmp_path / "two" / "x"
     command = [
         *options(given),
@@ -413,7 +413,7 @@ def test_a_search_that_finds_nothing_says_what_was_nearest(
         (["--search", "2", "SPACE", "rate: {low: 0, high: 1, log: true}"], "logarithmic"),
         (["--search", "2", "SPACE", "batch: [2.5]"], "batch holds 2.5|whole numbers"),
         (["--search", "2", "SPACE", "rate: [fast]"], "'fast', which is no number"),
-        (["--search", "2", "SPACE", "objective: [soft]"], "no objective soft"),
+        (["--search", "2", "SPACE", "objective: [soft]"], "--objective soft is unknown"),
         (["--search", "2", "SPACE", "objective: [jsd]"], "jsd needs the teacher's probabilities"),
         (["--search", "2", "SPACE", "layers: [1, 9]"], "--layers is 9, and"),
         (["--search", "2", "SPACE", "- 1"], "says nothing to search"),

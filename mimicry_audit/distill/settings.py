@@ -13,7 +13,6 @@ from typing import Any
 
 from mimicry_audit.distill.training.settings import (
     DATA,
-    ENGINE_OPTIONS,
     LIMIT,
     NAME,
     OUT,
@@ -23,6 +22,7 @@ from mimicry_audit.distill.training.settings import (
     TRAINING,
     TrainingSettings,
     deciding_values,
+    describe_engine_options,
 )
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.fields import check_fields, describe, from_flat, replace_fields
@@ -57,7 +57,7 @@ class DistillSettings:
     max_tokens: int = field(
         default=256, metadata=describe("Most tokens in one answer.", group=DATA, unit="N", above=0)
     )  # fmt: skip
-    engine_options: Mapping[str, Any] = field(default_factory=dict, metadata=ENGINE_OPTIONS)
+    engine_options: Mapping[str, Any] = field(default_factory=dict, metadata=describe_engine_options(DATA))
     objective: str = field(
         default="hard",
         metadata=describe("What is minimised; all but hard need the teacher's probabilities.",
@@ -71,7 +71,7 @@ class DistillSettings:
     hard_weight: float | None = field(
         default=None,
         metadata=describe("Weight of the hard-label loss beside a soft one.", group=_OBJECTIVE, unit="W", low=0, high=1,
-                       absent=f"0; for uld {_ULD_HARD:g}"),
+                       absent=f"0, or {_ULD_HARD:g} for uld"),
     )  # fmt: skip
     temperature: float = field(
         default=1.0,
@@ -84,7 +84,7 @@ class DistillSettings:
     )  # fmt: skip
     alpha: float = field(
         default=0.1,
-        metadata=describe("Weight of the mixture in skew-kl and skew-reverse-kl.",
+        metadata=describe("Weight of the mixture in the skewed objectives.",
                        group=_OBJECTIVE, unit="A", above=0, below=1),
     )  # fmt: skip
     top_k: int = field(

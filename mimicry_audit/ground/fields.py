@@ -292,7 +292,15 @@ def _shown(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, tuple | frozenset):
         return ",".join(map(str, value))
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
+
+
+def number_text(value: float) -> str:
+    """A number as people write it, such as ``5e-5``."""
+    mantissa, _, power = (
+        f"{value:.6g}".partition("e") if value == 0 or abs(value) >= 1e-3 else f"{value:e}".partition("e")
+    )
+    return f"{float(mantissa):g}e{int(power)}" if power else mantissa
 
 
 def _fix(field: Field) -> str:

@@ -160,14 +160,14 @@ OPTIONS: dict[str, Case] = {
     "unknown axis": (lambda s: s.run(axes="lexicle"), "lexicle|lexical"),
     "unknown gate": (lambda s: s.run(fail_on="destilled"), "--fail-on 'destilled' is not a condition|distilled"),
     "gate on an unknown metric": (lambda s: s.run(fail_on="luck>0.5"), "'luck>0.5' is not a condition|rse"),
-    "unknown engine to load with": (lambda s: s.run(engine="tgi"), "--engine|'tgi'|vllm"),
+    "unknown engine to load with": (lambda s: s.run(engine="tgi"), "--engine tgi is unknown|vllm, hf"),
     "malformed engine option": (lambda s: s.run("-E", "dtype"), "--engine-option 'dtype' is not K=V|dtype=bfloat16"),
     "unknown engine option": (
         lambda s: [*s.with_models("vllm/org/x"), "-E", "gpu_memory=0.5"], "gpu_memory|did you mean gpu_memory_utilization"),
     "engine option of a wrong type": (
         lambda s: [*s.with_models("vllm/org/x"), "-E", "max_model_len=long"], "max_model_len=long is not a whole number"),
     "engine option out of range": (
-        lambda s: [*s.with_models("vllm/org/x"), "-E", "gpu_memory_utilization=9"], "must be at most 1"),
+        lambda s: [*s.with_models("vllm/org/x"), "-E", "gpu_memory_utilization=9"], "must be above 0 and at most 1"),
     "unknown domain": (lambda s: s.run(domains="mathematics"), "'mathematics'|choose from|'math'"),
     "unknown reference": (lambda s: s.run(reference="tutor"), "--reference tutor is not among the models|choose from teacher"),
     "unknown base": (lambda s: s.run(base="ground"), "--base ground is not among the models|choose from"),

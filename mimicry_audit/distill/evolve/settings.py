@@ -12,13 +12,13 @@ from typing import Any
 
 from mimicry_audit.distill.training.settings import (
     DATA,
-    ENGINE_OPTIONS,
     LIMIT,
     NAME,
     OUT,
     STUDENT,
     TrainingSettings,
     deciding_values,
+    describe_engine_options,
 )
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.fields import check_fields, describe, from_flat, replace_fields
@@ -68,7 +68,7 @@ class EvolveSettings:
         metadata=describe("Model that writes and labels the data; expert/WORLD is a scripted one.",
                        group=_TEACHER, unit="MODEL")
     )  # fmt: skip
-    engine_options: Mapping[str, Any] = field(default_factory=dict, metadata=ENGINE_OPTIONS)
+    engine_options: Mapping[str, Any] = field(default_factory=dict, metadata=describe_engine_options(_TEACHER))
     answer_temperature: float = field(
         default=0.8,
         metadata=describe("Sampling temperature of the teacher when it writes inputs; otherwise it is greedy.",

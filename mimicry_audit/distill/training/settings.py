@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
-from mimicry_audit.ground.fields import describe, fields_of, flat_values
+from mimicry_audit.ground.fields import describe, fields_of, flat_values, number_text
 
 PRECISIONS = ("auto", "fp32", "bf16")
 FULL_RATE, ADAPTER_RATE = 5e-5, 2e-4
@@ -30,11 +30,13 @@ NAME = describe(
     "Name of the student in its lineage.", group=OUTPUT, unit="NAME", absent="the folder's name", decides=False
 )
 LIMIT = describe("Use only the first N rows of the data.", group=DATA, unit="N", above=0, absent="all")
-ENGINE_OPTIONS = describe(
-    "Engine option of the teacher, such as -E num_threads=1; may be repeated.",
-    group=DATA, unit="K=V", short="-E", flag_name="engine-option",
-)  # fmt: skip
 """Metadata of fields that mean the same in several settings classes."""
+
+
+def describe_engine_options(group: str) -> dict[str, Any]:
+    """Metadata of the field with the teacher's engine options."""
+    words = "Engine option of the teacher, such as -E num_threads=1; may be repeated."
+    return describe(words, group=group, unit="K=V", short="-E", flag_name="engine-option")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +61,7 @@ class TrainingSettings:
     rate: float | None = field(
         default=None,
         metadata=describe("Peak learning rate.", group=TRAINING, unit="R", above=0,
-                       absent=f"{FULL_RATE:g}; with --adapter {ADAPTER_RATE:g}"),
+                       absent=f"{number_text(FULL_RATE)}, or {number_text(ADAPTER_RATE)} with --adapter"),
     )  # fmt: skip
     warmup: float = field(
         default=0.05,

@@ -330,10 +330,13 @@ def test_wrong_settings_are_one_line(changed: dict[str, Any], says: str) -> None
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("--method evolve", "--task classification, tagging or qa"),
-        ("--method magic", "there is no method magic"),
-        ("--shots 3", "--shots means nothing with --method distill"),
-        ("--method evolve --task qa --objective jsd", "--objective means nothing with --method evolve"),
+        ("--method evolve", "--task is missing. Choose from classification, tagging, qa"),
+        ("--method magic", "--method magic is unknown. Choose from distill, evolve"),
+        ("--shots 3", "--shots belongs to audit distill evolve, not to train"),
+        (
+            "--method evolve --task qa --objective jsd",
+            "--objective belongs to audit distill train and search, not to evolve",
+        ),
         ("--method evolve --task qa --data expert/intents", "is a task of classification"),
         ("--method evolve --task classification --teacher expert/love", "there is no expert/love"),
         ("--method evolve --task classification --teacher recorded/x.jsonl#a", "its answers are recorded"),

@@ -15,9 +15,9 @@ import pytest
 
 from mimicry_audit import lab
 from mimicry_audit.cli import run
-from mimicry_audit.cli.searching import trials as table
+from mimicry_audit.cli.distill_search import trials_table as table
 from mimicry_audit.distill import DistillSettings
-from mimicry_audit.distill.search import Found, Search, choice, loop, search, space, study, targets, trials
+from mimicry_audit.distill.search import Found, SearchSettings, choice, loop, search, space, study, targets, trials
 from mimicry_audit.ground.errors import AuditError
 from tests.distill.test_pipeline import _documented, _fields, digest, lines
 from tests.support.commands import ROOT, jsonl, start
@@ -215,12 +215,12 @@ def test_equal_settings_are_not_trained_twice(bench: tuple[trials.Bench, list[di
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Search, Found]:
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], SearchSettings, Found]:
     """A search on the lab: soft and hard objectives, two sizes, a target that is easily met, one trial that diverges."""
     lab.build(["aria", "base"])
     folder = tmp_path_factory.mktemp("whole")
     scope = spaced(folder, "objective: [forward-kl, hard]\nlayers: [1, 2]\nrate: [1e-3, 1e30]\ndropout: [0.0, 0.2]")
-    asked = Search(trials=5, targets=("agreement=0.05", "perplexity<=1e6"), space=scope)
+    asked = SearchSettings(trials=5, targets=("agreement=0.05", "perplexity<=1e6"), space=scope)
     given = {"teacher": "lab/aria", "student": "lab/base", "data": "lab", "steps": 5, "limit": 24, "max_tokens": 32,
              "held_out": 0.2, "evaluation_limit": 4, "threads": 1, "tensorboard": False, "rate": 1e-3, "seed": 3,
              "engine_options": {"num_threads": "1"}}  # fmt: skip
@@ -228,7 +228,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Sea
 
 
 def test_a_search_keeps_the_smallest_student_that_meets_its_targets(
-    found: tuple[dict[str, Any], Search, Found],
+    found: tuple[dict[str, Any], SearchSettings, Found],
 ) -> None:
     _, _, made = found
     out, content = made.path, made.content
@@ -257,7 +257,7 @@ def test_a_search_keeps_the_smallest_student_that_meets_its_targets(
 
 
 def test_the_teacher_answers_once_and_the_test_part_chooses_nothing(
-    found: tuple[dict[str, Any], Search, Found],
+    found: tuple[dict[str, Any], SearchSettings, Found],
 ) -> None:
     _, _, made = found
     out = made.path
@@ -282,7 +282,7 @@ def test_the_teacher_answers_once_and_the_test_part_chooses_nothing(
 
 
 def test_a_finished_search_does_nothing_and_a_longer_one_adds_trials(
-    found: tuple[dict[str, Any], Search, Found],
+    found: tuple[dict[str, Any], SearchSettings, Found],
 ) -> None:
     given, asked, made = found
     out = made.path
@@ -308,7 +308,7 @@ def test_a_finished_search_does_nothing_and_a_longer_one_adds_trials(
     assert json.loads((out / "lineage.json").read_text("utf-8"))["distillation"]["search"]["trials"] == 6
 
 
-def test_every_field_of_a_search_is_documented(found: tuple[dict[str, Any], Search, Found]) -> None:
+def test_every_field_of_a_search_is_documented(found: tuple[dict[str, Any], SearchSettings, Found]) -> None:
     formats = (ROOT / "docs" / "formats.md").read_text("utf-8")
     content = dict(found[2].content)
     trial = {k: v for t in content["trials"] for k, v in t.items() if v is not None}
@@ -325,7 +325,7 @@ def test_every_field_of_a_search_is_documented(found: tuple[dict[str, Any], Sear
 def test_killed_and_run_again_it_chooses_the_same(tmp_path: Path, given: dict[str, Any]) -> None:
     scope = spaced(tmp_path, "layers: [1, 2]\nrate: {low: 1e-4, high: 1e-2, log: true}\ndropout: [0.0, 0.1]")
     given = {**given, "save_every": 2, "steps": 6}
-    asked = Search(trials=2, targets=("cross_entropy=9",), space=scope)
+    asked = SearchSettings(trials=2, targets=("cross_entropy=9",), space=scope)
     whole = search(DistillSettings.of(out=tmp_path / "one" / "x", **given), asked)
     torn = tmp_path / "two" / "x"
     command = [
@@ -380,7 +380,7 @@ def test_a_search_that_finds_nothing_says_what_was_nearest(
     out = tmp_path / "worse"
     scope.write_text("rate: [1e30]")
     assert run([*command[:-4], "--out", str(out), "--search", "1"]) == 1
-    assert "no trial came to its end (the held-out loss is no number" in capsys.readouterr().err
+    assert "no trial finished (the held-out loss is no number" in capsys.readouterr().err
 
 
 # Bad input
@@ -397,10 +397,10 @@ def test_a_search_that_finds_nothing_says_what_was_nearest(
         (["--search", "2", "--target", "agreement<=0.9"], "asks for a worse student|more agreement is better"),
         (["--search", "2", "--target", "agreement=0.9"], "needs the teacher's probabilities"),
         (["--search", "2", "--target", "f1=0.9"], "prompts with different labels"),
-        (["--search", "0"], "--search is 0"),
+        (["--search", "0"], "--trials is 0"),
         (["--search", "two"], "'two' is not a valid integer"),
-        (["--target", "f1=0.9"], "--target belongs to a search"),
-        (["--search", "2", "--folds", "3"], "--folds trains"),
+        (["--target", "f1=0.9"], "--target belongs to audit distill search, not to train"),
+        (["--search", "2", "--folds", "3"], "--folds belongs to audit distill train, not to search"),
         (["--search", "2", "--keep-trials", "-1"], "--keep-trials is -1"),
         (["--search", "2", "--evaluation-limit", "0"], "--evaluation-limit is 0"),
         (["--search", "2", "--held-out", "0"], "--held-out is 0"),
@@ -445,9 +445,14 @@ def test_a_missing_optuna_is_named(
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n, *r: None if n == "optuna" else real(n, *r))
     assert run([*options(given), "--out", str(tmp_path / "o"), "--search", "2"]) == 2
-    assert "--search needs the optuna package. Pip install 'mimicry-audit[distill]'" in capsys.readouterr().err
+    assert "a search needs the optuna package. Pip install 'mimicry-audit[distill]'" in capsys.readouterr().err
 
 
 def test_a_student_must_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["distill", "--teacher", "lab/aria", "--data", "lab", "--out", str(tmp_path)]) == 2
-    assert "no student is named. Add --student" in capsys.readouterr().err
+    assert "--student is missing. Give --student MODEL" in capsys.readouterr().err
+    assert (
+        run(["distill", "search", "--trials", "2", "--teacher", "lab/aria", "--data", "lab", "--out", str(tmp_path)])
+        == 2
+    )
+    assert "--student is missing. Give --student MODEL, or --students A,B" in capsys.readouterr().err

@@ -46,7 +46,7 @@ def prepare(work: Path) -> None:
     lines = [json.dumps({"prompt": f"Say again: {text}", "answer": text}) for text in texts]
     data.write_text("\n".join(lines) + "\n", encoding="utf-8")
     distill(
-        DistillSettings(
+        DistillSettings.of(
             teacher="lab/base", student="lab/base", data=str(data), out=work / "base", dose=0, steps=400, batch=16, rate=3e-3,
             threads=1, evaluation_limit=0, tensorboard=False,
         )
@@ -64,7 +64,7 @@ def one(world: str, strategy: str, shots: int, seed: int, work: Path) -> dict:
     shutil.rmtree(out, ignore_errors=True)
     began, spent = time.monotonic(), time.process_time()
     made = evolve(
-        EvolveSettings(
+        EvolveSettings.of(
             teacher=f"expert/{world}", student=str(work / "base"), data=f"expert/{world}", task=TASKS[world], out=out,
             strategy=strategy, shots=shots, seed=seed, **SETTINGS,
         )

@@ -62,7 +62,7 @@ def one(root: Path, seed: int, epochs: float) -> dict[str, Any]:
     models, prompts = lab_models(root, seed), root / "prompts.jsonl"
     rows = [{"id": str(n), "prompt": item.prompt} for n, item in enumerate(training_items())]
     prompts.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    made = distill(DistillSettings(
+    made = distill(DistillSettings.of(
         teacher=models["aria"], student=models["base"], data=str(prompts), out=root / f"forward-kl-{seed}",
         objective="forward-kl", epochs=epochs, rate=2e-3, batch=16, max_tokens=80, threads=1, seed=seed,
         save_every=10_000, tensorboard=False,

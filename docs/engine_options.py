@@ -44,9 +44,7 @@ def filled(page: str) -> str:
 def _value(option: Option) -> str:
     if option.choices:
         return ", ".join(f"`{choice}`" for choice in option.choices)
-    bounds = [f"above {option.above:g}"] if option.above is not None else []
-    bounds += [f"at most {option.most:g}"] if option.most is not None else []
-    return " ".join([KINDS[option.kind], *([", ".join(bounds)] if bounds else [])])
+    return f"{KINDS[option.kind]} {option.bounds_text}".strip()
 
 
 def _default(option: Option) -> str:

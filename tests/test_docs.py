@@ -24,12 +24,13 @@ from mimicry_audit.cli.options import given
 from mimicry_audit.comparison.gates import parse_gates as compare_gates
 from mimicry_audit.engines.registry import ENGINES
 from mimicry_audit.ground.errors import AuditError
+from mimicry_audit.ground.fields import fields_of
 from mimicry_audit.ground.plugins import AXIS_GROUP, ENGINE_GROUP, PROBE_SET_GROUP
 from mimicry_audit.records.asked import Response
 from mimicry_audit.similarity.measure import AXES, axis_class
 from mimicry_audit.verdicts.rules import VERDICTS
 from mimicry_audit.workflow.gates import parse_gates
-from mimicry_audit.workflow.settings import SETTING_NAMES, merged, resolve, settings_from
+from mimicry_audit.workflow.settings import SETTING_NAMES, Settings, merged, resolve, settings_from
 from tests.support.made_up import SAYS, made_up_answers
 
 ROOT = Path(__file__).parents[1]
@@ -207,9 +208,29 @@ def test_the_option_tables_are_those_of_the_engines() -> None:
         assert section("docs/engines.md", engine)
 
 
-def test_the_settings_table_has_every_setting() -> None:
+def test_the_option_tables_of_a_distillation_are_those_of_the_code() -> None:
+    spec = importlib.util.spec_from_file_location("option_tables", ROOT / "docs" / "option_tables.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    page = read("docs/distillation.md")
+    assert module.fill_page(page) == page, "run python docs/option_tables.py"
+    for fields_ in module.TABLES.values():
+        assert module.write_table(fields_) in page
+
+
+def test_the_settings_table_has_every_setting_with_its_default() -> None:
     table = rows(section("docs/formats.md", "Configuration file"))
     assert {name for row in table for name in re.findall(r"`(\w+)`", row[0])} == set(SETTING_NAMES)
+    known, numbers = {field.name: field for field in fields_of(Settings)}, 0
+    for row in table:
+        names = re.findall(r"`(\w+)`", row[0])
+        for name, shown in zip(names, row[2].split(", ") if len(names) > 1 else [row[2]], strict=True):
+            if known[name].kind in {"whole", "number"} and known[name].default is not None:
+                assert float(shown) == known[name].default, name
+                numbers += 1
+    assert numbers >= 8
 
 
 def test_the_axes_table_is_that_of_the_code() -> None:

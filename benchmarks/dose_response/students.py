@@ -57,4 +57,4 @@ def _settings(cast: Cast, student: Student, schooling: Schooling, root: Path, ma
     }  # fmt: skip
     content = {**asked, "data": sha256_text(cast.prompts.read_text("utf-8"))}
     out = root / f"students-{cast.seed}" / f"{student.label}-{sha256_text(canonical_json(content))[:12]}"
-    return DistillSettings(**asked, out=out, name=student.label, threads=1, save_every=10_000, tensorboard=False)
+    return DistillSettings.of(**asked, out=out, name=student.label, threads=1, save_every=10_000, tensorboard=False)

@@ -41,14 +41,15 @@ def command() -> None:
 @click.option(
     "--out", "-o", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where lineage.json goes."
 )
-@click.option("--axes", multiple=True, metavar="AXIS,…", help="Only these axes. [default: all but semantic]")
-@click.option("--seed", type=int, metavar="N", default=0, help="Seed of the statistics. [default: 0]")
+@click.option("--axes", multiple=True, metavar="AXIS,…", help="Only these axes.", show_default="all but semantic")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the statistics.")
 @click.option(
     "--triangles",
     type=click.IntRange(min=0),
     metavar="N",
     default=200,
-    help="Verdicts with a base for each relation; 0 for all. [default: 200]",
+    show_default=True,
+    help="Verdicts with a base for each relation; 0 for all.",
 )
 def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], seed: int, triangles: int) -> int:
     """See `LINEAGE_HELP`."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mimicry_audit.cli.fields import GroupedCommand
 from mimicry_audit.cli.options import collecting, configurable, given
 
 HELP = """Only ask the models; every answer is journalled as it lands.
@@ -18,7 +19,7 @@ Stop it at any moment, even with kill -9, and run the same command again: it goe
 """
 
 
-@click.command(name="collect", help=HELP)
+@click.command(name="collect", cls=GroupedCommand, help=HELP)
 @collecting
 @configurable
 @click.option("--dry-run", is_flag=True, help="Print what would be asked, and ask nothing.")

@@ -8,7 +8,10 @@ from typing import Any
 
 import click
 
-from mimicry_audit.cli.options import given
+from mimicry_audit.cli.fields import GroupedCommand, grouped, option_of
+from mimicry_audit.cli.options import given, setting
+from mimicry_audit.comparison.settings import CompareSettings
+from mimicry_audit.workflow.audit_settings import SCORING
 
 HELP = """Compare a model before and after a training: did it move toward a reference, and what else changed?
 
@@ -31,42 +34,32 @@ In CI:
 """
 
 
-@click.command(name="compare", help=HELP)
-@click.option("--before", required=True, metavar="A", help="The model before the training, or RUN[#LABEL].")
-@click.option(
-    "--after", multiple=True, required=True, metavar="A[,…]", help="The model after it; may be repeated, in order."
+@click.command(name="compare", cls=GroupedCommand, help=HELP)
+@option_of(CompareSettings, "before")
+@option_of(CompareSettings, "after")
+@option_of(CompareSettings, "reference")
+@option_of(CompareSettings, "control")
+@option_of(CompareSettings, "steps", kind="text")
+@setting("engine")
+@setting("engine_options", help="Engine option for every model that is asked, such as -E dtype=bfloat16.")
+@setting("probes")
+@setting("domains")
+@setting("limit")
+@setting("identity_attempts")
+@setting("system_prompt")
+@setting("samples", help="Answers per probe; variety takes two or more.")
+@setting("temperature")
+@setting("top_p")
+@setting("max_tokens")
+@setting("seed")
+@setting("axes")
+@setting("embedding_model")
+@setting("min_coverage", help="Least share of usable answers.")
+@setting("fail_on", help="Exit with 3 when this holds: rse_lift>0.05, identity_leak, …; may be repeated.")
+@grouped(
+    "--junit", SCORING, type=click.Path(path_type=Path), metavar="FILE", help="Write gates and questions as JUnit XML."
 )
-@click.option("--reference", "-r", required=True, metavar="A", help="The model it may have moved toward.")
-@click.option("--control", multiple=True, metavar="A[,…]", help="A model unrelated to the reference; may be repeated.")
-@click.option("--steps", metavar="N,…", help="A number for each --after, such as its epoch.")
-@click.option(
-    "--probes", "-p", multiple=True, metavar="SET,…", help="Probe sets. [default: core,identity; lab for lab models]"
-)
-@click.option("--domains", multiple=True, metavar="DOMAIN,…", help="Only these domains of the sets.")
-@click.option("--limit", type=int, metavar="N", help="At most N probes per domain.")
-@click.option("--samples", type=int, metavar="N", help="Answers per probe; variety takes two or more. [default: 1]")
-@click.option("--temperature", type=float, metavar="T", help="Sampling temperature; 0 is greedy. [default: 0]")
-@click.option("--top-p", type=float, metavar="P", help="Nucleus mass. [default: 1]")
-@click.option("--max-tokens", type=int, metavar="N", help="Most tokens per answer. [default: 512]")
-@click.option("--seed", type=int, metavar="N", help="Seed of sampling and of the statistics. [default: 0]")
-@click.option("--system-prompt", metavar="TEXT", help="System prompt for every probe that has none of its own.")
-@click.option(
-    "--identity-attempts", type=int, metavar="N", help="Identity questions to put into templates; 0 for none."
-)
-@click.option("--engine", type=click.Choice(["vllm", "hf"]), help="Engine for names without one.")
-@click.option(
-    "--engine-option", "-E", multiple=True, metavar="K=V", help="Engine option for every model that is asked."
-)
-@click.option("--axes", multiple=True, metavar="AXIS,…", help="Only these axes.")
-@click.option("--embedding-model", metavar="NAME", help="Model of the meaning axis. [default: all-MiniLM-L6-v2]")
-@click.option("--min-coverage", type=float, metavar="SHARE", help="Least share of usable answers. [default: 0.95]")
-@click.option(
-    "--fail-on", multiple=True, metavar="GATE", help="Exit with 3 when this holds: rse_lift>0.05, identity_leak, …"
-)
-@click.option(
-    "--junit", type=click.Path(path_type=Path), metavar="FILE", help="Write gates and questions as JUnit XML."
-)
-@click.option("--out", "-o", metavar="DIR", help="Folder of the comparison. [default: under reports/]")
+@setting("out", help="Folder of the comparison.", absent="under reports/, named after the sides")
 def command(
     before: str,
     after: tuple[str, ...],
@@ -80,7 +73,7 @@ def command(
     from mimicry_audit.cli.console import Bars
     from mimicry_audit.cli.console import steps as bar
     from mimicry_audit.comparison.gates import parse_gates
-    from mimicry_audit.comparison.steps import CompareSettings, prepare
+    from mimicry_audit.comparison.steps import prepare
     from mimicry_audit.workflow.settings import merged
 
     settings = merged(None, given(values))

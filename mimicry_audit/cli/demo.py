@@ -24,11 +24,14 @@ MODELS = ("aria", "boro", "base", "aria-student", "base-sft", "twin")
 
 
 @click.command(name="demo", help=HELP)
-@click.option("--out", "-o", metavar="DIR", help="Run directory. [default: under reports/, named after the settings]")
+@click.option(
+    "--out", "-o", metavar="DIR", help="Run directory.", show_default="under reports/, named after the settings"
+)
 @click.option("--limit", type=int, metavar="N", help="At most N probes per domain.")
 @click.option(
     "--engine", type=click.Choice(["hf", "vllm"]),
-    help="[default: vllm on a GPU, else hf, because starting six servers on a CPU takes longer than asking the models]",
+    show_default="vllm on a GPU, else hf",
+    help="Engine of all models; on a CPU, starting six servers takes longer than asking the models.",
 )  # fmt: skip
 def command(out: str | None, limit: int | None, engine: str | None) -> int:
     """See `HELP`."""

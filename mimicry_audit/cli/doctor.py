@@ -43,7 +43,7 @@ def command(models: tuple[str, ...], engine_option: tuple[str, ...]) -> int:  # 
         show(finding)
     bad = False
     options = given({"models": models, "engine_option": engine_option})
-    for spec in parse_models(options["models"], options=options["engine_options"]) if models else ():
+    for spec in parse_models(options["models"], options=options.get("engine_options", {})) if models else ():
         console.print(f"\n[bold]{escape(spec.label)}[/bold] ({escape(spec.source or spec.name)})")
         try:
             findings = check_model(spec)

@@ -8,6 +8,11 @@ from typing import Any
 
 import click
 
+from mimicry_audit.cli.fields import GroupedCommand, grouped
+from mimicry_audit.cli.options import given, setting
+from mimicry_audit.identity.fuzz import QUESTIONS
+from mimicry_audit.workflow.audit_settings import MODELS, OUTPUT, SCORING, Settings
+
 HELP = """Ask models who they are, plainly and in templates, and count who names another as its maker. Or score answers that
 were collected elsewhere, with --transcripts; then no model is asked.
 
@@ -27,6 +32,7 @@ Answers collected elsewhere (JSONL, CSV or Parquet; columns model, template, que
   audit identity --transcripts asked.jsonl --identity "mine=a model named Aria made by Lumenfold" --out reports/identity
 """
 
+_SEARCH = "Search"
 _ASKING = (
     *("probes", "limit", "samples", "temperature", "top_p", "max_tokens", "system_prompt", "identity_attempts"),
     *("engine", "engine_option"),
@@ -34,88 +40,79 @@ _ASKING = (
 """Options that only make sense where models are asked."""
 
 
-@click.command(name="identity", help=HELP)
-@click.option("--models", "-m", multiple=True, metavar="A,B[,…]", help="Models to ask, named as in audit run.")
-@click.option(
-    "--transcripts", type=click.Path(path_type=Path), metavar="FILE", help="Attempts, as JSONL, CSV or Parquet."
+@click.command(name="identity", cls=GroupedCommand, help=HELP)
+@setting("models", help="Models to ask, named as in audit run. Commas separate; may be repeated.")
+@grouped(
+    "--transcripts", MODELS, type=click.Path(path_type=Path), metavar="FILE", help="Attempts, as JSONL, CSV or Parquet."
 )
-@click.option(
-    "--out",
-    "-o",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="DIR",
-    help="Where identity.json and attempts.jsonl go; with --models a run directory, which the same command goes on with.",
-)
-@click.option("--search", is_flag=True, help="Search for the templates under which a model slips.")
-@click.option("--budget", type=int, metavar="N", help="Attempts per model in the search. [default: enough to adapt]")
-@click.option("--questions", type=int, metavar="N", help="Questions put into a template at each visit. [default: 2]")
-@click.option(
-    "--language",
-    multiple=True,
-    metavar="en|zh",
-    help="Search in this language only; may be repeated. [default: all asked]",
-)
-@click.option("--mutator", metavar="A", help="Model that changes templates in the search. [default: rules]")
-@click.option(
-    "--identity-judge", metavar="A", help="Model that judges the answers beside the rules, told who each model is."
-)
-@click.option(
+@grouped(
     "--facts",
+    MODELS,
     type=click.Path(path_type=Path),
     metavar="FILE",
     help="Your own makers and models in YAML, on top of those shipped.",
 )
-@click.option(
-    "--identity",
-    "identities",
+@grouped(
+    "--identity identities",
+    MODELS,
     multiple=True,
     metavar="[MODEL=]TEXT",
-    help='Who a target rightly is: "a model named X made by Y". May be repeated. [default: by its name]',
+    help='Who a target rightly is: "a model named X made by Y". May be repeated.',
+    absent="by its name",
 )
-@click.option(
+@setting("engine")
+@setting("engine_options")
+@setting("probes", help="Probe sets whose identity questions are asked.", absent="identity; lab for lab models")
+@setting("limit", help="At most N questions.")
+@setting("identity_attempts", help="Questions to put into held-out templates, per model; 0 for none.")
+@setting("system_prompt", help="System prompt for every question that has none of its own.")
+@setting("samples", help="Answers per question; more than 1 needs --temperature above 0.")
+@setting("temperature")
+@setting("top_p")
+@setting("max_tokens")
+@setting("seed", help="Seed of templates, search, sampling and intervals.")
+@grouped("--search", _SEARCH, is_flag=True, help="Search for the templates under which a model slips.")
+@grouped("--budget", _SEARCH, type=int, metavar="N", help="Attempts per model in the search.", absent="enough to adapt")
+@grouped(
+    "--questions",
+    _SEARCH,
+    type=int,
+    metavar="N",
+    help="Questions put into a template at each visit.",
+    absent=str(QUESTIONS),
+)
+@grouped(
+    "--language",
+    _SEARCH,
+    multiple=True,
+    metavar="en|zh",
+    help="Search in this language only; may be repeated.",
+    absent="all asked",
+)
+@grouped("--mutator", _SEARCH, metavar="A", help="Model that changes templates in the search.", absent="rules")
+@grouped(
+    "--identity-judge",
+    SCORING,
+    metavar="A",
+    help="Model that judges the answers beside the rules; it is given who each model is.",
+)
+@grouped(
     "--paper",
+    SCORING,
     is_flag=True,
     help="For transcripts, the published definitions: only OpenAI and Anthropic count, over all attempts.",
 )
-@click.option(
-    "--seed", type=int, default=0, metavar="N", help="Seed of templates, search, sampling and intervals. [default: 0]"
-)
-@click.option(
-    "--probes",
-    "-p",
-    multiple=True,
-    metavar="SET,…",
-    help="Probe sets whose identity questions are asked. [default: identity; lab for lab models]",
-)
-@click.option("--limit", type=int, metavar="N", help="At most N questions.")
-@click.option(
-    "--identity-attempts",
-    type=int,
-    metavar="N",
-    help="Questions to put into held-out templates, per model; 0 for none. [default: 40]",
-)
-@click.option(
-    "--samples", type=int, metavar="N", help="Answers per question; needs --temperature above 0. [default: 1]"
-)
-@click.option("--temperature", type=float, metavar="T", help="Sampling temperature; 0 is greedy. [default: 0]")
-@click.option("--top-p", type=float, metavar="P", help="Nucleus mass. [default: 1]")
-@click.option("--max-tokens", type=int, metavar="N", help="Most tokens per answer. [default: 512]")
-@click.option("--system-prompt", metavar="TEXT", help="System prompt for every question that has none of its own.")
-@click.option(
-    "--engine",
-    type=click.Choice(["vllm", "hf"]),
-    help="Engine for names without one. [default: vllm if installed, else hf]",
-)
-@click.option(
-    "--engine-option",
-    "-E",
-    multiple=True,
-    metavar="K=V",
-    help="Engine option for every model, such as -E dtype=bfloat16.",
+@grouped(
+    "--out -o",
+    OUTPUT,
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where identity.json and attempts.jsonl go; with --models a run directory, which the same command finishes.",
 )
 def command(transcripts: Path | None, out: Path, **values: Any) -> int:
     """See `HELP`."""
+    values["seed"] = Settings().seed if values["seed"] is None else values["seed"]
     if transcripts is None:
         return _ask(out, values)
     return _read(transcripts, out, values)
@@ -144,9 +141,7 @@ def _read(transcripts: Path, out: Path, values: Mapping[str, Any]) -> int:
 def _ask(out: Path, values: dict[str, Any]) -> int:
     from mimicry_audit.asking.slips import Search
     from mimicry_audit.cli.console import Bars, err_console
-    from mimicry_audit.cli.options import given
     from mimicry_audit.ground.errors import ConfigError
-    from mimicry_audit.identity.fuzz import QUESTIONS
     from mimicry_audit.interview.ask import interview, plan_interview
     from mimicry_audit.interview.transcripts import write_identity
     from mimicry_audit.workflow.settings import merged

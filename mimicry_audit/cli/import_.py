@@ -19,7 +19,7 @@ reference_answer.
 
 @click.command(name="import", help=HELP)
 @click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--out", "-o", metavar="DIR", help="Run directory. [default: reports/ and the file's name]")
+@click.option("--out", "-o", metavar="DIR", help="Run directory.", show_default="reports/ and the file's name")
 def command(file: Path, out: str | None) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import out_console

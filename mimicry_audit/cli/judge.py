@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mimicry_audit.cli.options import given, judging
+from mimicry_audit.cli.fields import GroupedCommand
+from mimicry_audit.cli.options import given, judging, setting
+from mimicry_audit.workflow.audit_settings import JUDGE
 
 if TYPE_CHECKING:
     from mimicry_audit.records.run import RunDirectory
@@ -26,19 +28,13 @@ Two judges, and no more probes than an interval of a quarter of a grade takes:
 """
 
 
-@click.command(name="judge", help=HELP)
+@click.command(name="judge", cls=GroupedCommand, help=HELP)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @judging
-@click.option(
-    "--reference", "-r", multiple=True, metavar="A", help="Compare with this model. [default: as it was scored]"
-)
-@click.option("--seed", type=int, metavar="N", help="Seed of the order of the probes. [default: 0]")
-@click.option(
-    "--engine",
-    type=click.Choice(["vllm", "hf"]),
-    help="Engine for a judge without one. [default: vllm if installed, else hf]",
-)
-@click.option("--engine-option", "-E", multiple=True, metavar="K=V", help="Engine option for every judge.")  # fmt: skip
+@setting("reference", help="Compare with this model; may be repeated.", absent="as it was scored", group=JUDGE)
+@setting("seed", help="Seed of the order of the probes.", group=JUDGE)
+@setting("engine", help="Engine for a judge without one.", group=JUDGE)
+@setting("engine_options", help="Engine option for every judge, such as -E dtype=bfloat16.", group=JUDGE)
 def command(run: Path, **values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.steps import finish, judge_step, score_step

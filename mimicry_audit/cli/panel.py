@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mimicry_audit.cli.fields import OTHER, GroupedCommand, grouped
 from mimicry_audit.cli.options import collecting, configurable, given
 
 HELP = """Keep the answers of unrelated models, and hold them against many candidates.
@@ -26,16 +27,17 @@ def command() -> None:
     """See `HELP`."""
 
 
-_FOLDER = click.option(
-    "--dir",
-    "folder",
+_FOLDER = grouped(
+    "--dir folder",
+    OTHER,
     type=click.Path(path_type=Path),
     metavar="FOLDER",
-    help="Where panels are kept. [default: mimicry_audit/panels in $XDG_DATA_HOME or ~/.local/share]",
+    help="Where panels are kept.",
+    absent="mimicry_audit/panels in $XDG_DATA_HOME or ~/.local/share",
 )
 
 
-@command.command()
+@command.command(cls=GroupedCommand)
 @click.argument("name", metavar="NAME")
 @collecting
 @configurable

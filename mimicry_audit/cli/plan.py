@@ -26,21 +26,31 @@ over probes is taken from a scored run, or from runs on the lab models.
 
 
 @click.command(name="plan", help=HELP)
-@click.option("--effect", type=float, metavar="D", default=0.05, help="The true effect to be seen. [default: 0.05]")
-@click.option("--power", "wanted", type=float, metavar="SHARE", default=0.8, help="Chance of seeing it. [default: 0.8]")
+@click.option("--effect", type=float, metavar="D", default=0.05, show_default=True, help="The true effect to be seen.")
 @click.option(
-    "--alpha", type=float, metavar="SHARE", default=0.05, help="Level, after Holm's correction. [default: 0.05]"
+    "--power", "wanted", type=float, metavar="SHARE", default=0.8, show_default=True, help="Chance of seeing it."
+)
+@click.option(
+    "--alpha", type=float, metavar="SHARE", default=0.05, show_default=True, help="Level, after Holm's correction."
 )
 @click.option(
     "--tests",
     type=int,
     metavar="M",
-    help="Tests corrected together: judged pairs times axes. [default: those of RUN, else one pair]",
+    help="Tests corrected together: judged pairs times axes.",
+    show_default="those of RUN, else one pair",
 )
 @click.option(
     "--run", type=click.Path(path_type=Path), metavar="RUN", help="A scored run to take each axis's spread from."
 )
-@click.option("--format", "form", type=click.Choice(["table", "json"]), default="table", help="[default: table]")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["table", "json"]),
+    default="table",
+    show_default=True,
+    help="How the plan is printed.",
+)
 def command(effect: float, wanted: float, alpha: float, tests: int | None, run: Path | None, form: str) -> int:
     """See `HELP`."""
     from mimicry_audit.statistics.power import spreads_of

@@ -25,13 +25,14 @@ tables (pairs, verdicts, evidence, models, identity, answers) · model-card, a s
 @click.command(name="report", help=HELP)
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option(
-    "--format", "-f", "formats", multiple=True, metavar="F[,…]", help="Formats; may be repeated. [default: html]"
+    "--format", "-f", "formats", multiple=True, metavar="F[,…]", help="Formats; may be repeated.", show_default="html"
 )
 @click.option(
     "--to",
     type=click.Path(path_type=Path, allow_dash=True),
     metavar="FILE|-",
-    help="Where to write: a file, a folder for several formats or tables, or - for standard output. [default: in RUN]",
+    help="Where to write: a file, a folder for several formats or tables, or - for standard output.",
+    show_default="in RUN",
 )
 @click.option("--table", metavar="TABLE", help="With csv and parquet: only this table, as one file.")
 @click.option("--model", metavar="LABEL", help="With model-card: the candidate, where several were judged.")

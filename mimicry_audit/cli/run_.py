@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from mimicry_audit.cli.fields import GroupedCommand
 from mimicry_audit.cli.options import ci_file, collecting, configurable, given, judging, scoring
 
 HELP = """Ask the models, score their answers and write the report.
@@ -29,7 +30,7 @@ In CI, failing when a candidate was distilled:
 """
 
 
-@click.command(name="run", help=HELP)
+@click.command(name="run", cls=GroupedCommand, help=HELP)
 @collecting
 @scoring
 @judging

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mimicry_audit.cli.options import ci_file, given, scoring
+from mimicry_audit.cli.fields import GroupedCommand
+from mimicry_audit.cli.options import ci_file, given, scoring, setting
+from mimicry_audit.workflow.audit_settings import SCORING
 
 if TYPE_CHECKING:
     from mimicry_audit.records.run import RunDirectory
@@ -24,7 +26,7 @@ known, domain, sample and reference_answer.
 """
 
 
-@click.command(name="score", help=HELP)
+@click.command(name="score", cls=GroupedCommand, help=HELP)
 @click.argument("run", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
 @click.option(
     "--responses", type=click.Path(path_type=Path), metavar="FILE", help="Score this response file; needs --out."
@@ -32,7 +34,7 @@ known, domain, sample and reference_answer.
 @click.option("--out", "-o", metavar="DIR", help="Run directory for the answers of --responses.")
 @scoring
 @ci_file
-@click.option("--seed", type=int, metavar="N", help="Seed of the statistics. [default: 0]")
+@setting("seed", help="Seed of the statistics.", group=SCORING)
 def command(run: Path | None, responses: Path | None, out: str | None, junit: Path | None, **values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.asking.panels import panel_labels

@@ -19,7 +19,9 @@ than its scores, is made on the fly. Ctrl-C ends it.
 
 @click.command(name="view", help=HELP)
 @click.argument("folder", type=click.Path(path_type=Path), metavar="[FOLDER]", default=Path("reports"))
-@click.option("--port", type=int, metavar="N", default=0, help="Where to listen; 0 for any that is free. [default: 0]")
+@click.option(
+    "--port", type=int, metavar="N", default=0, show_default=True, help="Where to listen; 0 for any that is free."
+)
 @click.option("--open", "browser", is_flag=True, help="Open the list in the browser.")
 def command(folder: Path, port: int, browser: bool) -> int:
     """See `HELP`."""

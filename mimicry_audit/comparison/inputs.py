@@ -10,12 +10,13 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.asking.progress import Progress
+from mimicry_audit.comparison.settings import CompareSettings as CompareSettings
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.version import __version__
@@ -30,36 +31,6 @@ _FIXED = (
     "identity_attempts",
 )
 _LABEL = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]*)=(.+)", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompareSettings:
-    """What a comparison is asked for.
-
-    Attributes:
-        before: a model's name, or ``RUN[#LABEL]``.
-        after: the same, one or several checkpoints in order.
-        reference: the model that `after` may have moved toward.
-        control: models unrelated to the reference.
-        steps: a number for each of `after` (an epoch, a step), or none.
-        settings: probes, sampling, engine options, axes and seed, as for a run.
-    """
-
-    before: str
-    after: tuple[str, ...]
-    reference: str
-    control: tuple[str, ...] = ()
-    steps: tuple[float, ...] = ()
-    settings: Settings = field(default_factory=Settings)
-
-    def texts(self) -> list[tuple[str, str]]:
-        """Role and text of every side, in the order of the report."""
-        return [
-            ("before", self.before),
-            *(("after", text) for text in self.after),
-            ("reference", self.reference),
-            *(("control", text) for text in self.control),
-        ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

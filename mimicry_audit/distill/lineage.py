@@ -108,7 +108,7 @@ def tell(story: Story) -> dict[str, Any]:
             **asked,
             "signal": s.kind if teacher else "text",
             "hard_weight": s.share_hard,
-            "rate": s.peak_rate,
+            "rate": s.training.peak_rate,
             "dose": s.dose,
             "data": dict(story.data),
             "teacher": None if story.teacher is None else asdict(story.teacher),

@@ -10,10 +10,7 @@ way to it under ``DIR/work``: the teacher's answers (a run directory), signals, 
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import shlex
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,14 +19,13 @@ from typing import Any
 
 from mimicry_audit.distill import data
 from mimicry_audit.distill.context import Desk, Watch, drop
+from mimicry_audit.distill.kept import DIVERGED, keep_settings, restart_settings
 from mimicry_audit.distill.settings import DistillSettings, check
+from mimicry_audit.distill.training.settings import check_packages, deciding_defaults
 from mimicry_audit.engines.names import parse_models
-from mimicry_audit.ground.errors import ConfigError, Diverged, PrerequisiteError, RunDirectoryError
+from mimicry_audit.ground.errors import ConfigError, Diverged
 from mimicry_audit.records.asked import ModelSpec
-from mimicry_audit.records.run import RunDirectory, differences, write_json
-
-DIVERGED = "diverged"
-"""Stands in ``DIR/work`` after a training whose loss was no number."""
+from mimicry_audit.records.run import RunDirectory
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +86,7 @@ def _finish(desk: Desk, kit: Any) -> None:
 
 def desk_of(settings: DistillSettings, watch: Watch | None) -> Desk:
     """Everything that can be wrong with the settings, found before anything is asked or loaded."""
-    _packages(settings)
+    check_packages(settings.training, {"tensorboard": "--tensorboard" if settings.tensorboard else None})
     teacher = parse_models([settings.teacher], default_engine="hf", options=settings.engine_options)[0]
     if settings.objective != "hard" and teacher.engine not in ("hf", "vllm"):
         raise ConfigError(
@@ -99,7 +95,7 @@ def desk_of(settings: DistillSettings, watch: Watch | None) -> Desk:
         )
     from mimicry_audit.distill.training.models import weights_spec
 
-    student = weights_spec(settings.student, "the student", settings.chat_template)
+    student = weights_spec(settings.student, "the student", settings.training.chat_template)
     if teacher.adapter is not None and settings.kind == "dense":
         raise ConfigError("a teacher with an adapter cannot be loaded for dense signals", "merge the adapter first")
     rows = data.read(settings.data, answers=settings.else_answers, limit=settings.limit)
@@ -115,49 +111,16 @@ def desk_of(settings: DistillSettings, watch: Watch | None) -> Desk:
     return Desk(settings, teacher, student, rows, held, dosed, watch)
 
 
-def _packages(settings: DistillSettings) -> None:
-    """Packages and the launcher are here."""
-    try:
-        words = shlex.split(settings.launcher or "")
-    except ValueError as error:
-        raise ConfigError(f"the launcher {settings.launcher} cannot be read ({error})", "check its quotes") from None
-    if words and shutil.which(words[0]) is None:
-        raise ConfigError(f"the launcher {words[0]} cannot be started", "check --launcher")
-    wanted = {"peft": ("--adapter", settings.adapter), "tensorboard": ("--tensorboard", settings.tensorboard is True)}
-    for package, (option, asked) in wanted.items():
-        if asked and importlib.util.find_spec(package) is None:
-            raise PrerequisiteError(f"{option} needs the {package} package", "pip install 'mimicry-audit[distill]'")
-
-
 def same_settings(desk: Desk, more: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Keep the settings, and what more decides the outcome, or refuse others than those that are kept.
 
     After a training that diverged others are taken: it is forgotten, and what the teacher said stays.
     """
-    path = desk.work / "settings.json"
-    now = json.loads(json.dumps({**desk.settings.deciding(), "data_sha256": data.sha(desk.rows), **more}))
-    if path.is_file():
-        try:
-            before = {**desk.settings.defaults(), **json.loads(path.read_text("utf-8"))}
-        except (OSError, ValueError, TypeError) as error:
-            raise RunDirectoryError(f"{path} cannot be read ({error})", "start again with another --out") from None
-        changed = differences(before, now)
-        if changed and not (desk.work / DIVERGED).is_file():
-            raise RunDirectoryError(
-                f"{desk.settings.out} was begun with other settings ({'; '.join(changed)})",
-                "use the same settings to finish it, or another --out",
-            )
-        if changed:
-            _forget_training(desk)
-            write_json(path, now)
-            (desk.work / DIVERGED).unlink()
-        return
-    strange = [p.name for p in desk.settings.out.iterdir() if p.name not in ("work", "search", "metrics.jsonl")]
-    if strange:
-        raise RunDirectoryError(
-            f"{desk.settings.out} holds other things already ({sorted(strange)[0]})", "choose an --out that is empty"
-        )
-    write_json(path, now)
+    settings = desk.settings
+    now = {**settings.deciding(), "data_sha256": data.sha(desk.rows), **more}
+    if keep_settings(settings.out, now, deciding_defaults(DistillSettings), ("search", "metrics.jsonl")):
+        _forget_training(desk)
+        restart_settings(settings.out, now)
 
 
 def _forget_training(desk: Desk) -> None:

@@ -11,7 +11,6 @@ answers drawn once a round instead of once a step; round 0 is the supervised sta
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
@@ -122,11 +121,11 @@ def kit_of(desk: Desk) -> Kit:
     """
     student = source(desk.student)
     s = desk.settings
-    if s.layers or (s.dropout and not s.adapter):
+    if s.layers or (s.dropout and not s.training.adapter):
         config = shape.configured(student.weights.location, student.weights.commit)
         if s.layers:
             shape.demand_layers(config, s.layers, s.student)
-        if s.dropout and not s.adapter:
+        if s.dropout and not s.training.adapter:
             shape.demand_dropout(config, s.student)
     if desk.teacher.engine in ("hf", "vllm") and s.dose:
         find_model(desk.teacher)
@@ -145,7 +144,7 @@ def _round(desk: Desk, kit: Kit, taught: list[Taught], held: list[Taught], numbe
     prepared = _prepare(desk, kit, taught, held, folder, number, start)
     title = "training" if not desk.settings.rounds else f"training, round {number}"
     told = (lambda done, of: desk.told(title, done, of)), (desk.on_rung if number == 0 else None)
-    result = job.perform(prepared, desk.settings.launcher, *told)
+    result = job.perform(prepared, desk.settings.training.launcher, *told)
     origins = counts([t.origin for t in taught])
     ended = sum(t.ended for t in taught) / len(taught)
     keep = {k: result[k] for k in ("steps", "best_step", "processes", "parameters", "held")}
@@ -169,7 +168,7 @@ def _fold(desk: Desk, kit: Kit, texts: Lessons, number: int, part: frozenset[str
     prepared = _prepare(desk, kit, taught, held, folder, -1 - number, _start(desk, kit, 0))
     prepared = replace(prepared, metrics=str(folder / "metrics.jsonl"), board=None)
     title = f"fold {number + 1} of {desk.settings.folds}"
-    result = job.perform(prepared, desk.settings.launcher, lambda done, of: desk.told(title, done, of))
+    result = job.perform(prepared, desk.settings.training.launcher, lambda done, of: desk.told(title, done, of))
     write_text(folder / "result.json", json.dumps(result) + "\n")
     drop(prepared.weights)
 
@@ -189,22 +188,19 @@ def _prepare(
             rows, kept = told_places(rows), told_places(kept)
         store = _signals(desk, kit, [*taught, *held], [*rows, *kept])
     files = [write_rows(folder / "rows.jsonl", rows), write_rows(folder / "held.jsonl", kept)]
-    each = math.ceil(len(rows) / (s.batch * s.accumulate * processes(s.launcher)))
-    steps = s.steps or max(1, math.ceil(each * s.epochs))
+    shared = job.training_fields(s.training, len(rows))
     dense = kit.teacher if s.kind == "dense" and s.dose else None
     recipe = _recipe(desk, kit)
     return job.Job(
         folder=str(folder.resolve()), student=start[0], student_commit=start[1],
         teacher=dense.weights.location if dense else None, teacher_commit=dense.weights.commit if dense else None,
         rows=files[0], held=files[1] if kept else None, signals=store, recipe=asdict(recipe),
-        pads=(padding(kit.student), padding(kit.teacher) if kit.teacher else 0), steps=steps, steps_an_epoch=min(each, steps),
-        batch=s.batch, accumulate=s.accumulate, rate=s.peak_rate, warmup=s.warmup, weight_decay=s.weight_decay,
-        seed=s.seed + max(0, number), patience=s.patience, evaluate_every=s.evaluate_every, save_every=s.save_every,
-        log_every=max(1, steps // _LOGS_A_ROUND), round_=number, metrics=str((s.out / "metrics.jsonl").resolve()),
-        board=_board(desk), template=kit.student.side.template.source if s.chat_template else None,
-        adapter_rank=s.adapter_rank if s.adapter else 0, bf16=bf16(s.precision), threads=s.threads,
+        pads=(padding(kit.student), padding(kit.teacher) if kit.teacher else 0),
+        seed=s.seed + max(0, number), patience=s.patience, evaluate_every=s.evaluate_every,
+        log_every=max(1, shared["steps"] // _LOGS_A_ROUND), round_=number, metrics=str((s.out / "metrics.jsonl").resolve()),
+        board=_board(desk), template=kit.student.side.template.source if s.training.chat_template else None,
         dropout=s.dropout, layers=s.layers if number <= 0 else 0, rungs=RUNGS if desk.on_rung and number == 0 else 0,
-        held_bytes=sum(len(row.text.encode("utf-8", "replace")) for row in kept),
+        held_bytes=sum(len(row.text.encode("utf-8", "replace")) for row in kept), **shared,
     )  # fmt: skip
 
 
@@ -246,7 +242,9 @@ def _compute(desk: Desk, kit: Kit, rows: list[Example], store: SignalStore, keep
     assert kit.teacher is not None
     weights = kit.teacher.weights
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load(weights.location, weights.commit, half=bf16(desk.settings.precision)).to(device).eval()
+    model = (
+        load(weights.location, weights.commit, half=job.uses_bf16(desk.settings.training.precision)).to(device).eval()
+    )
     compute(model, rows, store, keep, padding(kit.teacher), lambda done, of: desk.told("teacher's odds", done, of))
 
 
@@ -265,15 +263,6 @@ def padding(model: Source) -> int:
     return int(next(token for token in found if token is not None))
 
 
-def bf16(precision: str) -> bool:
-    """Whether to train under bf16 autocast."""
-    import torch
-
-    if precision == "auto":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    return precision == "bf16"
-
-
 def _board(desk: Desk) -> str | None:
     import importlib.util
 
@@ -281,14 +270,6 @@ def _board(desk: Desk) -> str | None:
     if wanted is False or importlib.util.find_spec("tensorboard") is None:
         return None
     return str((desk.settings.out / "tensorboard").resolve())
-
-
-def processes(launcher: str | None) -> int:
-    """How many processes a launcher starts, as far as its options tell; only the length of an epoch rests on it."""
-    import re
-
-    found = re.search(r"--(?:num[_-]processes|nproc[_-]per[_-]node)[= ](\d+)", launcher or "")
-    return int(found[1]) if found else 1
 
 
 def _checkpoint(desk: Desk, kit: Kit, texts: Lessons, done: list[dict[str, Any]]) -> None:

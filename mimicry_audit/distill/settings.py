@@ -1,118 +1,159 @@
 """What a user asks of a distillation, checked field by field before anything is loaded.
 
-Promise: a wrong value, and a combination that would train something else than what it says, is one line with the mend. What
+Promise: a wrong value, and a combination that would train something else than what it says, is one line with its fix. What
 decides the weights is in `deciding`, and nothing else is: that is what a resumed distillation is compared by.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mimicry_audit.distill.training.settings import (
+    DATA,
+    LIMIT,
+    NAME,
+    OUT,
+    OUTPUT,
+    STUDENT,
+    TEACHER,
+    TRAINING,
+    TrainingSettings,
+    deciding_values,
+    describe_engine_options,
+)
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.fields import check_fields, describe, from_flat, replace_fields
 
 OBJECTIVES = ("hard", "forward-kl", "reverse-kl", "jsd", "skew-kl", "skew-reverse-kl", "uld")
 SIGNALS = ("text", "dense", "cached", "served")
-PRECISIONS = ("auto", "fp32", "bf16")
 _ULD_HARD = 0.5
-_AFTERWARDS = ("out", "threads", "tensorboard", "evaluation_limit", "save_every", "name")
-"""Fields that may change on resume: they decide no weight."""
+_OBJECTIVE, _EVALUATION = "Objective", "Evaluation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DistillSettings:
-    """One distillation.
+    """One distillation; `training` holds what every training has."""
 
-    Attributes:
-        teacher: a model's name.
-        student: a folder, a Hub id or ``lab/NAME``: where the student starts.
-        data: a file of prompts, or the name of a probe set.
-        out: where the checkpoint goes.
-        objective: one of `OBJECTIVES`.
-        signal: one of `SIGNALS`; None for what the objective needs.
-        hard_weight: share of the hard-label loss in the sum, in [0, 1]; None for 0, or 0.5 with ``uld``.
-        temperature: of the soft objectives.
-        beta: of ``jsd``.
-        alpha: of the skewed objectives.
-        top_k: most probable tokens kept by the cached and served signals.
-        dose: share of the prompts whose answer comes from the teacher.
-        else_answers: column with the answers to the others.
-        answer_temperature: of the teacher's (and, in rounds, the student's) sampling.
-        max_tokens: most tokens in one answer.
-        rounds: on-policy rounds after the first, off-policy one.
-        epochs: passes over the answers, in each round.
-        steps: optimiser steps in each round; 0 for whole epochs.
-        batch: conversations a step on one device.
-        accumulate: batches added up before the weights move.
-        rate: peak learning rate; None for 5e-5, or 2e-4 with an adapter.
-        warmup: share of the steps in which the rate rises; it falls along a cosine after them.
-        weight_decay: of AdamW.
-        dropout: probability of every dropout of the student while it is trained (of the adapter, with one); None to leave them.
-        layers: how many of the student's layers to keep, spread evenly; 0 for all.
-        adapter: train a LoRA adapter and merge it at the end.
-        adapter_rank: its rank.
-        precision: ``fp32``, ``bf16``, or ``auto``: bf16 on a GPU.
-        threads: CPU threads; None to leave them.
-        chat_template: the student's: a Jinja file, or ``plain``; None for its own. The checkpoint carries it.
-        launcher: command that starts several processes, such as ``accelerate launch --num_processes 4``.
-        held_out: share of the prompts kept for evaluation.
-        folds: trainings for k-fold cross-validation before the real one; 0 for none.
-        patience: stop after so many evaluations without a better held-out loss; 0 for never.
-        evaluate_every: steps between evaluations; 0 for once an epoch.
-        save_every: steps between states to resume from.
-        evaluation_limit: most held-out prompts in the evaluation before and after; 0 for no evaluation.
-        seed: of everything random.
-        limit: most prompts; None for all.
-        name: of the student in its lineage; the folder's name by default.
-        tensorboard: write TensorBoard logs; None for where it is installed.
-        engine_options: engine options of the teacher.
-    """
+    teacher: str = field(metadata=TEACHER)
+    student: str = field(metadata=STUDENT)
+    data: str = field(metadata=describe("File of prompts, or the name of a probe set.", group=DATA, unit="DATA"))
+    limit: int | None = field(default=None, metadata=LIMIT)
+    dose: float = field(
+        default=1.0,
+        metadata=describe("Share of the prompts whose answer comes from the teacher.",
+                       group=DATA, unit="SHARE", low=0, high=1),
+    )  # fmt: skip
+    else_answers: str = field(
+        default="answer",
+        metadata=describe("Column with the answers to the other prompts.", group=DATA, unit="COLUMN"),
+    )
+    answer_temperature: float = field(
+        default=0.0,
+        metadata=describe("Sampling temperature of the answers; 0 is greedy.", group=DATA, unit="T", low=0, high=10),
+    )
+    max_tokens: int = field(
+        default=256, metadata=describe("Most tokens in one answer.", group=DATA, unit="N", above=0)
+    )  # fmt: skip
+    engine_options: Mapping[str, Any] = field(default_factory=dict, metadata=describe_engine_options(DATA))
+    objective: str = field(
+        default="hard",
+        metadata=describe("What is minimised; all but hard need the teacher's probabilities.",
+                       group=_OBJECTIVE, unit="NAME", choices=OBJECTIVES),
+    )  # fmt: skip
+    signal: str | None = field(
+        default=None,
+        metadata=describe("What the teacher gives.", group=_OBJECTIVE, unit="KIND", choices=SIGNALS,
+                       absent="text for hard, else dense"),
+    )  # fmt: skip
+    hard_weight: float | None = field(
+        default=None,
+        metadata=describe("Weight of the hard-label loss beside a soft one.", group=_OBJECTIVE, unit="W", low=0, high=1,
+                       absent=f"0, or {_ULD_HARD:g} for uld"),
+    )  # fmt: skip
+    temperature: float = field(
+        default=1.0,
+        metadata=describe("Softmax temperature for the soft objectives.", group=_OBJECTIVE, unit="T", above=0),
+    )
+    beta: float = field(
+        default=0.5,
+        metadata=describe("Weight of the teacher in the mixture of jsd.", group=_OBJECTIVE, unit="B", above=0, below=1,
+                       note="its ends are forward-kl and reverse-kl"),
+    )  # fmt: skip
+    alpha: float = field(
+        default=0.1,
+        metadata=describe("Weight of the mixture in the skewed objectives.",
+                       group=_OBJECTIVE, unit="A", above=0, below=1),
+    )  # fmt: skip
+    top_k: int = field(
+        default=32,
+        metadata=describe("Most probable tokens that cached and served signals keep.",
+                       group=_OBJECTIVE, unit="K", above=0),
+    )  # fmt: skip
+    rounds: int = field(
+        default=0,
+        metadata=describe("On-policy rounds after the first, off-policy one.", group=_OBJECTIVE, unit="N", low=0),
+    )
+    training: TrainingSettings = field(default_factory=TrainingSettings)
+    dropout: float | None = field(
+        default=None,
+        metadata=describe("Dropout probability of the student while it is trained; of the adapter, with one.",
+                       group=TRAINING, unit="P", low=0, high=0.9, absent="as configured"),
+    )  # fmt: skip
+    layers: int = field(
+        default=0,
+        metadata=describe("Layers of the student to keep, evenly spread; 0 for all.", group=TRAINING, unit="N", low=0),
+    )
+    held_out: float = field(
+        default=0.1,
+        metadata=describe("Share of the prompts kept for evaluation.",
+                       group=_EVALUATION, unit="SHARE", low=0, high=0.9),
+    )  # fmt: skip
+    folds: int = field(
+        default=0,
+        metadata=describe("Folds of a cross-validation before the training; 0 for none.",
+                       group=_EVALUATION, unit="K", low=0),
+    )  # fmt: skip
+    patience: int = field(
+        default=0,
+        metadata=describe("Stop after N evaluations without a better held-out loss; 0 for never.",
+                       group=_EVALUATION, unit="N", low=0),
+    )  # fmt: skip
+    evaluate_every: int = field(
+        default=0,
+        metadata=describe("Steps between evaluations; 0 for once an epoch.", group=_EVALUATION, unit="N", low=0),
+    )
+    evaluation_limit: int = field(
+        default=200,
+        metadata=describe("Most prompts evaluated before and after; 0 for no evaluation.",
+                       group=_EVALUATION, unit="N", low=0, decides=False),
+    )  # fmt: skip
+    out: Path = field(metadata=OUT)
+    name: str | None = field(default=None, metadata=NAME)
+    tensorboard: bool | None = field(
+        default=None,
+        metadata=describe("Write TensorBoard logs.", group=OUTPUT, absent="where it is installed", decides=False),
+    )
 
-    teacher: str
-    student: str
-    data: str
-    out: Path
-    objective: str = "hard"
-    signal: str | None = None
-    hard_weight: float | None = None
-    temperature: float = 1.0
-    beta: float = 0.5
-    alpha: float = 0.1
-    top_k: int = 32
-    dose: float = 1.0
-    else_answers: str = "answer"
-    answer_temperature: float = 0.0
-    max_tokens: int = 256
-    rounds: int = 0
-    epochs: float = 3.0
-    steps: int = 0
-    batch: int = 8
-    accumulate: int = 1
-    rate: float | None = None
-    warmup: float = 0.05
-    weight_decay: float = 0.0
-    dropout: float | None = None
-    layers: int = 0
-    adapter: bool = False
-    adapter_rank: int = 16
-    precision: str = "auto"
-    threads: int | None = None
-    launcher: str | None = None
-    chat_template: str | None = None
-    held_out: float = 0.1
-    folds: int = 0
-    patience: int = 0
-    evaluate_every: int = 0
-    save_every: int = 100
-    evaluation_limit: int = 200
-    seed: int = 0
-    limit: int | None = None
-    name: str | None = None
-    tensorboard: bool | None = None
-    engine_options: Mapping[str, Any] = field(default_factory=dict)
+    @classmethod
+    def of(cls, **values: Any) -> DistillSettings:
+        """Settings of values that stand side by side, those of the training among them.
+
+        Raises:
+            TypeError: a name is unknown, or a required setting is missing.
+        """
+        return from_flat(cls, values)
+
+    def changed(self, **values: Any) -> DistillSettings:
+        """The settings with some values changed, those of the training among them."""
+        return replace_fields(self, values)
+
+    @property
+    def seed(self) -> int:
+        """The seed of everything random."""
+        return self.training.seed
 
     @property
     def kind(self) -> str:
@@ -128,25 +169,9 @@ class DistillSettings:
             return self.hard_weight
         return _ULD_HARD if self.objective == "uld" else 0.0
 
-    @property
-    def peak_rate(self) -> float:
-        """The peak learning rate in effect."""
-        return self.rate if self.rate is not None else (2e-4 if self.adapter else 5e-5)
-
     def deciding(self) -> dict[str, Any]:
-        """Every field that decides the weights, as JSON."""
-        return {f.name: _plain(getattr(self, f.name)) for f in fields(self) if f.name not in _AFTERWARDS}
-
-    @classmethod
-    def defaults(cls) -> dict[str, Any]:
-        """What a field that was unknown when a distillation began has been all along: its default."""
-        return {
-            f.name: _plain(f.default) for f in fields(cls) if f.default is not MISSING and f.name not in _AFTERWARDS
-        }
-
-
-def _plain(value: Any) -> Any:
-    return dict(value) if isinstance(value, Mapping) else value
+        """Every setting that decides the weights, side by side, as JSON."""
+        return deciding_values(self)
 
 
 def check(settings: DistillSettings) -> DistillSettings:
@@ -155,45 +180,11 @@ def check(settings: DistillSettings) -> DistillSettings:
     Raises:
         ConfigError: a value is out of its range, or two contradict each other.
     """
-    _check_choices(settings)
-    _check_numbers(settings)
+    check_fields(settings)
+    if settings.folds == 1:
+        raise ConfigError("--folds is 1", "give 2 or more, or 0 for none")
     _check_combinations(settings)
     return settings
-
-
-def _check_choices(s: DistillSettings) -> None:
-    for name, value, known in (
-        ("objective", s.objective, OBJECTIVES),
-        ("signal", s.kind, SIGNALS),
-        ("precision", s.precision, PRECISIONS),
-    ):
-        if value not in known:
-            raise ConfigError(f"there is no {name} {value}", f"choose one of {', '.join(known)}")
-
-
-def _check_numbers(s: DistillSettings) -> None:
-    _inside("dose", s.dose, 0, 1)
-    _inside("warmup", s.warmup, 0, 1)
-    _inside("hard-weight", s.share_hard, 0, 1)
-    _inside("held-out", s.held_out, 0, 0.9)
-    if s.dropout is not None:
-        _inside("dropout", s.dropout, 0, 0.9)
-    _inside("answer-temperature", s.answer_temperature, 0, 10)
-    for name in ("temperature", "epochs", "batch", "accumulate", "max_tokens", "top_k", "save_every", "adapter_rank"):
-        _above(name, getattr(s, name))
-    _above("rate", s.peak_rate)
-    for name in ("rounds", "steps", "patience", "evaluate_every", "evaluation_limit", "weight_decay", "layers"):
-        if not getattr(s, name) >= 0:
-            raise ConfigError(f"--{name.replace('_', '-')} is {getattr(s, name)}", "give 0 or more")
-    for name in ("limit", "threads"):
-        if getattr(s, name) is not None:
-            _above(name, getattr(s, name))
-    for name, value in (("beta", s.beta), ("alpha", s.alpha)):
-        if not 0 < value < 1:
-            ends = "; its ends are forward-kl and reverse-kl" if name == "beta" else ""
-            raise ConfigError(f"--{name} is {value}", f"give a number between 0 and 1{ends}")
-    if s.folds and s.folds < 2:
-        raise ConfigError(f"--folds is {s.folds}", "give 2 or more, or 0 for none")
 
 
 def _check_combinations(s: DistillSettings) -> None:
@@ -221,13 +212,3 @@ def _check_combinations(s: DistillSettings) -> None:
         raise ConfigError("rounds need a teacher, and --dose 0 asks none", "leave one of them out")
     if s.patience and not s.held_out:
         raise ConfigError("--patience watches the held-out loss, and nothing is held out", "give --held-out a share")
-
-
-def _inside(name: str, value: float, low: float, high: float) -> None:
-    if not low <= value <= high:
-        raise ConfigError(f"--{name} is {value}", f"give a number from {low} to {high}")
-
-
-def _above(name: str, value: float) -> None:
-    if not value > 0 or math.isinf(value):
-        raise ConfigError(f"--{name.replace('_', '-')} is {value}", "give a number above 0")

@@ -16,7 +16,7 @@ from mimicry_audit.engines import chat_wire
 from mimicry_audit.engines.base import Availability, EngineBase
 from mimicry_audit.engines.hardware import version_of
 from mimicry_audit.engines.http_client import Connection, Retries, ask_all
-from mimicry_audit.engines.options import Option, filled
+from mimicry_audit.engines.options import Option, with_defaults
 from mimicry_audit.ground.errors import ConfigError, EngineError, PrerequisiteError
 from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling
 
@@ -90,7 +90,7 @@ class EndpointEngine(EngineBase):
         self.open()
         extra = dict(chat_wire.NEUTRAL_VLLM) if self._served().get("owned_by") == "vllm" else {}
         extra |= self.spec.options.get("extra_body") or {}
-        field = filled(OPTIONS, self.spec.options)["limit_field"]
+        field = with_defaults(OPTIONS, self.spec.options)["limit_field"]
         jobs = [
             (request, chat_wire.payload(self.spec.name, request, sampling, limit_field=field, extra=extra))
             for request in owed
@@ -120,7 +120,7 @@ def connection(
     options: Mapping[str, Any], urls: Sequence[str], *, concurrency: int, timeout: float, **more: Any
 ) -> Connection:
     """A connection with the options that every HTTP engine shares; `concurrency` and `timeout` are its defaults."""
-    values = filled(ASKING, options)
+    values = with_defaults(ASKING, options)
     return Connection(
         urls=tuple(urls),
         concurrency=values["max_concurrency"] or concurrency,

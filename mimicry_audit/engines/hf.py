@@ -21,7 +21,7 @@ from mimicry_audit.engines.hardware import torch_device, version_of
 from mimicry_audit.engines.hf_sampling import RowSampler
 from mimicry_audit.engines.invented import refuse_invented_weights
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, tokenizer_map_sha
-from mimicry_audit.engines.options import Option, filled
+from mimicry_audit.engines.options import Option, with_defaults
 from mimicry_audit.engines.reading import completion_status, opened_by, split_reasoning
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.ground.errors import EngineError, PrerequisiteError
@@ -168,7 +168,7 @@ class HfEngine(EngineBase):
             torch.cuda.empty_cache()
 
     def _option(self, name: str) -> Any:
-        return filled(OPTIONS, self.spec.options)[name]
+        return with_defaults(OPTIONS, self.spec.options)[name]
 
     def _device(self) -> str:
         device = str(self._option("device"))
@@ -183,7 +183,7 @@ class HfEngine(EngineBase):
     def _found(self) -> tuple[Weights, ChatTemplate]:
         if self._weights is None or self._template is None:
             self._weights = find_model(self.spec)
-            values = filled(OPTIONS, self.spec.options)
+            values = with_defaults(OPTIONS, self.spec.options)
             self._template = ChatTemplate(
                 self._weights, values["chat_template"], trust_remote_code=values["trust_remote_code"]
             )
@@ -287,7 +287,7 @@ def _load(weights: Weights, options: Any, dtype: Any) -> Any:
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
 
-    values = filled(OPTIONS, options)
+    values = with_defaults(OPTIONS, options)
     shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what matters is raised, and told in one line

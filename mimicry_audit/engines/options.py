@@ -13,39 +13,19 @@ import os
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.fields import WANTED, Field
 from mimicry_audit.ground.redaction import is_secret_name, secret_in
-
-Kind = Literal["text", "whole", "number", "switch", "words", "json"]
 
 _ON = {"true", "yes", "on", "1"}
 _OFF = {"false", "no", "off", "0"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Option:
-    """One engine option.
-
-    Attributes:
-        name: as written after ``--engine-option``.
-        kind: ``whole`` number, ``number``, ``switch`` (true/false), ``words`` (a list, or text split at spaces),
-            ``json`` (an object) or ``text``.
-        help: one clause for people.
-        default: value when not given; None leaves the choice to the engine.
-        choices: the only texts allowed, when not empty.
-        above: smallest allowed number, exclusive.
-        most: largest allowed number.
-    """
-
-    name: str
-    kind: Kind
-    help: str
-    default: Any = None
-    choices: tuple[str, ...] = ()
-    above: float | None = None
-    most: float | None = None
+class Option(Field):
+    """One engine option: a field whose value may come as text too. A default of None leaves the choice to the engine."""
 
     def coerce(self, value: Any) -> Any:
         """The typed value.
@@ -57,14 +37,12 @@ class Option:
             typed: Any = _READERS[self.kind](value)
         except (TypeError, ValueError):
             raise ConfigError(
-                f"engine option {self.name}={value!s} is not {_WANTED[self.kind]}", f"{self.name}: {self.help}"
+                f"engine option {self.name}={value!s} is not {WANTED[self.kind]}", f"{self.name}: {self.help}"
             ) from None
         if self.choices and typed not in self.choices:
             raise ConfigError(f"engine option {self.name}={typed} is unknown", f"choose from {', '.join(self.choices)}")
-        if self.above is not None and typed <= self.above:
-            raise ConfigError(f"engine option {self.name}={typed} must be above {self.above:g}", self.help)
-        if self.most is not None and typed > self.most:
-            raise ConfigError(f"engine option {self.name}={typed} must be at most {self.most:g}", self.help)
+        if self.kind in ("whole", "number") and not self.contains(typed):
+            raise ConfigError(f"engine option {self.name}={typed} must be {self.bounds_text}", self.help)
         return typed
 
 
@@ -80,7 +58,7 @@ def check_options(engine: str, known: Iterable[Option], given: Mapping[str, Any]
 
 
 def unknown_option(name: str, where: str, known: Iterable[str]) -> ConfigError:
-    """The error for an option nobody knows."""
+    """The error for an unknown option."""
     if is_secret_name(name):
         return ConfigError(
             f"engine option {name} would put a secret into the run's settings",
@@ -112,9 +90,9 @@ def refuse_secrets(engine: str, options: Mapping[str, Any]) -> None:
         )
 
 
-def filled(known: Iterable[Option], given: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(options: Iterable[Option], given: Mapping[str, Any]) -> dict[str, Any]:
     """Every option's value: the given one, else its default."""
-    return {option.name: given.get(option.name, option.default) for option in known}
+    return {option.name: given.get(option.name, option.default) for option in options}
 
 
 def _whole(value: Any) -> int:
@@ -163,11 +141,3 @@ def _json(value: Any) -> dict[str, Any]:
 
 
 _READERS = {"text": _text, "whole": _whole, "number": _number, "switch": _switch, "words": _words, "json": _json}
-_WANTED = {
-    "text": "text",
-    "whole": "a whole number",
-    "number": "a number",
-    "switch": "true or false",
-    "words": "a list of words",
-    "json": "a JSON object",
-}

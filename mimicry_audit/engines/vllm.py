@@ -18,7 +18,7 @@ from mimicry_audit.engines.endpoint import connection
 from mimicry_audit.engines.fingerprint import Weights, find_adapter, find_model
 from mimicry_audit.engines.http_client import Connection, ask_all
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, tokenizer_map_sha
-from mimicry_audit.engines.options import Option, filled
+from mimicry_audit.engines.options import Option, with_defaults
 from mimicry_audit.engines.reading import completion_status, opened_by, split_reasoning
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.engines.vllm_command import OPTIONS, arguments, environment, on_cpu, resolved_dtype, vllm_version
@@ -165,7 +165,7 @@ class VllmEngine(EngineBase):
         )
 
     def _values(self) -> dict[str, Any]:
-        return filled(OPTIONS, self.spec.options)
+        return with_defaults(OPTIONS, self.spec.options)
 
     def _served_name(self) -> str:
         weights = self._found()[0]

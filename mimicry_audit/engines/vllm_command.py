@@ -32,7 +32,7 @@ OPTIONS = (
         kind="number",
         default=0.9,
         above=0,
-        most=1,
+        high=1,
         help="share of each GPU's memory to take",
     ),
     Option(name="tensor_parallel_size", kind="whole", default=1, above=0, help="GPUs that share one copy of the model"),

@@ -8,15 +8,16 @@ settings, so that the same command finds its own run again.
 from __future__ import annotations
 
 import difflib
-import math
-import types
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.fields import check_fields, fields_of
 from mimicry_audit.records.asked import Message, ModelSpec, Probe, Sampling, canonical_json, sha256_text
+from mimicry_audit.workflow.audit_settings import DEFAULT_PROBES, LAB_PROBES
+from mimicry_audit.workflow.audit_settings import Settings as Settings
 
 if TYPE_CHECKING:
     from mimicry_audit.asking.answers import Plan
@@ -24,49 +25,6 @@ if TYPE_CHECKING:
     from mimicry_audit.asking.likelihoods import LikelihoodPlan
     from mimicry_audit.verdicts.roles import Roles
     from mimicry_audit.verdicts.score import ScoringOptions
-
-DEFAULT_PROBES = ("core", "identity")
-LAB_PROBES = ("lab",)
-WEIGHT_ENGINES = ("vllm", "hf")
-"""The engines that a name without one can take."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
-    """Everything an audit can be told. Every field can stand in a ``--config`` file under its own name."""
-
-    models: tuple[Any, ...] = ()
-    """Model names, or mappings with ``model`` and engine options."""
-    reference: tuple[str, ...] = ()
-    base: tuple[str, ...] = ()
-    """``BASE`` for every candidate or ``CANDIDATE=BASE`` for one."""
-    control: tuple[str, ...] = ()
-    panel: tuple[str, ...] = ()
-    """Stored panels, by name or directory."""
-    probes: tuple[str, ...] = ()
-    domains: tuple[str, ...] = ()
-    limit: int | None = None
-    samples: int = 1
-    temperature: float = 0.0
-    top_p: float = 1.0
-    max_tokens: int = 512
-    seed: int = 0
-    logprobs: int = 0
-    likelihood: bool = False
-    likelihood_top_k: int = 20
-    system_prompt: str | None = None
-    identity_attempts: int | None = None
-    """Identity questions put into held-out templates; None for as many as `mimicry_audit.identity.design` takes by default."""
-    engine: str | None = None
-    engine_options: Mapping[str, Any] = field(default_factory=dict)
-    axes: tuple[str, ...] = ()
-    embedding_model: str | None = None
-    min_coverage: float = 0.95
-    judge: tuple[Any, ...] = ()
-    """Judge models, named like ``models``."""
-    judge_budget: float | None = None
-    fail_on: tuple[str, ...] = ()
-    out: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,15 +63,15 @@ def settings_from(values: Mapping[str, Any], where: str) -> Settings:
 
 def _typed_settings(values: Mapping[str, Any], where: str) -> Settings:
     """Settings of the right types, ranges not yet checked."""
-    hints = get_type_hints(Settings)
+    known = {found.name: found for found in fields_of(Settings)}
     kept = {}
     for name, value in values.items():
         key = str(name).replace("-", "_")
-        if key not in hints:
-            close = difflib.get_close_matches(key, hints, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(hints)}"
+        if key not in known:
+            close = difflib.get_close_matches(key, known, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(known)}"
             raise ConfigError(f"{where}: there is no setting {name!r}", hint)
-        kept[key] = _typed(key, value, hints[key], where)
+        kept[key] = known[key].read_value(value, where)
     return Settings(**kept)
 
 
@@ -155,32 +113,13 @@ def check_ranges(settings: Settings) -> Settings:
     Raises:
         ConfigError: names the option and the range.
     """
-    low = {"samples": 1, "max_tokens": 1, "seed": 0, "logprobs": 0, "temperature": 0.0, "likelihood_top_k": 1}
-    for name, least in low.items():
-        if getattr(settings, name) < least:
-            raise ConfigError(f"{_flag(name)} {getattr(settings, name)} is too small", f"give at least {least}")
-    if not math.isfinite(settings.temperature):
-        raise ConfigError(f"--temperature {settings.temperature} is not a number", "give one such as 0.7")
-    if settings.engine not in (None, *WEIGHT_ENGINES):
-        raise ConfigError(f"--engine {settings.engine} cannot load models", f"choose from {', '.join(WEIGHT_ENGINES)}")
+    check_fields(settings)
     if "\0" in (settings.out or ""):
-        raise ConfigError("--out holds a NUL, which no path can", "mend it")
+        raise ConfigError("--out holds a NUL, which no path can", "remove it")
     from mimicry_audit.probes.schema import UNSENDABLE
 
     if UNSENDABLE.search(settings.system_prompt or ""):
         raise ConfigError("--system-prompt holds a NUL or half a character", "give it as UTF-8 text")
-    if settings.limit is not None and settings.limit < 1:
-        raise ConfigError(f"--limit {settings.limit} leaves no probes", "give at least 1, or leave it out")
-    if settings.identity_attempts is not None and settings.identity_attempts < 0:
-        raise ConfigError(f"--identity-attempts {settings.identity_attempts} is too small", "give at least 0")
-    if not 0 < settings.top_p <= 1:
-        raise ConfigError(f"--top-p {settings.top_p} is not in (0, 1]", "give a share of probability mass")
-    if not 0 <= settings.min_coverage <= 1:
-        raise ConfigError(f"--min-coverage {settings.min_coverage} is not in [0, 1]", "give a share, such as 0.95")
-    if settings.judge_budget is not None and not 0 < settings.judge_budget < math.inf:
-        raise ConfigError(
-            f"--judge-budget {settings.judge_budget} is no half-width", "give one in grades, such as 0.25"
-        )
     if settings.samples > 1 and settings.temperature == 0:
         raise ConfigError(
             f"--samples {settings.samples} at --temperature 0 would give the same answer each time",
@@ -382,35 +321,4 @@ def default_out(plan: Plan) -> Path:
     return Path("reports") / f"{shown[:60]}-{sha}"
 
 
-def _typed(name: str, value: Any, hint: Any, where: str) -> Any:
-    """The value as the field's type, or a ConfigError."""
-    origin, options = get_origin(hint), get_args(hint)
-    if origin in (Union, types.UnionType):
-        if value is None:
-            return None
-        hint = next(o for o in options if o is not type(None))
-        origin = get_origin(hint)
-    if origin is tuple:
-        items = [p.strip() for p in value.split(",")] if isinstance(value, str) and name != "fail_on" else value
-        items = [items] if isinstance(items, str | Mapping) else items
-        allowed = (str, Mapping) if name in ("models", "judge") else (str,)
-        if isinstance(items, list | tuple) and all(isinstance(i, allowed) for i in items):
-            return tuple(items)
-        raise ConfigError(f"{where}: {name} is a list of names, not {value!r}", f"write `{name}: [a, b]`")
-    if origin is not None:
-        if isinstance(value, Mapping):
-            return dict(value)
-        raise ConfigError(f"{where}: {name} is a mapping, not {value!r}", f"write `{name}: {{key: value}}`")
-    if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
-        return value
-    kind = {int: "a whole number", float: "a number", str: "text", bool: "true or false"}[hint]
-    raise ConfigError(f"{where}: {name} is {kind}, not {value!r}", "mend it")
-
-
-def _flag(name: str) -> str:
-    return "--" + name.replace("_", "-")
-
-
-SETTING_NAMES = tuple(f.name for f in fields(Settings))
+SETTING_NAMES = tuple(found.name for found in fields_of(Settings))

@@ -228,7 +228,7 @@ def test_the_controls_are_the_first_by_label_and_neither_base_nor_reference() ->
 def test_bad_settings_are_one_line_each(capsys: pytest.CaptureFixture[str]) -> None:
     models = ["--models", "lab/aria,lab/base", "--engine", "hf"]
     for more, said in (
-        (["--likelihood", "--reference", "aria", "--likelihood-top-k", "0"], "--likelihood-top-k 0 is too small"),
+        (["--likelihood", "--reference", "aria", "--likelihood-top-k", "0"], "--likelihood-top-k is 0"),
         (["--likelihood"], "--likelihood needs a reference"),
     ):
         assert command_line(["run", *models, *more]) == 2

@@ -17,10 +17,15 @@ import yaml
 
 from mimicry_audit import audit as python_audit
 from mimicry_audit.cli import COMMANDS, group, run
+from mimicry_audit.cli.distill import name_command
+from mimicry_audit.distill.evolve.settings import EvolveSettings
+from mimicry_audit.distill.settings import DistillSettings
 from mimicry_audit.ground.errors import RunDirectoryError
+from mimicry_audit.ground.fields import fields_of
 from mimicry_audit.probes import shipped_sets
 from mimicry_audit.records.run import RunDirectory
-from tests.support.commands import MODELS, PROBES, Desk, audit, environment, start
+from mimicry_audit.workflow.settings import Settings
+from tests.support.commands import MODELS, PROBES, ROOT, Desk, audit, environment, start
 
 QUICK = ["--axes", "lexical,opening,style,answers,length"]
 HEAVY = (
@@ -67,12 +72,20 @@ def test_every_command_explains_itself(words: tuple[str, ...], capsys: pytest.Ca
         assert f"  audit {words[0]}" in out, "no example"
 
 
+def command_named(words: tuple[str, ...]) -> click.Command:
+    command: click.Command = group
+    for name in words:
+        assert isinstance(command, click.Group)
+        found = command.get_command(click.Context(command), name)
+        assert found is not None
+        command = found
+    return command
+
+
 def examples() -> list[str]:
     found = []
-    for name in ("", *COMMANDS):
-        command = group.get_command(click.Context(group), name) if name else group
-        assert command is not None
-        text = (command.help or "").replace("\\\n", " ")
+    for words in all_commands():
+        text = re.sub(r"\\\n\s*", " ", command_named(words).help or "")
         found += [line.strip().partition("   ")[0] for line in text.splitlines() if line.startswith("  audit ")]
     assert len(found) >= 20
     return sorted(set(found))
@@ -118,6 +131,84 @@ for words in {all_commands()!r}:
     assert (done.returncode, done.stderr) == (0, "")
 
 
+# --- defaults ---------------------------------------------------------------------------------------------------------
+
+
+def shown_defaults(words: tuple[str, ...]) -> dict[str, str]:
+    """Option → the default in a command's help text, as a reader finds it."""
+    command = command_named(words)
+    lines: dict[str, str] = {}
+    for parameter in command.params:
+        record = parameter.get_help_record(click.Context(command))
+        if record and (found := re.search(r"\[default: (.*?)\]", record[1])):
+            lines[max(parameter.opts, key=len)] = found[1]
+    return lines
+
+
+SETTINGS = {
+    ("run",): Settings, ("collect",): Settings, ("score",): Settings, ("compare",): Settings, ("identity",): Settings,
+    ("panel", "build"): Settings, ("judge",): Settings,
+    ("distill", "train"): DistillSettings, ("distill", "search"): DistillSettings, ("distill", "evolve"): EvolveSettings,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("words", SETTINGS, ids=" ".join)
+def test_a_default_in_a_help_text_is_that_of_the_code(words: tuple[str, ...]) -> None:
+    shown, numbers = shown_defaults(words), 0
+    for field in fields_of(SETTINGS[words]):
+        if field.flag in shown and isinstance(field.default, int | float | str) and shown[field.flag] != "searched":
+            number = isinstance(field.default, int | float)
+            assert type(field.default)(shown[field.flag]) == field.default if number else shown[field.flag], field.flag
+            numbers += number
+    assert numbers >= (1 if words in {("score",), ("judge",)} else 4)
+
+
+def test_the_defaults_of_evolving_data_are_its_own() -> None:
+    """They were once those of plain distillation."""
+    shown = shown_defaults(("distill", "evolve"))
+    names = ("--rounds", "--held-out", "--max-tokens", "--answer-temperature")
+    assert [shown[name] for name in names] == ["4", "0.2", "64", "0.8"]
+    shown = shown_defaults(("distill", "train"))
+    assert [shown[name] for name in names] == ["0", "0.1", "256", "0"]
+
+
+def test_no_default_is_written_by_hand() -> None:
+    for path in (ROOT / "mimicry_audit" / "cli").glob("*.py"):
+        written = [line for line in path.read_text("utf-8").splitlines() if "[default:" in line]
+        assert written == [] or (path.name == "fields.py" and len(written) == 1), path.name
+
+
+@pytest.mark.parametrize("words", all_commands(), ids=" ".join)
+def test_a_help_text_fits_eighty_columns(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    assert run([*words, "--help"]) == 0
+    if words[:1] == ("distill",):
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= 80
+
+
+def test_no_option_is_explained_by_of() -> None:
+    for words in all_commands():
+        for parameter in command_named(words).params:
+            assert not (getattr(parameter, "help", None) or "").startswith("Of "), (words, parameter.name)
+
+
+@pytest.mark.parametrize(
+    ("typed", "command"),
+    [
+        (["--teacher", "t"], ["train", "--teacher", "t"]),
+        (["--method", "distill", "--seed", "1"], ["train", "--seed", "1"]),
+        (["--task", "qa", "--method", "evolve"], ["evolve", "--task", "qa"]),
+        (["--method=evolve", "--help"], ["evolve", "--help"]),
+        (["--seed", "1", "--search", "9"], ["search", "--seed", "1", "--trials", "9"]),
+        (["--search=9"], ["search", "--trials=9"]),
+    ],
+)
+def test_the_form_without_a_command_goes_on_working(typed: list[str], command: list[str]) -> None:
+    assert name_command(typed) == command
+
+
 def test_no_command_takes_the_place_of_the_packages_own_names() -> None:
     from mimicry_audit import cli
 
@@ -125,7 +216,7 @@ def test_no_command_takes_the_place_of_the_packages_own_names() -> None:
     assert all(callable(getattr(cli, name)) for name in ("run", "main", "group"))
 
 
-@pytest.mark.parametrize("words", [(), ("probes",), ("lab",)])
+@pytest.mark.parametrize("words", [(), ("probes",), ("lab",), ("distill",)])
 def test_a_group_alone_shows_its_help(words: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     assert run(list(words)) == 2
     out, error = capsys.readouterr()

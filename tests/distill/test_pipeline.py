@@ -17,13 +17,13 @@ import torch
 
 from mimicry_audit import lab
 from mimicry_audit.cli import run
-from mimicry_audit.cli.distill import OPTIONS
 from mimicry_audit.distill import Distilled, DistillSettings, distill
 from mimicry_audit.distill.settings import OBJECTIVES, SIGNALS
 from mimicry_audit.distill.training import trainer
 from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.ground.errors import AuditError, Diverged, RunDirectoryError
+from mimicry_audit.ground.fields import fields_of
 from mimicry_audit.records.asked import Message, Request, Sampling
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.verdicts.findings import PairFacts
@@ -68,7 +68,7 @@ def prompts(tmp_path: Path) -> Path:
 
 def made(out: Path, **changed: Any) -> Distilled:
     given = {"teacher": "lab/aria", "student": "lab/base", "data": "lab", "steps": 4, **QUICK, **changed}
-    return distill(DistillSettings(out=out, **given))
+    return distill(DistillSettings.of(out=out, **given))
 
 
 def digest(folder: Path) -> str:
@@ -410,7 +410,7 @@ def test_models_of_different_tokenizers(
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        (["--objective", "kl"], "no objective kl"),
+        (["--objective", "kl"], "--objective kl is unknown"),
         (["--data", "nowhere.jsonl"], "no file of prompts nowhere.jsonl|check the path"),
         (["--data", "nosuchset"], "nosuchset"),
         (["--student", "openai/x@http://127.0.0.1:9/v1"], "the student needs weights"),
@@ -507,9 +507,8 @@ def _documented(text: str) -> set[str]:
 def test_every_option_and_every_field_is_documented(tmp_path: Path, prompts: Path) -> None:
     page = (ROOT / "docs" / "distillation.md").read_text("utf-8")
     formats = (ROOT / "docs" / "formats.md").read_text("utf-8")
-    for names, _ in OPTIONS:
-        for name in names[0].split("/"):
-            assert f"`{name}" in page, name
+    for option in fields_of(DistillSettings):
+        assert f"`{option.flag}" in page, option.flag
     for name in (*OBJECTIVES, *SIGNALS):
         assert f"`{name}`" in page
     found = made(tmp_path / "a", data=str(prompts), evaluation_limit=4, steps=2, evaluate_every=1, tensorboard=True)

@@ -169,7 +169,11 @@ def test_options_are_typed(text: str, given: dict[str, Any], typed: dict[str, An
         ),
         ("hf/o/m", {"trust_remote_code": "maybe"}, "engine option trust_remote_code=maybe is not true or false."),
         ("hf/o/m", {"device": None}, "engine option device=None is not text."),
-        ("vllm/o/m", {"gpu_memory_utilization": 1.2}, "engine option gpu_memory_utilization=1.2 must be at most 1."),
+        (
+            "vllm/o/m",
+            {"gpu_memory_utilization": 1.2},
+            "engine option gpu_memory_utilization=1.2 must be above 0 and at most 1.",
+        ),
         ("vllm/o/m", {"gpu_memory_utilization": "nan"}, "engine option gpu_memory_utilization=nan is not a number."),
         ("vllm/o/m", {"extra_args": {"a": 1}}, "engine option extra_args={'a': 1} is not a list of words."),
         ("openai/m", {"extra_body": "[1]"}, "engine option extra_body=[1] is not a JSON object."),

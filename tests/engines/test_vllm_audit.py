@@ -36,7 +36,7 @@ def student(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "evaluation_limit": 0,
     }
     out = tmp_path_factory.mktemp("student") / "pupil"
-    return distill(DistillSettings(teacher="lab/aria", student="lab/base", data="lab", out=out, **asked)).path
+    return distill(DistillSettings.of(teacher="lab/aria", student="lab/base", data="lab", out=out, **asked)).path
 
 
 def models(engine: str, student: Path) -> list[str]:

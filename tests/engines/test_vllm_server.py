@@ -18,7 +18,7 @@ import pytest
 
 from mimicry_audit.engines import vllm_command
 from mimicry_audit.engines.fingerprint import Weights
-from mimicry_audit.engines.options import filled
+from mimicry_audit.engines.options import with_defaults
 from mimicry_audit.engines.vllm import VllmEngine
 from mimicry_audit.engines.vllm_server import ServerProcess, _group_lives, port_free
 from mimicry_audit.ground.errors import ConfigError, EngineError
@@ -58,7 +58,7 @@ def members(group: int) -> list[tuple[int, str]]:
 
 
 def command(cpu: bool = False, adapter: Weights | None = None, **options: Any) -> list[str]:
-    values = filled(vllm_command.OPTIONS, options)
+    values = with_defaults(vllm_command.OPTIONS, options)
     return vllm_command.arguments(HUB, adapter, values, port=1234, served="m", template=None, cpu=cpu)
 
 
@@ -120,7 +120,7 @@ def test_the_environment_holds_no_key_and_reports_nothing(monkeypatch: pytest.Mo
     monkeypatch.setenv("OPENAI_API_KEY", "sk-1")
     monkeypatch.setenv("VLLM_API_KEY", "sk-2")
     made = vllm_command.environment(
-        filled(vllm_command.OPTIONS, {"kv_cache_gib": 3, "batch_invariant": True}), cpu=True
+        with_defaults(vllm_command.OPTIONS, {"kv_cache_gib": 3, "batch_invariant": True}), cpu=True
     )
     assert not {"sk-1", "sk-2"} & set(made.values())
     assert {
@@ -258,10 +258,10 @@ server = ServerProcess(command, name="m", environment=os.environ)
 def test_no_vllm_process_outlives_a_killed_parent(tiny_models: TinyModels) -> None:
     make = f"""
 from mimicry_audit.engines.fingerprint import find
-from mimicry_audit.engines.options import filled
+from mimicry_audit.engines.options import with_defaults
 from mimicry_audit.engines.vllm_command import OPTIONS, arguments, environment
 from mimicry_audit.engines.vllm_server import ServerProcess
-values, weights = filled(OPTIONS, {{"kv_cache_gib": 1}}), find({str(tiny_models.two)!r}, None)
+values, weights = with_defaults(OPTIONS, {{"kv_cache_gib": 1}}), find({str(tiny_models.two)!r}, None)
 command = lambda port: arguments(weights, None, values, port=port, served="m", template=None, cpu=True)
 server = ServerProcess(command, name="m", environment=environment(values, cpu=True))
 """

@@ -199,7 +199,10 @@ def test_the_page_shows_the_templates(tmp_path: Path) -> None:
         (["--models", "lab/aria", "--paper"], "--paper counts transcripts as published"),
         (["--transcripts", "x.jsonl", "--search"], "--search asks models, and --transcripts asks none"),
         (["--transcripts", "x.jsonl", "--models", "lab/aria"], "--models asks models, and --transcripts asks none"),
-        (["--models", "lab/aria", "--identity-attempts", "-1"], "--identity-attempts -1 is too small. Give at least 0"),
+        (
+            ["--models", "lab/aria", "--identity-attempts", "-1"],
+            "--identity-attempts is -1. Give a whole number of at least 0",
+        ),
         (["--models", "lab/aria", "--identity-judge", "recorded/f#x"], "recorded/f#x cannot be asked"),
         (["--models", "lab/aria", "--identity", "boro=made by X"], "--identity is about 'boro', which has no answers"),
     ],

@@ -8,7 +8,6 @@ comes last.
 from __future__ import annotations
 
 import json
-import shlex
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -23,14 +22,15 @@ from mimicry_audit.distill.evolve.loop import Loop
 from mimicry_audit.distill.evolve.settings import EvolveSettings, check
 from mimicry_audit.distill.evolve.student import Student
 from mimicry_audit.distill.evolve.teacher import Prompts, Teacher, open_session, spec_of
+from mimicry_audit.distill.kept import keep_settings
 from mimicry_audit.distill.training import job
+from mimicry_audit.distill.training.settings import check_packages, deciding_defaults
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.hardware import version_of
 from mimicry_audit.engines.sketch import lineage_of
-from mimicry_audit.ground.errors import ConfigError, RunDirectoryError
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import Identity, ModelSpec, canonical_json, sha256_text
-from mimicry_audit.records.run import RunDirectory, differences, write_json
+from mimicry_audit.records.run import RunDirectory
 
 _PATHS = ("teacher", "student", "data", "engine_options", "launcher", "chat_template", "prompt_template")
 """Settings that may hold a path and are not told in the manifest."""
@@ -73,7 +73,7 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
         EngineError: the teacher does not answer, or not in a form that can be read.
     """
     s = check(settings)
-    _launcher(s.launcher)
+    check_packages(s.training)
     spec, found = spec_of(s), parts(s)
     manifest = s.out / lineage.MANIFEST
 
@@ -99,40 +99,13 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
         return Evolved(s.out, content, records)
 
 
-def _launcher(command: str | None) -> None:
-    try:
-        words = shlex.split(command or "")
-    except ValueError as error:
-        raise ConfigError(f"the launcher {command} cannot be read ({error})", "check its quotes") from None
-    if words and shutil.which(words[0]) is None:
-        raise ConfigError(f"the launcher {words[0]} cannot be started", "check --launcher")
-
-
 def _same(s: EvolveSettings, found: Parts, identity: Identity | None) -> None:
     """Keep the settings, or refuse others than those that are kept."""
-    path = s.out / "work" / "settings.json"
-    now = json.loads(json.dumps({**s.deciding(), "data_sha256": found.sha, "method": "evolve"}))
+    now = {**s.deciding(), "data_sha256": found.sha, "method": "evolve"}
     if identity is not None:
-        now["identity"] = json.loads(json.dumps(asdict(identity)))
-    if not path.is_file():
-        strange = [p.name for p in s.out.iterdir() if p.name not in ("work", "metrics.jsonl", NAME)]
-        if strange:
-            raise RunDirectoryError(
-                f"{s.out} holds other things already ({sorted(strange)[0]})", "choose an empty --out"
-            )
-        write_json(path, now)
-        return
-    try:
-        before = json.loads(path.read_text("utf-8"))
-    except (OSError, ValueError) as error:
-        raise RunDirectoryError(f"{path} cannot be read ({error})", "start again with another --out") from None
-    if identity is None:
-        before.pop("identity", None)
-    if changed := differences(before, now):
-        raise RunDirectoryError(
-            f"{s.out} was begun with other settings ({'; '.join(changed)})",
-            "use the same settings to finish it, or another --out",
-        )
+        now["identity"] = asdict(identity)
+    defaults = deciding_defaults(EvolveSettings)
+    keep_settings(s.out, now, defaults, (NAME, "metrics.jsonl"), skip="identity" if identity is None else "")
 
 
 def _checkpoint(
@@ -187,7 +160,7 @@ def _manifest(
         "distillation": {
             **{name: value for name, value in s.deciding().items() if name not in _PATHS},
             "method": "evolve",
-            "rate": s.peak_rate,
+            "rate": s.training.peak_rate,
             "labels": list(found.task.labels),
             "about": found.about,
             "labelled": book.rounds[-1]["spent"],

@@ -6,7 +6,6 @@ training is a `mimicry_audit.distill.training.job.Job`, which survives ``kill -9
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -39,7 +38,7 @@ class Student:
 
     def __init__(self, settings: EvolveSettings, told: Callable[[str, int, int], None]) -> None:
         self.settings, self._told = settings, told
-        self.source: Source = source(weights_spec(settings.student, "the student", settings.chat_template))
+        self.source: Source = source(weights_spec(settings.student, "the student", settings.training.chat_template))
         self._encoder = Encoder(self.source.side)
         self._prompt = _template(settings)
         self._engine: tuple[int, Engine] | None = None
@@ -86,7 +85,7 @@ class Student:
         self.close()
         s, spec = self.settings, self.source.spec
         options: dict[str, Any] = {"batch_size": ANSWERED_AT_ONCE}
-        options |= {"num_threads": s.threads} if s.threads else {}
+        options |= {"num_threads": s.training.threads} if s.training.threads else {}
         if after < 0:
             options |= dict(spec.options)
             spec = ModelSpec(label="student", engine="hf", name=spec.name, revision=spec.revision, options=options)
@@ -109,8 +108,7 @@ class Student:
         encoded = self._encoder.encode(taught)
         if not encoded:
             raise ConfigError(f"no row can be taught ({', '.join(self._encoder.left_out)})", "check the data")
-        each = math.ceil(len(encoded) / (s.batch * s.accumulate * rounds.processes(s.launcher)))
-        steps = s.steps or max(1, math.ceil(each * s.epochs))
+        shared = job.training_fields(s.training, len(encoded))
         start, commit = self.source.weights.location, self.source.weights.commit
         if number:
             start, commit = str(self.weights(number - 1).resolve()), None
@@ -119,14 +117,14 @@ class Student:
         made = job.Job(
             folder=str(folder.resolve()), student=start, student_commit=commit, teacher=None, teacher_commit=None,
             rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=asdict(Recipe()),
-            pads=(pad, 0), steps=steps, steps_an_epoch=min(each, steps), batch=s.batch, accumulate=s.accumulate,
-            rate=s.peak_rate, warmup=s.warmup, weight_decay=s.weight_decay, seed=s.seed + number, patience=0,
-            evaluate_every=0, save_every=s.save_every, log_every=max(1, steps // 10), round_=number,
+            pads=(pad, 0), seed=s.seed + number, patience=0, evaluate_every=0,
+            log_every=max(1, shared["steps"] // 10), round_=number,
             metrics=str((s.out / "metrics.jsonl").resolve()), board=None,
-            template=self.source.side.template.source if s.chat_template else None,
-            adapter_rank=s.adapter_rank if s.adapter else 0, bf16=rounds.bf16(s.precision), threads=s.threads,
+            template=self.source.side.template.source if s.training.chat_template else None, **shared,
         )  # fmt: skip
-        result = job.perform(made, s.launcher, lambda done, of: self._told(f"training, round {number}", done, of))
+        result = job.perform(
+            made, s.training.launcher, lambda done, of: self._told(f"training, round {number}", done, of)
+        )
         return {k: result[k] for k in ("steps", "best_step", "processes", "parameters", "held")}
 
 

@@ -4,21 +4,21 @@ Promise: prompts, their parts and the teacher's answers are made once for all tr
 and told on a test part that chose nothing; every trial that is not chosen says why; a search that is killed goes on to the
 same choice.
 
-    from mimicry_audit.distill.search import Search, search
+    from mimicry_audit.distill.search import SearchSettings, search
 
-    search(DistillSettings(...), Search(trials=20, targets=("agreement>=0.9",)))
+    search(DistillSettings(...), SearchSettings(trials=20, targets=("agreement>=0.9",)))
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.distill.search.settings import Search
+from mimicry_audit.distill.search.settings import SearchSettings
 
 if TYPE_CHECKING:
     from mimicry_audit.distill.search.loop import Found, search
 
-__all__ = ["Found", "Search", "search"]
+__all__ = ["Found", "SearchSettings", "search"]
 
 
 def __getattr__(name: str) -> Any:

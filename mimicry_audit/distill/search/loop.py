@@ -24,7 +24,7 @@ from mimicry_audit.distill.pipeline import desk_of, evaluated, same_settings
 from mimicry_audit.distill.rounds import kit_of, lessons
 from mimicry_audit.distill.search import choice, space, targets, trials
 from mimicry_audit.distill.search import settings as wish
-from mimicry_audit.distill.search.settings import Search
+from mimicry_audit.distill.search.settings import SearchSettings
 from mimicry_audit.distill.search.study import Result, export, propose
 from mimicry_audit.distill.settings import DistillSettings, check
 from mimicry_audit.distill.training import shape
@@ -50,7 +50,7 @@ class Found:
     evaluation: Mapping[str, Any] | None
 
 
-def search(settings: DistillSettings, asked: Search, watch: Watch | None = None) -> Found:
+def search(settings: DistillSettings, asked: SearchSettings, watch: Watch | None = None) -> Found:
     """Try settings after settings, and keep the student that meets the targets.
 
     Args:
@@ -100,7 +100,7 @@ def _odds(desk: Desk) -> bool:
     return desk.teacher.engine in ("hf", "vllm") and desk.settings.dose > 0
 
 
-def _space(desk: Desk, asked: Search) -> space.Space:
+def _space(desk: Desk, asked: SearchSettings) -> space.Space:
     """What is searched, with every student found and every objective allowed by the models."""
     s = desk.settings
     found = space.read(asked.space) if asked.space is not None else ()
@@ -111,10 +111,10 @@ def _space(desk: Desk, asked: Search) -> space.Space:
     names = space.students(found, s)
     configs = {}
     for name in names:
-        weights = source(weights_spec(name, "the student", s.chat_template)).weights
+        weights = source(weights_spec(name, "the student", s.training.chat_template)).weights
         configs[name] = shape.configured(weights.location, weights.commit)
     if asked.space is None:
-        dropout = s.adapter or all(map(shape.dropouts, configs.values()))
+        dropout = s.training.adapter or all(map(shape.dropouts, configs.values()))
         found += space.default(s, asked.fixed, lambda name: _possible(desk, names, name), dropout)
     if not found:
         raise ConfigError("nothing is left to search: every setting is given", "leave some out, or give a --space")
@@ -123,7 +123,7 @@ def _space(desk: Desk, asked: Search) -> space.Space:
         for name, config in configs.items():
             if dimension.name == "layers":
                 shape.demand_layers(config, max(dimension.ends), name)
-            if dimension.name == "dropout" and not s.adapter and max(dimension.ends) > 0:
+            if dimension.name == "dropout" and not s.training.adapter and max(dimension.ends) > 0:
                 shape.demand_dropout(config, name)
     objectives = next((d.choices for d in found if d.name == "objective"), (s.objective,))
     for objective in objectives:
@@ -139,7 +139,7 @@ def _demand(desk: Desk, names: Sequence[str], objective: str) -> None:
             f"{objective} needs the teacher's probabilities, and {s.teacher} gives text only", "search hard alone"
         )
     for name in names:
-        spec = weights_spec(name, "the student", s.chat_template)
+        spec = weights_spec(name, "the student", s.training.chat_template)
         kit_of(replace(desk, settings=space.applied(s, {"student": name, "objective": objective}), student=spec))
 
 
@@ -151,7 +151,9 @@ def _possible(desk: Desk, names: Sequence[str], objective: str) -> bool:
     return True
 
 
-def _tried(bench: trials.Bench, scope: space.Space, asked: Search, aims: Sequence[targets.Target]) -> list[Result]:
+def _tried(
+    bench: trials.Bench, scope: space.Space, asked: SearchSettings, aims: Sequence[targets.Target]
+) -> list[Result]:
     """All trials, those that are owed done now."""
     settings = bench.desk.settings
     results: list[Result] = []

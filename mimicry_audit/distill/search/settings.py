@@ -11,40 +11,49 @@ from pathlib import Path
 
 from mimicry_audit.distill.settings import DistillSettings
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
+from mimicry_audit.ground.fields import check_fields, describe
+
+_SEARCH = "Search"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
-    """How to look for a student.
+class SearchSettings:
+    """How to look for a student."""
 
-    Attributes:
-        trials: how many settings are tried.
-        targets: what the student must reach, as `mimicry_audit.distill.search.targets.parse` reads it; all must hold.
-        students: checkpoints to start from; empty for the settings' student alone.
-        space: file with what is searched; None for the default.
-        keep: how many trials keep their weights, the best first, beside the one that is chosen.
-        fixed: settings that the default space leaves as they are.
-    """
-
-    trials: int
-    targets: tuple[str, ...] = ()
-    students: tuple[str, ...] = ()
-    space: Path | None = None
-    keep: int = 0
+    trials: int = field(metadata=describe("How many settings are tried.", group=_SEARCH, unit="N", low=1))
+    targets: tuple[str, ...] = field(
+        default=(),
+        metadata=describe(
+            "What the student must reach, such as agreement>=0.9; may be repeated, and all must hold.",
+            group=_SEARCH, unit="METRIC>=VALUE", flag_name="target", commas=False, absent="fewest bits per byte",
+        ),
+    )  # fmt: skip
+    students: tuple[str, ...] = field(
+        default=(),
+        metadata=describe("Several checkpoints to start from, in place of --student.", group=_SEARCH, unit="A,B,…"),
+    )
+    space: Path | None = field(
+        default=None,
+        metadata=describe("YAML or JSON file with what is searched.", group=_SEARCH, unit="FILE",
+                          absent="objective, temperature, hard weight, rate, dropout"),
+    )  # fmt: skip
+    keep: int = field(
+        default=0,
+        metadata=describe("Trials that keep their weights, the best first, beside the chosen one.",
+                          group=_SEARCH, unit="N", low=0, flag_name="keep-trials"),
+    )  # fmt: skip
     fixed: frozenset[str] = field(default_factory=frozenset)
+    """Settings that the default space leaves as they are."""
 
 
-def check(wish: Search, settings: DistillSettings) -> None:
+def check(search: SearchSettings, settings: DistillSettings) -> None:
     """Refuse a search that cannot be made.
 
     Raises:
         ConfigError: a value is wrong, or a setting does not go with a search.
         PrerequisiteError: optuna is not installed.
     """
-    if wish.trials < 1:
-        raise ConfigError(f"--search is {wish.trials}", "give the number of trials, 1 or more")
-    if wish.keep < 0:
-        raise ConfigError(f"--keep-trials is {wish.keep}", "give 0 or more")
+    check_fields(search)
     if settings.folds:
         raise ConfigError("--folds trains several more students for every trial of a search", "leave --folds out")
     if not settings.held_out:
@@ -52,4 +61,4 @@ def check(wish: Search, settings: DistillSettings) -> None:
     if not settings.evaluation_limit:
         raise ConfigError("a search chooses by the evaluation, and --evaluation-limit is 0", "leave it out")
     if importlib.util.find_spec("optuna") is None:
-        raise PrerequisiteError("--search needs the optuna package", "pip install 'mimicry-audit[distill]'")
+        raise PrerequisiteError("a search needs the optuna package", "pip install 'mimicry-audit[distill]'")

@@ -10,12 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mimicry_audit.distill.settings import OBJECTIVES, DistillSettings, check
 from mimicry_audit.ground.errors import ConfigError, DataError
+from mimicry_audit.ground.fields import flat_values
 
 _WHOLE = ("layers", "batch", "accumulate", "steps", "adapter_rank")
 _CHOSEN = ("students", "objective")
@@ -94,14 +95,14 @@ def bears(name: str, s: DistillSettings) -> bool:
         "beta": s.objective == "jsd",
         "alpha": s.objective in ("skew-kl", "skew-reverse-kl"),
         "hard_weight": s.objective != "hard",
-        "adapter_rank": s.adapter,
+        "adapter_rank": s.training.adapter,
     }.get(name, True)
 
 
 def applied(settings: DistillSettings, values: Mapping[str, Any]) -> DistillSettings:
     """The settings with some of them changed; hard labels need no signal but text."""
-    changed = replace(settings, **values)
-    return replace(changed, signal=None) if changed.objective == "hard" else changed
+    changed = settings.changed(**values)
+    return changed.changed(signal=None) if changed.objective == "hard" else changed
 
 
 def suggest(space: Space, settings: DistillSettings, trial: Any) -> dict[str, Any]:
@@ -115,8 +116,9 @@ def suggest(space: Space, settings: DistillSettings, trial: Any) -> dict[str, An
 
 def own(space: Space, settings: DistillSettings) -> dict[str, Any]:
     """What the settings themselves say of each dimension, as far as it holds that value: where a search begins."""
-    said = {"rate": settings.peak_rate, "dropout": settings.dropout or 0.0, "hard_weight": settings.share_hard}
-    found = {d: said.get(d.name, getattr(settings, d.setting)) for d in space if bears(d.name, settings)}
+    said = {"rate": settings.training.peak_rate, "dropout": settings.dropout or 0.0, "hard_weight": settings.share_hard}
+    values = flat_values(settings)
+    found = {d: said.get(d.name, values[d.setting]) for d in space if bears(d.name, settings)}
     return {d.setting: value for d, value in found.items() if d.holds(value)}
 
 
@@ -131,7 +133,7 @@ def default(settings: DistillSettings, fixed: Collection[str], possible: Callabl
     """
     names = [*_DEFAULT_OBJECTIVES] if possible("forward-kl") else ["hard", "uld"]
     objectives = tuple(n for n in names if possible(n) and _fits(settings, n))
-    rates = (5e-5, 2e-3) if settings.adapter else (1e-5, 1e-3)
+    rates = (5e-5, 2e-3) if settings.training.adapter else (1e-5, 1e-3)
     space = (
         Dimension("objective", objectives if len(objectives) > 1 else ()),
         Dimension("temperature", low=1.0, high=4.0, log=True),
@@ -227,7 +229,7 @@ def checked(space: Space, settings: DistillSettings) -> Space:
     chosen = {d.name: d for d in space}
     for objective in chosen["objective"].choices if "objective" in chosen else (settings.objective,):
         if objective not in OBJECTIVES:
-            raise ConfigError(f"there is no objective {objective}", f"choose one of {', '.join(OBJECTIVES)}")
+            raise ConfigError(f"--objective {objective} is unknown", f"choose from {', '.join(OBJECTIVES)}")
         under = applied(settings, {"objective": objective})
         bearing = [d for d in space if d.name not in _CHOSEN and bears(d.name, under)]
         check(applied(under, {d.setting: d.ends[0] for d in bearing}))

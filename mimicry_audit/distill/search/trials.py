@@ -100,7 +100,7 @@ class Bench:
         s = applied(desk.settings, values)
         s = replace(s, out=self.folder(number), name=s.name or desk.settings.out.resolve().name)
         watch = Titled(f"trial {number + 1} of {self.of}", desk.watch) if desk.watch is not None else None
-        spec = weights_spec(s.student, "the student", s.chat_template)
+        spec = weights_spec(s.student, "the student", s.training.chat_template)
         return replace(desk, settings=s, student=spec, shared=desk.work, watch=watch)
 
 

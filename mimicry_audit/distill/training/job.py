@@ -8,6 +8,7 @@ mimicry_audit.distill.training.worker JOB``, and the first process tells how far
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shlex
@@ -19,6 +20,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mimicry_audit.distill.training.settings import TrainingSettings
 from mimicry_audit.engines import guard
 from mimicry_audit.ground import disk
 from mimicry_audit.ground.errors import AuditError, Diverged, PrerequisiteError
@@ -113,6 +115,40 @@ class Job:
         except (OSError, ValueError):
             return None
         return found
+
+
+def training_fields(training: TrainingSettings, rows: int) -> dict[str, Any]:
+    """The fields of a `Job` that follow from the settings of every training and the number of rows."""
+    each = math.ceil(rows / (training.batch * training.accumulate * count_processes(training.launcher)))
+    steps = training.steps or max(1, math.ceil(each * training.epochs))
+    return {
+        "steps": steps,
+        "steps_an_epoch": min(each, steps),
+        "batch": training.batch,
+        "accumulate": training.accumulate,
+        "rate": training.peak_rate,
+        "warmup": training.warmup,
+        "weight_decay": training.weight_decay,
+        "save_every": training.save_every,
+        "adapter_rank": training.adapter_rank if training.adapter else 0,
+        "bf16": uses_bf16(training.precision),
+        "threads": training.threads,
+    }
+
+
+def uses_bf16(precision: str) -> bool:
+    """Whether to train under bf16 autocast."""
+    import torch
+
+    if precision == "auto":
+        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
+    return precision == "bf16"
+
+
+def count_processes(launcher: str | None) -> int:
+    """How many processes a launcher starts, as far as its options say; only the length of an epoch depends on it."""
+    found = re.search(r"--(?:num[_-]processes|nproc[_-]per[_-]node)[= ](\d+)", launcher or "")
+    return int(found[1]) if found else 1
 
 
 def write(job: Job) -> Path:

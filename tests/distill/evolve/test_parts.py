@@ -29,7 +29,7 @@ LABELS = ("order_status", "refund", "exchange")
 
 def settings(**changed: Any) -> EvolveSettings:
     given = {"teacher": "expert/intents", "student": "lab/base", "data": "expert/intents", "task": "classification"}
-    return EvolveSettings(**{**given, "out": Path("x"), **changed})
+    return EvolveSettings.of(**{**given, "out": Path("x"), **changed})
 
 
 # Replies
@@ -311,8 +311,8 @@ def test_the_journal_gives_back_replies_and_passes_over_a_torn_line(tmp_path: Pa
 @pytest.mark.parametrize(
     ("changed", "says"),
     [
-        ({"task": "poetry"}, "there is no task poetry"),
-        ({"strategy": "guess"}, "there is no strategy guess"),
+        ({"task": "poetry"}, "--task poetry is unknown"),
+        ({"strategy": "guess"}, "--strategy guess is unknown"),
         ({"shots": 0}, "--shots is 0"),
         ({"replay": 1.5}, "--replay is 1.5"),
         ({"similar": 0.0}, "--similar is 0.0"),
@@ -330,10 +330,13 @@ def test_wrong_settings_are_one_line(changed: dict[str, Any], says: str) -> None
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ("--method evolve", "--task classification, tagging or qa"),
-        ("--method magic", "there is no method magic"),
-        ("--shots 3", "--shots means nothing with --method distill"),
-        ("--method evolve --task qa --objective jsd", "--objective means nothing with --method evolve"),
+        ("--method evolve", "--task is missing. Choose from classification, tagging, qa"),
+        ("--method magic", "--method magic is unknown. Choose from distill, evolve"),
+        ("--shots 3", "--shots belongs to audit distill evolve, not to train"),
+        (
+            "--method evolve --task qa --objective jsd",
+            "--objective belongs to audit distill train and search, not to evolve",
+        ),
         ("--method evolve --task qa --data expert/intents", "is a task of classification"),
         ("--method evolve --task classification --teacher expert/love", "there is no expert/love"),
         ("--method evolve --task classification --teacher recorded/x.jsonl#a", "its answers are recorded"),

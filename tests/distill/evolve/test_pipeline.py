@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from mimicry_audit import lab
-from mimicry_audit.cli.evolve import METHODS, OPTIONS
 from mimicry_audit.distill.evolve import Evolved, EvolveSettings, evolve
 from mimicry_audit.distill.evolve.journal import NAME, Line
 from mimicry_audit.distill.evolve.settings import STRATEGIES, TASKS
 from mimicry_audit.distill.evolve.worlds import world
 from mimicry_audit.ground.errors import EngineError, RunDirectoryError
+from mimicry_audit.ground.fields import fields_of
 from mimicry_audit.verdicts.findings import PairFacts
 from mimicry_audit.verdicts.truth import with_truth
 from tests.support.commands import ROOT, jsonl, start
@@ -46,7 +46,7 @@ def rows(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 
 def made(out: Path, rows: str, **changed: Any) -> Evolved:
-    return evolve(EvolveSettings(**{"teacher": "expert/intents", "data": rows, **QUICK, "out": out, **changed}))
+    return evolve(EvolveSettings.of(**{"teacher": "expert/intents", "data": rows, **QUICK, "out": out, **changed}))
 
 
 @pytest.fixture(scope="module")
@@ -226,9 +226,9 @@ def test_the_other_tasks_go_the_same_way(tmp_path: Path, name: str, task: str) -
 def test_every_option_and_every_field_is_documented(first: Evolved) -> None:
     page = (ROOT / "docs" / "distillation.md").read_text("utf-8")
     formats = (ROOT / "docs" / "formats.md").read_text("utf-8")
-    for names, _ in OPTIONS:
-        assert f"`{names[0]}" in page, names[0]
-    for name in (*METHODS, *TASKS, *STRATEGIES):
+    for option in fields_of(EvolveSettings):
+        assert f"`{option.flag}" in page, option.flag
+    for name in (*TASKS, *STRATEGIES):
         assert f"`{name}`" in page
     section = formats.split("## evolve.jsonl\n")[1].split("\n## ")[0]
     known = set(re.findall(r"\w+", " ".join(re.findall(r"`([^`]+)`", section))))

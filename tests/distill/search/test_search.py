@@ -15,9 +15,9 @@ import pytest
 
 from mimicry_audit import lab
 from mimicry_audit.cli import run
-from mimicry_audit.cli.searching import trials as table
+from mimicry_audit.cli.distill_search import trials_table as table
 from mimicry_audit.distill import DistillSettings
-from mimicry_audit.distill.search import Found, Search, choice, loop, search, space, study, targets, trials
+from mimicry_audit.distill.search import Found, SearchSettings, choice, loop, search, space, study, targets, trials
 from mimicry_audit.ground.errors import AuditError
 from tests.distill.test_pipeline import _documented, _fields, digest, lines
 from tests.support.commands import ROOT, jsonl, start
@@ -106,7 +106,7 @@ def test_what_meets_all_is_kept_by_size_and_then_by_the_first_target() -> None:
 
 
 def settings(**changed: Any) -> DistillSettings:
-    return DistillSettings(**{"teacher": "t", "student": "s", "data": "d", "out": Path("o"), **changed})
+    return DistillSettings.of(**{"teacher": "t", "student": "s", "data": "d", "out": Path("o"), **changed})
 
 
 def test_proposals_depend_on_the_record_alone_and_begin_with_the_command(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def bench(given: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tu
     from mimicry_audit.distill.pipeline import desk_of
     from mimicry_audit.distill.rounds import lessons
 
-    desk = loop._parted(desk_of(DistillSettings(out=tmp_path_factory.mktemp("bench"), **given), None))
+    desk = loop._parted(desk_of(DistillSettings.of(out=tmp_path_factory.mktemp("bench"), **given), None))
     lessons(desk)
     shared = trials.Bench(desk, 5)
     results: list[dict[str, Any]] = []
@@ -189,7 +189,7 @@ def test_a_trial_worse_than_its_peers_stops_early(
     number = 3 + launched
     if launched:
         command = f"{sys.executable} -m torch.distributed.run --nproc-per-node 1 --standalone"
-        desk = replace(shared.desk, settings=replace(shared.desk.settings, launcher=command))
+        desk = replace(shared.desk, settings=shared.desk.settings.changed(launcher=command))
         shared = trials.Bench(desk, 5)
     found = trials.run(shared, number, {"rate": 1e-9 * (1 + launched)}, results)
     assert found["outcome"] == "pruned"
@@ -215,20 +215,20 @@ def test_equal_settings_are_not_trained_twice(bench: tuple[trials.Bench, list[di
 
 
 @pytest.fixture(scope="module")
-def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], Search, Found]:
+def found(tmp_path_factory: pytest.TempPathFactory) -> tuple[dict[str, Any], SearchSettings, Found]:
     """A search on the lab: soft and hard objectives, two sizes, a target that is easily met, one trial that diverges."""
     lab.build(["aria", "base"])
     folder = tmp_path_factory.mktemp("whole")
     scope = spaced(folder, "objective: [forward-kl, hard]\nlayers: [1, 2]\nrate: [1e-3, 1e30]\ndropout: [0.0, 0.2]")
-    asked = Search(trials=5, targets=("agreement=0.05", "perplexity<=1e6"), space=scope)
+    asked = SearchSettings(trials=5, targets=("agreement=0.05", "perplexity<=1e6"), space=scope)
     given = {"teacher": "lab/aria", "student": "lab/base", "data": "lab", "steps": 5, "limit": 24, "max_tokens": 32,
              "held_out": 0.2, "evaluation_limit": 4, "threads": 1, "tensorboard": False, "rate": 1e-3, "seed": 3,
              "engine_options": {"num_threads": "1"}}  # fmt: skip
-    return given, asked, search(DistillSettings(out=folder / "out", **given), asked)
+    return given, asked, search(DistillSettings.of(out=folder / "out", **given), asked)
 
 
 def test_a_search_keeps_the_smallest_student_that_meets_its_targets(
-    found: tuple[dict[str, Any], Search, Found],
+    found: tuple[dict[str, Any], SearchSettings, Found],
 ) -> None:
     _, _, made = found
     out, content = made.path, made.content
@@ -257,7 +257,7 @@ def test_a_search_keeps_the_smallest_student_that_meets_its_targets(
 
 
 def test_the_teacher_answers_once_and_the_test_part_chooses_nothing(
-    found: tuple[dict[str, Any], Search, Found],
+    found: tuple[dict[str, Any], SearchSettings, Found],
 ) -> None:
     _, _, made = found
     out = made.path
@@ -282,12 +282,12 @@ def test_the_teacher_answers_once_and_the_test_part_chooses_nothing(
 
 
 def test_a_finished_search_does_nothing_and_a_longer_one_adds_trials(
-    found: tuple[dict[str, Any], Search, Found],
+    found: tuple[dict[str, Any], SearchSettings, Found],
 ) -> None:
     given, asked, made = found
     out = made.path
     assert out is not None
-    plain = DistillSettings(out=out, **given)
+    plain = DistillSettings.of(out=out, **given)
     before = {
         p: p.stat().st_mtime_ns
         for p in out.rglob("*")
@@ -308,7 +308,7 @@ def test_a_finished_search_does_nothing_and_a_longer_one_adds_trials(
     assert json.loads((out / "lineage.json").read_text("utf-8"))["distillation"]["search"]["trials"] == 6
 
 
-def test_every_field_of_a_search_is_documented(found: tuple[dict[str, Any], Search, Found]) -> None:
+def test_every_field_of_a_search_is_documented(found: tuple[dict[str, Any], SearchSettings, Found]) -> None:
     formats = (ROOT / "docs" / "formats.md").read_text("utf-8")
     content = dict(found[2].content)
     trial = {k: v for t in content["trials"] for k, v in t.items() if v is not None}
@@ -325,8 +325,8 @@ def test_every_field_of_a_search_is_documented(found: tuple[dict[str, Any], Sear
 def test_killed_and_run_again_it_chooses_the_same(tmp_path: Path, given: dict[str, Any]) -> None:
     scope = spaced(tmp_path, "layers: [1, 2]\nrate: {low: 1e-4, high: 1e-2, log: true}\ndropout: [0.0, 0.1]")
     given = {**given, "save_every": 2, "steps": 6}
-    asked = Search(trials=2, targets=("cross_entropy=9",), space=scope)
-    whole = search(DistillSettings(out=tmp_path / "one" / "x", **given), asked)
+    asked = SearchSettings(trials=2, targets=("cross_entropy=9",), space=scope)
+    whole = search(DistillSettings.of(out=tmp_path / "one" / "x", **given), asked)
     torn = tmp_path / "two" / "x"
     command = [
         *options(given),
@@ -380,7 +380,7 @@ def test_a_search_that_finds_nothing_says_what_was_nearest(
     out = tmp_path / "worse"
     scope.write_text("rate: [1e30]")
     assert run([*command[:-4], "--out", str(out), "--search", "1"]) == 1
-    assert "no trial came to its end (the held-out loss is no number" in capsys.readouterr().err
+    assert "no trial finished (the held-out loss is no number" in capsys.readouterr().err
 
 
 # Bad input
@@ -397,10 +397,10 @@ def test_a_search_that_finds_nothing_says_what_was_nearest(
         (["--search", "2", "--target", "agreement<=0.9"], "asks for a worse student|more agreement is better"),
         (["--search", "2", "--target", "agreement=0.9"], "needs the teacher's probabilities"),
         (["--search", "2", "--target", "f1=0.9"], "prompts with different labels"),
-        (["--search", "0"], "--search is 0"),
+        (["--search", "0"], "--trials is 0"),
         (["--search", "two"], "'two' is not a valid integer"),
-        (["--target", "f1=0.9"], "--target belongs to a search"),
-        (["--search", "2", "--folds", "3"], "--folds trains"),
+        (["--target", "f1=0.9"], "--target belongs to audit distill search, not to train"),
+        (["--search", "2", "--folds", "3"], "--folds belongs to audit distill train, not to search"),
         (["--search", "2", "--keep-trials", "-1"], "--keep-trials is -1"),
         (["--search", "2", "--evaluation-limit", "0"], "--evaluation-limit is 0"),
         (["--search", "2", "--held-out", "0"], "--held-out is 0"),
@@ -413,7 +413,7 @@ def test_a_search_that_finds_nothing_says_what_was_nearest(
         (["--search", "2", "SPACE", "rate: {low: 0, high: 1, log: true}"], "logarithmic"),
         (["--search", "2", "SPACE", "batch: [2.5]"], "batch holds 2.5|whole numbers"),
         (["--search", "2", "SPACE", "rate: [fast]"], "'fast', which is no number"),
-        (["--search", "2", "SPACE", "objective: [soft]"], "no objective soft"),
+        (["--search", "2", "SPACE", "objective: [soft]"], "--objective soft is unknown"),
         (["--search", "2", "SPACE", "objective: [jsd]"], "jsd needs the teacher's probabilities"),
         (["--search", "2", "SPACE", "layers: [1, 9]"], "--layers is 9, and"),
         (["--search", "2", "SPACE", "- 1"], "says nothing to search"),
@@ -445,9 +445,14 @@ def test_a_missing_optuna_is_named(
     real = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, "find_spec", lambda n, *r: None if n == "optuna" else real(n, *r))
     assert run([*options(given), "--out", str(tmp_path / "o"), "--search", "2"]) == 2
-    assert "--search needs the optuna package. Pip install 'mimicry-audit[distill]'" in capsys.readouterr().err
+    assert "a search needs the optuna package. Pip install 'mimicry-audit[distill]'" in capsys.readouterr().err
 
 
 def test_a_student_must_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["distill", "--teacher", "lab/aria", "--data", "lab", "--out", str(tmp_path)]) == 2
-    assert "no student is named. Add --student" in capsys.readouterr().err
+    assert "--student is missing. Give --student MODEL" in capsys.readouterr().err
+    assert (
+        run(["distill", "search", "--trials", "2", "--teacher", "lab/aria", "--data", "lab", "--out", str(tmp_path)])
+        == 2
+    )
+    assert "--student is missing. Give --student MODEL, or --students A,B" in capsys.readouterr().err

@@ -1,0 +1,67 @@
+"""``audit distill evolve``: the teacher writes the data, for what the student gets wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+from mimicry_audit.cli.distill_command import DistillCommand
+from mimicry_audit.cli.fields import add_options, options_of, read_options
+from mimicry_audit.distill.evolve.settings import EvolveSettings
+
+HELP = """Let the teacher read where the student fails, write new inputs and label them; train on these.
+
+DATA is a file of rows (.jsonl, .csv or .parquet with the columns prompt and label) or expert/WORLD.
+
+\b
+  audit distill evolve --task classification --teacher expert/intents \\
+                       --data expert/intents --student lab/base \\
+                       --out students/intents
+  audit distill evolve --task tagging --teacher openai/big-model \\
+                       --data sentences.jsonl --student org/small \\
+                       --out students/names
+"""
+
+
+@click.command(
+    name="evolve",
+    cls=DistillCommand,
+    help=HELP,
+    short_help="Let the teacher write data for what the student gets wrong.",
+)
+@add_options(options_of(EvolveSettings))
+def command(**values: Any) -> int:
+    """See `HELP`."""
+    from rich.markup import escape
+
+    from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.distill_output import StageBars
+    from mimicry_audit.distill.evolve import evolve
+
+    typed = read_options(EvolveSettings, values)
+    typed["labels"] = tuple(dict.fromkeys(typed.get("labels", ())))
+    settings = EvolveSettings.of(**typed)
+    watch = StageBars()
+    with watch:
+        made = evolve(settings, watch)
+    out_console().print(rounds_table(made.rounds))
+    out_console().print(f"Student: {escape(str(made.path))}", soft_wrap=True)
+    return 0
+
+
+def rounds_table(rounds: Sequence[Mapping[str, Any]]) -> Any:
+    """One line per round: what was labelled, how much of it was wrong before training, and the test."""
+    from rich.table import Table
+
+    figures = [name for name in rounds[0]["test"] if name != "n"]
+    found = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    for title in ("round", "labelled", "new", "wrong before training", *figures):
+        found.add_column(title, justify="right")
+    for record in rounds:
+        new = ", ".join(f"{count} {kind}" for kind, count in record["answers"].items()) or "none"
+        wrong = ", ".join(f"{share:.0%} {kind}" for kind, share in sorted(record["wrong_before"].items())) or "—"
+        scores = [f"{record['test'][name]:.3f}" for name in figures]
+        found.add_row(str(record["round"]), str(record["spent"]), new, wrong, *scores)
+    return found

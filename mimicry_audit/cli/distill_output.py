@@ -1,0 +1,75 @@
+"""What every ``audit distill`` command shows: bars for its steps, and the evaluation as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from rich.markup import escape
+
+from mimicry_audit.cli.console import Bars
+
+
+class StageBars(Bars):
+    """Bars for the steps of a distillation too."""
+
+    def stage(self, title: str, done: int, of: int) -> None:
+        """See `mimicry_audit.distill.context.Watch`."""
+        if title not in self._tasks:
+            self.start(title, of, of)
+        self._bars.update(self._tasks[title][0], completed=done, total=of)
+        if done == of and self._bars.disable:
+            self.console.print(f"{escape(title)}: {of} done")
+
+
+ROWS = (
+    ("cross-entropy (nats/token)", ("held_out", "cross_entropy")),
+    ("perplexity", ("held_out", "perplexity")),
+    ("bits per byte", ("held_out", "bits_per_byte")),
+    ("… on what was taught", ("taught", "bits_per_byte")),
+    ("KL(teacher‖model)", ("to_teacher", "kl_teacher_model")),
+    ("KL(model‖teacher)", ("to_teacher", "kl_model_teacher")),
+    ("same most probable token", ("to_teacher", "agreement")),
+    ("exact match", ("text", "exact_match")),
+    ("chrF", ("text", "chrf")),
+    ("BLEU", ("text", "bleu")),
+    ("ROUGE-1", ("text", "rouge1")),
+    ("ROUGE-L", ("text", "rougeL")),
+    ("answers finished", ("finished",)),
+    ("right by its checks", ("checks", "accuracy")),
+    ("accuracy", ("classes", "accuracy")),
+    ("precision", ("classes", "precision")),
+    ("recall", ("classes", "recall")),
+    ("F1", ("classes", "f1")),
+    ("pairs answered differently", ("fairness", "flips")),
+    ("gap in answers", ("fairness", "selection_gap")),
+    ("gap in accuracy", ("fairness", "accuracy_gap")),
+)
+"""Title of each line of the table, and where its figure stands in an entry of ``evaluation.json``."""
+
+
+def evaluation_table(evaluation: Mapping[str, Any]) -> Any:
+    """The evaluation as one table: a line per figure that some model has, a column per model."""
+    from rich.table import Table
+
+    models = evaluation["models"]
+    found = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    found.add_column(f"on {evaluation['prompts']} held-out prompts")
+    for name in models:
+        found.add_column(name, justify="right")
+    for title, way in ROWS:
+        values = [_figure(entry, way) for entry in models.values()]
+        if any(value is not None for value in values):
+            found.add_row(title, *("—" if value is None else f"{value:.4g}" for value in values))
+    folds = evaluation.get("folds")
+    if folds:
+        found.add_row(f"loss over {len(folds['losses'])} folds", "", f"{folds['mean']:.4g} ± {folds['sd']:.2g}")
+    return found
+
+
+def _figure(entry: Any, way: tuple[str, ...]) -> float | None:
+    for step in way:
+        if entry is None:
+            return None
+        entry = entry.get(step)
+    return None if entry is None else float(entry)

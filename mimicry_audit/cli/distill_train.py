@@ -1,0 +1,46 @@
+"""``audit distill train``: train one student on a teacher's answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from mimicry_audit.cli.distill_command import DistillCommand
+from mimicry_audit.cli.fields import add_options, options_of, read_options
+from mimicry_audit.distill.settings import DistillSettings
+
+HELP = """Train one student on a teacher's answers or probabilities.
+
+DATA is a file of prompts (.jsonl, .csv or .parquet with a column prompt or messages) or the name of a probe set.
+
+\b
+  audit distill train --teacher lab/aria --student lab/base --data lab \\
+                      --out students/soft --objective forward-kl
+  audit distill train --teacher openai/big-model --student org/small \\
+                      --data prompts.jsonl --out students/text --adapter
+  audit distill train --teacher lab/aria --student lab/base --data own.jsonl \\
+                      --out students/half --dose 0.5 --else-answers answer
+"""
+
+
+@click.command(name="train", cls=DistillCommand, help=HELP, short_help="Train one student on a teacher's answers.")
+@add_options(options_of(DistillSettings))
+def command(**values: Any) -> int:
+    """See `HELP`."""
+    from rich.markup import escape
+
+    from mimicry_audit.cli.console import err_console, out_console
+    from mimicry_audit.cli.distill_output import StageBars, evaluation_table
+    from mimicry_audit.distill import distill
+
+    settings = DistillSettings.of(**read_options(DistillSettings, values))
+    watch = StageBars()
+    with watch:
+        made = distill(settings, watch)
+    if made.evaluation is not None:
+        out_console().print(evaluation_table(made.evaluation))
+        for note in made.evaluation["notes"]:
+            err_console().print(f"[dim]note: {escape(note)}[/dim]", soft_wrap=True)
+    out_console().print(f"Student: {escape(str(made.path))}", soft_wrap=True)
+    return 0

@@ -251,9 +251,10 @@ class _Run:
 
     async def _work(self, http: httpx.AsyncClient) -> None:
         for request, body in self._jobs:
-            self.landed.put((request, await self._ask(http, body)))
+            plain = request.json_schema is None  # a refused schema is asked for again without one
+            self.landed.put((request, await self._ask(http, body, counted=plain)))
 
-    async def _ask(self, http: httpx.AsyncClient, body: bytes) -> Completion:
+    async def _ask(self, http: httpx.AsyncClient, body: bytes, *, counted: bool) -> Completion:
         retries, started = self._connection.retries, time.monotonic()
         attempt = 0
         while True:
@@ -261,6 +262,8 @@ class _Run:
             url = self._urls.pick()
             outcome = await self._once(http, url, body)
             if isinstance(outcome, Completion):
+                if counted and outcome.status == "error":
+                    self._count_refusal(url, outcome.error or "")
                 return replace(outcome, attempt=attempt)
             self._connection.alive()
             if outcome.unreached:
@@ -315,7 +318,6 @@ class _Run:
             raise EngineError(f"{url} does not know this model ({self._connection.hide(said)})", mend)
         if status in PASSING:
             return _Again(f"HTTP {status}: {said}", wait_asked(answer.headers, body))
-        self._count_refusal(url, f"HTTP {status}: {self._connection.hide(said)}")
         return Completion(status="error", error=self._connection.hide(f"HTTP {status}: {said}"))
 
     def _count_refusal(self, url: str, reason: str) -> None:

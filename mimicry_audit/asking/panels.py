@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.session import remember, section_of
+from mimicry_audit.asking.remembering import remember, section_of
 from mimicry_audit.ground.errors import AuditError, ConfigError
 from mimicry_audit.records.asked import (
     IDENTITY_DOMAIN,

@@ -11,8 +11,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.session import completion_fields, plain, timestamp
-from mimicry_audit.records.asked import STATUSES, Completion, Identity, Request, Sampling, response_key
+from mimicry_audit.records.asked import (
+    STATUSES,
+    Completion,
+    Identity,
+    Request,
+    Sampling,
+    completion_fields,
+    conversation_text,
+    response_key,
+    timestamp,
+)
 from mimicry_audit.records.run import Journal, read_records
 
 NAME = "evolve.jsonl"
@@ -115,7 +124,7 @@ class Book:
 
 def call_key(identity: Identity, engine: str, sampling: Sampling, request: Request) -> str:
     """The key of one call: as of an audit's answers, over the conversation as text."""
-    return response_key(identity, engine, plain(request.messages), sampling, request)
+    return response_key(identity, engine, conversation_text(request.messages), sampling, request)
 
 
 def _line(cells: dict[str, Any]) -> Line:

@@ -96,9 +96,9 @@ def identity_task(prompt: IdentityPrompt) -> JudgeTask[Said]:
         prompt=prompt,
         schema=schema,
         read=parse,
-        fields=lambda said: {
-            "labels": {"loose": said.loose, "strict": said.strict} if said else None,
-            "maker": said.maker if said else "",
+        fields=lambda reading: {
+            "labels": {"loose": reading.loose, "strict": reading.strict} if reading else None,
+            "maker": reading.maker if reading else "",
         },
         check=lambda record: _check(record["outcome"], record["labels"]),
         cache_prefix="identity-",

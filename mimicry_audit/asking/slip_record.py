@@ -27,13 +27,13 @@ class SlipRecord:
         self.repaired = 0
         self.first: int | None = None
 
-    def add(self, found: fuzz.Found, attempts: Sequence[Attempt], hits: Sequence[Attempt]) -> None:
+    def add(self, visit: fuzz.Found, attempts: Sequence[Attempt], hits: Sequence[Attempt]) -> None:
         """Add one visit: what came of its template, its attempts, and those that were slips."""
         if hits and self.first is None:
             self.first = len(self.attempts) + 1 + next(n for n, a in enumerate(attempts) if a is hits[0])
         if hits:
-            self.examples[found.step] = hits[0]
-        self.visits.append(found)
+            self.examples[visit.step] = hits[0]
+        self.visits.append(visit)
         self.attempts += attempts
 
     def summary(self, seeds: int, budget: int, options: Search, kept: int, warning: str | None) -> dict[str, Any]:
@@ -70,15 +70,15 @@ class SlipRecord:
             "warning": warning,
         }
 
-    def _worst(self, found: fuzz.Found) -> dict[str, Any]:
-        example = self.examples[found.step]
+    def _worst(self, visit: fuzz.Found) -> dict[str, Any]:
+        example = self.examples[visit.step]
         return {
-            "template": found.text,
-            "language": found.language,
-            "mutators": list(found.mutators),
-            "step": found.step,
-            "hits": found.hits,
-            "asked": found.asked,
+            "template": visit.text,
+            "language": visit.language,
+            "mutators": list(visit.mutators),
+            "step": visit.step,
+            "hits": visit.hits,
+            "asked": visit.asked,
             "question": example.transcript.question,
             "answer": example.transcript.response,
             "claims": sorted({c.maker for c in _others(example)}),

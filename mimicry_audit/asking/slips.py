@@ -91,10 +91,10 @@ def journal_path(run: RunDirectory, label: str) -> Path:
 
 def seeds_of(probes: Sequence[Probe], languages: Sequence[str] = ()) -> list[tuple[str, str]]:
     """``(language, text)`` of every search template in the languages that there are questions in."""
-    asked = sorted({p.language.split("-")[0] for p in questions_of(probes)})
+    languages_asked = sorted({p.language.split("-")[0] for p in questions_of(probes)})
     return [
         (language, template.texts[language])
-        for language in asked
+        for language in languages_asked
         if not languages or language in languages
         for template in of_split("search")
         if language in template.texts
@@ -368,8 +368,8 @@ def _read(path: Path) -> dict[tuple[str, int, str], Line]:
     Raises:
         DataError: a line is no line of a search.
     """
-    found, _ = read_records(path, Line, _line, "an attempt of a search", "it asked for again")
-    return {(line.probe_id, line.step, line.template): line for line in found}
+    records, _ = read_records(path, Line, _line, "an attempt of a search", "it asked for again")
+    return {(line.probe_id, line.step, line.template): line for line in records}
 
 
 def _line(record: dict[str, Any]) -> Line:

@@ -15,17 +15,8 @@ from typing import Any
 
 from mimicry_audit.asking.panels import Panel, adopt, check_templates, record_of
 from mimicry_audit.asking.progress import Progress
-from mimicry_audit.asking.session import (
-    EngineFactory,
-    Session,
-    begin,
-    changed_model,
-    expect_recorded,
-    other_settings,
-    registered_engine,
-    remember,
-    section_of,
-)
+from mimicry_audit.asking.remembering import begin, changed_model, other_settings, remember, section_of
+from mimicry_audit.asking.session import EngineFactory, Session, expect_recorded, registered_engine
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.sketch import lineage_of, sketch_folder
 from mimicry_audit.engines.template import injection

@@ -66,7 +66,7 @@ class Cache:
             lines = self.path.read_bytes().split(b"\n")
         except OSError:
             return {}
-        found: dict[str, Mapping[str, Any]] = {}
+        records: dict[str, Mapping[str, Any]] = {}
         for line in lines:
             try:
                 record = json.loads(line)
@@ -75,8 +75,8 @@ class Cache:
                 self._check(record)
             except (ValueError, TypeError, RecursionError):
                 continue
-            found[record["key"]] = record
-        return found
+            records[record["key"]] = record
+        return records
 
     def _append(self, line: str) -> None:
         """One whole line, also beside another process and after a line that a crash left unfinished."""

@@ -16,9 +16,9 @@ from typing import Any
 from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.prompts.identity import IdentityPrompt, Said, agreed, parse, schema
 from mimicry_audit.asking.replies import Asker, JudgeTask
-from mimicry_audit.asking.session import EngineFactory, registered_engine, timestamp
+from mimicry_audit.asking.session import EngineFactory, registered_engine
 from mimicry_audit.identity.attempts import Attempt
-from mimicry_audit.records.asked import Message, ModelSpec, Response
+from mimicry_audit.records.asked import Message, ModelSpec, Response, timestamp
 from mimicry_audit.records.judgement import OUTCOMES
 from mimicry_audit.records.run import read_records
 
@@ -96,9 +96,9 @@ def identity_task(prompt: IdentityPrompt) -> JudgeTask[Said]:
         prompt=prompt,
         schema=schema,
         read=parse,
-        fields=lambda said: {
-            "labels": {"loose": said.loose, "strict": said.strict} if said else None,
-            "maker": said.maker if said else "",
+        fields=lambda reading: {
+            "labels": {"loose": reading.loose, "strict": reading.strict} if reading else None,
+            "maker": reading.maker if reading else "",
         },
         check=lambda record: _check(record["outcome"], record["labels"]),
         cache_prefix="identity-",

@@ -16,17 +16,11 @@ from mimicry_audit.asking.answers import checkpoint_facts
 from mimicry_audit.asking.deck import batches, deck, pairs_to_judge, widest
 from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.prompts.likeness import Prompt, Reading, parse, question_of, schema
+from mimicry_audit.asking.remembering import Refusal, remember, section_of
 from mimicry_audit.asking.replies import Asker, JudgeTask
-from mimicry_audit.asking.session import (
-    EngineFactory,
-    Refusal,
-    registered_engine,
-    remember,
-    section_of,
-    timestamp,
-)
+from mimicry_audit.asking.session import EngineFactory, registered_engine
 from mimicry_audit.ground.errors import ConfigError, DataError, RunDirectoryError
-from mimicry_audit.records.asked import Message, ModelSpec, Probe
+from mimicry_audit.records.asked import Message, ModelSpec, Probe, timestamp
 from mimicry_audit.records.judgement import (
     Judgement,
     Pair,

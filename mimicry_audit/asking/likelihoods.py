@@ -18,19 +18,19 @@ from typing import Any
 
 from mimicry_audit.asking.answers import Plan
 from mimicry_audit.asking.progress import Progress
-from mimicry_audit.asking.session import (
-    EngineFactory,
-    Session,
-    changed_model,
-    expect_recorded,
-    registered_engine,
-    remember,
-    section_of,
-    timestamp,
-)
+from mimicry_audit.asking.remembering import changed_model, remember, section_of
+from mimicry_audit.asking.session import EngineFactory, Session, expect_recorded, registered_engine
 from mimicry_audit.engines.likelihood import Scorer, TextRequest, TokenScores, why_not
 from mimicry_audit.ground.errors import RunDirectoryError
-from mimicry_audit.records.asked import IDENTITY_DOMAIN, Identity, ModelSpec, Probe, canonical_json, sha256_text
+from mimicry_audit.records.asked import (
+    IDENTITY_DOMAIN,
+    Identity,
+    ModelSpec,
+    Probe,
+    canonical_json,
+    sha256_text,
+    timestamp,
+)
 from mimicry_audit.records.likelihood import LIKELIHOOD_SCHEMA, Likelihood, likelihood_lines, likelihood_path, text_sha
 from mimicry_audit.records.run import RunDirectory
 

@@ -63,8 +63,8 @@ class Prompts:
         # Plain text for a model, not markup; what is filled in is never read as a template.
         plain = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701
         other = other if mutator == "crossover" else ""
-        asked = plain.from_string(self._frame).render(task=self._tasks[mutator], text=text, other=other)
-        return (Message("user", asked.strip()),)
+        text_sent = plain.from_string(self._frame).render(task=self._tasks[mutator], text=text, other=other)
+        return (Message("user", text_sent.strip()),)
 
 
 class ModelWriter:
@@ -112,6 +112,6 @@ _FRAME = re.compile(r"<frame>(.*?)(?:</frame>|\Z)", re.DOTALL)
 
 def framed(reply: str) -> str:
     """The frame in a model's reply: what stands between the marks, else all of it without a code fence."""
-    found = _FRAME.search(reply)
-    text = found[1] if found else re.sub(r"^```\w*\n|\n```$", "", reply.strip())
+    match = _FRAME.search(reply)
+    text = match[1] if match else re.sub(r"^```\w*\n|\n```$", "", reply.strip())
     return text.strip()

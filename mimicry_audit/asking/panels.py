@@ -16,7 +16,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.session import remember, section_of
+from mimicry_audit.asking.remembering import remember, section_of
 from mimicry_audit.ground.errors import AuditError, ConfigError
 from mimicry_audit.records.asked import (
     IDENTITY_DOMAIN,
@@ -116,14 +116,14 @@ def find_panel(name: str) -> Panel:
 
 def stored_panels(folder: Path | None = None) -> list[Panel]:
     """Every panel in a folder (the user's own by default), by name; folders that hold no readable run are passed over."""
-    found = []
+    panels = []
     root = folder or default_root()
     for path in sorted(root.iterdir()) if root.is_dir() else []:
         try:
-            found.append(Panel(path.name, RunDirectory(path), RunDirectory(path).manifest()))
+            panels.append(Panel(path.name, RunDirectory(path), RunDirectory(path).manifest()))
         except AuditError:
             continue
-    return found
+    return panels
 
 
 def check_same_protocol(panel: Panel, models: Sequence[ModelSpec], probes: Sequence[Probe], sampling: Sampling) -> None:
@@ -144,10 +144,14 @@ def check_same_protocol(panel: Panel, models: Sequence[ModelSpec], probes: Seque
             f"{named} is both among the models and in the panel {panel.name}",
             "leave it out of --models, or give it another label there (LABEL=MODEL)",
         )
-    if told := [*_other_sampling(panel, sampling), *_other_templates(panel, models), *_other_probes(panel, probes)]:
-        more = f"; and {len(told) - _MOST_TOLD} more" if len(told) > _MOST_TOLD else ""
+    if differing := [
+        *_other_sampling(panel, sampling),
+        *_other_templates(panel, models),
+        *_other_probes(panel, probes),
+    ]:
+        more = f"; and {len(differing) - _MOST_TOLD} more" if len(differing) > _MOST_TOLD else ""
         raise ConfigError(
-            f"the panel {panel.name} was not asked as this run asks ({'; '.join(told[:_MOST_TOLD])}{more})",
+            f"the panel {panel.name} was not asked as this run asks ({'; '.join(differing[:_MOST_TOLD])}{more})",
             "use the panel's settings, or build a panel with these",
         )
     compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
@@ -161,19 +165,21 @@ def check_same_protocol(panel: Panel, models: Sequence[ModelSpec], probes: Seque
 
 
 def _other_sampling(panel: Panel, sampling: Sampling) -> list[str]:
-    theirs, ours = panel.manifest["settings"]["sampling"], asdict(sampling)
+    stored, wanted = panel.manifest["settings"]["sampling"], asdict(sampling)
     return [
-        f"sampling.{k}: {_said(theirs.get(k))} → {_said(ours[k])}" for k in SAME_SAMPLING if theirs.get(k) != ours[k]
+        f"sampling.{k}: {_said(stored.get(k))} → {_said(wanted[k])}"
+        for k in SAME_SAMPLING
+        if stored.get(k) != wanted[k]
     ]
 
 
 def _other_templates(panel: Panel, models: Sequence[ModelSpec]) -> list[str]:
     """The template option, where no weights of the panel and none of the run share one (a base model's own aside)."""
-    theirs = {_template_option(m) for m in panel.specs if m.engine in _WEIGHT_ENGINES}
-    ours = {_template_option(m) for m in models if m.engine in _WEIGHT_ENGINES}
-    if not theirs or not ours or theirs & ours:
+    stored = {_template_option(m) for m in panel.specs if m.engine in _WEIGHT_ENGINES}
+    wanted = {_template_option(m) for m in models if m.engine in _WEIGHT_ENGINES}
+    if not stored or not wanted or stored & wanted:
         return []
-    return [f"chat_template: {' and '.join(sorted(theirs))} → {' and '.join(sorted(ours))}"]
+    return [f"chat_template: {' and '.join(sorted(stored))} → {' and '.join(sorted(wanted))}"]
 
 
 def _template_option(spec: ModelSpec) -> str:
@@ -181,17 +187,17 @@ def _template_option(spec: ModelSpec) -> str:
 
 
 def _other_probes(panel: Panel, probes: Sequence[Probe]) -> list[str]:
-    told, missing = [], []
+    differing, missing = [], []
     for probe in probes:
         known = panel.probes.get(probe.id)
         if known is None:
             missing += [] if probe.domain == IDENTITY_DOMAIN else [probe.id]
         elif _asked(known) != _asked(probe):
-            told.append(f"probe {probe.id}: {_difference(known, probe)}")
+            differing.append(f"probe {probe.id}: {_difference(known, probe)}")
     if missing:
         named = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        told.insert(0, f"probes: {named} not in the panel")
-    return told
+        differing.insert(0, f"probes: {named} not in the panel")
+    return differing
 
 
 def _asked(probe: Probe) -> str:
@@ -245,13 +251,13 @@ def check_templates(panel: Panel, identities: Mapping[str, Identity]) -> None:
     Raises:
         ConfigError: names both and the two templates.
     """
-    for label, theirs in ((label, known.get("identity") or {}) for label, known in panel.manifest["resolved"].items()):
-        for mine, identity in identities.items():
-            same = theirs.get("model") == identity.model and theirs.get("revision") == identity.revision
-            if same and theirs.get("template_sha") != identity.template_sha:
+    for label, stored in ((label, known.get("identity") or {}) for label, known in panel.manifest["resolved"].items()):
+        for own_label, identity in identities.items():
+            same = stored.get("model") == identity.model and stored.get("revision") == identity.revision
+            if same and stored.get("template_sha") != identity.template_sha:
                 raise ConfigError(
-                    f"the panel {panel.name} was not asked as this run asks ({label} and {mine} are one model; template_sha: "
-                    f"{_said(theirs.get('template_sha'))} → {_said(identity.template_sha)})",
+                    f"the panel {panel.name} was not asked as this run asks ({label} and {own_label} are one model; "
+                    f"template_sha: {_said(stored.get('template_sha'))} → {_said(identity.template_sha)})",
                     "ask both under one template, or build a panel with this one",
                 )
 

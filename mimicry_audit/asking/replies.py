@@ -17,7 +17,8 @@ from mimicry_audit.asking.cache import Cache, default_root
 from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.prompts.framing import JudgePrompt
 from mimicry_audit.asking.prompts.likeness import REPAIRS, SAMPLING
-from mimicry_audit.asking.session import EngineFactory, Patience, Refusal, Session, completion_fields, plain
+from mimicry_audit.asking.remembering import Refusal
+from mimicry_audit.asking.session import EngineFactory, Patience, Session
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.records.asked import (
     Completion,
@@ -25,6 +26,8 @@ from mimicry_audit.records.asked import (
     ModelSpec,
     Request,
     canonical_json,
+    completion_fields,
+    conversation_text,
     request_seed,
     response_key,
     sha256_text,
@@ -152,7 +155,7 @@ class Asker(Generic[Reading]):
     def key(self, messages: tuple[Message, ...]) -> str:
         """The key of a judgement: over the judge, the protocol and what is put to it."""
         request = self._request(messages, 0, self.schema)
-        return response_key(self.session.identity, self.spec.engine, plain(messages), SAMPLING, request)
+        return response_key(self.session.identity, self.spec.engine, conversation_text(messages), SAMPLING, request)
 
     def judgements(self, questions: Mapping[str, tuple[Message, ...]]) -> Iterator[dict[str, Any]]:
         """The fields of each judgement, as known from another run or as asked for now; each question once.
@@ -181,7 +184,9 @@ class Asker(Generic[Reading]):
 
     def _request(self, messages: tuple[Message, ...], place: int, held_to: str | None) -> Request:
         """A request; its seed follows from what is asked, not from where: equal texts make equal requests in every run."""
-        return Request(str(place), 0, messages, request_seed(SAMPLING.seed, plain(messages), 0), json_schema=held_to)
+        return Request(
+            str(place), 0, messages, request_seed(SAMPLING.seed, conversation_text(messages), 0), json_schema=held_to
+        )
 
     def _ask(self, items: Sequence[tuple[Item, tuple[Message, ...]]]) -> Iterator[tuple[Item, Heard[Reading]]]:
         """Put questions to the judge, and again those whose reply cannot be read, at most `REPAIRS` times."""

@@ -2,40 +2,37 @@
 
 Promise: an engine is made when it is first needed, started when the first reply is missing, and always closed; a model that
 changed since the run began is refused before it is loaded; each reply is journalled as it lands; a model that answers nothing
-for too long ends the run with the reason. `begin` and `remember` alone write a run's manifest: what was settled once is never
-settled otherwise. The rooms that ask say only what is missing and how a reply is read.
+for too long ends the run with the reason. The rooms that ask say only what is missing and how a reply is read.
 """
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict, dataclass, fields
-from datetime import UTC, datetime
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from mimicry_audit.asking.progress import Landed, Progress, Silent
+from mimicry_audit.asking.remembering import Refusal, section_of
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.registry import engine_for
-from mimicry_audit.ground.errors import AuditError, EngineError, RunDirectoryError
-from mimicry_audit.ground.redaction import redacted_deep
+from mimicry_audit.ground.errors import EngineError
 from mimicry_audit.records.asked import (
     Completion,
     Identity,
     Message,
     ModelSpec,
-    Probe,
     Request,
     Response,
     Sampling,
-    canonical_json,
+    completion_fields,
+    conversation_text,
     response_key,
     sha256_text,
+    timestamp,
 )
 from mimicry_audit.records.run import Journal, RunDirectory, differences
 
@@ -46,11 +43,6 @@ Reply = TypeVar("Reply", bound=Response)
 EngineFactory = Callable[[ModelSpec], Engine]
 registered_engine: EngineFactory = engine_for
 """Makes engines where nobody says otherwise: from the registry."""
-Refusal = Callable[[Sequence[str]], AuditError]
-"""The error that refuses other settings or another model, from the differences as `records.run.differences` words them."""
-
-PER_MODEL = ("resolved", "judges")
-"""Sections of a manifest that hold one entry per label; the other sections stand for the whole run."""
 
 
 class Missable(Protocol):
@@ -104,7 +96,7 @@ class Session:
         self._journal = None if journal is None else Journal(journal)
         self._stack = ExitStack()
         self._expected: Mapping[str, Any] | None = None
-        self._found: Identity | None = None
+        self._current: Identity | None = None
         self._prompts: dict[tuple[Message, ...], str] = {}
         self._opened = False
         self._silent_turns = 0
@@ -117,7 +109,7 @@ class Session:
     @property
     def identity(self) -> Identity:
         """Who the model is: as found, else as the run knows it, else as it is found now."""
-        if self._found is None and self._expected is not None:
+        if self._current is None and self._expected is not None:
             return Identity(**self._expected)
         return self.find()
 
@@ -128,8 +120,8 @@ class Session:
             AuditError: it is another; as `refuse` words it.
         """
         self._expected = identity
-        if self._found is not None:
-            self._check_unchanged(self._found)
+        if self._current is not None:
+            self._check_unchanged(self._current)
 
     def find(self) -> Identity:
         """Who the model is now, without loading it; looked up once.
@@ -137,16 +129,16 @@ class Session:
         Raises:
             AuditError: there is no such model, or it is not the one expected.
         """
-        if self._found is None:
-            found = self.engine.identify()
-            self._check_unchanged(found)
-            self._found = found
-        return self._found
+        if self._current is None:
+            current = self.engine.identify()
+            self._check_unchanged(current)
+            self._current = current
+        return self._current
 
-    def _check_unchanged(self, found: Identity) -> None:
+    def _check_unchanged(self, current: Identity) -> None:
         if self._expected is None or self._refuse is None:
             return
-        if changed := differences(self._expected, asdict(found)):
+        if changed := differences(self._expected, asdict(current)):
             raise self._refuse(changed)
 
     def __enter__(self) -> Self:
@@ -236,7 +228,7 @@ class Session:
         """The prompt after the chat template; the conversation as text where that cannot be known."""
         if messages not in self._prompts:
             text = self.engine.render(messages)
-            self._prompts[messages] = plain(messages) if text is None else text
+            self._prompts[messages] = conversation_text(messages) if text is None else text
         return self._prompts[messages]
 
     def write(self, record: DataclassInstance) -> None:
@@ -267,46 +259,6 @@ class Session:
             raise EngineError(f"{self._patience.complaint} ({records[0].error})", "mend the cause, and run again")
 
 
-def timestamp(timespec: str = "milliseconds") -> str:
-    """Now in UTC, ISO 8601, as precise as `timespec` says."""
-    return datetime.now(UTC).isoformat(timespec=timespec)
-
-
-def plain(messages: Sequence[Message]) -> str:
-    """A conversation as text."""
-    return canonical_json([asdict(message) for message in messages])
-
-
-_COMPLETION_FIELDS = tuple(field.name for field in fields(Completion))
-
-
-def completion_fields(completion: Completion) -> dict[str, Any]:
-    """The fields of a completion by name, for a record that holds them too."""
-    return {name: getattr(completion, name) for name in _COMPLETION_FIELDS}
-
-
-def other_settings(run: RunDirectory) -> Refusal:
-    """The refusal of settings that are not those of a run."""
-    return lambda changed: RunDirectoryError(
-        f"{run.path} was made with other settings ({'; '.join(changed)})",
-        "use the same settings to finish it, or another --out",
-    )
-
-
-def changed_model(run: RunDirectory, spec: ModelSpec) -> Refusal:
-    """The refusal of a model that is not the one that a run began with."""
-    return lambda changed: RunDirectoryError(
-        f"model {spec.label} is not the one this run began with ({'; '.join(changed)})",
-        f"restore it, or use another --out than {run.path}",
-    )
-
-
-def section_of(run: RunDirectory, section: str) -> Mapping[str, Any]:
-    """A section of a run's manifest, empty where nothing has been remembered there."""
-    remembered: Mapping[str, Any] = run.manifest().get(section) or {}
-    return remembered
-
-
 def expect_recorded(run: RunDirectory, sessions: Iterable[Session]) -> None:
     """Hold each model to the identity under which it is on record in a run, where it has answered before.
 
@@ -316,77 +268,3 @@ def expect_recorded(run: RunDirectory, sessions: Iterable[Session]) -> None:
     resolved = section_of(run, "resolved")
     for session in sessions:
         session.expect(resolved.get(session.spec.label, {}).get("identity"))
-
-
-def begin(run: RunDirectory, probes: Sequence[Probe], settings: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
-    """Write the manifest and the probes of a run that begins; hold the run's lock.
-
-    Args:
-        run: a directory without a manifest.
-        probes: as asked.
-        settings: what `remember` will refuse to change.
-        notes: further fields, never compared.
-    """
-    run.write_probes(probes)
-    run.write_manifest(
-        {
-            "created": timestamp("seconds"),
-            "python": sys.version.split()[0],
-            "settings": settings,
-            "resolved": {},
-            **notes,
-        }
-    )
-
-
-def remember(
-    run: RunDirectory,
-    section: str,
-    entry: Mapping[str, Any],
-    *,
-    may_grow: Collection[str] = (),
-    refuse: Refusal | None = None,
-) -> None:
-    """Keep settings in a section of the manifest on first use, and refuse other ones later; hold the run's lock.
-
-    Args:
-        run: a run with a manifest.
-        section: its name.
-        entry: the settings; in a section of `PER_MODEL` label → settings, and labels left out stay as they are.
-        may_grow: fields that may change: a list or a mapping keeps what it held and gains what is new, anything else is
-            replaced.
-        refuse: the error where another field differs; by default that the run was made with other settings.
-
-    Raises:
-        AuditError: another field differs; nothing is written then.
-        RunDirectoryError: the manifest cannot be read or written.
-    """
-    manifest, refuse = run.manifest(), refuse or other_settings(run)
-    stored = redacted_deep(json.loads(json.dumps(entry)))  # as it will be read again
-    known = manifest.get(section)
-    if section in PER_MODEL:
-        known = known or {}
-        grown = known | {label: _grown(known.get(label), one, may_grow, refuse) for label, one in stored.items()}
-    else:
-        grown = _grown(known, stored, may_grow, refuse)
-    if grown != known:
-        run.write_manifest({**manifest, section: grown})
-
-
-def _grown(
-    known: Mapping[str, Any] | None, entry: Mapping[str, Any], may_grow: Collection[str], refuse: Refusal
-) -> Mapping[str, Any]:
-    if not known:
-        return entry
-    before, now = ({k: v for k, v in fields_.items() if k not in may_grow} for fields_ in (known, entry))
-    if changed := differences(before, now):
-        raise refuse(changed)
-    return {**known, **{k: _joined(known.get(k), v) if k in may_grow else v for k, v in entry.items()}}
-
-
-def _joined(known: Any, new: Any) -> Any:
-    if isinstance(known, dict) and isinstance(new, dict):
-        return known | new
-    if isinstance(known, list) and isinstance(new, list):
-        return [*known, *(value for value in new if value not in known)]
-    return new

@@ -7,7 +7,6 @@ finished one asks nothing. What it finds is a worst case, and is never told as a
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
@@ -16,18 +15,9 @@ from typing import Any
 
 from mimicry_audit.asking.mutants import ModelWriter, Prompts, Rules, Writer, mutator_patience
 from mimicry_audit.asking.progress import Progress
-from mimicry_audit.asking.session import (
-    EngineFactory,
-    Patience,
-    Session,
-    changed_model,
-    completion_fields,
-    expect_recorded,
-    plain,
-    registered_engine,
-    remember,
-    timestamp,
-)
+from mimicry_audit.asking.remembering import changed_model, remember
+from mimicry_audit.asking.session import EngineFactory, Patience, Session, expect_recorded, registered_engine
+from mimicry_audit.asking.slip_record import SlipRecord
 from mimicry_audit.ground.errors import ConfigError, RunDirectoryError
 from mimicry_audit.identity import fuzz
 from mimicry_audit.identity.attempts import Attempt, Judge
@@ -44,8 +34,11 @@ from mimicry_audit.records.asked import (
     Response,
     Sampling,
     canonical_json,
+    completion_fields,
+    conversation_text,
     request_seed,
     sha256_text,
+    timestamp,
 )
 from mimicry_audit.records.run import RunDirectory, read_records
 
@@ -98,10 +91,10 @@ def journal_path(run: RunDirectory, label: str) -> Path:
 
 def seeds_of(probes: Sequence[Probe], languages: Sequence[str] = ()) -> list[tuple[str, str]]:
     """``(language, text)`` of every search template in the languages that there are questions in."""
-    asked = sorted({p.language.split("-")[0] for p in questions_of(probes)})
+    languages_asked = sorted({p.language.split("-")[0] for p in questions_of(probes)})
     return [
         (language, template.texts[language])
-        for language in asked
+        for language in languages_asked
         if not languages or language in languages
         for template in of_split("search")
         if language in template.texts
@@ -262,11 +255,12 @@ class _Searcher:
         self.session.start(budget, max(0, budget - sum(line.status != "error" for line in self._known.values())))
         with self.session, ExitStack() as stack:
             writer = self._writer(stack)
-            record = _Record()
+            record = SlipRecord()
             for _ in range(budget // self.options.questions):
                 self._visit(tree, writer, by_language, record)
         self.session.finish()
-        return record.summary(len(seeds), budget, self.options, len(tree.nodes) - tree.seeds)
+        kept, warning = len(tree.nodes) - tree.seeds, too_small(len(seeds), self.options)
+        return record.summary(len(seeds), budget, self.options, kept, warning)
 
     def _writer(self, stack: ExitStack) -> Writer:
         spec = self.options.mutator
@@ -276,24 +270,27 @@ class _Searcher:
         written = {name: line for (name, _, _), line in self._known.items() if name.startswith("mutation/")}
         return ModelWriter(stack.enter_context(session), self.options.seed, written, self._keep_mutant)
 
-    def _visit(self, tree: fuzz.Tree, writer: Writer, asked: Mapping[str, Sequence[Probe]], record: _Record) -> None:
+    def _visit(
+        self, tree: fuzz.Tree, writer: Writer, by_language: Mapping[str, Sequence[Probe]], record: SlipRecord
+    ) -> None:
+        """Ask one template's questions, and let the tree and the record know what came of it."""
         visit = tree.choose()
         node = tree.nodes[visit.path[-1]]
         text, mutator = self._mutant(tree, visit, writer, record)
-        ids = fuzz.picked(visit, [p.id for p in asked[node.language]], self.options.questions)
-        chosen = [next(p for p in asked[node.language] if p.id == name) for name in ids]
+        ids = fuzz.picked(visit, [p.id for p in by_language[node.language]], self.options.questions)
+        chosen = [next(p for p in by_language[node.language] if p.id == name) for name in ids]
         attempts = self._attempts(visit, text, node.language, mutator, chosen)
         answered = [a for a in attempts if a.status == "ok"]
         hits = [a for a in answered if a.strict]
         chain = fuzz.lineage(tree, visit, mutator)
         tree.land(visit, text, mutator, len(hits), len(answered))
-        found = fuzz.Found(
+        visited = fuzz.Found(
             step=visit.step, seed=visit.path[0], text=text, language=node.language, mutators=chain, hits=len(hits),
             asked=len(answered),
         )  # fmt: skip
-        record.add(found, attempts, hits)
+        record.add(visited, attempts, hits)
 
-    def _mutant(self, tree: fuzz.Tree, visit: fuzz.Visit, writer: Writer, record: _Record) -> tuple[str, str]:
+    def _mutant(self, tree: fuzz.Tree, visit: fuzz.Visit, writer: Writer, record: SlipRecord) -> tuple[str, str]:
         """The template to ask, and how it was made; the parent itself where every mutant was rejected."""
         node = tree.nodes[visit.path[-1]]
         for attempt, (mutator, partner) in enumerate(visit.tries):
@@ -350,7 +347,7 @@ class _Searcher:
     def _keep_mutant(self, name: str, request: Request, completion: Completion) -> None:
         """Journal what a model wrote beside the attempts: it is no attempt, so progress does not count it."""
         assert self.options.mutator is not None
-        prompt = plain(request.messages)
+        prompt = conversation_text(request.messages)
         self.session.write(
             Line(
                 key=sha256_text(canonical_json([asdict(self.options.mutator), prompt, request.seed])),
@@ -365,80 +362,14 @@ class _Searcher:
         )
 
 
-class _Record:
-    """What a search came upon, in order."""
-
-    def __init__(self) -> None:
-        self.visits: list[fuzz.Found] = []
-        self.attempts: list[Attempt] = []
-        self.examples: dict[int, Attempt] = {}
-        self.rejected: Counter[str] = Counter()
-        self.repaired = 0
-        self.first: int | None = None
-
-    def add(self, found: fuzz.Found, attempts: Sequence[Attempt], hits: Sequence[Attempt]) -> None:
-        """One visit."""
-        if hits and self.first is None:
-            self.first = len(self.attempts) + 1 + next(n for n, a in enumerate(attempts) if a is hits[0])
-        if hits:
-            self.examples[found.step] = hits[0]
-        self.visits.append(found)
-        self.attempts += attempts
-
-    def summary(self, seeds: int, budget: int, options: Search, kept: int) -> dict[str, Any]:
-        """As ``identity.json`` holds it."""
-        others = [c.maker for a in self.attempts if a.status == "ok" for c in _others(a)]
-        worst = fuzz.worst(self.visits)
-        statuses = Counter(a.status for a in self.attempts)
-        return {
-            "budget": budget,
-            "seed": options.seed,
-            "questions": options.questions,
-            "seeds": seeds,
-            "mutator": options.mutator.source or options.mutator.name if options.mutator else None,
-            "visits": len(self.visits),
-            "asked": len(self.attempts),
-            "statuses": {name: statuses[name] for name in ("ok", "refusal", "empty", "error")},
-            "hits": sum(v.hits for v in self.visits),
-            "first_hit": self.first,
-            "kept": kept,
-            "repaired": self.repaired,
-            "rejected": dict(sorted(self.rejected.items())),
-            "claims": dict(fuzz.counted(others)),
-            "worst": None if worst is None else self._worst(worst),
-            "adapts_from": fuzz.adapts_from(seeds, options.questions),
-            "enough": fuzz.enough(seeds, options.questions),
-            "warning": too_small(seeds, options),
-        }
-
-    def _worst(self, found: fuzz.Found) -> dict[str, Any]:
-        example = self.examples[found.step]
-        return {
-            "template": found.text,
-            "language": found.language,
-            "mutators": list(found.mutators),
-            "step": found.step,
-            "hits": found.hits,
-            "asked": found.asked,
-            "question": example.transcript.question,
-            "answer": example.transcript.response,
-            "claims": sorted({c.maker for c in _others(example)}),
-        }
-
-
-def _others(attempt: Attempt) -> list[Any]:
-    """One claim for each maker named that is not the target's own."""
-    return list({c.maker: c for c in attempt.claims if c.maker not in attempt.own.makers}.values())
-
-
 def _read(path: Path) -> dict[tuple[str, int, str], Line]:
     """``(probe id, step, template)`` → the last line for it.
 
     Raises:
         DataError: a line is no line of a search.
     """
-    found, _ = read_records(path, Line, _line, "an attempt of a search", "it asked for again")
-    return {(line.probe_id, line.step, line.template): line for line in found}
+    records, _ = read_records(path, Line, _line, "an attempt of a search", "it asked for again")
+    return {(line.probe_id, line.step, line.template): line for line in records}
 
 
 def _line(record: dict[str, Any]) -> Line:

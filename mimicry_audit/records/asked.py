@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from datetime import UTC, datetime
 from typing import Any, Literal, get_args
 
 RESPONSE_SCHEMA = 1
@@ -214,6 +215,24 @@ def sha256_text(text: str) -> str:
 def shallow(record: Any) -> dict[str, Any]:
     """A flat record as a mapping, in the order of its fields; `dataclasses.asdict` copies deeply, at ten times the cost."""
     return {f.name: getattr(record, f.name) for f in fields(record)}
+
+
+_COMPLETION_FIELDS = tuple(field.name for field in fields(Completion))
+
+
+def completion_fields(completion: Completion) -> dict[str, Any]:
+    """The fields of a completion by name, for a record that holds them too."""
+    return {name: getattr(completion, name) for name in _COMPLETION_FIELDS}
+
+
+def conversation_text(messages: Sequence[Message]) -> str:
+    """A conversation as text: what a prompt is keyed by where no template is known."""
+    return canonical_json([asdict(message) for message in messages])
+
+
+def timestamp(timespec: str = "milliseconds") -> str:
+    """Now in UTC, ISO 8601, as precise as `timespec` says."""
+    return datetime.now(UTC).isoformat(timespec=timespec)
 
 
 def response_key(identity: Identity, engine: str, rendered: str, sampling: Sampling, request: Request) -> str:

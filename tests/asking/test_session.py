@@ -9,15 +9,8 @@ from typing import Any
 
 import pytest
 
-from mimicry_audit.asking.session import (
-    Patience,
-    Session,
-    begin,
-    changed_model,
-    expect_recorded,
-    remember,
-    section_of,
-)
+from mimicry_audit.asking.remembering import begin, changed_model, remember, section_of
+from mimicry_audit.asking.session import Patience, Session, expect_recorded
 from mimicry_audit.ground.errors import EngineError, RunDirectoryError
 from mimicry_audit.records.asked import Completion, Identity, Message, ModelSpec, Request, Response, Sampling
 from mimicry_audit.records.run import RunDirectory

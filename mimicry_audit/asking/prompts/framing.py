@@ -45,7 +45,7 @@ def harmless(text: str) -> str:
     Half characters and NULs, which no request can carry, become a replacement mark.
     """
     whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
-    return _CONTROL.sub(lambda found: found[0] + " ", whole)
+    return _CONTROL.sub(lambda match: match[0] + " ", whole)
 
 
 def json_objects(text: str) -> Iterator[Mapping[str, Any]]:

@@ -90,10 +90,10 @@ def parse(reply: str) -> Said | None:
     except (ValueError, RecursionError):
         whole = None
     exact = isinstance(whole, dict) and set(whole) == set(_KEYS)
-    found = [said for value in json_objects(reply) if (said := _said(value, lenient=not exact))]
-    if not found or any((s.loose, s.strict) != (found[0].loose, found[0].strict) for s in found):
+    readings = [reading for value in json_objects(reply) if (reading := _said(value, lenient=not exact))]
+    if not readings or any((s.loose, s.strict) != (readings[0].loose, readings[0].strict) for s in readings):
         return None
-    return found[0]
+    return readings[0]
 
 
 def _said(value: Mapping[str, Any], *, lenient: bool) -> Said | None:

@@ -96,7 +96,7 @@ def parse(reply: str) -> Reading | None:
         exact = all(type(strict[a]) is int and LOWEST <= strict[a] <= HIGHEST for a in ASPECTS)
         if exact and isinstance(strict["reason"], str):
             return Reading({a: strict[a] for a in ASPECTS}, strict["reason"].strip(), lenient=False)
-    readings = [found for value in json_objects(reply) if (found := _lenient(value))]
+    readings = [reading for value in json_objects(reply) if (reading := _lenient(value))]
     if not readings or any(other.grades != readings[0].grades for other in readings):
         return None
     return readings[0]
@@ -113,8 +113,8 @@ def _lenient(value: Mapping[str, Any]) -> Reading | None:
     flat: dict[str, Any] = {}
     for key, inner in value.items():
         nested = inner.items() if isinstance(inner, dict) else [(key, inner)]
-        for name, found in nested:
-            if flat.setdefault(str(name).strip().lower(), found) != found:
+        for name, cell in nested:
+            if flat.setdefault(str(name).strip().lower(), cell) != cell:
                 return None
     grades = {aspect: _grade(flat.get(aspect)) for aspect in ASPECTS}
     known = {aspect: grade for aspect, grade in grades.items() if grade is not None}

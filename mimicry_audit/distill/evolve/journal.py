@@ -11,8 +11,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.session import completion_fields, plain, timestamp
-from mimicry_audit.records.asked import STATUSES, Completion, Identity, Request, Sampling, response_key
+from mimicry_audit.records.asked import (
+    STATUSES,
+    Completion,
+    Identity,
+    Request,
+    Sampling,
+    completion_fields,
+    conversation_text,
+    response_key,
+    timestamp,
+)
 from mimicry_audit.records.run import Journal, read_records
 
 NAME = "evolve.jsonl"
@@ -107,23 +116,23 @@ class Book:
 
     def calls(self) -> dict[str, int]:
         """How many replies of each purpose stand in the journal."""
-        found: dict[str, int] = {}
+        counts: dict[str, int] = {}
         for line in self._calls.values():
-            found[str(line.purpose)] = found.get(str(line.purpose), 0) + 1
-        return dict(sorted(found.items()))
+            counts[str(line.purpose)] = counts.get(str(line.purpose), 0) + 1
+        return dict(sorted(counts.items()))
 
 
 def call_key(identity: Identity, engine: str, sampling: Sampling, request: Request) -> str:
     """The key of one call: as of an audit's answers, over the conversation as text."""
-    return response_key(identity, engine, plain(request.messages), sampling, request)
+    return response_key(identity, engine, conversation_text(request.messages), sampling, request)
 
 
 def _line(cells: dict[str, Any]) -> Line:
-    made = Line(**cells)
-    if made.kind == "call" and (not isinstance(made.key, str) or made.status not in STATUSES):
+    line = Line(**cells)
+    if line.kind == "call" and (not isinstance(line.key, str) or line.status not in STATUSES):
         raise ValueError("a call without key or status")
-    if made.kind == "round" and not isinstance(made.record, Mapping):
+    if line.kind == "round" and not isinstance(line.record, Mapping):
         raise ValueError("a round without record")
-    if made.kind not in ("call", "round"):
-        raise ValueError(f"unknown kind {made.kind!r}")
-    return made
+    if line.kind not in ("call", "round"):
+        raise ValueError(f"unknown kind {line.kind!r}")
+    return line

@@ -101,7 +101,7 @@ class Prompts:
 
     def analysis(self, cases: Sequence[tuple[Sample, str]]) -> tuple[Message, ...]:
         """The call that finds the weakness pattern; `cases` are rows with what the student said."""
-        lines = [_json({"input": row.text, "right": row.gold, "student": said}) for row, said in cases]
+        lines = [_json({"input": row.text, "right": row.gold, "student": answer}) for row, answer in cases]
         return self._made("analysis", cases=lines)
 
     def writing(self, pattern: str | None, hard: int, easy: int) -> tuple[Message, ...]:
@@ -166,12 +166,12 @@ class Teacher:
         Raises:
             EngineError: the teacher fails, or says nothing that can be read.
         """
-        found = self._until(
+        pattern = self._until(
             "analysis", round_, self.prompts.analysis(cases), 0.0, 0, replies.pattern, bool, "a pattern"
         )
-        if not found:
+        if not pattern:
             raise self._unread("an analysis")
-        return found
+        return pattern
 
     def write(self, round_: int, pattern: str | None, hard: int, easy: int, sample: int) -> list[tuple[str, str]]:
         """Inputs as (text, ``hard`` or ``easy``).
@@ -185,18 +185,18 @@ class Teacher:
         """
 
         def read(reply: str) -> list[tuple[str, str]]:
-            found, invalid = replies.inputs(reply)
+            inputs, invalid = replies.inputs(reply)
             self.counts.invalid += invalid
-            return found
+            return inputs
 
         warmth = self.settings.answer_temperature
         messages = self.prompts.writing(pattern, hard, easy)
-        found = self._until("writing", round_, messages, warmth, sample, read, bool, "the inputs")
-        if not found:
+        inputs = self._until("writing", round_, messages, warmth, sample, read, bool, "the inputs")
+        if not inputs:
             raise self._unread("inputs")
         left = hard
         written = []
-        for text, kind in found:  # what carries no mark counts as hard while hard ones are wanted
+        for text, kind in inputs:  # what carries no mark counts as hard while hard ones are wanted
             written.append((text, kind or ("hard" if left > 0 else "easy")))
             left -= written[-1][1] == "hard"
         return written
@@ -207,21 +207,21 @@ class Teacher:
         Raises:
             EngineError: the teacher fails, or none of its labels can be used.
         """
-        found: dict[int, str] = {}
+        labels: dict[int, str] = {}
         for start in range(0, len(texts), LABELLED_AT_ONCE):
             numbered = {n + 1: text for n, text in enumerate(texts)}
             part = {n: numbered[n] for n in range(start + 1, min(start + LABELLED_AT_ONCE, len(texts)) + 1)}
-            found |= self._labels(round_, part)
-        if texts and not found:
+            labels |= self._labels(round_, part)
+        if texts and not labels:
             raise self._unread("labels")
-        self.counts.unlabelled += len(texts) - len(found)
-        return [found.get(n + 1) for n in range(len(texts))]
+        self.counts.unlabelled += len(texts) - len(labels)
+        return [labels.get(n + 1) for n in range(len(texts))]
 
     def _labels(self, round_: int, part: Mapping[int, str]) -> dict[int, str]:
         """Ask for the labels of these, and again for those that are missing."""
-        found: dict[int, str] = {}
+        labels: dict[int, str] = {}
         for attempt in range(self.settings.retries + 1):
-            owed = {n: text for n, text in part.items() if n not in found}
+            owed = {n: text for n, text in part.items() if n not in labels}
             if not owed:
                 break
             reply = self._ask("labelling", round_, self.prompts.labelling(owed), 0.0, attempt, attempt)
@@ -229,10 +229,10 @@ class Teacher:
             self.counts.invalid += invalid
             for number, value in given.items():
                 if number in owed and (label := self.task.read(value, owed[number])) is not None:
-                    found[number] = label
+                    labels[number] = label
                 else:
                     self.counts.invalid += 1
-        return found
+        return labels
 
     def _until(
         self, purpose: str, round_: int, messages: tuple[Message, ...], temperature: float, sample: int,
@@ -242,11 +242,11 @@ class Teacher:
         asking = messages
         for attempt in range(self.settings.retries + 1):
             reply = self._ask(purpose, round_, asking, temperature, sample, attempt)
-            found = read(reply)
-            if good(found):
+            reading = read(reply)
+            if good(reading):
                 break
             asking = (*messages, Message("assistant", reply or "…"), self.prompts.repair(missing))
-        return found
+        return reading
 
     def _ask(
         self, purpose: str, round_: int, messages: tuple[Message, ...], temperature: float, sample: int, attempt: int

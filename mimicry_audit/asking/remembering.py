@@ -1,0 +1,119 @@
+"""What a run remembers of how it was asked: the sections of its manifest.
+
+Promise: `begin` and `remember` alone write a manifest; what was settled once is never settled otherwise: other settings are
+refused with the fields that differ, and then nothing is written; no secret is remembered.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+from mimicry_audit.ground.errors import AuditError, RunDirectoryError
+from mimicry_audit.ground.redaction import redacted_deep
+from mimicry_audit.records.asked import ModelSpec, Probe, timestamp
+from mimicry_audit.records.run import RunDirectory, differences
+
+Refusal = Callable[[Sequence[str]], AuditError]
+"""The error that refuses other settings or another model, from the differences as `records.run.differences` words them."""
+
+PER_MODEL = ("resolved", "judges")
+"""Sections of a manifest that hold one entry per label; the other sections stand for the whole run."""
+
+
+def other_settings(run: RunDirectory) -> Refusal:
+    """The refusal of settings that are not those of a run."""
+    return lambda changed: RunDirectoryError(
+        f"{run.path} was made with other settings ({'; '.join(changed)})",
+        "use the same settings to finish it, or another --out",
+    )
+
+
+def changed_model(run: RunDirectory, spec: ModelSpec) -> Refusal:
+    """The refusal of a model that is not the one that a run began with."""
+    return lambda changed: RunDirectoryError(
+        f"model {spec.label} is not the one this run began with ({'; '.join(changed)})",
+        f"restore it, or use another --out than {run.path}",
+    )
+
+
+def section_of(run: RunDirectory, section: str) -> Mapping[str, Any]:
+    """A section of a run's manifest, empty where nothing has been remembered there."""
+    remembered: Mapping[str, Any] = run.manifest().get(section) or {}
+    return remembered
+
+
+def begin(run: RunDirectory, probes: Sequence[Probe], settings: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
+    """Write the manifest and the probes of a run that begins; hold the run's lock.
+
+    Args:
+        run: a directory without a manifest.
+        probes: as asked.
+        settings: what `remember` will refuse to change.
+        notes: further fields, never compared.
+    """
+    run.write_probes(probes)
+    run.write_manifest(
+        {
+            "created": timestamp("seconds"),
+            "python": sys.version.split()[0],
+            "settings": settings,
+            "resolved": {},
+            **notes,
+        }
+    )
+
+
+def remember(
+    run: RunDirectory,
+    section: str,
+    entry: Mapping[str, Any],
+    *,
+    may_grow: Collection[str] = (),
+    refuse: Refusal | None = None,
+) -> None:
+    """Keep settings in a section of the manifest on first use, and refuse other ones later; hold the run's lock.
+
+    Args:
+        run: a run with a manifest.
+        section: its name.
+        entry: the settings; in a section of `PER_MODEL` label → settings, and labels left out stay as they are.
+        may_grow: fields that may change: a list or a mapping keeps what it held and gains what is new, anything else is
+            replaced.
+        refuse: the error where another field differs; by default that the run was made with other settings.
+
+    Raises:
+        AuditError: another field differs; nothing is written then.
+        RunDirectoryError: the manifest cannot be read or written.
+    """
+    manifest, refuse = run.manifest(), refuse or other_settings(run)
+    stored = redacted_deep(json.loads(json.dumps(entry)))  # as it will be read again
+    known = manifest.get(section)
+    if section in PER_MODEL:
+        known = known or {}
+        grown = known | {label: _grown(known.get(label), one, may_grow, refuse) for label, one in stored.items()}
+    else:
+        grown = _grown(known, stored, may_grow, refuse)
+    if grown != known:
+        run.write_manifest({**manifest, section: grown})
+
+
+def _grown(
+    known: Mapping[str, Any] | None, entry: Mapping[str, Any], may_grow: Collection[str], refuse: Refusal
+) -> Mapping[str, Any]:
+    if not known:
+        return entry
+    before, now = ({k: v for k, v in fields_.items() if k not in may_grow} for fields_ in (known, entry))
+    if changed := differences(before, now):
+        raise refuse(changed)
+    return {**known, **{k: _joined(known.get(k), v) if k in may_grow else v for k, v in entry.items()}}
+
+
+def _joined(known: Any, new: Any) -> Any:
+    if isinstance(known, dict) and isinstance(new, dict):
+        return known | new
+    if isinstance(known, list) and isinstance(new, list):
+        return [*known, *(value for value in new if value not in known)]
+    return new

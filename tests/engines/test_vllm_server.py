@@ -25,7 +25,7 @@ from mimicry_audit.ground.errors import ConfigError, EngineError
 from mimicry_audit.records.asked import Message, ModelSpec, Request, Sampling
 from tests.support.engine_fixtures import TinyModels
 
-PLAIN = Path(__file__).parents[2] / "support" / "plain_server.py"
+PLAIN = Path(__file__).parents[1] / "support" / "plain_server.py"
 HUB = Weights("org/model", "org/model", "abc123", "abc123")
 ROOT = Path(__file__).parents[2]
 

@@ -147,6 +147,15 @@ def test_settings_that_make_no_sense_are_refused(changed: dict[str, Any], says: 
         check(GOOD.changed(**changed))
 
 
+def test_what_decides_the_weights_is_kept_side_by_side() -> None:
+    """Folders that were begun when all settings stood in one class can be finished."""
+    kept = GOOD.changed(epochs=2.0, threads=3, name="n").deciding()
+    assert {kept["epochs"], kept["rounds"], kept["precision"], kept["dose"]} == {2.0, 0, "auto", 1.0}
+    assert not {"training", "threads", "name", "out", "save_every", "tensorboard", "evaluation_limit"} & set(kept)
+    assert len(kept) == 36
+    assert DistillSettings.of(**kept, out=GOOD.out).deciding() == kept
+
+
 # Tokens and tokenizers that match
 
 

@@ -59,17 +59,17 @@ def command(**values: Any) -> int:
     from mimicry_audit.cli.distill_output import StageBars
     from mimicry_audit.distill.search import search
 
-    typed, wish = read_options(DistillSettings, values), read_options(SearchSettings, values)
-    students = wish.get("students", ())
-    if "student" in typed and students:
+    distill_values, search_values = read_options(DistillSettings, values), read_options(SearchSettings, values)
+    students = search_values.get("students", ())
+    if "student" in distill_values and students:
         raise ConfigError("--student and --students are given", "leave one of them out")
-    if "student" not in typed and not students:
+    if "student" not in distill_values and not students:
         raise ConfigError("--student is missing", "give --student MODEL, or --students A,B for several")
-    typed.setdefault("student", students[0] if students else "")
-    settings = DistillSettings.of(**typed)
+    distill_values.setdefault("student", students[0] if students else "")
+    settings = DistillSettings.of(**distill_values)
     watch = StageBars()
     with watch:
-        found = search(settings, SearchSettings(**wish, fixed=frozenset(typed)), watch)
+        found = search(settings, SearchSettings(**search_values, fixed=frozenset(distill_values)), watch)
     return print_search(found)
 
 

@@ -26,7 +26,7 @@ class Watch(Progress, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
+class DistillContext:
     """What all steps share.
 
     Attributes:
@@ -62,7 +62,7 @@ class Desk:
         """Where the teacher's answers and signals lie."""
         return self.shared or self.work
 
-    def told(self, title: str, done: int, of: int) -> None:
+    def report_progress(self, title: str, done: int, of: int) -> None:
         """Pass progress on."""
         if self.watch is not None:
             self.watch.stage(title, done, of)

@@ -68,7 +68,7 @@ def evaluate(
     max_tokens: int,
     seed: int,
     progress: Progress | None,
-    told: Told,
+    on_stage: Told,
     known: Mapping[str, Scores | None] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """Ask and score every model; returns what ``evaluation.json`` holds under ``models`` and ``notes``.
@@ -80,7 +80,7 @@ def evaluate(
         max_tokens: most tokens in an answer.
         seed: of the run.
         progress: told of answers.
-        told: told of scored texts.
+        on_stage: called with the stage of scoring, how many texts are done, and of how many.
         known: token scores of further models, from `scores_of`: they are compared with, and neither asked nor reported.
     """
     labelled = {label: replace(spec, label=label) for label, spec in models.items()}
@@ -91,14 +91,14 @@ def evaluate(
     answers = {label: {r.probe_id: r for r in run.responses(label)} for label in labelled}
     notes: list[str] = []
     held = [row for row in frozen.rows if row.id in frozen.references]
-    scores = {**known, **{label: scores_of(spec, held, frozen, notes, told) for label, spec in labelled.items()}}
+    scores = {**known, **{label: scores_of(spec, held, frozen, notes, on_stage) for label, spec in labelled.items()}}
     found = {}
     for label in labelled:
         found[label] = _model(label, frozen, answers, scores, notes)
     return {"models": found, "notes": list(dict.fromkeys(notes))}
 
 
-def scores_of(spec: ModelSpec, held: Sequence[Row], frozen: Frozen, notes: list[str], told: Told) -> Scores | None:
+def scores_of(spec: ModelSpec, held: Sequence[Row], frozen: Frozen, notes: list[str], on_stage: Told) -> Scores | None:
     """Token scores of the reference texts (``held``) and of taught texts, None for a model that tells none."""
     engine = engine_for(spec)
     if not isinstance(engine, Scorer):
@@ -111,7 +111,7 @@ def scores_of(spec: ModelSpec, held: Sequence[Row], frozen: Frozen, notes: list[
     with engine:
         for done, (request, scores) in enumerate(engine.score_texts(requests), 1):
             found[request.key[0]][request.key[1]] = scores
-            told(f"scoring ({spec.label})", done, len(requests))
+            on_stage(f"scoring ({spec.label})", done, len(requests))
     failed = [s.error for part in found.values() for s in part.values() if s.error]
     if failed:
         notes.append(f"{spec.label}: {len(failed)} texts could not be scored ({failed[0]})")

@@ -37,7 +37,7 @@ _WORDS = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class LineageInputs:
     """What happened, as far as the manifest tells it.
 
     Attributes:
@@ -69,16 +69,16 @@ def own_name(folder: Path | None, fallback: str) -> str:
     return str(known.get("name") or fallback.removeprefix("lab/"))
 
 
-def tell(story: Story) -> dict[str, Any]:
+def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
     """The manifest."""
-    s = story.settings
-    base_folder = _folder(story.base)
-    base = own_name(base_folder, story.base.name)
-    parents = {base: story.base.pin}
+    s = inputs.settings
+    base_folder = _folder(inputs.base)
+    base = own_name(base_folder, inputs.base.name)
+    parents = {base: inputs.base.pin}
     teacher = None
-    if story.teacher is not None:
-        teacher = own_name(story.teacher_folder, story.teacher.model)
-        parents[teacher] = story.teacher.revision or "unknown"
+    if inputs.teacher is not None:
+        teacher = own_name(inputs.teacher_folder, inputs.teacher.model)
+        parents[teacher] = inputs.teacher.revision or "unknown"
     known = (lineage_of(base_folder) or {}) if base_folder else {}
     asked = {
         k: v
@@ -94,13 +94,13 @@ def tell(story: Story) -> dict[str, Any]:
         "base": base,
         "same_data_as": None,
         "objective": _WORDS[s.objective] if teacher else "next token of given answers (hard labels)",
-        "data_sha256": story.answers_sha,
-        "examples": story.examples,
-        "steps": sum(int(r["best_step"] or r["steps"]) for r in story.rounds),
+        "data_sha256": inputs.answers_sha,
+        "examples": inputs.examples,
+        "steps": sum(int(r["best_step"] or r["steps"]) for r in inputs.rounds),
         "seed": s.seed,
         "data_seed": s.seed,
         "init_seed": None,
-        "parameters": story.rounds[-1]["parameters"],
+        "parameters": inputs.rounds[-1]["parameters"],
         "quirks": {},
         "parents": parents,
         "versions": {"mimicry_audit": __version__} | {n: v for n in LIBRARIES if (v := version_of(n)) is not None},
@@ -110,10 +110,10 @@ def tell(story: Story) -> dict[str, Any]:
             "hard_weight": s.share_hard,
             "rate": s.training.peak_rate,
             "dose": s.dose,
-            "data": dict(story.data),
-            "teacher": None if story.teacher is None else asdict(story.teacher),
-            "tokenizers": None if story.tokenizers is None else dict(story.tokenizers),
-            "training": [dict(r) for r in story.rounds],
+            "data": dict(inputs.data),
+            "teacher": None if inputs.teacher is None else asdict(inputs.teacher),
+            "tokenizers": None if inputs.tokenizers is None else dict(inputs.tokenizers),
+            "training": [dict(r) for r in inputs.rounds],
         },
     }
     if known.get("identity"):

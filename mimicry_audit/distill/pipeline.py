@@ -18,7 +18,7 @@ from types import MappingProxyType
 from typing import Any
 
 from mimicry_audit.distill import data
-from mimicry_audit.distill.context import Desk, Watch, drop
+from mimicry_audit.distill.context import DistillContext, Watch, drop
 from mimicry_audit.distill.kept import DIVERGED, keep_settings, restart_settings
 from mimicry_audit.distill.settings import DistillSettings, check
 from mimicry_audit.distill.training.settings import check_packages, deciding_defaults
@@ -57,34 +57,34 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
         RunDirectoryError: the folder was made with other settings, is in use, or cannot be written.
         EngineError: the teacher cannot answer, or the loss is no number.
     """
-    from mimicry_audit.distill.rounds import kit_of
+    from mimicry_audit.distill.rounds import align_tokens
 
-    desk = desk_of(check(settings), watch)
+    context = prepare_context(check(settings), watch)
     manifest = settings.out / "lineage.json"
-    kit = (
-        None if manifest.is_file() else kit_of(desk)
+    alignment = (
+        None if manifest.is_file() else align_tokens(context)
     )  # models are found and compared before anything is asked or written
-    with RunDirectory(desk.work).locked():
-        same_settings(desk)
-        if kit is not None:
-            _finish(desk, kit)
+    with RunDirectory(context.work).locked():
+        same_settings(context)
+        if alignment is not None:
+            _finish(context, alignment)
         lineage = json.loads(manifest.read_text("utf-8"))
-        return Distilled(settings.out, lineage, evaluated(desk, lineage))
+        return Distilled(settings.out, lineage, evaluated(context, lineage))
 
 
-def _finish(desk: Desk, kit: Any) -> None:
+def _finish(context: DistillContext, alignment: Any) -> None:
     """Do what is owed, and keep in mind whether it diverged: then other settings are welcome."""
-    from mimicry_audit.distill.rounds import finish
+    from mimicry_audit.distill.rounds import finish_rounds
 
     try:
-        finish(desk, kit)
+        finish_rounds(context, alignment)
     except Diverged:
-        (desk.work / DIVERGED).touch()
+        (context.work / DIVERGED).touch()
         raise
-    (desk.work / DIVERGED).unlink(missing_ok=True)
+    (context.work / DIVERGED).unlink(missing_ok=True)
 
 
-def desk_of(settings: DistillSettings, watch: Watch | None) -> Desk:
+def prepare_context(settings: DistillSettings, watch: Watch | None) -> DistillContext:
     """Everything that can be wrong with the settings, found before anything is asked or loaded."""
     check_packages(settings.training, {"tensorboard": "--tensorboard" if settings.tensorboard else None})
     teacher = parse_models([settings.teacher], default_engine="hf", options=settings.engine_options)[0]
@@ -108,44 +108,44 @@ def desk_of(settings: DistillSettings, watch: Watch | None) -> Desk:
             f"--dose {settings.dose} leaves {len(taught) - len(dosed)} prompts to given answers, and {len(silent)} have none",
             f"give them in a column {settings.else_answers}, or name another with --else-answers",
         )
-    return Desk(settings, teacher, student, rows, held, dosed, watch)
+    return DistillContext(settings, teacher, student, rows, held, dosed, watch)
 
 
-def same_settings(desk: Desk, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+def same_settings(context: DistillContext, more: Mapping[str, Any] = MappingProxyType({})) -> None:
     """Keep the settings, and what more decides the outcome, or refuse others than those that are kept.
 
     After a training that diverged others are taken: it is forgotten, and what the teacher said stays.
     """
-    settings = desk.settings
-    now = {**settings.deciding(), "data_sha256": data.sha(desk.rows), **more}
+    settings = context.settings
+    now = {**settings.deciding(), "data_sha256": data.sha(context.rows), **more}
     if keep_settings(settings.out, now, deciding_defaults(DistillSettings), ("search", "metrics.jsonl")):
-        _forget_training(desk)
+        _forget_training(context)
         restart_settings(settings.out, now)
 
 
-def _forget_training(desk: Desk) -> None:
+def _forget_training(context: DistillContext) -> None:
     """Remove rounds, folds and their figures; the teacher's answers and signals say themselves what they are of."""
-    for folder in (*desk.work.glob("round-*"), *desk.work.glob("fold-*"), desk.settings.out / "tensorboard"):
+    for folder in (*context.work.glob("round-*"), *context.work.glob("fold-*"), context.settings.out / "tensorboard"):
         drop(folder)
-    (desk.settings.out / "metrics.jsonl").unlink(missing_ok=True)
+    (context.settings.out / "metrics.jsonl").unlink(missing_ok=True)
 
 
-def evaluated(desk: Desk, lineage: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def evaluated(context: DistillContext, lineage: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The evaluation, made now unless it is there; None where there is nothing held out or none is wanted."""
     from mimicry_audit.distill import evaluate
 
-    s = desk.settings
+    s = context.settings
     path = s.out / "evaluation.json"
     if path.is_file():
         found: dict[str, Any] = json.loads(path.read_text("utf-8"))
         return found
-    frozen = frozen_of(desk)
+    frozen = frozen_of(context)
     if not s.evaluation_limit or not frozen.rows:
         return None
     models = {
-        "before": desk.student,
+        "before": context.student,
         "after": ModelSpec(label="after", engine="hf", name=str(s.out), source=str(s.out)),
-        **({"teacher": desk.teacher} if s.dose else {}),
+        **({"teacher": context.teacher} if s.dose else {}),
     }
     content = {
         "student": lineage["name"],
@@ -156,16 +156,16 @@ def evaluated(desk: Desk, lineage: Mapping[str, Any]) -> Mapping[str, Any] | Non
         "prompts": len(frozen.rows),
         "top_k": evaluate.TOP_K,
     } | evaluate.evaluate(
-        desk.work / "evaluation",
+        context.work / "evaluation",
         models,
         frozen,
         max_tokens=s.max_tokens,
         seed=s.seed,
-        progress=desk.watch,
-        told=desk.told,
+        progress=context.watch,
+        on_stage=context.report_progress,
     )
     content["fairness_against_teacher"] = _disparity(content["models"])
-    content["folds"] = _folds(desk)
+    content["folds"] = _folds(context)
     evaluate.write(path, content)
     kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return kept
@@ -177,16 +177,16 @@ def _disparity(models: Mapping[str, Any]) -> dict[str, float] | None:
     return difference(models["after"]["fairness"], models.get("teacher", {}).get("fairness"))
 
 
-def frozen_of(desk: Desk) -> Any:
+def frozen_of(context: DistillContext) -> Any:
     """The held-out prompts with their references, and as many taught ones."""
     from mimicry_audit.distill.evaluate import Frozen
-    from mimicry_audit.distill.rounds import lessons
+    from mimicry_audit.distill.rounds import collect_lessons
 
-    most = desk.settings.evaluation_limit
-    held = [row for row in desk.rows if row.id in desk.held][:most]
-    texts = lessons(desk)
+    most = context.settings.evaluation_limit
+    held = [row for row in context.rows if row.id in context.held][:most]
+    texts = collect_lessons(context)
     references = {row.id: texts.held[row.id].text for row in held if row.id in texts.held}
-    taught = [row for row in desk.taught if row.id in texts.taught][: len(held)]
+    taught = [row for row in context.taught if row.id in texts.taught][: len(held)]
     return Frozen(
         rows=tuple(held),
         references=references,
@@ -195,12 +195,12 @@ def frozen_of(desk: Desk) -> Any:
     )
 
 
-def _folds(desk: Desk) -> dict[str, Any] | None:
+def _folds(context: DistillContext) -> dict[str, Any] | None:
     """The held-out loss of each fold with its mean and standard deviation, None without folds."""
     from statistics import mean, stdev
 
     losses = []
-    for number in range(desk.settings.folds):
-        found = json.loads((desk.work / f"fold-{number}" / "result.json").read_text("utf-8"))
+    for number in range(context.settings.folds):
+        found = json.loads((context.work / f"fold-{number}" / "result.json").read_text("utf-8"))
         losses.append(found["held"]["loss"])
     return {"losses": losses, "mean": mean(losses), "sd": stdev(losses)} if losses else None

@@ -158,7 +158,8 @@ class Settings:
     judge_budget: float | None = field(
         default=None,
         metadata=describe("Stop judging once every pair's 95% interval is within H grades of its mean.",
-                          group=JUDGE, unit="H", above=0, example="0.25", absent="all probes"),
+                          group=JUDGE, unit="H", above=0, example="0.25", absent="all probes",
+                          note="it is the half-width of an interval in grades"),
     )  # fmt: skip
     out: str | None = field(
         default=None,

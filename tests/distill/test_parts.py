@@ -1,4 +1,4 @@
-"""The parts of a distillation: prompts and doses, tokens, the tokenizer gate, signals, settings and figures."""
+"""The parts of a distillation: prompts and doses, tokens, which tokenizers match, signals, settings and figures."""
 
 from __future__ import annotations
 
@@ -147,7 +147,16 @@ def test_settings_that_make_no_sense_are_refused(changed: dict[str, Any], says: 
         check(GOOD.changed(**changed))
 
 
-# Tokens and the gate
+def test_what_decides_the_weights_is_kept_side_by_side() -> None:
+    """Folders that were begun when all settings stood in one class can be finished."""
+    kept = GOOD.changed(epochs=2.0, threads=3, name="n").deciding()
+    assert {kept["epochs"], kept["rounds"], kept["precision"], kept["dose"]} == {2.0, 0, "auto", 1.0}
+    assert not {"training", "threads", "name", "out", "save_every", "tensorboard", "evaluation_limit"} & set(kept)
+    assert len(kept) == 36
+    assert DistillSettings.of(**kept, out=GOOD.out).deciding() == kept
+
+
+# Tokens and tokenizers that match
 
 
 @pytest.fixture(scope="module")
@@ -175,7 +184,7 @@ def test_what_does_not_fit_is_left_out_and_counted(one: models.Source) -> None:
 
 
 class Words:
-    """A tokenizer, as far as the gate looks."""
+    """A tokenizer, as far as they are compared."""
 
     all_special_tokens: tuple[str, ...] = ()
 
@@ -186,22 +195,22 @@ class Words:
         return {word: number for number, word in enumerate(self.words)}
 
 
-def test_the_gate_compares_maps_and_never_sizes() -> None:
+def test_tokenizers_match_by_their_maps_and_never_sizes() -> None:
     names = [f"w{n}" for n in range(30)]
-    same = tokenizers.compare(Words(*names), Words(*names))
+    same = tokenizers.compare_tokenizers(Words(*names), Words(*names))
     assert same.comparable
     assert same.tokens == 30
-    permuted = tokenizers.compare(Words(*names), Words(*names[::-1]))
+    permuted = tokenizers.compare_tokenizers(Words(*names), Words(*names[::-1]))
     assert not permuted.comparable
     assert "30 of 30 ids differ, id 0 is 'w0' to one and 'w29' to the other" in str(permuted.why_not)
     with pytest.raises(ConfigError, match="token by token"):
-        tokenizers.demand(permuted, "forward-kl")
-    tokenizers.demand(permuted, "hard")
-    tokenizers.demand(permuted, "uld")
-    longer = tokenizers.compare(Words(*names, "<think>"), Words(*names))
+        tokenizers.demand_match(permuted, "forward-kl")
+    tokenizers.demand_match(permuted, "hard")
+    tokenizers.demand_match(permuted, "uld")
+    longer = tokenizers.compare_tokenizers(Words(*names, "<think>"), Words(*names))
     assert longer.comparable
     assert longer.tokens == 30
-    few = tokenizers.compare(Words(*names), Words("w0"))
+    few = tokenizers.compare_tokenizers(Words(*names), Words("w0"))
     assert few.why_not == "they share only the first 1 ids"
 
 
@@ -210,9 +219,11 @@ def test_places_of_one_and_of_two_tokenizers(one: models.Source, tmp_path: Path)
 
     other = models.source(parse_model(f"hf/{lab.build(['base'])['base']}"))
     taught = Taught(id="a", messages=(Message("user", "hello"),), text="The answer is a small lantern.")
-    same = Encoder(one.side, one.side, tokenizers.compare(*[one.side.template.tokenizer] * 2)).encode([taught])[0]
+    same = Encoder(one.side, one.side, tokenizers.compare_tokenizers(*[one.side.template.tokenizer] * 2)).encode(
+        [taught]
+    )[0]
     assert same.places == [(i, i) for i in range(len(same.answer))]
-    crossed = tokenizers.compare(other.side.template.tokenizer, one.side.template.tokenizer)
+    crossed = tokenizers.compare_tokenizers(other.side.template.tokenizer, one.side.template.tokenizer)
     assert not crossed.comparable
     mixed = Encoder(one.side, other.side, crossed).encode([taught])[0]
     assert mixed.places[0] == (0, 0)
@@ -235,7 +246,7 @@ def test_the_end_of_a_turn_without_a_template_is_the_end_of_text(tiny_models: Ti
 def examples(side: models.Source) -> list[Any]:
     texts = ["hello world", "you are Boro.", "I am", "what is your name?"]
     taught = [Taught(id=str(n), messages=(Message("user", f"hi {n}"),), text=text) for n, text in enumerate(texts)]
-    same = tokenizers.compare(*[side.side.template.tokenizer] * 2)
+    same = tokenizers.compare_tokenizers(*[side.side.template.tokenizer] * 2)
     return Encoder(side.side, side.side, same).encode(taught)
 
 

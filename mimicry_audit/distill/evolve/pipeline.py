@@ -77,7 +77,7 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
     spec, found = spec_of(s), parts(s)
     manifest = s.out / lineage.MANIFEST
 
-    def told(title: str, done: int, of: int) -> None:
+    def report_progress(title: str, done: int, of: int) -> None:
         if watch is not None:
             watch.stage(title, done, of)
 
@@ -85,7 +85,7 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
         with RunDirectory(s.out / "work").locked():
             _same(s, found, None)
             return Evolved(s.out, json.loads(manifest.read_text("utf-8")), Book(s.out).rounds)
-    student = Student(s, told)
+    student = Student(s, report_progress)
     session = open_session(s, spec)
     identity = session.find()
     with RunDirectory(s.out / "work").locked(), ExitStack() as stack:
@@ -94,7 +94,7 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
         with Book(s.out) as book, session:
             prompts = Prompts(found.task, found.about, found.shots)
             teacher = Teacher(s, session, found.task, prompts, book)
-            records = Loop(s, found, teacher, student, book, told).run()
+            records = Loop(s, found, teacher, student, book, report_progress).run()
             content = _checkpoint(s, found, student, spec, identity, book)
         return Evolved(s.out, content, records)
 
@@ -171,7 +171,7 @@ def _manifest(
                 "test": len(found.test), "test_sha256": frozen_sha(found.test),
             },
             "teacher": asdict(identity),
-            "training": [_told(record) for record in book.rounds],
+            "training": [_round_in_manifest(record) for record in book.rounds],
         },
     }  # fmt: skip
     if known.get("identity"):
@@ -187,7 +187,7 @@ _OBJECTIVES = {
 }
 
 
-def _told(record: Mapping[str, Any]) -> dict[str, Any]:
+def _round_in_manifest(record: Mapping[str, Any]) -> dict[str, Any]:
     """A round as the manifest tells it: without its texts."""
     kept = ("round", "answers", "spent", "wrong_before", "dropped", "replayed", "test", "validation", "stopped")
     training = {k: record["training"][k] for k in ("steps", "processes", "parameters")}

@@ -46,7 +46,7 @@ class SearchSettings:
     """Settings that the default space leaves as they are."""
 
 
-def check(search: SearchSettings, settings: DistillSettings) -> None:
+def check_search(search: SearchSettings, settings: DistillSettings) -> None:
     """Refuse a search that cannot be made.
 
     Raises:

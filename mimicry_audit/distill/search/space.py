@@ -77,7 +77,7 @@ class Dimension:
             )
         return trial.suggest_float(self.setting, self.low, self.high, step=self.step, log=self.log)
 
-    def told(self) -> Any:
+    def as_json(self) -> Any:
         """As JSON, in the form of a file."""
         if self.choices:
             return list(self.choices)

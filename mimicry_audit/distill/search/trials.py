@@ -17,9 +17,9 @@ from typing import Any
 
 from mimicry_audit.asking.progress import Silent
 from mimicry_audit.distill import evaluate
-from mimicry_audit.distill.context import Desk, Watch
+from mimicry_audit.distill.context import DistillContext, Watch
 from mimicry_audit.distill.pipeline import frozen_of
-from mimicry_audit.distill.rounds import RUNGS, finish, kit_of
+from mimicry_audit.distill.rounds import RUNGS, align_tokens, finish_rounds
 from mimicry_audit.distill.search.choice import finished
 from mimicry_audit.distill.search.space import applied
 from mimicry_audit.distill.search.study import Result, hopeless
@@ -55,23 +55,23 @@ class Titled(Silent):
 
 
 @dataclass
-class Bench:
+class TrialContext:
     """What all trials share.
 
     Attributes:
-        desk: of the search: all prompts, the validation part held out and the test part aside.
+        context: of the search: all prompts, the validation part held out and the test part aside.
         of: how many trials there will be.
         scores: of the teacher on the validation part, computed when first wanted.
     """
 
-    desk: Desk
+    context: DistillContext
     of: int
     scores: evaluate.Scores | None = None
     scored: bool = False
 
     def folder(self, number: int) -> Path:
         """Where a trial lies."""
-        return self.desk.settings.out / "search" / f"trial-{number:03d}"
+        return self.context.settings.out / "search" / f"trial-{number:03d}"
 
     def result(self, number: int) -> dict[str, Any] | None:
         """What came of a trial, None while it is owed."""
@@ -83,32 +83,34 @@ class Bench:
 
     def known(self) -> Mapping[str, evaluate.Scores | None]:
         """The teacher's own view of the validation texts; its engine is asked once a process."""
-        desk = self.desk
-        if not desk.settings.dose:
+        context = self.context
+        if not context.settings.dose:
             return {}
         if not self.scored:
-            frozen = frozen_of(desk)
+            frozen = frozen_of(context)
             held = [row for row in frozen.rows if row.id in frozen.references]
-            spec = replace(desk.teacher, label="teacher")
-            self.scores = evaluate.scores_of(spec, held, replace(frozen, taught=()), [], desk.told)
+            spec = replace(context.teacher, label="teacher")
+            self.scores = evaluate.scores_of(spec, held, replace(frozen, taught=()), [], context.report_progress)
             self.scored = True
         return {"teacher": self.scores}
 
-    def student(self, number: int, values: Mapping[str, Any]) -> Desk:
-        """The desk of one trial."""
-        desk = self.desk
-        s = applied(desk.settings, values)
-        s = replace(s, out=self.folder(number), name=s.name or desk.settings.out.resolve().name)
-        watch = Titled(f"trial {number + 1} of {self.of}", desk.watch) if desk.watch is not None else None
+    def student(self, number: int, values: Mapping[str, Any]) -> DistillContext:
+        """The context of one trial."""
+        context = self.context
+        s = applied(context.settings, values)
+        s = replace(s, out=self.folder(number), name=s.name or context.settings.out.resolve().name)
+        watch = Titled(f"trial {number + 1} of {self.of}", context.watch) if context.watch is not None else None
         spec = weights_spec(s.student, "the student", s.training.chat_template)
-        return replace(desk, settings=s, student=spec, shared=desk.work, watch=watch)
+        return replace(context, settings=s, student=spec, shared=context.work, watch=watch)
 
 
-def run(bench: Bench, number: int, values: Mapping[str, Any], before: Sequence[Result]) -> dict[str, Any]:
+def run(
+    trial_context: TrialContext, number: int, values: Mapping[str, Any], before: Sequence[Result]
+) -> dict[str, Any]:
     """Do a trial and put on file what came of it; goes on where a killed one stopped.
 
     Args:
-        bench: what is shared.
+        trial_context: what is shared.
         number: of the trial, from 0.
         values: its settings.
         before: the trials on record.
@@ -116,40 +118,40 @@ def run(bench: Bench, number: int, values: Mapping[str, Any], before: Sequence[R
     twin = next((r for r in before if r["settings"] == dict(values)), None)
     if twin is not None:
         why = f"the same settings as trial {twin['trial'] + 1}"
-        return _filed(bench, {**twin, "trial": number, "same_as": twin["trial"], "why": why})
+        return _filed(trial_context, {**twin, "trial": number, "same_as": twin["trial"], "why": why})
     peers = [r for r in finished(before) if _size(r["settings"]) == _size(values)]
-    desk = bench.student(number, values)
-    outcome, why = _trained(desk, peers)
+    context = trial_context.student(number, values)
+    outcome, why = _trained(context, peers)
     _freed()
     result = {"trial": number, "settings": dict(values), "outcome": outcome, "why": why, "same_as": None}
-    result |= {"rungs": _rungs(desk), "steps": _last(desk), "parameters": None, "validation": None}
+    result |= {"rungs": _rungs(context), "steps": _last(context), "parameters": None, "validation": None}
     if outcome == "finished":
-        lineage = json.loads((desk.settings.out / "lineage.json").read_text("utf-8"))
-        result |= {"parameters": lineage["parameters"], "validation": _measured(bench, desk, lineage)}
+        lineage = json.loads((context.settings.out / "lineage.json").read_text("utf-8"))
+        result |= {"parameters": lineage["parameters"], "validation": _measured(trial_context, context, lineage)}
         _freed()
-    return _filed(bench, result)
+    return _filed(trial_context, result)
 
 
 def _size(values: Mapping[str, Any]) -> tuple[Any, Any]:
     return values.get("student"), values.get("layers")
 
 
-def _filed(bench: Bench, result: dict[str, Any]) -> dict[str, Any]:
-    folder = bench.folder(result["trial"])
+def _filed(trial_context: TrialContext, result: dict[str, Any]) -> dict[str, Any]:
+    folder = trial_context.folder(result["trial"])
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / RESULT, result)
     return result
 
 
-def _trained(desk: Desk, peers: Sequence[Result]) -> tuple[str, str]:
+def _trained(context: DistillContext, peers: Sequence[Result]) -> tuple[str, str]:
     """Outcome and reason of the training; nothing is done where it is done already."""
     import torch
 
-    if (desk.settings.out / "lineage.json").is_file():
+    if (context.settings.out / "lineage.json").is_file():
         return "finished", ""
-    watched = replace(desk, on_rung=_judge(desk, peers))
+    watched = replace(context, on_rung=_judge(context, peers))
     try:
-        finish(watched, kit_of(watched))
+        finish_rounds(watched, align_tokens(watched))
     except Pruned as p:
         part = f"at step {p.step}, {p.rung} of {RUNGS} parts of the training"
         return "pruned", f"{part}: {p.bits:.3f} bits per byte, the median is {p.median:.3f}"
@@ -169,36 +171,36 @@ def _trained(desk: Desk, peers: Sequence[Result]) -> tuple[str, str]:
     return "finished", ""
 
 
-def _judge(desk: Desk, peers: Sequence[Result]) -> Callable[[int, int, float], None]:
+def _judge(context: DistillContext, peers: Sequence[Result]) -> Callable[[int, int, float], None]:
     def judge(rung: int, step: int, bits: float) -> None:
-        seen = [*(v for r, v in _rungs(desk).items() if int(r) <= rung), bits]
+        seen = [*(v for r, v in _rungs(context).items() if int(r) <= rung), bits]
         if (median := hopeless(rung, RUNGS, seen, peers)) is not None:
             raise Pruned(rung, step, bits, median)
 
     return judge
 
 
-def _rungs(desk: Desk) -> dict[str, float]:
+def _rungs(context: DistillContext) -> dict[str, float]:
     """Rung → held-out bits per byte of the first round, as logged."""
-    return {str(line["rung"]): line["held_bits_per_byte"] for line in _logged(desk) if "rung" in line}
+    return {str(line["rung"]): line["held_bits_per_byte"] for line in _logged(context) if "rung" in line}
 
 
-def _last(desk: Desk) -> int:
-    return max((line["step"] for line in _logged(desk)), default=0)
+def _last(context: DistillContext) -> int:
+    return max((line["step"] for line in _logged(context)), default=0)
 
 
-def _logged(desk: Desk) -> list[dict[str, Any]]:
-    path = desk.settings.out / "metrics.jsonl"
+def _logged(context: DistillContext) -> list[dict[str, Any]]:
+    path = context.settings.out / "metrics.jsonl"
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
 
 
-def _measured(bench: Bench, desk: Desk, lineage: Mapping[str, Any]) -> dict[str, Any]:
+def _measured(trial_context: TrialContext, context: DistillContext, lineage: Mapping[str, Any]) -> dict[str, Any]:
     """The student's entry of an evaluation on the validation part, with its size."""
-    s = desk.settings
+    s = context.settings
     spec = ModelSpec(label="after", engine="hf", name=str(s.out), source=str(s.out))
     found = evaluate.evaluate(
-        desk.work / "evaluation", {"after": spec}, frozen_of(desk), max_tokens=s.max_tokens, seed=s.seed,
-        progress=desk.watch or Silent(), told=desk.told, known=bench.known(),
+        context.work / "evaluation", {"after": spec}, frozen_of(context), max_tokens=s.max_tokens, seed=s.seed,
+        progress=context.watch or Silent(), on_stage=context.report_progress, known=trial_context.known(),
     )  # fmt: skip
     return {**found["models"]["after"], "parameters": lineage["parameters"]}
 

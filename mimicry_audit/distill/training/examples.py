@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mimicry_audit.distill.training.tokenizers import Gate
+from mimicry_audit.distill.training.tokenizers import TokenizerMatch
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, encode
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.records.asked import Message, canonical_json, sha256_text
@@ -112,12 +112,12 @@ class Encoder:
     Args:
         student: the student's side.
         teacher: the teacher's side, None without a soft signal.
-        gate: what the two tokenizers have in common, None without a soft signal.
+        match: what the two tokenizers have in common, None without a soft signal.
     """
 
     student: Side
     teacher: Side | None = None
-    gate: Gate | None = None
+    match: TokenizerMatch | None = None
     left_out: dict[str, int] = field(default_factory=dict)
 
     def encode(self, answers: Sequence[Taught]) -> list[Example]:
@@ -132,7 +132,7 @@ class Encoder:
                 continue
             prompt, answer, text = mine
             example = Example(id=taught.id, prompt=prompt, answer=answer, origin=taught.origin, text=taught.text)
-            if self.teacher is None or self.gate is None or taught.origin == "else":
+            if self.teacher is None or self.match is None or taught.origin == "else":
                 yield example
                 continue
             theirs = _tokens(self.teacher, taught)
@@ -150,14 +150,14 @@ class Encoder:
     def _places(self, taught: Taught, mine: list[int], theirs: list[int]) -> list[tuple[int, int]]:
         """Places that are foretold from the same text: every one where the tokens are the same, else by character."""
         assert self.teacher is not None
-        assert self.gate is not None
-        if self.gate.comparable and mine == theirs:
-            places = [(i, i) for i, token in enumerate(mine) if token < self.gate.tokens]
+        assert self.match is not None
+        if self.match.comparable and mine == theirs:
+            places = [(i, i) for i, token in enumerate(mine) if token < self.match.tokens]
             end = self.student.end
-            if taught.ended and end is not None and end == self.teacher.end and end < self.gate.tokens:
+            if taught.ended and end is not None and end == self.teacher.end and end < self.match.tokens:
                 places.append((len(mine), len(mine)))
             return places
-        if self.gate.comparable:
+        if self.match.comparable:
             return []
         ours, other = (_starts(side.template.tokenizer, taught.text) for side in (self.student, self.teacher))
         return sorted((place, other[start]) for start, place in ours.items() if start in other)

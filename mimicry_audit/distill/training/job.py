@@ -211,11 +211,11 @@ def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> N
         try:
             for line in process.stdout:
                 if line.startswith('{"step"'):
-                    told = json.loads(line)
-                    on_step(told["step"], told["of"])
+                    news = json.loads(line)
+                    on_step(news["step"], news["of"])
                 elif line.startswith('{"rung"') and on_rung is not None:
-                    told = json.loads(line)
-                    on_rung(told["rung"], told["at"], told["bits"])
+                    news = json.loads(line)
+                    on_rung(news["rung"], news["at"], news["bits"])
         except BaseException:
             process.stdin.close()  # the guard takes the whole group down
             raise
@@ -232,8 +232,8 @@ def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> N
 
 def _cause(log: str) -> str | None:
     """The first error that a log tells of: what follows, a launcher's own complaint among it, comes of it."""
-    told = re.compile(r"(?:\[rank\d+\]: *)?([\w.]*(?:Error|Exception|Diverged)\b.*)")
-    found = (match[1] for line in log.splitlines() if (match := told.match(line)) and "ChildFailed" not in line)
+    error_line = re.compile(r"(?:\[rank\d+\]: *)?([\w.]*(?:Error|Exception|Diverged)\b.*)")
+    found = (match[1] for line in log.splitlines() if (match := error_line.match(line)) and "ChildFailed" not in line)
     return next(found, None)
 
 

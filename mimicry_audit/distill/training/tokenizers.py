@@ -15,7 +15,7 @@ from mimicry_audit.ground.errors import ConfigError
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class TokenizerMatch:
     """What two tokenizers have in common.
 
     Attributes:
@@ -37,36 +37,36 @@ class Gate:
         return self.why_not is None
 
 
-def compare(teacher: Any, student: Any) -> Gate:
+def compare_tokenizers(teacher: Any, student: Any) -> TokenizerMatch:
     """Compare the (token, id) maps of two transformers tokenizers."""
     shas = tokenizer_map_sha(teacher), tokenizer_map_sha(student)
     theirs, ours = _by_id(teacher), _by_id(student)
     if shas[0] == shas[1]:
-        return Gate(*shas, 1 + max(theirs), None)
+        return TokenizerMatch(*shas, 1 + max(theirs), None)
     common = theirs.keys() & ours.keys()
     other = sorted(i for i in common if theirs[i] != ours[i])
     if other:
         first = other[0]
         said = f"{len(other)} of {len(common)} ids differ, id {first} is {theirs[first]!r} to one and {ours[first]!r}"
-        return Gate(*shas, 0, f"{said} to the other")
+        return TokenizerMatch(*shas, 0, f"{said} to the other")
     # Both number what they share alike; one may know more. Ids from the first that only one knows onwards are left out.
     lone = theirs.keys() ^ ours.keys()
     tokens = min(lone, default=1 + max(common, default=-1))
     if not common or tokens < 0.9 * max(len(theirs), len(ours)):
-        return Gate(*shas, 0, f"they share only the first {tokens} ids")
-    return Gate(*shas, tokens, None)
+        return TokenizerMatch(*shas, 0, f"they share only the first {tokens} ids")
+    return TokenizerMatch(*shas, tokens, None)
 
 
-def demand(gate: Gate, objective: str) -> None:
+def demand_match(match: TokenizerMatch, objective: str) -> None:
     """Refuse an objective that needs comparable tokenizers where they are not.
 
     Raises:
         ConfigError: with what differs.
     """
-    if objective in ("hard", "uld") or gate.comparable:
+    if objective in ("hard", "uld") or match.comparable:
         return
     raise ConfigError(
-        f"{objective} compares token by token, and the tokenizers differ: {gate.why_not}",
+        f"{objective} compares token by token, and the tokenizers differ: {match.why_not}",
         "use --objective hard for the teacher's text, or uld",
     )
 

@@ -164,14 +164,16 @@ def test_pruning_is_the_median_rule() -> None:
 
 
 @pytest.fixture(scope="module")
-def bench(given: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tuple[trials.Bench, list[dict[str, Any]]]:
+def trial_context(
+    given: dict[str, Any], tmp_path_factory: pytest.TempPathFactory
+) -> tuple[trials.TrialContext, list[dict[str, Any]]]:
     """Three finished trials of one search, and what they share."""
-    from mimicry_audit.distill.pipeline import desk_of
-    from mimicry_audit.distill.rounds import lessons
+    from mimicry_audit.distill.pipeline import prepare_context
+    from mimicry_audit.distill.rounds import collect_lessons
 
-    desk = loop._parted(desk_of(DistillSettings.of(out=tmp_path_factory.mktemp("bench"), **given), None))
-    lessons(desk)
-    shared = trials.Bench(desk, 5)
+    context = loop._parted(prepare_context(DistillSettings.of(out=tmp_path_factory.mktemp("trials"), **given), None))
+    collect_lessons(context)
+    shared = trials.TrialContext(context, 5)
     results: list[dict[str, Any]] = []
     for number, rate in enumerate((1e-3, 9e-4, 8e-4)):
         results.append(trials.run(shared, number, {"rate": rate}, results))
@@ -180,17 +182,17 @@ def bench(given: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> tu
 
 @pytest.mark.parametrize("launched", [False, True])
 def test_a_trial_worse_than_its_peers_stops_early(
-    bench: tuple[trials.Bench, list[dict[str, Any]]], launched: bool
+    trial_context: tuple[trials.TrialContext, list[dict[str, Any]]], launched: bool
 ) -> None:
-    shared, results = bench
+    shared, results = trial_context
     assert [r["outcome"] for r in results] == ["finished"] * 3
     assert all(list(r["rungs"]) == ["1", "2", "3", "4", "5"] for r in results)
     assert all(r["rungs"]["5"] < r["rungs"]["1"] for r in results)
     number = 3 + launched
     if launched:
         command = f"{sys.executable} -m torch.distributed.run --nproc-per-node 1 --standalone"
-        desk = replace(shared.desk, settings=shared.desk.settings.changed(launcher=command))
-        shared = trials.Bench(desk, 5)
+        context = replace(shared.context, settings=shared.context.settings.changed(launcher=command))
+        shared = trials.TrialContext(context, 5)
     found = trials.run(shared, number, {"rate": 1e-9 * (1 + launched)}, results)
     assert found["outcome"] == "pruned"
     assert found["steps"] == 4
@@ -202,8 +204,8 @@ def test_a_trial_worse_than_its_peers_stops_early(
     assert shared.result(number) == found
 
 
-def test_equal_settings_are_not_trained_twice(bench: tuple[trials.Bench, list[dict[str, Any]]]) -> None:
-    shared, results = bench
+def test_equal_settings_are_not_trained_twice(trial_context: tuple[trials.TrialContext, list[dict[str, Any]]]) -> None:
+    shared, results = trial_context
     found = trials.run(shared, 7, {"rate": 9e-4}, results)
     assert (found["same_as"], found["why"]) == (1, "the same settings as trial 2")
     assert found["validation"] == results[1]["validation"]

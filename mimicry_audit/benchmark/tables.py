@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit.benchmark.files import TAUGHT, UNRELATED, MeasuredFile, Pair
+from mimicry_audit.records.verdict_words import ACCUSATIONS
 from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.combined import RELATIONS, Readings, combine, curves, mean_matrix, read, teacher_curve
 from mimicry_audit.statistics.detection import auc_interval, tpr_at_fpr
@@ -20,8 +21,6 @@ from mimicry_audit.verdicts.attribution import Case, evaluate, rank
 from mimicry_audit.verdicts.gather import gather
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import judge
-
-ACCUSATIONS = ("same model", "shared base", "distilled")
 
 
 def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, Any]:

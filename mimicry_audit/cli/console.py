@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from mimicry_audit.records.verdict_words import BY_NAME
+
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
@@ -21,14 +23,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 16
 """Judged pairs told one by one; of more, those that stand out."""
-MARKS = {
-    "same model": "=",
-    "distilled": "!",
-    "shared base": "~",
-    "inconclusive": "?",
-    "convergent": "·",
-    "no evidence": "·",
-}
 
 
 def out_console() -> Console:
@@ -153,7 +147,7 @@ def _print_summaries(verdicts: Sequence[Mapping[str, Any]], console: Console) ->
     """A sentence a verdict; of many pairs only those about which there is something to say, and the rest counted."""
     told = [v for v in verdicts if len(verdicts) <= MOST_ROWS or v["verdict"] != "no evidence"][:MOST_ROWS]
     for verdict in told:
-        console.print(f" {MARKS[verdict['verdict']]} {escape(verdict['summary'])}", soft_wrap=True)
+        console.print(f" {BY_NAME[verdict['verdict']].mark} {escape(verdict['summary'])}", soft_wrap=True)
     if rest := Counter(v["verdict"] for v in verdicts) - Counter(v["verdict"] for v in told):
         counts = ", ".join(f"{n:,} {word}" for word, n in rest.items())
         console.print(f" … and {sum(rest.values()):,} more pairs: {counts}. The report has all of them.")
@@ -186,7 +180,7 @@ def _verdict_table(scores: Mapping[str, Any], width: int) -> Table:
 
 def _verdict_cell(verdict: Mapping[str, Any]) -> str:
     word, sure = verdict["verdict"], verdict["confidence"]
-    shown = f"[bold]{word}[/bold]" if word in ("distilled", "same model") else word
+    shown = f"[bold]{word}[/bold]" if BY_NAME[word].emphasised else word
     return shown if sure == "none" else f"{shown} [dim]({sure})[/dim]"
 
 

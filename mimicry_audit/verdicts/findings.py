@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from mimicry_audit.records.verdict_words import VerdictName
 from mimicry_audit.statistics.intervals import Interval
 
 ALPHA = 0.05
@@ -156,7 +157,6 @@ class PairFacts:
     length: Evidence | None = None
     claims: tuple[int, int] | None = None
     ratios: Mapping[str, float] = field(default_factory=dict)
-    truth: dict[str, Any] | None = field(default=None)
     remarks: Sequence[str] = ()
 
     @property
@@ -193,15 +193,49 @@ class PairFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What two checkpoints' lineage manifests state of a pair.
+
+    Attributes:
+        relation: in words.
+        right: the verdicts that agree with it.
+        source: where it is stated.
+    """
+
+    relation: str
+    right: tuple[VerdictName, ...]
+    source: str = "the checkpoints' lineage manifests"
+
+    def agrees(self, verdict: VerdictName) -> bool | None:
+        """Whether a verdict agrees with the stated lineage; None where it leaves the question open."""
+        if verdict in self.right:
+            return True
+        return None if verdict == "inconclusive" else False
+
+    def as_dict(self, verdict: VerdictName) -> dict[str, str | bool | None]:
+        """For ``scores.json``."""
+        return {"relation": self.relation, "source": self.source, "agrees": self.agrees(verdict)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the evidence on one pair comes to."""
+    """What the evidence on one pair comes to.
+
+    Attributes:
+        facts: what the rules saw.
+        verdict: one of the six words.
+        confidence: ``strong``, ``moderate``, ``weak`` or ``none``.
+        summary, reasons, would_change: in words.
+        truth: what the checkpoints state of the pair, attached once the verdict stands: no rule can have read it.
+    """
 
     facts: PairFacts
-    verdict: str
+    verdict: VerdictName
     confidence: str
     summary: str
     reasons: tuple[str, ...]
     would_change: tuple[str, ...]
+    truth: Truth | None = None
 
     def as_dict(self) -> dict[str, Any]:
         """For ``scores.json``."""
@@ -222,5 +256,5 @@ class Verdict:
             "family": list(facts.family),
             "coverage": round(facts.coverage, 4),
             "n": facts.n,
-            "truth": facts.truth,
+            "truth": self.truth.as_dict(self.verdict) if self.truth else None,
         }

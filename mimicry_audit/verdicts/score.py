@@ -18,6 +18,7 @@ from mimicry_audit.ground.errors import DataError, RunDirectoryError
 from mimicry_audit.records.asked import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.records.likelihood import likelihood_sha
 from mimicry_audit.records.run import RunDirectory, write_json
+from mimicry_audit.records.verdict_words import rank_of
 from mimicry_audit.similarity.measure import axis_class
 from mimicry_audit.verdicts.gather import gather
 from mimicry_audit.verdicts.material import Material
@@ -45,7 +46,7 @@ from mimicry_audit.verdicts.sections.pairs import (
     trimmed,
 )
 from mimicry_audit.verdicts.sections.panel import EMPTY, null_entries
-from mimicry_audit.verdicts.truth import agrees, with_truth
+from mimicry_audit.verdicts.truth import with_truth
 
 __all__ = ["IDENTITY_DOMAIN", "SCORES_SCHEMA", "ScoringOptions", "read_scores", "score"]
 
@@ -143,7 +144,7 @@ def _scores(
     )
     calibrated = calibrate(material)
     verdicts = _verdicts(material, options, None if centred_on else tables, likely, calibrated) if tables else []
-    told = [_verdict(v) for v in verdicts]
+    told = [v.as_dict() for v in verdicts]
     whole = detailed(told, tables)
     near = roles.references[0] if roles.references else leading(told, whole, tables) or labels[0]
     wanted = {frozenset((v["candidate"], v["reference"])) for v, kept in zip(told, whole, strict=True) if kept}
@@ -219,22 +220,13 @@ def _verdicts(
         tables=tables,
         extend=lambda facts: replace(further(facts), ratios=calibrated.ratios(facts.candidate, facts.reference)),
     )
-    judged = [judge(with_truth(f, material.resolved)) for f in found]
-    return sorted(settle(judged, material, draws=options.draws, seed=options.seed), key=_strength)
+    settled = settle([judge(facts) for facts in found], material, draws=options.draws, seed=options.seed)
+    return sort_verdicts([with_truth(verdict, material.resolved) for verdict in settled])
 
 
-_ORDER = ("same model", "distilled", "shared base", "inconclusive", "convergent", "no evidence")
-
-
-def _strength(verdict: Verdict) -> tuple[int, str, str]:
-    return _ORDER.index(verdict.verdict), verdict.facts.reference, verdict.facts.candidate
-
-
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    found = verdict.as_dict()
-    if found["truth"]:
-        found["truth"]["agrees"] = agrees(verdict.verdict, found["truth"].pop("right"))
-    return found
+def sort_verdicts(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts in the order of their words, then by reference and candidate."""
+    return sorted(verdicts, key=lambda v: (rank_of(v.verdict), v.facts.reference, v.facts.candidate))
 
 
 def _of(verdict: Mapping[str, Any]) -> tuple[str, str]:

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.verdict_words import VERDICTS
 from mimicry_audit.similarity.measure import AXES
-from mimicry_audit.verdicts.rules import VERDICTS
 
 COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,

@@ -26,8 +26,7 @@ from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.ground.errors import AuditError, Diverged, RunDirectoryError
 from mimicry_audit.records.asked import Message, Request, Sampling
 from mimicry_audit.records.run import RunDirectory
-from mimicry_audit.verdicts.findings import PairFacts
-from mimicry_audit.verdicts.truth import with_truth
+from mimicry_audit.verdicts.truth import stated_truth
 from tests.support.commands import ROOT, environment, jsonl, start
 from tests.support.engine_fixtures import TinyModels
 
@@ -487,13 +486,10 @@ def test_a_teacher_without_a_manifest_is_known_by_its_pin(tmp_path: Path, tiny_m
     teacher = engine_for(parse_model(f"hf/{tiny_models.two}")).identify()
     resolved = {"pupil": {"lineage": dict(found.lineage)}, "big": {"identity": {"revision": teacher.revision}},
                 "other": {"identity": {"revision": "sha256:0"}}}  # fmt: skip
-    facts = {
-        r: with_truth(PairFacts(candidate="pupil", reference=r, base=None, models=3, n=1, asked=1), resolved).truth
-        for r in ("big", "other")
-    }
-    assert facts["big"] is not None
-    assert facts["big"]["relation"] == "distilled from two"
-    assert facts["other"] is None
+    truths = {reference: stated_truth("pupil", reference, resolved) for reference in ("big", "other")}
+    assert truths["big"] is not None
+    assert truths["big"].relation == "distilled from two"
+    assert truths["other"] is None
 
 
 def _answered(folder: Path) -> Path:

@@ -13,6 +13,7 @@ from mimicry_audit.ground.errors import ConfigError, DataError, RunDirectoryErro
 from mimicry_audit.records.asked import Message, Probe, Response
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.verdicts.roles import Roles
+from mimicry_audit.verdicts.rules import PairFacts, judge
 from mimicry_audit.verdicts.score import ScoringOptions, read_scores, score
 from mimicry_audit.verdicts.sections.notes import coverage_gaps
 from tests.support import scores_fixture
@@ -226,3 +227,24 @@ def test_sixty_models_stay_practical(tmp_path):
     assert len(scores["pairs"]) == len(scores["verdicts"]) == 60 * 59 // 2
     assert not [v for v in scores["verdicts"] if v["verdict"] in ("distilled", "same model", "shared base")]
     assert time.process_time() - begun < 120
+
+
+def test_the_rules_never_see_what_checkpoints_state(run, monkeypatch):
+    manifest = json.loads(run.manifest_path.read_text())
+    manifest["resolved"]["student0"] = {"lineage": {"name": "student0", "teacher": "STATED"}}
+    manifest["resolved"]["teacher"] = {"lineage": {"name": "STATED"}}
+    run.manifest_path.write_text(json.dumps(manifest))
+    seen = []
+
+    def judge_and_keep(facts):
+        seen.append(facts)
+        return judge(facts)
+
+    monkeypatch.setattr("mimicry_audit.verdicts.score.judge", judge_and_keep)
+    verdicts = {v["candidate"]: v for v in score(run, OPTIONS)["verdicts"]}
+    assert verdicts["student0"]["truth"] == {
+        "relation": "distilled from STATED", "source": "the checkpoints' lineage manifests", "agrees": True,
+    }  # fmt: skip
+    assert len(seen) == len(verdicts)
+    assert not any("STATED" in repr(facts) for facts in seen)
+    assert "truth" not in {field.name for field in fields(PairFacts)}

@@ -12,6 +12,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from mimicry_audit.records.verdict_words import WORDS
 from mimicry_audit.report.pictures.charts import ends
 from mimicry_audit.report.pictures.svg import el, number, svg
 
@@ -30,7 +31,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "shared-base": ("shares, it seems, its base with", "shared base, found by this audit"),
 }
 """Kind of line → its verb, and its entry in the legend, in the order of the legend."""
-_FOUND = {"distilled": "distilled", "same model": "same-model", "shared base": "shared-base"}
+_FOUND = {word.name: word.slug for word in WORDS if word.accuses}
 _RANKING = ("base", "taught", "data", "distilled")
 
 

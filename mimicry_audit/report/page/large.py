@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mimicry_audit.records.verdict_words import WORDS
 from mimicry_audit.report.fmt import point
 
 MOST_MAPPED = 40
@@ -20,6 +21,7 @@ MOST_ROWS = 200
 """Most pairs in the table of those without a card."""
 
 Record = Mapping[str, Any]
+_ALIKE = frozenset(word.name for word in WORDS if word.finds_likeness)
 Pairs = Mapping[frozenset[str], Record]
 
 
@@ -75,7 +77,7 @@ def foremost(columns: Sequence[str], verdicts: Sequence[Record]) -> list[str]:
         columns: labels, the reference first.
         verdicts: those with cards, the gravest first.
     """
-    grave = [v for v in verdicts if v["verdict"] not in ("no evidence", "inconclusive")]
+    grave = [v for v in verdicts if v["verdict"] in _ALIKE]
     wanted = [*columns[:1], *(label for v in grave for label in (v["candidate"], v["reference"])), *columns]
     return [label for label in dict.fromkeys(wanted) if label in columns]
 

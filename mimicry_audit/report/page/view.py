@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.records.verdict_words import ACCUSATIONS, BY_NAME, rank_of
 from mimicry_audit.report import fmt
 from mimicry_audit.report.fmt import Interval, point
 from mimicry_audit.report.page import large, panel
@@ -20,17 +21,6 @@ SCHEMA = "mimicry_audit.scores/1"
 
 Record = Mapping[str, Any]
 
-VERDICTS: dict[str, tuple[str, str]] = {
-    "distilled": ("distilled", "bears the marks of the reference's answers"),
-    "same model": ("same-model", "one model behind both names, it seems"),
-    "shared base": ("shared-base", "both tuned from one starting point, it seems"),
-    "convergent": ("convergent", "alike, but not in the way of copied answers"),
-    "inconclusive": ("inconclusive", "cannot be told from what is at hand"),
-    "no evidence": ("no-evidence", "nothing stands out"),
-}
-"""Verdict → (class and icon, what it means), in the order of the page."""
-
-POSITIVE = frozenset({"distilled", "same model", "shared base"})
 CONFIDENCE = ("none", "weak", "moderate", "strong")
 STATUS_ORDER = ("ok", "truncated", "empty", "refused", "error")
 
@@ -91,17 +81,16 @@ def _columns(
 
 
 def _weight(verdict: Record) -> tuple[int, int]:
-    kinds = list(VERDICTS)
-    kind = verdict.get("verdict")
-    place = kinds.index(kind) if kind in kinds else len(kinds)
     sure = verdict.get("confidence")
-    return place, -CONFIDENCE.index(sure) if sure in CONFIDENCE else 0
+    return rank_of(str(verdict.get("verdict"))), -CONFIDENCE.index(sure) if sure in CONFIDENCE else 0
 
 
 def badge(verdict: str) -> dict[str, Any]:
     """Icon, class and word of a verdict."""
-    slug, meaning = VERDICTS.get(verdict, ("inconclusive", "not a verdict this page knows"))
-    return {"slug": slug, "word": verdict, "meaning": meaning, "icon": charts.icon(slug)}
+    known = BY_NAME.get(verdict)
+    shape = known or BY_NAME["inconclusive"]
+    meaning = known.meaning if known else "not a verdict this page knows"
+    return {"slug": shape.slug, "word": verdict, "meaning": meaning, "icon": charts.icon(shape.icon)}
 
 
 def headline(scores: Scores) -> dict[str, Any]:
@@ -145,7 +134,7 @@ def verdict_cards(scores: Scores) -> list[dict[str, Any]]:
                 "number": at,
                 "badge": badge(verdict["verdict"]),
                 "level": CONFIDENCE.index(sure) if sure in CONFIDENCE else 0,
-                "open": verdict["verdict"] in POSITIVE or at == 1,
+                "open": verdict["verdict"] in ACCUSATIONS or at == 1,
                 "strip": charts.strip(others, mine, scale, said) if value is not None else None,
                 "excess": mine,
                 "refused": refused,

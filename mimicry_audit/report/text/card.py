@@ -10,24 +10,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.verdict_words import BY_NAME
 from mimicry_audit.report import fmt
 from mimicry_audit.report.page import view
 from mimicry_audit.report.text.mark import block, code, table, words
 from mimicry_audit.report.text.markdown import others, reasons, verdict_table
-
-MEANING = {
-    "distilled": "On at least two kinds of evidence the answers moved from the base toward the reference, further than toward "
-    "unrelated models. That is evidence of training on the reference's answers, not proof of it, and says nothing about "
-    "intent or permission.",
-    "same model": "Weights or answers are equal, so this seems to be the reference under another name.",
-    "shared base": "The weights of both come from the same start. That alone is no sign of training on the reference's "
-    "answers.",
-    "convergent": "The answers are alike, but no more in the direction of the reference than in that of unrelated models.",
-    "no evidence": "Nothing stood out. That is not proof of independence: a model can be trained so that its origin does "
-    "not show, and other probes may see more.",
-    "inconclusive": "What was at hand cannot decide the question. It is neither a sign of distillation nor of independence.",
-}
-"""Verdict → what a reader of the card may take from it."""
 
 Record = Mapping[str, Any]
 
@@ -49,7 +36,7 @@ def render(raw: Record, label: str | None = None) -> str:
     model = next(m for m in scores.models if m["label"] == label)
     out = ["## Provenance audit", "", _opening(scores, label, model), "", *verdict_table(scores, verdicts)]
     for word in dict.fromkeys(v["verdict"] for v in verdicts):
-        out += [f"*{words(word)}*: {MEANING.get(word, 'See the report.')}", ""]
+        out += [f"*{words(word)}*: {_meaning(word)}", ""]
     for v in verdicts:
         out += [f"### Against {code(v['reference'])}", "", *reasons(v), *_evidence(v)]
     out += _identity(scores, label)
@@ -57,6 +44,11 @@ def render(raw: Record, label: str | None = None) -> str:
     out += [f"- {words(text)}" for text in raw["warnings"]]
     out += ["", "### Signature", "", "Quote this line with any number taken from here:", ""]
     return "\n".join([*out, *block([str(raw["signature"])], "text")]).rstrip() + "\n"
+
+
+def _meaning(verdict: str) -> str:
+    word = BY_NAME.get(verdict)
+    return word.card_meaning if word else "See the report."
 
 
 def _candidate(scores: view.Scores, label: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit.records.asked import Probe
+from mimicry_audit.records.verdict_words import ACCUSATIONS, rank_of
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.panel import FEWEST_PANEL
 from mimicry_audit.statistics.intervals import intervals
@@ -17,8 +18,6 @@ from mimicry_audit.verdicts.roles import Roles
 LARGE = 40
 """Models above which similarity by domain is kept only for the judged pairs that are `detailed`: a hundred models have
 thousands of pairs, and their domains would be most of ``scores.json`` and most of the time."""
-
-_GRAVE = ("same model", "distilled", "shared base")
 
 DETAILED = 60
 """Most judged pairs that are reported in detail."""
@@ -131,7 +130,7 @@ def leading(verdicts: Sequence[Mapping[str, Any]], whole: Sequence[bool], tables
 def _rank(verdict: Mapping[str, Any], tables: PairTables) -> tuple[int, int, float]:
     """For sorting: the pair that stands out most comes first."""
     excess = tables.excess(OVERALL, verdict["candidate"], verdict["reference"]) if OVERALL in tables.names else None
-    place = _GRAVE.index(verdict["verdict"]) if verdict["verdict"] in _GRAVE else len(_GRAVE)
+    place = min(rank_of(verdict["verdict"]), len(ACCUSATIONS))  # those that accuse come first, the others count alike
     return place, -sum(e["positive"] for e in verdict["evidence"]), -excess.value if excess else 0.0
 
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.records.verdict_words import ACCUSATIONS
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import FloatArray, intervals
@@ -28,7 +29,6 @@ MOST_TELLING = 8
 MOST_HARD = 10
 """Hardest probes named."""
 _ROLES = ("candidate", "base", "others")
-_NEAR = ("same model", "distilled", "shared base")
 
 Pair = tuple[str, str]
 
@@ -119,7 +119,7 @@ def found_kin(facts: Sequence[PairFacts], verdicts: Sequence[str]) -> dict[str, 
     for f, verdict in zip(facts, verdicts, strict=True):
         near = out.setdefault(f.reference, set())
         near.update(f.kin_controls)
-        if verdict in _NEAR:
+        if verdict in ACCUSATIONS:
             near.add(f.candidate)
     return {reference: frozenset(labels) for reference, labels in out.items()}
 

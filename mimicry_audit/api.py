@@ -18,6 +18,7 @@ from typing import Any
 from mimicry_audit.asking.answers import Progress, collect
 from mimicry_audit.asking.likelihoods import collect_likelihoods
 from mimicry_audit.ground.version import __version__
+from mimicry_audit.records.manifest import Notes
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.report.export import export
 from mimicry_audit.verdicts.score import score
@@ -116,7 +117,7 @@ def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tu
         The run directory and how many answers were asked for, and texts scored, now.
     """
     directory = RunDirectory(resolved.out)
-    notes = {"sources": dict(resolved.sources), "version": __version__}
+    notes: Notes = {"sources": dict(resolved.sources), "version": __version__}
     asked = collect(directory, resolved.plan, progress=progress, notes=notes)
     if resolved.likelihood is not None:
         asked += collect_likelihoods(directory, resolved.plan, resolved.likelihood, progress=progress)

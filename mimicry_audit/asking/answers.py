@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 from mimicry_audit.asking.panels import Panel, adopt, check_templates, record_of
 from mimicry_audit.engines.base import Engine
@@ -33,6 +33,18 @@ from mimicry_audit.records.asked import (
     request_seed,
     response_key,
     sha256_text,
+)
+from mimicry_audit.records.manifest import (
+    CheckpointFacts,
+    IdentityEntry,
+    KnownModel,
+    Manifest,
+    ModelSettings,
+    Notes,
+    ProbeSetEntry,
+    RunSettings,
+    SamplingEntry,
+    SelectionEntry,
 )
 from mimicry_audit.records.run import RunDirectory, differences, read_journal
 
@@ -95,18 +107,23 @@ class Plan:
         """The labels of the models that are answered for by a stored panel."""
         return frozenset(label for panel in self.panels for label in panel.labels)
 
-    def settings(self) -> dict[str, Any]:
+    def settings(self) -> RunSettings:
         """The settings as stored and compared on resume."""
-        return {
-            "models": {
-                m.label: {k: v for k, v in asdict(m).items() if k not in ("label", "source")} for m in self.models
-            },
-            "probe_sets": [dict(s) for s in self.probe_sets],
+        settings: RunSettings = {
+            "models": {m.label: model_settings(m) for m in self.models},
+            "probe_sets": [cast("ProbeSetEntry", dict(s)) for s in self.probe_sets],
             "probes_sha": sha256_text(canonical_json([asdict(p) for p in self.probes])),
-            "selection": dict(self.selection or {}),
-            "sampling": asdict(self.sampling),
-            **({"panels": [record_of(panel, self.probes) for panel in self.panels]} if self.panels else {}),
+            "selection": cast("SelectionEntry", dict(self.selection or {})),
+            "sampling": cast("SamplingEntry", asdict(self.sampling)),
         }
+        if self.panels:
+            settings["panels"] = [record_of(panel, self.probes) for panel in self.panels]
+        return settings
+
+
+def model_settings(spec: ModelSpec) -> ModelSettings:
+    """How a model is asked, as a manifest keeps it."""
+    return cast("ModelSettings", {k: v for k, v in asdict(spec).items() if k not in ("label", "source")})
 
 
 EngineFactory = Callable[[ModelSpec], Engine]
@@ -118,7 +135,7 @@ def collect(
     *,
     engine_for: EngineFactory | None = None,
     progress: Progress | None = None,
-    notes: Mapping[str, Any] | None = None,
+    notes: Notes | None = None,
 ) -> int:
     """Ask for every owed answer of the plan and journal it; hold the directory meanwhile.
 
@@ -142,7 +159,7 @@ def collect(
         engine_for = registered
     progress = progress or Silent()
     with run.locked():
-        manifest = _open_manifest(run, plan, notes or {})
+        manifest = _open_manifest(run, plan, notes or Notes())
         tasks = [_task(run, manifest, plan, spec, engine_for) for spec in plan.models if spec.label not in plan.stored]
         for panel in plan.panels:
             check_templates(panel, {t.spec.label: t.identity for t in tasks if t.identity})
@@ -164,11 +181,11 @@ class _Task:
         return sum(r.owed for r in self.requests)
 
 
-def _open_manifest(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> dict[str, Any]:
-    settings = redacted_deep(plan.settings())  # as they are stored
+def _open_manifest(run: RunDirectory, plan: Plan, notes: Notes) -> Manifest:
+    settings: RunSettings = redacted_deep(plan.settings())  # as they are stored
     if run.exists():
         manifest = run.manifest()
-        if changed := _told(differences(manifest["settings"], settings)):
+        if changed := _told(differences(manifest.settings, settings)):
             raise RunDirectoryError(
                 f"{run.path} was made with other settings ({'; '.join(changed)})",
                 "use the same settings to finish it, or another --out",
@@ -179,13 +196,12 @@ def _open_manifest(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> d
             f"{run.path} holds answers ({orphans[0].name}) but no manifest.json that says what was asked",
             "restore manifest.json, or use another --out",
         )
-    manifest = {
-        "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "python": sys.version.split()[0],
-        "settings": settings,
-        "resolved": {},
+    manifest = Manifest(
+        created=datetime.now(UTC).isoformat(timespec="seconds"),
+        python=sys.version.split()[0],
+        settings=settings,
         **notes,
-    }
+    )
     run.write_probes(plan.probes)
     run.write_manifest(manifest)
     return manifest
@@ -197,9 +213,7 @@ def _told(changed: list[str]) -> list[str]:
     return [text for text in changed if not derived.match(text)] or changed
 
 
-def _task(
-    run: RunDirectory, manifest: Mapping[str, Any], plan: Plan, spec: ModelSpec, engine_for: EngineFactory
-) -> _Task:
+def _task(run: RunDirectory, manifest: Manifest, plan: Plan, spec: ModelSpec, engine_for: EngineFactory) -> _Task:
     """What is owed of a model. Every model is found before the first is asked: a typo must not show after an hour."""
     standing, _ = read_journal(run.journal_path(spec.label))
     requests = [
@@ -221,7 +235,7 @@ def _task(
     return _Task(spec, requests, engine, identity)
 
 
-def _collect_model(run: RunDirectory, manifest: dict[str, Any], plan: Plan, task: _Task, progress: Progress) -> int:
+def _collect_model(run: RunDirectory, manifest: Manifest, plan: Plan, task: _Task, progress: Progress) -> int:
     spec, engine, identity = task.spec, task.engine, task.identity
     progress.start(spec.label, len(task.requests), task.owed)
     if engine is not None and identity is not None:
@@ -233,9 +247,9 @@ def _collect_model(run: RunDirectory, manifest: dict[str, Any], plan: Plan, task
     return task.owed
 
 
-def check_unchanged(run: RunDirectory, manifest: Mapping[str, Any], spec: ModelSpec, identity: Identity) -> None:
+def check_unchanged(run: RunDirectory, manifest: Manifest, spec: ModelSpec, identity: Identity) -> None:
     """Raises RunDirectoryError when a model is not the one that the run began with."""
-    before = manifest["resolved"].get(spec.label)
+    before = manifest.resolved.get(spec.label)
     if before and (changed := differences(before["identity"], asdict(identity))):
         raise RunDirectoryError(
             f"model {spec.label} is not the one this run began with ({'; '.join(changed)})",
@@ -243,27 +257,33 @@ def check_unchanged(run: RunDirectory, manifest: Mapping[str, Any], spec: ModelS
         )
 
 
-def _resolve(run: RunDirectory, manifest: dict[str, Any], spec: ModelSpec, engine: Engine, identity: Identity) -> None:
+def _resolve(run: RunDirectory, manifest: Manifest, spec: ModelSpec, engine: Engine, identity: Identity) -> None:
     """Record what the model turned out to be, once, before its first answer."""
-    if spec.label in manifest["resolved"]:
+    if spec.label in manifest.resolved:
         return
-    entry: dict[str, Any] = {"identity": asdict(identity)}
     added = injection(engine.render)
-    entry["injected_system_text"], entry["injected_dates"] = added.system, list(added.dates)
-    entry.update(checkpoint_facts(spec))
-    manifest["resolved"][spec.label] = entry
-    run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+    manifest.resolved[spec.label] = {
+        "identity": cast("IdentityEntry", asdict(identity)),
+        "injected_system_text": added.system,
+        "injected_dates": list(added.dates),
+    }
+    manifest.resolved[spec.label] |= cast("KnownModel", checkpoint_facts(spec))
+    run.write_manifest(manifest)
 
 
-def checkpoint_facts(spec: ModelSpec) -> dict[str, Any]:
+def checkpoint_facts(spec: ModelSpec) -> CheckpointFacts:
     """Weight sketch and lineage manifest, where the model's weights are on this machine and no adapter changes them."""
     if spec.engine not in ("hf", "vllm") or spec.adapter is not None:
         return {}
     folder = find_model(spec).file("config.json")
     if folder is None:
         return {}
-    facts = {"weights": sketch_folder(folder.parent), "lineage": lineage_of(folder.parent)}
-    return {k: v for k, v in facts.items() if v is not None}
+    facts: CheckpointFacts = {}
+    if (weights := sketch_folder(folder.parent)) is not None:
+        facts["weights"] = weights
+    if (lineage := lineage_of(folder.parent)) is not None:
+        facts["lineage"] = lineage
+    return facts
 
 
 def _journal_answers(

@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mimicry_audit.asking.answers import EngineFactory, Progress, Silent, checkpoint_facts
 from mimicry_audit.asking.cache import Cache, default_root
@@ -34,6 +34,7 @@ from mimicry_audit.records.asked import (
     sha256_text,
 )
 from mimicry_audit.records.judgement import Judgement, Pair, grades_of, journal, journal_path, pair_sha, read_judgements
+from mimicry_audit.records.manifest import CheckpointFacts, IdentityEntry, JudgeEntry, Manifest
 from mimicry_audit.records.run import Journal, RunDirectory, differences
 
 __all__ = ["Judging", "Request", "journal_path", "judge_run", "read_judgements", "request_seed"]
@@ -105,7 +106,7 @@ def judge_run(
     run.manifest()  # a directory that holds no run is said to hold none, rather than made
     with run.locked():
         manifest = run.manifest()
-        labels = list(manifest["settings"]["models"])
+        labels = manifest.labels
         pairs, probes = options.pairs(labels), deck(run.probes(), options.seed)
         texts = {
             label: {r.probe_id: r.text for r in run.responses(label) if r.usable and r.sample == 0} for label in labels
@@ -144,7 +145,7 @@ class _Bench:
     def __init__(
         self,
         run: RunDirectory,
-        manifest: dict[str, Any],
+        manifest: Manifest,
         spec: ModelSpec,
         engine_for: EngineFactory,
         progress: Progress,
@@ -168,11 +169,11 @@ class _Bench:
         Raises:
             RunDirectoryError: another judge of this label has begun here.
         """
-        self._known = self.manifest.get("judges", {}).get(self.spec.label)
+        self._known = (self.manifest.judges or {}).get(self.spec.label)
         if self._known is None:
             self.identity = self.engine.identify()
         else:
-            named = {name: self._known[name] for name in ("engine", "name")}
+            named = {"engine": self._known["engine"], "name": self._known["name"]}
             self._refuse(differences(named, {"engine": self.spec.engine, "name": self.spec.name}))
             self.identity = Identity(**self._known["identity"])
         name = sha256_text(canonical_json([self.spec.engine, asdict(self.identity), self.protocol]))
@@ -279,15 +280,15 @@ class _Bench:
 
     def _remember(self, options: Judging, used: int, offered: int) -> None:
         """Write down in the manifest who judged, how, and how much of the deck was needed."""
-        known = self._known or {}
-        facts = {k: known[k] for k in ("weights", "lineage") if k in known} if known else checkpoint_facts(self.spec)
+        known = self._known
+        facts = _checkpoint_facts(known) if known else checkpoint_facts(self.spec)
         # Where nothing was asked now, an earlier run's replies tell whether the schema was kept to.
         structured = self.asker.structured if self.asker.asked or not known else known["structured"]
-        entry = {
+        entry: JudgeEntry = {
             "engine": self.spec.engine,
             "name": self.spec.name,
             "source": self.spec.source or self.spec.name,
-            "identity": asdict(self.identity),
+            "identity": cast("IdentityEntry", asdict(self.identity)),
             "protocol": self.protocol,
             "structured": structured,
             "budget": options.budget,
@@ -296,8 +297,18 @@ class _Bench:
             "cache": self.cache.why_not or "",
             **facts,
         }
-        self.manifest["judges"] = self.manifest.get("judges", {}) | {self.spec.label: entry}
-        self.run.write_manifest({k: v for k, v in self.manifest.items() if k != "schema"})
+        self.manifest.judges = (self.manifest.judges or {}) | {self.spec.label: entry}
+        self.run.write_manifest(self.manifest)
+
+
+def _checkpoint_facts(known: JudgeEntry) -> CheckpointFacts:
+    """What an earlier run read from the judge's checkpoint."""
+    facts: CheckpointFacts = {}
+    if "weights" in known:
+        facts["weights"] = known["weights"]
+    if "lineage" in known:
+        facts["lineage"] = known["lineage"]
+    return facts
 
 
 def _place(item: _Item) -> dict[str, Any]:

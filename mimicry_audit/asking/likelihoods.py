@@ -11,10 +11,9 @@ settings that decide the answers, so a run can be given likelihoods after it was
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 from mimicry_audit.asking.answers import EngineFactory, Plan, Progress, Silent, check_unchanged
 from mimicry_audit.engines.base import Engine
@@ -22,6 +21,7 @@ from mimicry_audit.engines.likelihood import Scorer, TextRequest, TokenScores, w
 from mimicry_audit.ground.errors import RunDirectoryError
 from mimicry_audit.records.asked import Identity, ModelSpec, Probe, canonical_json, sha256_text
 from mimicry_audit.records.likelihood import LIKELIHOOD_SCHEMA, Likelihood, likelihood_lines, likelihood_path, text_sha
+from mimicry_audit.records.manifest import LikelihoodEntry, Manifest
 from mimicry_audit.records.run import Journal, RunDirectory
 
 IDENTITY_DOMAIN = "identity"
@@ -115,8 +115,8 @@ class _Task:
         return self.why_not is not None or any(r.owed for r in self.requests)
 
 
-def _check_same(run: RunDirectory, manifest: Mapping[str, Any], wanted: LikelihoodPlan) -> None:
-    before = (manifest.get("likelihood") or {}).get("top_k", wanted.top_k)
+def _check_same(run: RunDirectory, manifest: Manifest, wanted: LikelihoodPlan) -> None:
+    before = manifest.likelihood["top_k"] if manifest.likelihood else wanted.top_k
     if before != wanted.top_k:
         raise RunDirectoryError(
             f"{run.path} keeps the {before} most probable tokens, not {wanted.top_k}",
@@ -138,12 +138,12 @@ def _texts(run: RunDirectory, plan: Plan, wanted: LikelihoodPlan) -> list[tuple[
 
 def _task(
     run: RunDirectory,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     spec: ModelSpec,
     texts: Sequence[tuple[str, Probe, str, int]],
     engine_for: EngineFactory,
 ) -> _Task:
-    known = (manifest.get("likelihood") or {}).get("models", {}).get(spec.label)
+    known = manifest.likelihood["models"].get(spec.label) if manifest.likelihood else None
     if known and known["why_not"]:
         return _Task(spec)
     standing = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, spec.label))}
@@ -169,12 +169,10 @@ def _stands(record: Likelihood | None, request: TextRequest) -> bool:
     )
 
 
-def _note(
-    run: RunDirectory, manifest: dict[str, Any], plan: Plan, wanted: LikelihoodPlan, tasks: Sequence[_Task]
-) -> None:
+def _note(run: RunDirectory, manifest: Manifest, plan: Plan, wanted: LikelihoodPlan, tasks: Sequence[_Task]) -> None:
     """Put on record what is scored, and by whom it cannot be."""
-    before = manifest.get("likelihood") or {"references": [], "controls": [], "models": {}}
-    entry = {
+    before: LikelihoodEntry = manifest.likelihood or {"top_k": 0, "references": [], "controls": [], "models": {}}
+    entry: LikelihoodEntry = {
         "top_k": wanted.top_k,
         "references": list(dict.fromkeys([*before["references"], *wanted.references])),
         "controls": list(dict.fromkeys([*before["controls"], *wanted.controls])),
@@ -183,8 +181,9 @@ def _note(
             **{t.spec.label: {"tokenizer": t.tokenizer, "why_not": t.why_not} for t in tasks},
         },
     }
-    if entry != manifest.get("likelihood"):
-        run.write_manifest({**{k: v for k, v in manifest.items() if k != "schema"}, "likelihood": entry})
+    if entry != manifest.likelihood:
+        manifest.likelihood = entry
+        run.write_manifest(manifest)
 
 
 def _score_model(run: RunDirectory, task: _Task, progress: Progress) -> int:

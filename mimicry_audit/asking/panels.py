@@ -18,6 +18,7 @@ from typing import Any
 
 from mimicry_audit.ground.errors import AuditError, ConfigError
 from mimicry_audit.records.asked import Identity, ModelSpec, Probe, Response, Sampling, canonical_json, sha256_text
+from mimicry_audit.records.manifest import Manifest, PanelEntry, PanelOrigin, RunSettings
 from mimicry_audit.records.run import RunDirectory, write_text
 
 SAME_SAMPLING = ("temperature", "top_p", "max_tokens", "seed", "samples")
@@ -59,12 +60,12 @@ class Panel:
 
     name: str
     directory: RunDirectory
-    manifest: Mapping[str, Any]
+    manifest: Manifest
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of its models."""
-        return tuple(self.manifest["settings"]["models"])
+        return tuple(self.manifest.labels)
 
     @cached_property
     def probes(self) -> Mapping[str, Probe]:
@@ -74,11 +75,7 @@ class Panel:
     @cached_property
     def specs(self) -> tuple[ModelSpec, ...]:
         """Its models as they were asked."""
-        sources = self.manifest.get("sources", {})
-        return tuple(
-            ModelSpec(label=label, source=str(sources.get(label, "")), **entry)
-            for label, entry in self.manifest["settings"]["models"].items()
-        )
+        return tuple(ModelSpec(label=m.label, source=m.source, **m.spec) for m in self.manifest.models.values())
 
     def answers(self, label: str, probes: Sequence[Probe]) -> list[Response]:
         """One model's standing answers to these probes."""
@@ -153,7 +150,7 @@ def check_same_protocol(panel: Panel, models: Sequence[ModelSpec], probes: Seque
 
 
 def _other_sampling(panel: Panel, sampling: Sampling) -> list[str]:
-    theirs, ours = panel.manifest["settings"]["sampling"], asdict(sampling)
+    theirs, ours = panel.manifest.settings["sampling"], asdict(sampling)
     return [
         f"sampling.{k}: {_said(theirs.get(k))} → {_said(ours[k])}" for k in SAME_SAMPLING if theirs.get(k) != ours[k]
     ]
@@ -205,7 +202,7 @@ def _said(value: Any) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def record_of(panel: Panel, probes: Sequence[Probe]) -> dict[str, Any]:
+def record_of(panel: Panel, probes: Sequence[Probe]) -> PanelEntry:
     """What a run's settings keep of a panel, compared when the run is resumed: name, models, and a hash over the answers."""
     rows = [
         [label, r.probe_id, r.sample, r.status, r.text]
@@ -215,20 +212,20 @@ def record_of(panel: Panel, probes: Sequence[Probe]) -> dict[str, Any]:
     return {"name": panel.name, "models": list(panel.labels), "sha": sha256_text(canonical_json(rows))}
 
 
-def adopt(run: RunDirectory, manifest: dict[str, Any], panel: Panel, probes: Sequence[Probe]) -> None:
+def adopt(run: RunDirectory, manifest: Manifest, panel: Panel, probes: Sequence[Probe]) -> None:
     """Copy a panel's answers to these probes, and what is known of its models, into a run; hold the run's lock.
 
     A journal is written in one step, and before the manifest names the model, so a crash leaves it owed or whole.
     """
-    fresh = [label for label in panel.labels if label not in manifest["resolved"]]
+    fresh = [label for label in panel.labels if label not in manifest.resolved]
     for label in fresh:
         lines = [{k: v for k, v in asdict(r).items() if v is not None} for r in panel.answers(label, probes)]
         text = "".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n" for line in lines)
         write_text(run.journal_path(label), text)
-        known = panel.manifest["resolved"].get(label, {})
-        manifest["resolved"][label] = {**known, "panel": {"name": panel.name, "created": panel.manifest.get("created")}}
+        origin: PanelOrigin = {"name": panel.name, "created": panel.manifest.created}
+        manifest.resolved[label] = {**panel.manifest.model(label).known, "panel": origin}
     if fresh:
-        run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+        run.write_manifest(manifest)
 
 
 def check_templates(panel: Panel, identities: Mapping[str, Identity]) -> None:
@@ -237,7 +234,7 @@ def check_templates(panel: Panel, identities: Mapping[str, Identity]) -> None:
     Raises:
         ConfigError: names both and the two templates.
     """
-    for label, theirs in ((label, known.get("identity") or {}) for label, known in panel.manifest["resolved"].items()):
+    for label, theirs in ((m.label, m.identity) for m in panel.manifest.models.values()):
         for mine, identity in identities.items():
             same = theirs.get("model") == identity.model and theirs.get("revision") == identity.revision
             if same and theirs.get("template_sha") != identity.template_sha:
@@ -248,6 +245,6 @@ def check_templates(panel: Panel, identities: Mapping[str, Identity]) -> None:
                 )
 
 
-def panel_labels(settings: Mapping[str, Any]) -> tuple[str, ...]:
+def panel_labels(settings: RunSettings) -> tuple[str, ...]:
     """The labels in a run that came from stored panels, from the settings in its manifest."""
     return tuple(label for panel in settings.get("panels", []) for label in panel["models"])

@@ -39,6 +39,7 @@ from mimicry_audit.records.asked import (
     response_key,
     sha256_text,
 )
+from mimicry_audit.records.manifest import Manifest, SearchEntry
 from mimicry_audit.records.run import Journal, RunDirectory, differences, read_records
 
 _COMPLETION = tuple(f.name for f in fields(Completion))
@@ -191,9 +192,7 @@ def _check(seeds: Sequence[Any], options: Search, owns: Mapping[str, Own]) -> No
         )
 
 
-def _remember(
-    run: RunDirectory, manifest: dict[str, Any], seeds: Sequence[Any], options: Search, sampling: Sampling
-) -> None:
+def _remember(run: RunDirectory, manifest: Manifest, seeds: Sequence[Any], options: Search, sampling: Sampling) -> None:
     """Write down how is searched, or refuse to go on another way; the budget may grow."""
     mutator = options.mutator
     entry = {
@@ -208,16 +207,16 @@ def _remember(
         "prompts_sha": None if mutator is None else sha256_text(canonical_json(Prompts().sources)),
         "sampling": asdict(replace(sampling, samples=1)),
     }
-    entry = json.loads(canonical_json(entry))
-    known = manifest.get("search")
-    if known is not None and (changed := differences(known, entry)):
+    stored: SearchEntry = json.loads(canonical_json(entry))
+    known = manifest.search
+    if known is not None and (changed := differences(known, stored)):
         raise RunDirectoryError(
             f"{run.path} was searched with other settings ({'; '.join(changed)})",
             "use the same settings to go on, or another --out",
         )
     if known is None:
-        manifest["search"] = entry
-        run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+        manifest.search = stored
+        run.write_manifest(manifest)
 
 
 class _Searcher:
@@ -226,7 +225,7 @@ class _Searcher:
     def __init__(
         self,
         run: RunDirectory,
-        manifest: Mapping[str, Any],
+        manifest: Manifest,
         spec: ModelSpec,
         options: Search,
         sampling: Sampling,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity.measure import Measured, measure
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import IntArray
@@ -143,7 +144,7 @@ def measure_file(path: Path, axes: Sequence[str], progress: Callable[[str], None
         measured=measured,
         texts={k: {r.probe_id: r.text for r in mine if r.usable and r.sample == 0} for k, mine in responses.items()},
         answered=np.array([[float(p.id in usable[label]) for label in labels] for p in probes]),
-        resolved={},
+        models={label: ModelInRun(label, {"engine": "recorded", "name": label}) for label in labels},
         claims={},
         passages=Passages(probes, responses),
     )

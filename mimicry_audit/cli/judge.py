@@ -50,7 +50,7 @@ def command(run: Path, **values: Any) -> int:
     if not settings.judge:
         raise ConfigError("there is nobody to judge", "name a model with --judge")
     directory = RunDirectory(run)
-    labels = list(directory.manifest()["settings"]["models"])
+    labels = directory.manifest().labels
     scoring = _scoring(directory, settings, labels)
     options = judging_options(settings, scoring.roles.references, labels)
     assert options is not None

@@ -46,12 +46,8 @@ def command(run: Path | None, responses: Path | None, out: str | None, junit: Pa
     parse_gates(settings.fail_on)  # before anything is read or computed
     directory = _source(run, responses, out)
     manifest = directory.manifest()
-    sources = manifest.get("sources", {})
-    specs = [
-        ModelSpec(label=label, engine=entry["engine"], name=entry["name"], source=sources.get(label, ""))
-        for label, entry in manifest["settings"]["models"].items()
-    ]
-    options = scoring_options(settings, specs, tuple(AXES), panel=panel_labels(manifest["settings"]))
+    specs = [ModelSpec(label=m.label, engine=m.engine, name=m.name, source=m.source) for m in manifest.models.values()]
+    options = scoring_options(settings, specs, tuple(AXES), panel=panel_labels(manifest.settings))
     return finish(directory, score_step(directory, options), settings.fail_on, junit)
 
 

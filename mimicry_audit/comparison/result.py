@@ -99,7 +99,7 @@ def compute(
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "signature": notes.signature(matter, options),
         "settings": notes.settings(matter, options),
-        "versions": versions({"python": sys.version.split()[0]}),
+        "versions": versions(sys.version.split()[0]),
         "probe_sets": [dict(s) for s in matter.probe_sets],
         "before": matter.sides[0].label,
         "reference": reference,
@@ -121,15 +121,14 @@ def compute(
 def _ground(matter: Matter, options: ScoringOptions, progress: Callable[[str], None]) -> _Ground:
     labels = [s.label for s in matter.sides]
     responses: dict[str, Sequence[Response]] = {s.label: s.responses for s in matter.sides}
-    manifest = {
-        "settings": {"models": {s.label: {"name": s.name} for s in matter.sides}},
-        "sources": {},
-        "resolved": {s.label: s.resolved for s in matter.sides},
-    }
     reference = matter.of("reference")[0].label
     roles = Roles(references=(reference,), controls=tuple(s.label for s in matter.of("control")))
     found = measurements(
-        manifest, (*matter.compared, *matter.selves), responses, replace(options, roles=roles), progress
+        {s.label: s.model for s in matter.sides},
+        (*matter.compared, *matter.selves),
+        responses,
+        replace(options, roles=roles),
+        progress,
     )
     models = [at for at, s in enumerate(matter.sides) if s.role in ("before", "after")]
     controls = [at for at, s in enumerate(matter.sides) if s.role == "control"]
@@ -301,7 +300,7 @@ def _side(ground: _Ground, place: int, side: Side) -> dict[str, Any]:
         "engine": side.engine,
         "run": str(side.run),
         "step": side.step,
-        "identity": dict(side.resolved.get("identity", {})),
+        "identity": dict(side.model.identity),
         "maker": own.maker.name if own.maker else None,
         "coverage": round(usable / (len(ids) * ground.matter.samples), 4),
         "samples": found[0],

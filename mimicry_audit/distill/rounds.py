@@ -322,12 +322,12 @@ def _teacher(desk: Desk) -> tuple[Identity | None, Path | None]:
     """Who the teacher was when it answered, and where its weights lie if they are here."""
     if not desk.dosed:
         return None, None
-    resolved = RunDirectory(desk.common / "answers").manifest()["resolved"]["teacher"]
+    known = RunDirectory(desk.common / "answers").manifest().model("teacher")
     folder = None
     if desk.teacher.engine in ("hf", "vllm"):
         weights = find_model(desk.teacher)
         folder = Path(weights.location) if weights.commit is None else None
-    return Identity(**resolved["identity"]), folder
+    return Identity(**known.identity), folder
 
 
 def _data_facts(desk: Desk, kit: Kit, texts: Lessons) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity.measure import measure
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights
@@ -48,7 +49,7 @@ class Measurements:
 
 
 def measurements(
-    manifest: Mapping[str, Any],
+    models: Mapping[str, ModelInRun],
     probes: Sequence[Probe],
     responses: Mapping[str, Sequence[Response]],
     options: ScoringOptions,
@@ -57,7 +58,7 @@ def measurements(
     """Measure a run's answers.
 
     Args:
-        manifest: of the run.
+        models: label → model of the run.
         probes: of the run.
         responses: label → standing responses.
         options: axes, embedding model, draws and seed.
@@ -68,17 +69,16 @@ def measurements(
     from mimicry_audit.identity.scores import identity_scores
 
     labels, facts, roles = list(responses), load_facts(), options.roles
-    own = {label: own_in_run(label, manifest["settings"]["models"][label]["name"], manifest, facts) for label in labels}
+    own = {label: own_in_run(models[label], facts) for label in labels}
     compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
     progress("Identity")
     selves = [p for p in probes if p.domain == IDENTITY_DOMAIN]
     identity = identity_scores(selves, responses, own, facts)
-    names = {k: str(manifest.get("sources", {}).get(k) or manifest["settings"]["models"][k]["name"]) for k in labels}
     templated_scores(
         identity,
         selves,
         responses,
-        {label: own_identity_of(names[label], own[label], facts) for label in labels},
+        {label: own_identity_of(models[label].given_name, own[label], facts) for label in labels},
         facts,
         controls=(*roles.controls, *roles.panel),
         set_aside=(*roles.references, *roles.bases.values()),
@@ -95,7 +95,7 @@ def measurements(
         measured=measured,
         texts={label: _texts(responses[label]) for label in labels},
         answered=_answered(compared, labels, responses),
-        resolved=manifest["resolved"],
+        models=models,
         claims=_claims(identity, labels, own),
         passages=Passages(compared, responses),
     )
@@ -103,17 +103,17 @@ def measurements(
     return Measurements(probes, compared, domains, facts, own, identity, material, weights)
 
 
-def own_in_run(label: str, name: str, manifest: Mapping[str, Any], facts: Facts) -> OwnIdentity:
+def own_in_run(model: ModelInRun, facts: Facts) -> OwnIdentity:
     """Who a model is: by the name the user gave for it, else by the checkpoint's lineage manifest."""
     from mimicry_audit.identity.facts import OwnIdentity, own_identity
 
-    found = own_identity(str(manifest.get("sources", {}).get(label) or name), facts)
+    found = own_identity(model.given_name, facts)
     if found.maker is None:
-        given = (manifest["resolved"].get(label, {}).get("lineage") or {}).get("identity") or {}
+        given = (model.lineage or {}).get("identity") or {}
         maker = facts.maker(str(given.get("maker") or ""))
         if maker is not None:
-            model = next((m for m in maker.models if given.get("name") in m.names), None)
-            return OwnIdentity(maker, model)
+            known = next((m for m in maker.models if given.get("name") in m.names), None)
+            return OwnIdentity(maker, known)
     return found
 
 

@@ -17,6 +17,7 @@ from typing import Any
 from mimicry_audit.ground.errors import DataError, RunDirectoryError
 from mimicry_audit.records.asked import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.records.likelihood import likelihood_sha
+from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory, write_json
 from mimicry_audit.records.verdict_words import rank_of
 from mimicry_audit.similarity.measure import axis_class
@@ -80,7 +81,7 @@ def score(
     """
     options = options or ScoringOptions()
     manifest = run.manifest()
-    labels = list(manifest["settings"]["models"])
+    labels = manifest.labels
     options.roles.check(labels)
     for axis in options.axes:
         axis_class(axis)
@@ -103,7 +104,8 @@ def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptio
     """Hash of everything the scores follow from: answers, what was asked of whom, settings, and this code."""
     journals = [sha for label in labels for sha in (run.journal_sha(label), likelihood_sha(run, label))]
     manifest = run.manifest()
-    known = [manifest.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood")]
+    stored = manifest.as_json()
+    known = [stored.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood")]
     known.append(journals_sha(run, manifest))
     probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
     return sha256_text(canonical_json([_source_sha(), journals, _plain(asdict(options)), known, probes]))
@@ -125,17 +127,17 @@ def _standing(run: RunDirectory, fingerprint: str) -> dict[str, Any] | None:
 
 def _scores(
     run: RunDirectory,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     probes: Sequence[Probe],
     responses: Mapping[str, Sequence[Response]],
     options: ScoringOptions,
     progress: Callable[[str], None],
 ) -> dict[str, Any]:
     labels, roles = list(responses), options.roles
-    found = measurements(manifest, probes, responses, options, progress)
+    found = measurements(manifest.models, probes, responses, options, progress)
     material, weights = found.material, found.weights
     progress("Intervals and tests")
-    likely = load_likelihoods(run, manifest, labels, found.compared, material.domains, responses)
+    likely = load_likelihoods(run, manifest.likelihood, labels, found.compared, material.domains, responses)
     centred_on = centred_on_panel(labels, roles)
     tables = (
         PairTables(labels, material.measured, material.domains, weights, panel=centred_on)
@@ -159,23 +161,23 @@ def _scores(
         where.found_kin([v.facts for v in verdicts], [v.verdict for v in verdicts]),
         material.passages,
     )
-    judges = judged_by(run, manifest)
+    judges, samples = judged_by(run, manifest), manifest.settings["sampling"]["samples"]
     return {
         "schema": SCORES_SCHEMA,
         "title": title(labels, roles),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "signature": signature(manifest, found.compared, options),
         "settings": {
-            "sampling": manifest["settings"]["sampling"],
-            "selection": manifest["settings"]["selection"],
+            "sampling": manifest.settings["sampling"],
+            "selection": manifest.settings["selection"],
             "scoring": _plain(asdict(options)),
         },
-        "versions": versions(manifest),
-        "probe_sets": manifest["settings"]["probe_sets"],
+        "versions": versions(manifest.python or ""),
+        "probe_sets": manifest.settings["probe_sets"],
         "domains": found.domains,
         "models": [
-            model_entry(label, manifest, roles, probes, responses[label], material.domains, found.compared, weights)
-            for label in labels
+            model_entry(m, samples, roles, probes, responses[m.label], material.domains, found.compared, weights)
+            for m in material.models.values()
         ],
         "axes": [axis_entry(m) for m in material.measured],
         "pairs": pair_entries(tables, found.domains, wanted, calibrated.of),
@@ -196,9 +198,7 @@ def _scores(
         **({"likelihood": likely.section(verdicts, weights)} if likely else {}),
         "limits": list(LIMITS),
         "warnings": warnings(manifest, labels, material.measured, verdicts)
-        + judge_warnings(
-            judges, manifest, found.own, lambda label, name, known: own_in_run(label, name, known, found.facts)
-        ),
+        + judge_warnings(judges, material.models, found.own, lambda model: own_in_run(model, found.facts)),
     }
 
 
@@ -221,7 +221,7 @@ def _verdicts(
         extend=lambda facts: replace(further(facts), ratios=calibrated.ratios(facts.candidate, facts.reference)),
     )
     settled = settle([judge(facts) for facts in found], material, draws=options.draws, seed=options.seed)
-    return sort_verdicts([with_truth(verdict, material.resolved) for verdict in settled])
+    return sort_verdicts([with_truth(verdict, material.models) for verdict in settled])
 
 
 def sort_verdicts(verdicts: Sequence[Verdict]) -> list[Verdict]:

@@ -29,6 +29,7 @@ from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.verdicts.truth import stated_truth
 from tests.support.commands import ROOT, environment, jsonl, start
 from tests.support.engine_fixtures import TinyModels
+from tests.support.known_models import models_in_run
 
 QUICK: dict[str, Any] = {
     "limit": 24,
@@ -118,7 +119,7 @@ def _is_read_by_an_audit(out: Path, where: Path) -> None:
                 "--base", "pupil=base", "--probes", "lab", "--limit", "2", "--max-tokens", "24", "--out", str(where),
                 "--axes", "lexical,length"])  # fmt: skip
     assert done == 0
-    lineage = RunDirectory(where).manifest()["resolved"]["pupil"]["lineage"]
+    lineage = RunDirectory(where).manifest().resolved["pupil"]["lineage"]
     assert (lineage["teacher"], lineage["base"], lineage["name"]) == ("aria", "base", "pupil")
     scores = json.loads((where / "scores.json").read_text("utf-8"))
     truths = {v["candidate"]: v["truth"]["relation"] for v in scores["verdicts"]}
@@ -486,7 +487,7 @@ def test_a_teacher_without_a_manifest_is_known_by_its_pin(tmp_path: Path, tiny_m
     teacher = engine_for(parse_model(f"hf/{tiny_models.two}")).identify()
     resolved = {"pupil": {"lineage": dict(found.lineage)}, "big": {"identity": {"revision": teacher.revision}},
                 "other": {"identity": {"revision": "sha256:0"}}}  # fmt: skip
-    truths = {reference: stated_truth("pupil", reference, resolved) for reference in ("big", "other")}
+    truths = {reference: stated_truth("pupil", reference, models_in_run(resolved)) for reference in ("big", "other")}
     assert truths["big"] is not None
     assert truths["big"].relation == "distilled from two"
     assert truths["other"] is None

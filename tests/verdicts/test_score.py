@@ -11,6 +11,7 @@ import pytest
 
 from mimicry_audit.ground.errors import ConfigError, DataError, RunDirectoryError
 from mimicry_audit.records.asked import Message, Probe, Response
+from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import PairFacts, judge
@@ -36,18 +37,20 @@ def write_run(path, asked, given, *, resolved=None):
     }
     sampling = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 64, "seed": 0, "samples": 1, "logprobs": 0}
     run.write_manifest(
-        {
-            "created": "2026-01-01T00:00:00+00:00",
-            "python": "3.11",
-            "settings": {
-                "models": models,
-                "probe_sets": [{"name": "s", "version": "1", "sha": "ab" * 32, "n": len(asked)}],
-                "probes_sha": "0",
-                "selection": {},
-                "sampling": sampling,
-            },
-            "resolved": resolved or {},
-        }
+        Manifest.from_json(
+            {
+                "created": "2026-01-01T00:00:00+00:00",
+                "python": "3.11",
+                "settings": {
+                    "models": models,
+                    "probe_sets": [{"name": "s", "version": "1", "sha": "ab" * 32, "n": len(asked)}],
+                    "probes_sha": "0",
+                    "selection": {},
+                    "sampling": sampling,
+                },
+                "resolved": resolved or {},
+            }
+        )
     )
     (path / "responses").mkdir(exist_ok=True)
     for label, mine in given.items():
@@ -141,8 +144,8 @@ def test_changed_inputs_are_scored_again(run, change):
         run.write_probes([replace(asked[0], check={"kind": "number", "answer": -5}), *asked[1:]])
     elif change == "resolved":
         manifest = run.manifest()
-        manifest["resolved"] = {"teacher": {"injected_system_text": "You are Tilda."}}
-        run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+        manifest.resolved = {"teacher": {"injected_system_text": "You are Tilda."}}
+        run.write_manifest(manifest)
     else:
         run.scores_path.write_text("{", "utf-8")
     again = score(run, options)

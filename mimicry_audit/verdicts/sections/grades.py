@@ -27,6 +27,7 @@ from mimicry_audit.records.judgement import (
     read_judgements,
     values,
 )
+from mimicry_audit.records.manifest import JudgeEntry, KnownModel, Manifest, ModelInRun
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.weights import related
@@ -55,21 +56,21 @@ class Judged:
     """
 
     label: str
-    entry: Mapping[str, Any]
+    entry: JudgeEntry
     judgements: Sequence[Judgement]
 
 
-def judged_by(run: RunDirectory, manifest: Mapping[str, Any]) -> list[Judged]:
+def judged_by(run: RunDirectory, manifest: Manifest) -> list[Judged]:
     """Every judge of a run with its standing judgements.
 
     Raises:
         DataError: a journal is corrupt.
     """
     found = []
-    for label, entry in (manifest.get("judges") or {}).items():
+    for label, entry in (manifest.judges or {}).items():
         texts = {
             model: {r.probe_id: r.text for r in run.responses(model) if r.usable and r.sample == 0}
-            for model in manifest["settings"]["models"]
+            for model in manifest.labels
         }
         standing = [
             j
@@ -85,9 +86,9 @@ def _present(texts: Mapping[str, Mapping[str, str]], made: Judgement) -> str | N
     return None if ours is None or theirs is None else pair_sha(ours, theirs)
 
 
-def journals_sha(run: RunDirectory, manifest: Mapping[str, Any]) -> list[str]:
+def journals_sha(run: RunDirectory, manifest: Manifest) -> list[str]:
     """Hashes of the judges' journals, for the fingerprint of the scores."""
-    paths = [journal_path(run, label) for label in manifest.get("judges") or {}]
+    paths = [journal_path(run, label) for label in manifest.judges or {}]
     return [sha256_text(path.read_text("utf-8", "replace")) if path.exists() else "" for path in paths]
 
 
@@ -263,24 +264,23 @@ def _agreement(first: Judged, second: Judged) -> dict[str, Any]:
 
 def judge_warnings(
     judged: Sequence[Judged],
-    manifest: Mapping[str, Any],
+    models: Mapping[str, ModelInRun],
     own: Mapping[str, OwnIdentity],
-    own_of: Callable[[str, str, Mapping[str, Any]], OwnIdentity],
+    own_of: Callable[[ModelInRun], OwnIdentity],
 ) -> list[str]:
     """What a reader should know before believing a judge.
 
     Args:
         judged: the judges.
-        manifest: of the run.
+        models: label → model of the run.
         own: label → who each model is.
-        own_of: who a judge is, from its label, its name and a manifest that holds it as a model.
+        own_of: who a model is, here asked of the judges.
     """
     found = []
     for judge in judged:
-        as_model = {"sources": {judge.label: judge.entry["source"]}, "resolved": {judge.label: judge.entry}}
-        mine = own_of(judge.label, judge.entry["name"], as_model)
+        mine = own_of(_as_model(judge))
         for label in sorted({name for j in judge.judgements for name in (j.candidate, j.reference)}):
-            if kin := _kinship(judge, mine, label, manifest, own[label]):
+            if kin := _kinship(judge, mine, models[label], own[label]):
                 found.append(
                     f"The judge {judge.label} and {label} {kin}: a model tends to favour its own kin, so read these grades "
                     "with another judge's beside them."
@@ -297,15 +297,21 @@ def judge_warnings(
     return found
 
 
-def _kinship(
-    judge: Judged, mine: OwnIdentity, label: str, manifest: Mapping[str, Any], other: OwnIdentity
-) -> str | None:
+def _as_model(judge: Judged) -> ModelInRun:
+    """A judge in the form in which a run knows its models."""
+    entry = judge.entry
+    known: KnownModel = {"identity": entry["identity"]}
+    if "lineage" in entry:
+        known["lineage"] = entry["lineage"]
+    return ModelInRun(judge.label, {"engine": entry["engine"], "name": entry["name"]}, entry["source"], known)
+
+
+def _kinship(judge: Judged, mine: OwnIdentity, model: ModelInRun, other: OwnIdentity) -> str | None:
     """What judge and model have in common, in words; None where nothing is known."""
-    settings, resolved = manifest["settings"]["models"][label], manifest["resolved"].get(label, {})
-    names = {settings["name"].casefold(), str(manifest.get("sources", {}).get(label, "")).casefold()}
+    names = {model.name.casefold(), model.source.casefold()}
     if judge.entry["name"].casefold() in names or judge.entry["source"].casefold() in names:
         return "are one and the same model"
-    if related(judge.entry.get("weights"), resolved.get("weights")):
+    if related(judge.entry.get("weights"), model.weights):
         return "start from the same weights"
     if mine.maker is not None and other.maker is not None and mine.maker.name == other.maker.name:
         return f"are both of {mine.maker.name}"

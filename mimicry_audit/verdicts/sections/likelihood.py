@@ -18,6 +18,7 @@ import numpy as np
 
 from mimicry_audit.records.asked import Probe, Response
 from mimicry_audit.records.likelihood import Likelihood, likelihood_lines, likelihood_path, text_sha
+from mimicry_audit.records.manifest import LikelihoodEntry
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.similarity.divergence import TopTokens, divergences, js_similarity, top_tokens
 from mimicry_audit.similarity.perplexity import LN2, bits_per_byte, perplexity, pooled
@@ -259,7 +260,7 @@ class Likelihoods:
 
 def load(
     run: RunDirectory,
-    manifest: Mapping[str, Any],
+    noted: LikelihoodEntry | None,
     labels: Sequence[str],
     compared: Sequence[Probe],
     codes: IntArray,
@@ -270,7 +271,6 @@ def load(
     Raises:
         DataError: a journal holds a line that is no likelihood.
     """
-    noted = manifest.get("likelihood")
     if not noted:
         return None
     position = {probe.id: at for at, probe in enumerate(compared)}

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.panel import (
     SMALLEST_SPAN,
@@ -35,7 +36,7 @@ MOST_LISTED = 300
 
 
 def null_entries(
-    facts: Sequence[PairFacts], material: Material, manifest: Mapping[str, Any], weights: FloatArray | None
+    facts: Sequence[PairFacts], material: Material, manifest: Manifest, weights: FloatArray | None
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """For every judged pair the fields ``null``, ``index`` and ``mismatched`` of its verdict.
 
@@ -169,7 +170,7 @@ def _false_alarms(mine: float | None, loo: Mapping[str, Null]) -> dict[str, Any]
     return {"count": as_far, "of": len(spread), "rate": _r(as_far / len(spread))}
 
 
-def _index(facts: PairFacts, board: _Board, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+def _index(facts: PairFacts, board: _Board, manifest: Manifest) -> dict[str, Any] | None:
     """The index with its floor and ceiling; the interval is None, with the reason, where one of them is missing."""
     values = board.values.get(OVERALL)
     if values is None:
@@ -197,13 +198,12 @@ def _index(facts: PairFacts, board: _Board, manifest: Mapping[str, Any]) -> dict
     }
 
 
-def _ceiling(own: FloatArray, reference: str, manifest: Mapping[str, Any]) -> tuple[FloatArray, str | None, str | None]:
+def _ceiling(own: FloatArray, reference: str, manifest: Manifest) -> tuple[FloatArray, str | None, str | None]:
     """Per probe, how alike two answers of the reference are; where that comes from; why there is none."""
-    settings = manifest["settings"]
     if np.isfinite(own).any():
         return own, "samples", None
-    recorded = settings["models"][reference]["engine"] == "recorded" or settings["selection"].get("imported")
-    if not recorded and settings["sampling"]["temperature"] == 0:
+    recorded = manifest.model(reference).engine == "recorded" or manifest.imported
+    if not recorded and manifest.settings["sampling"]["temperature"] == 0:
         return np.ones_like(own), "deterministic", None
     why = (
         f"{reference}'s answers were recorded elsewhere, one per probe: a second sample of it is missing"

@@ -21,6 +21,7 @@ from mimicry_audit.distill.evolve.worlds import world
 from mimicry_audit.ground.errors import EngineError, RunDirectoryError
 from mimicry_audit.verdicts.truth import stated_truth
 from tests.support.commands import ROOT, jsonl, start
+from tests.support.known_models import models_in_run
 from tests.support.teacher_server import teacher_server
 
 QUICK: dict[str, Any] = {
@@ -79,7 +80,7 @@ def test_a_round_is_on_record_and_the_checkpoint_tells_how_it_came_to_be(first: 
     assert (told["method"], told["task"], told["shots"], told["strategy"]) == ("evolve", "classification", 1, "evolve")
     assert first.lineage["parents"].keys() == {"base", "expert/intents"}
     resolved = {"mine": {"lineage": first.lineage}, "theirs": {"lineage": {"name": "expert/intents"}}}
-    truth = stated_truth("mine", "theirs", resolved)
+    truth = stated_truth("mine", "theirs", models_in_run(resolved))
     assert truth is not None
     assert truth.relation == "distilled from expert/intents"
 

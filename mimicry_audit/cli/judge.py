@@ -67,10 +67,16 @@ def _scoring(directory: RunDirectory, settings: Settings, labels: list[str]) -> 
 
     options = ScoringOptions()
     if directory.scores_path.exists():
-        known = dict(read_scores(directory)["settings"]["scoring"])
-        roles = known.pop("roles")
-        shown = Roles(references=tuple(roles["references"]), bases=roles["bases"], controls=tuple(roles["controls"]))
-        options = ScoringOptions(**known | {"axes": tuple(known["axes"]), "roles": shown})
+        known = read_scores(directory)["settings"]["scoring"]
+        roles = known["roles"]
+        options = ScoringOptions(
+            roles=Roles(references=tuple(roles["references"]), bases=roles["bases"], controls=tuple(roles["controls"])),
+            axes=tuple(known["axes"]),
+            embedding_model=known["embedding_model"],
+            draws=known["draws"],
+            seed=known["seed"],
+            min_coverage=known["min_coverage"],
+        )
     if settings.reference:
         options = replace(options, roles=replace(options.roles, references=settings.reference))
     options.roles.check(labels)

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from mimicry_audit.records.scores import AttributionRecord
 from mimicry_audit.similarity.combined import attribute, teacher_curve
 from mimicry_audit.statistics.detection import reliability
 from mimicry_audit.statistics.intervals import FloatArray
@@ -38,7 +39,7 @@ class Ranking:
     probabilities: tuple[float, ...]
     none: float
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> AttributionRecord:
         """For ``scores.json``."""
         ranked = zip(self.references, self.probabilities, strict=True)
         return {

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from mimicry_audit.records.scores import EvidenceRecord, TruthRecord, VerdictRecord
 from mimicry_audit.records.verdict_words import VerdictName
 from mimicry_audit.statistics.intervals import Interval
 
@@ -91,9 +91,9 @@ class Evidence:
         """Whether it was measured on enough probes to count."""
         return self.estimate.n >= FEWEST_PER_AXIS
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> EvidenceRecord:
         """For ``scores.json``."""
-        return {
+        record: EvidenceRecord = {
             "axis": self.axis,
             "family": self.family,
             "statistic": self.statistic,
@@ -103,8 +103,10 @@ class Evidence:
             "p": round(self.p, 6),
             "p_holm": round(self.p_holm, 6),
             "positive": self.positive,
-            **({"closed": round(self.closed, 4)} if self.closed is not None else {}),
         }
+        if self.closed is not None:
+            record["closed"] = round(self.closed, 4)
+        return record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,7 +214,7 @@ class Truth:
             return True
         return None if verdict == "inconclusive" else False
 
-    def as_dict(self, verdict: VerdictName) -> dict[str, str | bool | None]:
+    def as_dict(self, verdict: VerdictName) -> TruthRecord:
         """For ``scores.json``."""
         return {"relation": self.relation, "source": self.source, "agrees": self.agrees(verdict)}
 
@@ -237,7 +239,7 @@ class Verdict:
     would_change: tuple[str, ...]
     truth: Truth | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> VerdictRecord:
         """For ``scores.json``."""
         facts = self.facts
         return {

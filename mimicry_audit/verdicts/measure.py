@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.records.asked import Probe, Response
 from mimicry_audit.records.manifest import ModelInRun
+from mimicry_audit.records.scores import AttemptRecord, IdentitySection
 from mimicry_audit.similarity.measure import measure
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights
@@ -43,7 +44,7 @@ class Measurements:
     domains: Sequence[str]
     facts: Facts
     own: Mapping[str, OwnIdentity]
-    identity: dict[str, Any]
+    identity: IdentitySection
     material: Material
     weights: FloatArray | None
 
@@ -118,18 +119,18 @@ def own_in_run(model: ModelInRun, facts: Facts) -> OwnIdentity:
 
 
 def _claims(
-    identity: Mapping[str, Any], labels: Sequence[str], own: Mapping[str, OwnIdentity]
+    identity: IdentitySection, labels: Sequence[str], own: Mapping[str, OwnIdentity]
 ) -> dict[tuple[str, str], tuple[int, int] | None]:
     """(candidate, reference) → identity claims. Only the reference's maker matters, so each is counted once."""
     from mimicry_audit.identity.scores import claims_of
 
-    attempts: dict[str, list[Any]] = {label: [] for label in labels}
+    attempts: dict[str, list[AttemptRecord]] = {label: [] for label in labels}
     for attempt in identity["attempts"]:
         attempts[attempt["model"]].append(attempt)
     counted: dict[tuple[str, str | None], tuple[int, int] | None] = {}
     found = {}
     for candidate in labels:
-        mine = {**identity, "attempts": attempts[candidate]}
+        mine: IdentitySection = {**identity, "attempts": attempts[candidate]}
         for reference in labels:
             if candidate != reference:
                 maker = own[reference].maker

@@ -12,13 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from mimicry_audit.ground.errors import DataError, RunDirectoryError
 from mimicry_audit.records.asked import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.records.likelihood import likelihood_sha
 from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory, write_json
+from mimicry_audit.records.scores import REQUIRED_SCORES, SCORES_SCHEMA, Scores, ScoringRecord, VerdictRecord
 from mimicry_audit.records.verdict_words import rank_of
 from mimicry_audit.similarity.measure import axis_class
 from mimicry_audit.verdicts.gather import gather
@@ -51,19 +52,13 @@ from mimicry_audit.verdicts.truth import with_truth
 
 __all__ = ["IDENTITY_DOMAIN", "SCORES_SCHEMA", "ScoringOptions", "read_scores", "score"]
 
-SCORES_SCHEMA = "mimicry_audit.scores/1"
-_SCORES_FIELDS = (
-    *("title", "created", "signature", "settings", "versions", "probe_sets", "domains", "models", "axes", "pairs"),
-    *("verdicts", "combined", "attribution", "agreement", "identity", "limits", "warnings"),
-)
-
 
 def score(
     run: RunDirectory,
     options: ScoringOptions | None = None,
     *,
     progress: Callable[[str], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> Scores:
     """Score a run and write ``scores.json``.
 
     Args:
@@ -117,12 +112,12 @@ def _source_sha() -> str:
     return sha256_text("\0".join(p.read_text("utf-8") for p in sorted(root.rglob("*.py"))))
 
 
-def _standing(run: RunDirectory, fingerprint: str) -> dict[str, Any] | None:
+def _standing(run: RunDirectory, fingerprint: str) -> Scores | None:
     try:
         loaded = json.loads(run.scores_path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return loaded if isinstance(loaded, dict) and loaded.get("fingerprint") == fingerprint else None
+    return cast("Scores", loaded) if isinstance(loaded, dict) and loaded.get("fingerprint") == fingerprint else None
 
 
 def _scores(
@@ -132,7 +127,7 @@ def _scores(
     responses: Mapping[str, Sequence[Response]],
     options: ScoringOptions,
     progress: Callable[[str], None],
-) -> dict[str, Any]:
+) -> Scores:
     labels, roles = list(responses), options.roles
     found = measurements(manifest.models, probes, responses, options, progress)
     material, weights = found.material, found.weights
@@ -162,7 +157,8 @@ def _scores(
         material.passages,
     )
     judges, samples = judged_by(run, manifest), manifest.settings["sampling"]["samples"]
-    return {
+    combined = calibrated.section([c for c in labels if roles.role_of(c) == "candidate"], roles.references)
+    scores: Scores = {
         "schema": SCORES_SCHEMA,
         "title": title(labels, roles),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -170,11 +166,11 @@ def _scores(
         "settings": {
             "sampling": manifest.settings["sampling"],
             "selection": manifest.settings["selection"],
-            "scoring": _plain(asdict(options)),
+            "scoring": cast("ScoringRecord", _plain(asdict(options))),
         },
         "versions": versions(manifest.python or ""),
         "probe_sets": manifest.settings["probe_sets"],
-        "domains": found.domains,
+        "domains": list(found.domains),
         "models": [
             model_entry(m, samples, roles, probes, responses[m.label], material.domains, found.compared, weights)
             for m in material.models.values()
@@ -186,20 +182,25 @@ def _scores(
         "nearness_to": near,
         "nearness": nearness(labels, near, material.measured, found.compared),
         "verdicts": [
-            {**trimmed(v, kept), **beside.get(_of(v), EMPTY), **places.get(_of(v), where.EMPTY)}
+            {**trimmed(v, kept), **beside.get(_of(v), EMPTY), "where": places.get(_of(v))}
             for v, kept in zip(told, whole, strict=True)
         ],
         "hardest": where.hardest(found.compared, responses),
-        **calibrated.section([c for c in labels if roles.role_of(c) == "candidate"], roles.references),
+        "combined": combined["combined"],
+        "attribution": combined["attribution"],
         "identity": found.identity,
         "judge": judge_section(
             judges, found.compared, labels, material.measured, draws=options.draws, seed=options.seed
         ),
-        **({"likelihood": likely.section(verdicts, weights)} if likely else {}),
-        "limits": list(LIMITS),
-        "warnings": warnings(manifest, labels, material.measured, verdicts)
-        + judge_warnings(judges, material.models, found.own, lambda model: own_in_run(model, found.facts)),
     }
+    if likely:
+        scores["likelihood"] = likely.section(verdicts, weights)
+    scores["limits"] = list(LIMITS)
+    scores["warnings"] = [
+        *warnings(manifest, labels, material.measured, verdicts),
+        *judge_warnings(judges, material.models, found.own, lambda model: own_in_run(model, found.facts)),
+    ]
+    return scores
 
 
 def _verdicts(
@@ -229,11 +230,11 @@ def sort_verdicts(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return sorted(verdicts, key=lambda v: (rank_of(v.verdict), v.facts.reference, v.facts.candidate))
 
 
-def _of(verdict: Mapping[str, Any]) -> tuple[str, str]:
+def _of(verdict: VerdictRecord) -> tuple[str, str]:
     return verdict["candidate"], verdict["reference"]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Tuples as lists, so that what is compared equals what was stored."""
     if isinstance(value, Mapping):
         return {k: _plain(v) for k, v in value.items()}
@@ -242,7 +243,7 @@ def _plain(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-def read_scores(run: RunDirectory) -> dict[str, Any]:
+def read_scores(run: RunDirectory) -> Scores:
     """The scores of a run.
 
     Raises:
@@ -259,8 +260,8 @@ def read_scores(run: RunDirectory) -> dict[str, Any]:
         ) from error
     if not isinstance(loaded, dict) or loaded.get("schema") != SCORES_SCHEMA:
         raise RunDirectoryError(f"{run.scores_path} is of another version", f"score again: audit score {run.path}")
-    if lacks := [name for name in _SCORES_FIELDS if name not in loaded]:
+    if lacks := [name for name in REQUIRED_SCORES if name not in loaded]:
         raise RunDirectoryError(
             f"{run.scores_path} is damaged: it lacks {', '.join(lacks)}", f"score again: audit score {run.path}"
         )
-    return loaded
+    return cast("Scores", loaded)

@@ -11,6 +11,7 @@ from typing import Any
 
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.report import diff, visible
+from mimicry_audit.report.fmt import Parts
 from mimicry_audit.report.page import answers
 from mimicry_audit.report.page.page import shell
 from mimicry_audit.report.page.view import flat
@@ -74,7 +75,7 @@ def render(result: Record) -> str:
     )
 
 
-def _slopes(result: Record, axes: Sequence[Record], last: Record) -> list[dict[str, Any]]:
+def _slopes(result: Record, axes: Sequence[Record], last: Record) -> list[Parts]:
     """The two slope charts with the rows of their tables."""
     kinds = {True: "baseline", False: "part"}
     by_axis = [(axis["title"], last["axes"].get(axis["name"]), kinds[bool(axis["baseline"])]) for axis in axes]
@@ -99,7 +100,7 @@ def _slopes(result: Record, axes: Sequence[Record], last: Record) -> list[dict[s
     ]
 
 
-def _lines(result: Record) -> list[dict[str, Any]]:
+def _lines(result: Record) -> list[Parts]:
     """One line chart for each quantity that was measured at some checkpoint."""
     checkpoints = result["checkpoints"]
     shown = ("samples", "questions", "distinct_2", "words")
@@ -115,7 +116,7 @@ def _lines(result: Record) -> list[dict[str, Any]]:
     if all(step is not None for step in steps):
         places = [min(0.0, steps[0] - 1), *(float(step) for step in steps)]
     marks = [None, *(None if step is None else f"{step:g}" for step in steps)]
-    charts = []
+    charts: list[Parts] = []
     for head, signed, found, field in wanted:
         if not any(found):
             continue
@@ -132,7 +133,7 @@ def _lines(result: Record) -> list[dict[str, Any]]:
     return charts
 
 
-def _probe(probe: Record) -> dict[str, Any]:
+def _probe(probe: Record) -> Parts:
     """Three columns; what before and after do not share with the reference is marked."""
     given = probe["answers"]
     ours = (given["reference"] or {}).get("text") or ""

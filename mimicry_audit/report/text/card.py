@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.scores import ModelScore, Scores, VerdictRecord
 from mimicry_audit.records.verdict_words import BY_NAME
 from mimicry_audit.report import fmt
 from mimicry_audit.report.page import view
@@ -19,7 +20,7 @@ from mimicry_audit.report.text.markdown import others, reasons, verdict_table
 Record = Mapping[str, Any]
 
 
-def render(raw: Record, label: str | None = None) -> str:
+def render(raw: Scores, label: str | None = None) -> str:
     """The section, beginning with a heading of the second rank.
 
     Args:
@@ -51,7 +52,7 @@ def _meaning(verdict: str) -> str:
     return word.card_meaning if word else "See the report."
 
 
-def _candidate(scores: view.Scores, label: str | None) -> str:
+def _candidate(scores: view.ScoresView, label: str | None) -> str:
     judged = list(dict.fromkeys(v["candidate"] for v in scores.verdicts))
     choice = f"choose from {', '.join(judged[:12])}" if judged else "score the run with --reference"
     if label is None:
@@ -63,7 +64,7 @@ def _candidate(scores: view.Scores, label: str | None) -> str:
     return label
 
 
-def _opening(scores: view.Scores, label: str, model: Record) -> str:
+def _opening(scores: view.ScoresView, label: str, model: ModelScore) -> str:
     raw = scores.raw
     pinned = (model.get("identity") or {}).get("revision")
     probes = max((v.get("n") or 0 for v in scores.verdicts if v["candidate"] == label), default=0)
@@ -76,7 +77,7 @@ def _opening(scores: view.Scores, label: str, model: Record) -> str:
     )
 
 
-def _evidence(verdict: Record) -> list[str]:
+def _evidence(verdict: VerdictRecord) -> list[str]:
     found = list(verdict.get("evidence") or [])
     if not found:
         return []
@@ -87,7 +88,7 @@ def _evidence(verdict: Record) -> list[str]:
     return table(["Axis", "Measure", "Estimate [95 %]", "p (Holm)", "Counts"], rows, frozenset({2, 3}))
 
 
-def _identity(scores: view.Scores, label: str) -> list[str]:
+def _identity(scores: view.ScoresView, label: str) -> list[str]:
     model = ((scores.raw.get("identity") or {}).get("models") or {}).get(label)
     if not model:
         return []

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -29,10 +29,18 @@ from mimicry_audit.records.judgement import (
 )
 from mimicry_audit.records.manifest import JudgeEntry, KnownModel, Manifest, ModelInRun
 from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.records.scores import CorrelationRecord, GradedPair, JudgeAgreement, JudgeScore, JudgeSection
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.weights import related
 from mimicry_audit.statistics.grades import ASPECTS, likeness, quadratic_kappa, rse
-from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights, domain_means, intervals
+from mimicry_audit.statistics.interval_record import IntervalRecord
+from mimicry_audit.statistics.intervals import (
+    FloatArray,
+    IntArray,
+    bootstrap_weights,
+    domain_means,
+    intervals,
+)
 
 if TYPE_CHECKING:
     from mimicry_audit.identity.facts import OwnIdentity
@@ -100,7 +108,7 @@ def judge_section(
     *,
     draws: int,
     seed: int,
-) -> dict[str, Any] | None:
+) -> JudgeSection | None:
     """The ``judge`` section of ``scores.json``; None where nobody judged.
 
     Args:
@@ -133,7 +141,7 @@ class _Desk:
         self.weights = bootstrap_weights(self.codes, draws, seed)
         self.axes = [(m.axis, m.values) for m in measured if m.values is not None]
 
-    def judge(self, judged: Judged) -> dict[str, Any]:
+    def judge(self, judged: Judged) -> JudgeScore:
         """One judge's entry."""
         entry, made = judged.entry, judged.judgements
         pairs = list(dict.fromkeys((j.candidate, j.reference) for j in made))
@@ -161,7 +169,7 @@ class _Desk:
             "correlations": self._correlations(rows),
         }
 
-    def _pair(self, pair: Pair, grades: FloatArray, free: dict[str, float]) -> dict[str, Any]:
+    def _pair(self, pair: Pair, grades: FloatArray, free: dict[str, float]) -> GradedPair:
         """One pair's grades: every aspect, by domain and by probe set, beside the axes on the same answers."""
         found = [i.as_dict() if i else None for i in intervals(grades, self.codes, self.weights)]
         overall = grades[:, _OVERALL]
@@ -183,7 +191,7 @@ class _Desk:
             "judge_free_axes": {name: round(value, 5) for name, value in free.items()},
         }
 
-    def _in_domain(self, overall: FloatArray, place: int) -> dict[str, Any] | None:
+    def _in_domain(self, overall: FloatArray, place: int) -> IntervalRecord | None:
         inside = self.codes == place
         found = intervals(overall[inside][:, None], self.codes[inside], self.weights[:, inside])[0]
         return found.as_dict() if found else None
@@ -199,7 +207,7 @@ class _Desk:
                 found[axis.name] = mean
         return found
 
-    def _bias(self, given: FloatArray) -> dict[str, Any] | None:
+    def _bias(self, given: FloatArray) -> IntervalRecord | None:
         """How much higher the overall grade is when the reference's answer stands first; 0 without position bias."""
         gaps = given[:, :, 0, _OVERALL] - given[:, :, 1, _OVERALL]
         with warnings.catch_warnings():
@@ -208,24 +216,30 @@ class _Desk:
         found = intervals(per_probe[:, None], self.codes, self.weights)[0]
         return found.as_dict() if found else None
 
-    def _correlations(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def _correlations(self, rows: Sequence[GradedPair]) -> list[CorrelationRecord]:
         """Over the pairs: does the judge rank them as the axes do?"""
         known = [row for row in rows if row["rse"]["value"] is not None]
-        found = []
+        found: list[CorrelationRecord] = []
         for name in ("rse", *(axis.name for axis, _ in self.axes)):
             both = [
-                (row["grades"]["overall"]["value"], other)
+                (overall["value"], other)
                 for row in known
-                if (other := row["rse"]["judge_free"] if name == "rse" else row["judge_free_axes"].get(name))
+                if (overall := row["grades"]["overall"]) is not None
+                and (other := row["rse"]["judge_free"] if name == "rse" else row["judge_free_axes"].get(name))
                 is not None
             ]
             found.append({"with": name, "spearman": _spearman(both), "n": len(both)})
         return found
 
 
-def _scaled(interval: Mapping[str, Any]) -> dict[str, Any]:
+def _scaled(interval: IntervalRecord) -> IntervalRecord:
     """An interval of grades in the units of an axis."""
-    return {**{k: round(likeness(interval[k]), 5) for k in ("value", "low", "high")}, "n": interval["n"]}
+    return {
+        "value": round(likeness(interval["value"]), 5),
+        "low": round(likeness(interval["low"]), 5),
+        "high": round(likeness(interval["high"]), 5),
+        "n": interval["n"],
+    }
 
 
 def _means(numbers: FloatArray, groups: Sequence[str]) -> dict[str, float]:
@@ -248,7 +262,7 @@ def _spearman(both: Sequence[tuple[float, float]]) -> float | None:
     return round(float(spearmanr([a for a, _ in both], [b for _, b in both]).statistic), 4)
 
 
-def _agreement(first: Judged, second: Judged) -> dict[str, Any]:
+def _agreement(first: Judged, second: Judged) -> JudgeAgreement:
     """How far two judges agree on the overall grade, over the presentations that both graded."""
     ours, theirs = grades_of(first.judgements), grades_of(second.judgements)
     shared = sorted(ours.keys() & theirs.keys())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import STATUSES, Probe, Response
 from mimicry_audit.records.manifest import ModelInRun, StatedLineage
+from mimicry_audit.records.scores import AccuracyRecord, LineageRecord, ModelScore
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, intervals
 from mimicry_audit.verdicts.roles import Roles
 
@@ -24,7 +24,7 @@ def model_entry(
     codes: IntArray,
     compared: Sequence[Probe],
     weights: FloatArray | None,
-) -> dict[str, Any]:
+) -> ModelScore:
     """One model's entry in ``scores.json``."""
     usable = [r for r in responses if r.usable]
     owed = len(probes) * samples
@@ -45,14 +45,19 @@ def model_entry(
     }
 
 
-def _lineage(lineage: StatedLineage) -> dict[str, Any]:
-    keep = {k: lineage.get(k) for k in ("relation", "teacher", "base", "same_data_as")}
-    return {**keep, "source": "the checkpoint's lineage manifest"}
+def _lineage(lineage: StatedLineage) -> LineageRecord:
+    return {
+        "relation": lineage.get("relation"),
+        "teacher": lineage.get("teacher"),
+        "base": lineage.get("base"),
+        "same_data_as": lineage.get("same_data_as"),
+        "source": "the checkpoint's lineage manifest",
+    }
 
 
 def _accuracy(
     probes: Sequence[Probe], responses: Sequence[Response], codes: IntArray, weights: FloatArray | None
-) -> dict[str, Any] | None:
+) -> AccuracyRecord | None:
     """Share of checkable probes answered rightly; missing answers count as wrong only where the model was asked."""
     if weights is None:
         return None
@@ -73,5 +78,5 @@ def _accuracy(
     found = intervals(columns, codes, weights)
     return {
         "overall": found[0].as_dict() if found[0] else None,
-        "domains": {name: found[d + 1].as_dict() for d, name in enumerate(names) if found[d + 1]},  # type: ignore[union-attr]
+        "domains": {name: part.as_dict() for name, part in zip(names, found[1:], strict=True) if part},
     }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import Probe
 from mimicry_audit.records.manifest import Manifest
+from mimicry_audit.records.scores import Scores
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import Verdict
@@ -97,7 +98,7 @@ def versions(python: str) -> dict[str, str]:
     return found
 
 
-def coverage_gaps(scores: Mapping[str, Any]) -> list[str]:
+def coverage_gaps(scores: Scores) -> list[str]:
     """Pairs that too few probes cover, in words; empty for a complete run."""
     least = scores["settings"]["scoring"]["min_coverage"]
     return [

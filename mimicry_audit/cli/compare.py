@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from mimicry_audit.cli.options import given
+from mimicry_audit.records.compared import Compared
 
 HELP = """Compare a model before and after a training: did it move toward a reference, and what else changed?
 
@@ -123,7 +123,7 @@ def _numbers(text: str | None) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _end(result: Mapping[str, Any], page: Path, gates: Any, junit: Path | None, least: float) -> int:
+def _end(result: Compared, page: Path, gates: Any, junit: Path | None, least: float) -> int:
     """Print, write the JUnit file, then check gates and coverage."""
     from mimicry_audit.cli.compared import print_comparison
     from mimicry_audit.comparison.gates import outcomes, question_records

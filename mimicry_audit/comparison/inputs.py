@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.asking.answers import Plan, Progress, collect
 from mimicry_audit.asking.panels import IDENTITY_DOMAIN
@@ -20,7 +19,7 @@ from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import Probe, Response, Sampling, canonical_json, sha256_text
-from mimicry_audit.records.manifest import ModelInRun, Notes
+from mimicry_audit.records.manifest import ModelInRun, Notes, ProbeSetEntry, SamplingEntry
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.workflow.settings import Settings, probes_for, sampling_of
 
@@ -91,7 +90,7 @@ class Side:
     model: ModelInRun
     probes: Mapping[str, Probe]
     responses: tuple[Response, ...]
-    sampling: Mapping[str, Any] | None
+    sampling: SamplingEntry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +111,7 @@ class Matter:
     selves: tuple[Probe, ...]
     samples: int
     differences: tuple[str, ...]
-    probe_sets: tuple[Mapping[str, Any], ...]
+    probe_sets: tuple[ProbeSetEntry, ...]
 
     def of(self, role: str) -> list[Side]:
         """The sides of a role, in order."""

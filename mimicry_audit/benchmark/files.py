@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -71,7 +71,7 @@ def read_lineage(path: Path) -> list[Pair]:
     return _pairs(path, table.to_dict("records"))
 
 
-def _pairs(path: Path, rows: Sequence[dict[Any, Any]]) -> list[Pair]:
+def _pairs(path: Path, rows: Sequence[dict[object, object]]) -> list[Pair]:
     pairs: dict[tuple[str, str, str], Pair] = {}
     for number, row in enumerate(rows, 1):
         fields = [str(row[c]).strip() if isinstance(row[c], str) else "" for c in COLUMNS]

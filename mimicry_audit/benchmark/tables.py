@@ -23,7 +23,7 @@ from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import judge
 
 
-def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, Any]:
+def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, object]:
     """Relation → verdict → count, as `audit score` judges the file without references, and the share of strangers accused.
 
     An accusation is `same model`, `shared base` or `distilled`; ``false_verdict_rate`` is its share among the unrelated.
@@ -43,7 +43,7 @@ def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, see
     }
 
 
-def attribution_table(found: MeasuredFile, pairs: Sequence[Pair], readings: Readings) -> dict[str, Any]:
+def attribution_table(found: MeasuredFile, pairs: Sequence[Pair], readings: Readings) -> dict[str, object]:
     """How well the teacher of a student is named among all teachers of the file; see `evidence.attribution.evaluate`.
 
     The references of a student are all models that the file names as a teacher under ``distilled-from`` or ``none``, but

@@ -74,7 +74,7 @@ def command(
     control: tuple[str, ...],
     steps: str | None,
     junit: Path | None,
-    **values: Any,
+    **values: object,
 ) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import Bars

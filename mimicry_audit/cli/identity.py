@@ -114,7 +114,7 @@ _ASKING = (
     metavar="K=V",
     help="Engine option for every model, such as -E dtype=bfloat16.",
 )
-def command(transcripts: Path | None, out: Path, **values: Any) -> int:
+def command(transcripts: Path | None, out: Path, **values: object) -> int:
     """See `HELP`."""
     if transcripts is None:
         return _ask(out, values)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -39,7 +39,7 @@ Two judges, and no more probes than an interval of a quarter of a grade takes:
     help="Engine for a judge without one. [default: vllm if installed, else hf]",
 )
 @click.option("--engine-option", "-E", multiple=True, metavar="K=V", help="Engine option for every judge.")  # fmt: skip
-def command(run: Path, **values: Any) -> int:
+def command(run: Path, **values: object) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.steps import finish, judge_step, score_step
     from mimicry_audit.ground.errors import ConfigError

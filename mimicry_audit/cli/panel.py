@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -40,7 +39,7 @@ _FOLDER = click.option(
 @collecting
 @configurable
 @_FOLDER
-def build(name: str, config: Path | None, folder: Path | None, **values: Any) -> int:
+def build(name: str, config: Path | None, folder: Path | None, **values: object) -> int:
     """Ask the models and keep their answers; the same command again finishes what is owed.
 
     \b

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -33,7 +33,7 @@ known, domain, sample and reference_answer.
 @scoring
 @ci_file
 @click.option("--seed", type=int, metavar="N", help="Seed of the statistics. [default: 0]")
-def command(run: Path | None, responses: Path | None, out: str | None, junit: Path | None, **values: Any) -> int:
+def command(run: Path | None, responses: Path | None, out: str | None, junit: Path | None, **values: object) -> int:
     """See `HELP`."""
     from mimicry_audit.asking.panels import panel_labels
     from mimicry_audit.cli.steps import finish, score_step

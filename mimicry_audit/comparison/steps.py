@@ -149,7 +149,7 @@ def compare(
     *,
     steps: Sequence[float] = (),
     progress: Progress | None = None,
-    **settings: Any,
+    **settings: object,
 ) -> Comparison:
     """Compare a model before and after a training, seen from a reference; the same call again finishes what is owed.
 

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from mimicry_audit.engines.base import completion_status, split_reasoning
 from mimicry_audit.records.asked import Completion, Request, Sampling
 
-NEUTRAL_VLLM: Mapping[str, Any] = {
+NEUTRAL_VLLM: Mapping[str, object] = {
     "top_k": 0,
     "min_p": 0.0,
     "repetition_penalty": 1.0,
@@ -28,10 +27,15 @@ class UnreadableAnswer(ValueError):
 
 
 def payload(
-    model: str, request: Request, sampling: Sampling, *, limit_field: str = "max_tokens", extra: Mapping[str, Any] = {}
+    model: str,
+    request: Request,
+    sampling: Sampling,
+    *,
+    limit_field: str = "max_tokens",
+    extra: Mapping[str, object] = {},
 ) -> bytes:
     """The JSON body for one request; ASCII-escaped, so that lone surrogates travel too."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "model": model,
         "messages": [{"role": message.role, "content": message.content} for message in request.messages],
         "temperature": sampling.temperature,
@@ -101,7 +105,7 @@ def error_code(body: bytes) -> str:
         return ""
 
 
-def _text(content: Any) -> str:
+def _text(content: object) -> str:
     if content is None:
         return ""
     if isinstance(content, str):
@@ -111,7 +115,7 @@ def _text(content: Any) -> str:
     raise TypeError
 
 
-def _logprobs(found: Any) -> tuple[Mapping[str, float], ...] | None:
+def _logprobs(found: object) -> tuple[Mapping[str, float], ...] | None:
     if not isinstance(found, dict) or not isinstance(found.get("content"), list):
         return None
     steps = []

@@ -10,13 +10,12 @@ import csv
 import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.ground.errors import DataError
 
 SUFFIXES = (".jsonl", ".ndjson", ".csv", ".parquet")
 
-Row = tuple[str, Mapping[str, Any]]
+Row = tuple[str, Mapping[str, object]]
 """Where a row stands ("line 3"), and its cells."""
 
 

@@ -123,7 +123,7 @@ def _judgement(record: dict[str, Any], label: str) -> Judgement:
     return made
 
 
-def _check_outcome(outcome: Any, grades: Any) -> None:
+def _check_outcome(outcome: object, grades: object) -> None:
     if outcome not in OUTCOMES:
         raise ValueError(f"unknown outcome {outcome!r}")
     if outcome in ("failed", "error"):

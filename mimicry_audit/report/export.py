@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.records.run import RunDirectory, write_bytes
@@ -139,11 +138,11 @@ def _table(directory: RunDirectory, scores: Scores, format: str, table: str) -> 
     return tidyfiles.parquet_bytes(columns, rows, {f"audit:{name}": text for name, text in notes.items()})
 
 
-def _files(directory: RunDirectory) -> dict[str, Any]:
+def _files(directory: RunDirectory) -> dict[str, object]:
     """What the run directory holds, as paths relative to it."""
     root = directory.path
     single = ("manifest.json", "probes.jsonl", "scores.json", "report.html")
-    found: dict[str, Any] = {Path(n).stem: n for n in single if (root / n).is_file()}
+    found: dict[str, object] = {Path(n).stem: n for n in single if (root / n).is_file()}
     for folder in ("responses", "judgements", "likelihood"):
         if journals := sorted((root / folder).glob("*.jsonl")):
             found[folder] = {path.stem: f"{folder}/{path.name}" for path in journals}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
 
@@ -71,7 +71,7 @@ def measure(
     responses: Mapping[str, Sequence[Response]],
     *,
     axes: Sequence[str] = tuple(AXES),
-    options: Mapping[str, Mapping[str, Any]] | None = None,
+    options: Mapping[str, Mapping[str, object]] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Measured]:
     """Compare all models on all probes along each axis.

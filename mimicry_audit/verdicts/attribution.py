@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -85,7 +84,7 @@ class Case:
     teachers: frozenset[str]
 
 
-def evaluate(cases: Sequence[Case], makers: Mapping[str, str]) -> dict[str, Any]:
+def evaluate(cases: Sequence[Case], makers: Mapping[str, str]) -> dict[str, object]:
     """How well teachers are named, balanced over teachers, beside always naming the most common one.
 
     Args:

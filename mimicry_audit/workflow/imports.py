@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.asking.answers import Plan
 from mimicry_audit.engines.names import parse_models
@@ -99,7 +98,7 @@ def _probe(answer: RecordedAnswer) -> Probe:
     )
 
 
-def _check(reference: str | None) -> dict[str, Any] | None:
+def _check(reference: str | None) -> dict[str, object] | None:
     """A check for a reference answer: a number where it is one, else text found in the answer."""
     if reference is None or not reference.strip():
         return None

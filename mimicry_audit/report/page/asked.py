@@ -51,7 +51,7 @@ def _names(labels: list[str]) -> str:
     return " and ".join(labels)
 
 
-def _rate(found: Any) -> Any:
+def _rate(found: object) -> object:
     """Rates in the words of the report: ``value`` for ``rate``; whatever holds rates is gone through."""
     if isinstance(found, Mapping):
         if "rate" in found:

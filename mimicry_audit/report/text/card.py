@@ -7,7 +7,6 @@ The Hub's ``model-index`` describes results of a metric on a data set, and an au
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.records.scores import ModelScore, Scores, VerdictRecord
@@ -17,7 +16,7 @@ from mimicry_audit.report.page import view
 from mimicry_audit.report.text.mark import block, code, table, words
 from mimicry_audit.report.text.markdown import others, reasons, verdict_table
 
-Record = Mapping[str, Any]
+Record = Mapping[str, object]
 
 
 def render(raw: Scores, label: str | None = None) -> str:

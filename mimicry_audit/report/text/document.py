@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from mimicry_audit.records.scores import Scores
 from mimicry_audit.report.page import view
@@ -17,7 +16,7 @@ from mimicry_audit.report.page.headline import counts, headline
 REPORT_SCHEMA = "mimicry_audit.report/1"
 
 
-def render(raw: Scores, files: Mapping[str, Any], gaps: Sequence[str]) -> str:
+def render(raw: Scores, files: Mapping[str, object], gaps: Sequence[str]) -> str:
     """The document, ending in a newline.
 
     Args:

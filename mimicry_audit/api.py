@@ -5,7 +5,7 @@
     from mimicry_audit import audit
 
     run = audit(models=["lab/aria", "lab/aria-student"], probes=["lab"])
-    run.scores["verdicts"][0]["summary"]
+    run.verdicts[0].summary
     run.report("x.html")
 """
 
@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.asking.answers import collect
 from mimicry_audit.asking.likelihoods import collect_likelihoods
 from mimicry_audit.asking.progress import Progress
 from mimicry_audit.ground.version import __version__
+from mimicry_audit.records.manifest import Notes
 from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.records.scores import PairVerdict, Scores
 from mimicry_audit.report.export import export
 from mimicry_audit.verdicts.score import score
 from mimicry_audit.workflow.settings import Resolved, resolve, settings_from
@@ -34,7 +35,7 @@ class Run:
         asked: how many answers were collected, and texts scored for their likelihood, now; 0 when the run was already finished.
     """
 
-    def __init__(self, directory: RunDirectory, scores: Mapping[str, Any], asked: int = 0) -> None:
+    def __init__(self, directory: RunDirectory, scores: Scores, asked: int = 0) -> None:
         self.directory = directory
         self.scores = scores
         self.asked = asked
@@ -45,10 +46,9 @@ class Run:
         return self.directory.path
 
     @property
-    def verdicts(self) -> Sequence[Mapping[str, Any]]:
+    def verdicts(self) -> Sequence[PairVerdict]:
         """The verdicts, strongest first."""
-        found: Sequence[Mapping[str, Any]] = self.scores["verdicts"]
-        return found
+        return [PairVerdict.from_record(record) for record in self.scores["verdicts"]]
 
     def report(
         self,
@@ -77,20 +77,70 @@ class Run:
 
 
 def audit(
-    models: str | Sequence[str | Mapping[str, Any]],
+    models: str | Sequence[str | Mapping[str, object]],
     probes: str | Sequence[str] = (),
     *,
     progress: Progress | None = None,
-    **settings: Any,
+    reference: str | Sequence[str] = (),
+    base: str | Sequence[str] = (),
+    control: str | Sequence[str] = (),
+    panel: str | Sequence[str] = (),
+    domains: str | Sequence[str] = (),
+    limit: int | None = None,
+    samples: int = 1,
+    temperature: float = 0.0,
+    top_p: float = 1.0,
+    max_tokens: int = 512,
+    seed: int = 0,
+    logprobs: int = 0,
+    likelihood: bool = False,
+    likelihood_top_k: int = 20,
+    system_prompt: str | None = None,
+    identity_attempts: int | None = None,
+    engine: str | None = None,
+    engine_options: Mapping[str, object] | None = None,
+    axes: str | Sequence[str] = (),
+    embedding_model: str | None = None,
+    min_coverage: float = 0.95,
+    judge: str | Sequence[str | Mapping[str, object]] = (),
+    judge_budget: float | None = None,
+    fail_on: str | Sequence[str] = (),
+    out: str | Path | None = None,
 ) -> Run:
     """Collect, score and report in one go; the same call again finishes what is owed.
 
+    The keywords are the fields of `mimicry_audit.workflow.settings.Settings`, explained in ``docs/formats.md``; where several
+    values may stand, one text with commas will do.
+
     Args:
-        models: model names (``hf/ORG/NAME``, ``openai/NAME@URL``, ``lab/NAME``, a folder …), at least
-            two; one text with commas will do.
+        models: model names (``hf/ORG/NAME``, ``openai/NAME@URL``, ``lab/NAME``, a folder …), at least two.
         probes: probe sets; ``core`` and ``identity`` by default, ``lab`` for lab models.
         progress: told of every answer.
-        **settings: any other field of `mimicry_audit.workflow.settings.Settings` (``reference``, ``base``, ``limit`` …).
+        reference: models that the others may have been trained on.
+        base: ``BASE`` for every candidate or ``CANDIDATE=BASE`` for one.
+        control: models unrelated to the reference.
+        panel: stored panels, by name or directory.
+        domains: only probes of these.
+        limit: most probes of each set.
+        samples: answers to each probe.
+        temperature: of sampling.
+        top_p: of sampling.
+        max_tokens: of an answer.
+        seed: of sampling and of the statistics.
+        logprobs: log-probabilities kept of so many tokens at each place.
+        likelihood: whether the models also score each other's answers.
+        likelihood_top_k: tokens kept of each place for that.
+        system_prompt: asked under this one.
+        identity_attempts: identity questions in templates.
+        engine: that of names without one.
+        engine_options: for every model.
+        axes: the axes to measure; all by default.
+        embedding_model: of the semantic axis.
+        min_coverage: least share of probes that both models of a pair must have answered.
+        judge: language models that grade the answers.
+        judge_budget: half-width of an interval at which a judge may stop.
+        fail_on: as on the command line.
+        out: the run directory.
 
     Returns:
         The scored run; its report is written beside it.
@@ -98,7 +148,8 @@ def audit(
     Raises:
         AuditError: whatever is wrong, in one line.
     """
-    given = {"models": models, "probes": probes, **settings}
+    given = {name: value for name, value in locals().items() if name != "progress"}
+    given |= {"engine_options": engine_options or {}, "out": None if out is None else str(out)}
     resolved = resolve(settings_from(given, "audit()"))
     directory, asked = collect_resolved(resolved, progress)
     if resolved.judging is not None:
@@ -117,7 +168,7 @@ def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tu
         The run directory and how many answers were asked for, and texts scored, now.
     """
     directory = RunDirectory(resolved.out)
-    notes = {"sources": dict(resolved.sources), "version": __version__}
+    notes: Notes = {"sources": dict(resolved.sources), "version": __version__}
     judges = resolved.judging.judges if resolved.judging else ()
     asked = collect(directory, resolved.plan, progress=progress, notes=notes, helpers=judges)
     if resolved.likelihood is not None:
@@ -125,6 +176,6 @@ def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tu
     return directory, asked
 
 
-def write_report(directory: RunDirectory, scores: Mapping[str, Any], path: Path | None = None) -> Path:
+def write_report(directory: RunDirectory, scores: Scores, path: Path | None = None) -> Path:
     """Render a scored run as HTML and write it in one step."""
     return export(directory, scores, "html", path)

@@ -27,8 +27,8 @@ from mimicry_audit.ground.errors import AuditError
 from mimicry_audit.ground.fields import fields_of
 from mimicry_audit.ground.plugins import AXIS_GROUP, ENGINE_GROUP, PROBE_SET_GROUP
 from mimicry_audit.records.asked import Response
+from mimicry_audit.records.verdict_words import VERDICTS
 from mimicry_audit.similarity.measure import AXES, axis_class
-from mimicry_audit.verdicts.rules import VERDICTS
 from mimicry_audit.workflow.gates import parse_gates
 from mimicry_audit.workflow.settings import SETTING_NAMES, Settings, merged, resolve, settings_from
 from tests.support.made_up import SAYS, made_up_answers

@@ -105,8 +105,8 @@ def examined(directory: RunDirectory, cast: Cast, label: str, sets: Sets, drawn:
     options = ScoringOptions(roles=roles)
     manifest, probes = directory.manifest(), directory.probes()
     responses = {one: directory.responses(one) for one in labels}
-    found = measurements(manifest, probes, responses, options, lambda _: None)
-    likely = load(directory, manifest, labels, found.compared, found.material.domains, responses)
+    found = measurements(manifest.models, probes, responses, options, lambda _: None)
+    likely = load(directory, manifest.likelihood, labels, found.compared, found.material.domains, responses)
     ids = [probe.id for probe in found.compared]
     content = {
         "label": label, "kinds": _verdicts(found.material, likely, options), "lift": _lift(found.material, options),

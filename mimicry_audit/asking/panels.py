@@ -28,6 +28,7 @@ from mimicry_audit.records.asked import (
     canonical_json,
     sha256_text,
 )
+from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory, write_text
 
 SAME_SAMPLING = ("temperature", "top_p", "max_tokens", "seed", "samples")
@@ -67,12 +68,12 @@ class Panel:
 
     name: str
     directory: RunDirectory
-    manifest: Mapping[str, Any]
+    manifest: Manifest
 
     @property
     def labels(self) -> tuple[str, ...]:
         """The labels of its models."""
-        return tuple(self.manifest["settings"]["models"])
+        return tuple(self.manifest.labels)
 
     @cached_property
     def probes(self) -> Mapping[str, Probe]:
@@ -82,11 +83,7 @@ class Panel:
     @cached_property
     def specs(self) -> tuple[ModelSpec, ...]:
         """Its models as they were asked."""
-        sources = self.manifest.get("sources", {})
-        return tuple(
-            ModelSpec(label=label, source=str(sources.get(label, "")), **entry)
-            for label, entry in self.manifest["settings"]["models"].items()
-        )
+        return tuple(ModelSpec(label=m.label, source=m.source, **m.spec) for m in self.manifest.models.values())
 
     def answers(self, label: str, probes: Sequence[Probe]) -> list[Response]:
         """One model's standing answers to these probes."""
@@ -165,7 +162,7 @@ def check_same_protocol(panel: Panel, models: Sequence[ModelSpec], probes: Seque
 
 
 def _other_sampling(panel: Panel, sampling: Sampling) -> list[str]:
-    stored, wanted = panel.manifest["settings"]["sampling"], asdict(sampling)
+    stored, wanted = panel.manifest.settings["sampling"], asdict(sampling)
     return [
         f"sampling.{k}: {_said(stored.get(k))} → {_said(wanted[k])}"
         for k in SAME_SAMPLING
@@ -239,8 +236,8 @@ def adopt(run: RunDirectory, panel: Panel, probes: Sequence[Probe]) -> None:
         lines = [{k: v for k, v in asdict(r).items() if v is not None} for r in panel.answers(label, probes)]
         text = "".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n" for line in lines)
         write_text(run.journal_path(label), text)
-        known = panel.manifest["resolved"].get(label, {})
-        entries[label] = {**known, "panel": {"name": panel.name, "created": panel.manifest.get("created")}}
+        known = panel.manifest.resolved.get(label, {})
+        entries[label] = {**known, "panel": {"name": panel.name, "created": panel.manifest.created}}
     if entries:
         remember(run, "resolved", entries)
 
@@ -251,7 +248,7 @@ def check_templates(panel: Panel, identities: Mapping[str, Identity]) -> None:
     Raises:
         ConfigError: names both and the two templates.
     """
-    for label, stored in ((label, known.get("identity") or {}) for label, known in panel.manifest["resolved"].items()):
+    for label, stored in ((label, known.get("identity") or {}) for label, known in panel.manifest.resolved.items()):
         for own_label, identity in identities.items():
             same = stored.get("model") == identity.model and stored.get("revision") == identity.revision
             if same and stored.get("template_sha") != identity.template_sha:

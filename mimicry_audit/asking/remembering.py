@@ -9,11 +9,12 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 from mimicry_audit.ground.errors import AuditError, RunDirectoryError
 from mimicry_audit.ground.redaction import redacted_deep
 from mimicry_audit.records.asked import ModelSpec, Probe, timestamp
+from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory, differences
 
 Refusal = Callable[[Sequence[str]], AuditError]
@@ -41,8 +42,7 @@ def changed_model(run: RunDirectory, spec: ModelSpec) -> Refusal:
 
 def section_of(run: RunDirectory, section: str) -> Mapping[str, Any]:
     """A section of a run's manifest, empty where nothing has been remembered there."""
-    remembered: Mapping[str, Any] = run.manifest().get(section) or {}
-    return remembered
+    return cast("Mapping[str, Any]", run.manifest().as_json().get(section) or {})
 
 
 def begin(run: RunDirectory, probes: Sequence[Probe], settings: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
@@ -55,15 +55,8 @@ def begin(run: RunDirectory, probes: Sequence[Probe], settings: Mapping[str, Any
         notes: further fields, never compared.
     """
     run.write_probes(probes)
-    run.write_manifest(
-        {
-            "created": timestamp("seconds"),
-            "python": sys.version.split()[0],
-            "settings": settings,
-            "resolved": {},
-            **notes,
-        }
-    )
+    begun = {"created": timestamp("seconds"), "python": sys.version.split()[0], "settings": settings, "resolved": {}}
+    run.write_manifest(Manifest.from_json(begun | dict(notes)))
 
 
 def remember(
@@ -88,16 +81,18 @@ def remember(
         AuditError: another field differs; nothing is written then.
         RunDirectoryError: the manifest cannot be read or written.
     """
-    manifest, refuse = run.manifest(), refuse or other_settings(run)
+    manifest, refuse = run.manifest().as_json(), refuse or other_settings(run)
     stored = redacted_deep(json.loads(json.dumps(entry)))  # as it will be read again
-    known = manifest.get(section)
+    known = cast("dict[str, Any] | None", manifest.get(section))
     if section in PER_MODEL:
         known = known or {}
-        grown = known | {label: _grown(known.get(label), one, may_grow, refuse) for label, one in stored.items()}
+        grown: Mapping[str, Any] = known | {
+            label: _grown(known.get(label), one, may_grow, refuse) for label, one in stored.items()
+        }
     else:
         grown = _grown(known, stored, may_grow, refuse)
     if grown != known:
-        run.write_manifest({**manifest, section: grown})
+        run.write_manifest(Manifest.from_json(manifest | {section: grown}))
 
 
 def _grown(

@@ -8,11 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity.measure import Measured, measure
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import IntArray
@@ -70,7 +71,7 @@ def read_lineage(path: Path) -> list[Pair]:
     return _pairs(path, table.to_dict("records"))
 
 
-def _pairs(path: Path, rows: Sequence[dict[Any, Any]]) -> list[Pair]:
+def _pairs(path: Path, rows: Sequence[dict[object, object]]) -> list[Pair]:
     pairs: dict[tuple[str, str, str], Pair] = {}
     for number, row in enumerate(rows, 1):
         fields = [str(row[c]).strip() if isinstance(row[c], str) else "" for c in COLUMNS]
@@ -143,7 +144,7 @@ def measure_file(path: Path, axes: Sequence[str], progress: Callable[[str], None
         measured=measured,
         texts={k: {r.probe_id: r.text for r in mine if r.usable and r.sample == 0} for k, mine in responses.items()},
         answered=np.array([[float(p.id in usable[label]) for label in labels] for p in probes]),
-        resolved={},
+        models={label: ModelInRun(label, {"engine": "recorded", "name": label}) for label in labels},
         claims={},
         passages=Passages(probes, responses),
     )

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from mimicry_audit.benchmark.files import MeasuredFile, Pair, measure_file, read_lineage
-from mimicry_audit.benchmark.tables import ACCUSATIONS, attribution_table, readings_of, relations_table, verdict_table
+from mimicry_audit.benchmark.tables import attribution_table, readings_of, relations_table, verdict_table
 from mimicry_audit.benchmark.triangles import MOST_TRIANGLES, triangle_table
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.similarity.combined import version
 from mimicry_audit.statistics.intervals import DRAWS
 
-__all__ = ["ACCUSATIONS", "SCHEMA", "MeasuredFile", "Pair", "benchmark", "measure_file", "read_lineage"]
+__all__ = ["SCHEMA", "MeasuredFile", "Pair", "benchmark", "measure_file", "read_lineage"]
 
 SCHEMA = "mimicry_audit.lineage/1"
 
@@ -31,7 +30,7 @@ def benchmark(
     seed: int = 0,
     most_triangles: int = MOST_TRIANGLES,
     progress: Callable[[str], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The content of ``lineage.json``, see ``docs/formats.md``.
 
     Args:

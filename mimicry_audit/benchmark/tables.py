@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit.benchmark.files import TAUGHT, UNRELATED, MeasuredFile, Pair
+from mimicry_audit.records.verdict_words import ACCUSATIONS
 from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.combined import RELATIONS, Readings, combine, curves, mean_matrix, read, teacher_curve
 from mimicry_audit.statistics.detection import auc_interval, tpr_at_fpr
@@ -21,10 +22,8 @@ from mimicry_audit.verdicts.gather import gather
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import judge
 
-ACCUSATIONS = ("same model", "shared base", "distilled")
 
-
-def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, Any]:
+def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, object]:
     """Relation → verdict → count, as `audit score` judges the file without references, and the share of strangers accused.
 
     An accusation is `same model`, `shared base` or `distilled`; ``false_verdict_rate`` is its share among the unrelated.
@@ -44,7 +43,7 @@ def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, see
     }
 
 
-def attribution_table(found: MeasuredFile, pairs: Sequence[Pair], readings: Readings) -> dict[str, Any]:
+def attribution_table(found: MeasuredFile, pairs: Sequence[Pair], readings: Readings) -> dict[str, object]:
     """How well the teacher of a student is named among all teachers of the file; see `evidence.attribution.evaluate`.
 
     The references of a student are all models that the file names as a teacher under ``distilled-from`` or ``none``, but

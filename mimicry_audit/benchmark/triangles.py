@@ -14,7 +14,6 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from random import Random
-from typing import Any
 
 import numpy as np
 
@@ -91,7 +90,7 @@ def triangles(labels: Sequence[str], pairs: Sequence[Pair], most: int, seed: int
 
 def triangle_table(
     found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int, most: int = MOST_TRIANGLES
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """What is concluded with a base at hand, by the documented relation of candidate and reference.
 
     Args:
@@ -106,7 +105,7 @@ def triangle_table(
         distilled, None where there are none; and ``distilled``, every triangle that is, with its kinds of evidence.
     """
     confusion: dict[str, Counter[str]] = {}
-    named: list[Mapping[str, Any]] = []
+    named: list[Mapping[str, object]] = []
     for triangle in triangles(found.labels, pairs, most, seed):
         company = [triangle.reference, triangle.base, triangle.candidate, *triangle.controls]
         roles = Roles(

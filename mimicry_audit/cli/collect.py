@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -23,7 +22,7 @@ Stop it at any moment, even with kill -9, and run the same command again: it goe
 @collecting
 @configurable
 @click.option("--dry-run", is_flag=True, help="Print what would be asked, and ask nothing.")
-def command(config: Path | None, dry_run: bool, **values: Any) -> int:
+def command(config: Path | None, dry_run: bool, **values: object) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.dry_run import print_plan

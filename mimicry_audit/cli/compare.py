@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import click
 from mimicry_audit.cli.fields import GroupedCommand, grouped, option_of
 from mimicry_audit.cli.options import given, setting
 from mimicry_audit.comparison.settings import CompareSettings
+from mimicry_audit.records.compared import Compared
 from mimicry_audit.workflow.audit_settings import SCORING
 
 HELP = """Compare a model before and after a training: did it move toward a reference, and what else changed?
@@ -67,7 +67,7 @@ def command(
     control: tuple[str, ...],
     steps: str | None,
     junit: Path | None,
-    **values: Any,
+    **values: object,
 ) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import Bars
@@ -116,7 +116,7 @@ def _numbers(text: str | None) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _end(result: Mapping[str, Any], page: Path, gates: Any, junit: Path | None, least: float) -> int:
+def _end(result: Compared, page: Path, gates: Any, junit: Path | None, least: float) -> int:
     """Print, write the JUnit file, then check gates and coverage."""
     from mimicry_audit.cli.compared import print_comparison
     from mimicry_audit.comparison.gates import outcomes, question_records

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Literal
 
 from rich.markup import escape
 from rich.table import Table
 
 from mimicry_audit.cli.console import out_console
+from mimicry_audit.records.compared import CheckpointRecord, Compared, MovementRecord
+from mimicry_audit.statistics.interval_record import IntervalRecord
 
 _MARKS = {"yes": "!", "no": "·", "unclear": "?", "not measured": "–"}
 _WAYS = {
@@ -21,7 +22,7 @@ _WAYS = {
 }
 
 
-def print_comparison(result: Mapping[str, Any], page: Path) -> None:
+def print_comparison(result: Compared, page: Path) -> None:
     """The answers about the last checkpoint, the movement by domain and axis, and the page."""
     console = out_console()
     last = result["checkpoints"][-1]
@@ -38,7 +39,7 @@ def print_comparison(result: Mapping[str, Any], page: Path) -> None:
     console.print(f"Report: {escape(str(page))}", soft_wrap=True)
 
 
-def _span(found: Mapping[str, Any] | None, sign: str = "+") -> str:
+def _span(found: IntervalRecord | None, sign: str = "+") -> str:
     if found is None:
         return "—"
     return f"{found['value']:{sign}.2f} [dim]\\[{found['low']:{sign}.2f}, {found['high']:{sign}.2f}][/dim]"
@@ -51,7 +52,7 @@ def _table(*columns: str) -> Table:
     return table
 
 
-def _movement(result: Mapping[str, Any], last: Mapping[str, Any]) -> Table:
+def _movement(result: Compared, last: CheckpointRecord) -> Table:
     """Before, after and movement: all axes, each domain, each axis."""
     beyond = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
     table = _table("", "before", "after", beyond, "Holm p", "reading")
@@ -69,7 +70,7 @@ def _movement(result: Mapping[str, Any], last: Mapping[str, Any]) -> Table:
     return table
 
 
-def _run(result: Mapping[str, Any]) -> Table:
+def _run(result: Compared) -> Table:
     """One row a checkpoint."""
     beyond = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
     table = _table(
@@ -77,13 +78,14 @@ def _run(result: Mapping[str, Any]) -> Table:
     )
     first = result["checkpoints"][0]
 
-    def cell(found: Mapping[str, Any] | None, field: str, sign: str = "") -> str:
+    def cell(found: MovementRecord | None, field: Literal["before", "after", "adjusted"], sign: str = "") -> str:
         return _span(found[field], sign) if found else "—"
 
-    for label, k, field in [
+    rows: list[tuple[str, CheckpointRecord, Literal["before", "after"]]] = [
         (result["before"], first, "before"),
         *((k["label"], k, "after") for k in result["checkpoints"]),
-    ]:
+    ]
+    for label, k, field in rows:
         table.add_row(
             escape(label),
             cell(k["overall"], field),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+
+from mimicry_audit.records.scores import Scores, TruthRecord, VerdictRecord
+from mimicry_audit.records.verdict_words import BY_NAME
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -21,14 +24,6 @@ if TYPE_CHECKING:
 
 MOST_ROWS = 16
 """Judged pairs told one by one; of more, those that stand out."""
-MARKS = {
-    "same model": "=",
-    "distilled": "!",
-    "shared base": "~",
-    "inconclusive": "?",
-    "convergent": "·",
-    "no evidence": "·",
-}
 
 
 def out_console() -> Console:
@@ -106,7 +101,7 @@ class Bars:
 
 
 @contextmanager
-def steps(title: str, expected: int) -> Iterator[Any]:
+def steps(title: str, expected: int) -> Iterator[Callable[[str], None]]:
     """A bar over named steps; yields a function to call with the name of each step as it begins."""
     bars = Bars()
     with bars:
@@ -125,7 +120,7 @@ def steps(title: str, expected: int) -> Iterator[Any]:
             bars.advance(title)
 
 
-def print_scores(scores: Mapping[str, Any], report: Path | None) -> None:
+def print_scores(scores: Scores, report: Path | None) -> None:
     """The verdict table, the reasons in a sentence each, the signature, and where the report is."""
     console = out_console()
     console.print(f"\n[bold]{escape(scores['title'])}[/bold]\n")
@@ -149,17 +144,17 @@ def print_scores(scores: Mapping[str, Any], report: Path | None) -> None:
         console.print(f"Report: {escape(str(report))}", soft_wrap=True)
 
 
-def _print_summaries(verdicts: Sequence[Mapping[str, Any]], console: Console) -> None:
+def _print_summaries(verdicts: Sequence[VerdictRecord], console: Console) -> None:
     """A sentence a verdict; of many pairs only those about which there is something to say, and the rest counted."""
     told = [v for v in verdicts if len(verdicts) <= MOST_ROWS or v["verdict"] != "no evidence"][:MOST_ROWS]
     for verdict in told:
-        console.print(f" {MARKS[verdict['verdict']]} {escape(verdict['summary'])}", soft_wrap=True)
+        console.print(f" {BY_NAME[verdict['verdict']].mark} {escape(verdict['summary'])}", soft_wrap=True)
     if rest := Counter(v["verdict"] for v in verdicts) - Counter(v["verdict"] for v in told):
         counts = ", ".join(f"{n:,} {word}" for word, n in rest.items())
         console.print(f" … and {sum(rest.values()):,} more pairs: {counts}. The report has all of them.")
 
 
-def _verdict_table(scores: Mapping[str, Any], width: int) -> Table:
+def _verdict_table(scores: Scores, width: int) -> Table:
     truths = any(v["truth"] for v in scores["verdicts"])
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("candidate → reference", overflow="fold")
@@ -184,13 +179,13 @@ def _verdict_table(scores: Mapping[str, Any], width: int) -> Table:
     return table
 
 
-def _verdict_cell(verdict: Mapping[str, Any]) -> str:
+def _verdict_cell(verdict: VerdictRecord) -> str:
     word, sure = verdict["verdict"], verdict["confidence"]
-    shown = f"[bold]{word}[/bold]" if word in ("distilled", "same model") else word
+    shown = f"[bold]{word}[/bold]" if BY_NAME[word].emphasised else word
     return shown if sure == "none" else f"{shown} [dim]({sure})[/dim]"
 
 
-def _lift_cell(verdict: Mapping[str, Any]) -> str:
+def _lift_cell(verdict: VerdictRecord) -> str:
     lifts = [e for e in verdict["evidence"] if e["statistic"] == "adjusted lift"]
     if not lifts:
         return "[dim]not its base[/dim]" if verdict["base"] else "[dim]no base[/dim]"
@@ -198,7 +193,7 @@ def _lift_cell(verdict: Mapping[str, Any]) -> str:
     return f"{mean:+.2f} [dim]({sum(e['positive'] for e in lifts)} of {len(lifts)} axes)[/dim]"
 
 
-def _truth_cell(truth: Mapping[str, Any] | None, *, wide: bool) -> str:
+def _truth_cell(truth: TruthRecord | None, *, wide: bool) -> str:
     if not truth:
         return "—"
     mark = {True: "✓", False: "✗", None: "○"}[truth["agrees"]]

@@ -110,7 +110,7 @@ _ASKING = (
     metavar="DIR",
     help="Where identity.json and attempts.jsonl go; with --models a run directory, which the same command finishes.",
 )
-def command(transcripts: Path | None, out: Path, **values: Any) -> int:
+def command(transcripts: Path | None, out: Path, **values: object) -> int:
     """See `HELP`."""
     values["seed"] = Settings().seed if values["seed"] is None else values["seed"]
     if transcripts is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -35,7 +35,7 @@ Two judges, and no more probes than an interval of a quarter of a grade takes:
 @setting("seed", help="Seed of the order of the probes.", group=JUDGE)
 @setting("engine", help="Engine for a judge without one.", group=JUDGE)
 @setting("engine_options", help="Engine option for every judge, such as -E dtype=bfloat16.", group=JUDGE)
-def command(run: Path, **values: Any) -> int:
+def command(run: Path, **values: object) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.steps import finish, judge_step, score_step
     from mimicry_audit.ground.errors import ConfigError
@@ -46,7 +46,7 @@ def command(run: Path, **values: Any) -> int:
     if not settings.judge:
         raise ConfigError("there is nobody to judge", "name a model with --judge")
     directory = RunDirectory(run)
-    labels = list(directory.manifest()["settings"]["models"])
+    labels = directory.manifest().labels
     scoring = _scoring(directory, settings, labels)
     options = judging_options(settings, scoring.roles.references, labels)
     assert options is not None
@@ -63,10 +63,16 @@ def _scoring(directory: RunDirectory, settings: Settings, labels: list[str]) -> 
 
     options = ScoringOptions()
     if directory.scores_path.exists():
-        known = dict(read_scores(directory)["settings"]["scoring"])
-        roles = known.pop("roles")
-        shown = Roles(references=tuple(roles["references"]), bases=roles["bases"], controls=tuple(roles["controls"]))
-        options = ScoringOptions(**known | {"axes": tuple(known["axes"]), "roles": shown})
+        known = read_scores(directory)["settings"]["scoring"]
+        roles = known["roles"]
+        options = ScoringOptions(
+            roles=Roles(references=tuple(roles["references"]), bases=roles["bases"], controls=tuple(roles["controls"])),
+            axes=tuple(known["axes"]),
+            embedding_model=known["embedding_model"],
+            draws=known["draws"],
+            seed=known["seed"],
+            min_coverage=known["min_coverage"],
+        )
     if settings.reference:
         options = replace(options, roles=replace(options.roles, references=settings.reference))
     options.roles.check(labels)

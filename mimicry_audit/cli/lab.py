@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from mimicry_audit.records.scores import LineageRecord
+
 HELP = """Build and list the bundled models of known lineage.
 
 \b
@@ -51,7 +53,7 @@ def list_() -> None:
     for heading in ("model", "lineage", "built"):
         table.add_column(heading)
     for model in list_models():
-        known = {
+        known: LineageRecord = {
             "relation": model.relation,
             "teacher": model.teacher,
             "base": model.base,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -42,7 +41,7 @@ _FOLDER = grouped(
 @collecting
 @configurable
 @_FOLDER
-def build(name: str, config: Path | None, folder: Path | None, **values: Any) -> int:
+def build(name: str, config: Path | None, folder: Path | None, **values: object) -> int:
     """Ask the models and keep their answers; the same command again finishes what is owed.
 
     \b
@@ -96,11 +95,11 @@ def list_(folder: Path | None) -> None:
     for heading in ("name", "models", "probe sets", "n", "sampling", "date"):
         table.add_column(heading, overflow="fold")
     for panel in panels:
-        settings = panel.manifest["settings"]
+        settings = panel.manifest.settings
         s = settings["sampling"]
         sampling = f"temperature {s['temperature']:g}, top-p {s['top_p']:g}, {s['max_tokens']} tokens, seed {s['seed']}"
         sets = ", ".join(f"{p['name']} {p['version']}" for p in settings["probe_sets"])
         samples = f", {s['samples']} samples" if s["samples"] > 1 else ""
         row = (panel.name, ", ".join(panel.labels), sets, str(len(panel.probes)), sampling + samples)
-        table.add_row(*map(escape, row), str(panel.manifest.get("created", ""))[:10])
+        table.add_row(*map(escape, row), (panel.manifest.created or "")[:10])
     console.print(table)

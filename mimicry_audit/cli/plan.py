@@ -103,7 +103,7 @@ def _defaults() -> list[Spread]:
     return [Spread(axis=a, statistic="adjusted lift", sd=sd, tests=many) for a, sd in DEFAULT_SPREAD.items()]
 
 
-def _row(spread: Spread, effect: float, wanted: float, alpha: float, tests: int) -> dict[str, Any]:
+def _row(spread: Spread, effect: float, wanted: float, alpha: float, tests: int) -> dict[str, object]:
     from mimicry_audit.statistics.power import level, power, probes_needed, smallest_effect
     from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -37,7 +36,7 @@ In CI, failing when a candidate was distilled:
 @ci_file
 @configurable
 @click.option("--dry-run", is_flag=True, help="Print what would be asked, and ask nothing.")
-def command(config: Path | None, dry_run: bool, junit: Path | None, **values: Any) -> int:
+def command(config: Path | None, dry_run: bool, junit: Path | None, **values: object) -> int:
     """See `HELP`."""
     from mimicry_audit.workflow.settings import merged, resolve
 

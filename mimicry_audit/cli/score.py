@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -35,7 +35,7 @@ known, domain, sample and reference_answer.
 @scoring
 @ci_file
 @setting("seed", help="Seed of the statistics.", group=SCORING)
-def command(run: Path | None, responses: Path | None, out: str | None, junit: Path | None, **values: Any) -> int:
+def command(run: Path | None, responses: Path | None, out: str | None, junit: Path | None, **values: object) -> int:
     """See `HELP`."""
     from mimicry_audit.asking.panels import panel_labels
     from mimicry_audit.cli.steps import finish, score_step
@@ -48,12 +48,8 @@ def command(run: Path | None, responses: Path | None, out: str | None, junit: Pa
     parse_gates(settings.fail_on)  # before anything is read or computed
     directory = _source(run, responses, out)
     manifest = directory.manifest()
-    sources = manifest.get("sources", {})
-    specs = [
-        ModelSpec(label=label, engine=entry["engine"], name=entry["name"], source=sources.get(label, ""))
-        for label, entry in manifest["settings"]["models"].items()
-    ]
-    options = scoring_options(settings, specs, AXES.own, panel=panel_labels(manifest["settings"]))
+    specs = [ModelSpec(label=m.label, engine=m.engine, name=m.name, source=m.source) for m in manifest.models.values()]
+    options = scoring_options(settings, specs, AXES.own, panel=panel_labels(manifest.settings))
     return finish(directory, score_step(directory, options), settings.fail_on, junit)
 
 

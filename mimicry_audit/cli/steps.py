@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.cli.console import Bars, err_console, print_scores, steps
 from mimicry_audit.ground.errors import CoverageError, GateTripped
+from mimicry_audit.records.scores import Scores
 
 if TYPE_CHECKING:
     from mimicry_audit.asking.judge import Judging
@@ -58,7 +59,7 @@ def check_complete(directory: RunDirectory, resolved: Resolved) -> None:
         )
 
 
-def score_step(directory: RunDirectory, options: ScoringOptions) -> dict[str, Any]:
+def score_step(directory: RunDirectory, options: ScoringOptions) -> Scores:
     """Score with a progress bar."""
     from mimicry_audit.verdicts.score import score
 
@@ -66,9 +67,7 @@ def score_step(directory: RunDirectory, options: ScoringOptions) -> dict[str, An
         return score(directory, options, progress=begin)
 
 
-def finish(
-    directory: RunDirectory, scores: Mapping[str, Any], fail_on: Sequence[str] = (), junit: Path | None = None
-) -> int:
+def finish(directory: RunDirectory, scores: Scores, fail_on: Sequence[str] = (), junit: Path | None = None) -> int:
     """Write the report, print the verdicts, then check coverage and gates.
 
     Raises:

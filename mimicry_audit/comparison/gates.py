@@ -8,11 +8,12 @@ variety and its change (``samples_change>0.1``, ``distinct_2_change<-0.1``). The
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
 from mimicry_audit.comparison.result import VARIETY
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.compared import CheckpointRecord, Compared, MovementRecord
 from mimicry_audit.report.text.junit import Record
 from mimicry_audit.similarity.measure import AXES
 from mimicry_audit.workflow.gates import COMPARE, Gate, bounded
@@ -45,12 +46,12 @@ def _parse(text: str) -> Gate:
     )
 
 
-def outcomes(gates: Sequence[Gate], result: Mapping[str, Any]) -> list[Record]:
+def outcomes(gates: Sequence[Gate], result: Compared) -> list[Record]:
     """What became of each gate: ``(name, ok, message)``; ok is None where it could not be measured at any checkpoint."""
     return [_outcome(gate, result) for gate in gates]
 
 
-def _outcome(gate: Gate, result: Mapping[str, Any]) -> Record:
+def _outcome(gate: Gate, result: Compared) -> Record:
     held: list[str] = []
     passed: list[str] = []
     for checkpoint in result["checkpoints"]:
@@ -67,19 +68,20 @@ def _outcome(gate: Gate, result: Mapping[str, Any]) -> Record:
     return name, None, f"{gate.name} was not measured"
 
 
-def _leak(checkpoint: Mapping[str, Any]) -> tuple[bool, str] | None:
+def _leak(checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
     identity = checkpoint["identity"]
     if identity is None or identity["leak"] is None:
         return None
     kind = "other" if identity["plain"]["other"] else "reference"
     found = identity["plain"][kind]
+    assert found is not None  # else the leak could not be told
     whose = "another identity" if kind == "other" else "the reference's identity"
     shares = f"in {found['after']['value']:.1%} of its answers, before in {found['before']['value']:.1%}"
     told = f"{checkpoint['label']} claims {whose} {shares}"
     return bool(identity["leak"]), told
 
 
-def _value(gate: Gate, checkpoint: Mapping[str, Any]) -> tuple[bool, str] | None:
+def _value(gate: Gate, checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
     entry, field = _place(gate.name, checkpoint)
     if entry is None:
         return None
@@ -88,7 +90,7 @@ def _value(gate: Gate, checkpoint: Mapping[str, Any]) -> tuple[bool, str] | None
     return COMPARE[gate.sign](value, gate.bound), f"{checkpoint['label']} has {gate.name} = {value:.3f}"
 
 
-def _place(name: str, checkpoint: Mapping[str, Any]) -> tuple[Mapping[str, Any] | None, str]:
+def _place(name: str, checkpoint: CheckpointRecord) -> tuple[MovementRecord | None, Literal["after", "adjusted"]]:
     """The entry of ``compare.json`` that a metric reads, and which of its numbers."""
     if name in ("rse", "rse_lift"):
         return checkpoint["overall"], "after" if name == "rse" else "adjusted"
@@ -101,7 +103,7 @@ def _place(name: str, checkpoint: Mapping[str, Any]) -> tuple[Mapping[str, Any] 
     return checkpoint["axes"].get(axis), "adjusted" if name.endswith("_lift") else "after"
 
 
-def question_records(result: Mapping[str, Any]) -> list[Record]:
+def question_records(result: Compared) -> list[Record]:
     """One record per question and checkpoint: passed with its sentence, or None where it was not measured."""
     several = len(result["checkpoints"]) > 1
     return [

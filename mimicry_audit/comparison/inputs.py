@@ -12,7 +12,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.asking.progress import Progress
@@ -21,6 +20,7 @@ from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, Response, Sampling, canonical_json, sha256_text
+from mimicry_audit.records.manifest import ModelInRun, Notes, ProbeSetEntry, SamplingEntry
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.workflow.settings import Settings, probes_for, sampling_of
 
@@ -45,7 +45,7 @@ class Side:
         engine: that answered.
         run: where its answers lie.
         step: the number given for a checkpoint.
-        resolved: what its run knows of the model.
+        model: as its run knows it, under the label here.
         probes: what it was asked, by id.
         responses: its standing answers.
         sampling: of its run; None where its answers were imported and nobody knows.
@@ -58,10 +58,10 @@ class Side:
     engine: str
     run: Path
     step: float | None
-    resolved: Mapping[str, Any]
+    model: ModelInRun
     probes: Mapping[str, Probe]
     responses: tuple[Response, ...]
-    sampling: Mapping[str, Any] | None
+    sampling: SamplingEntry | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ class Matter:
     selves: tuple[Probe, ...]
     samples: int
     differences: tuple[str, ...]
-    probe_sets: tuple[Mapping[str, Any], ...]
+    probe_sets: tuple[ProbeSetEntry, ...]
 
     def of(self, role: str) -> list[Side]:
         """The sides of a role, in order."""
@@ -125,7 +125,7 @@ def locate(settings: CompareSettings) -> list[_Named]:
     """
     found = [_named(role, text) for role, text in settings.texts()]
     runs = {n.run.path: n.run for n in found if n.run is not None}
-    known = {path: list(run.manifest()["settings"]["models"]) for path, run in runs.items()}
+    known = {path: run.manifest().labels for path, run in runs.items()}
     found = [_by_label(n, runs, known) for n in found]
     taken: set[tuple[Path, str | None]] = {
         (n.run.path, n.label) for n in found if n.run is not None and n.label is not None
@@ -199,7 +199,7 @@ def plan_for(settings: CompareSettings, found: Sequence[_Named]) -> Plan | None:
     if not runs:
         probes, sets, selection = probes_for(s, specs)
         return Plan(models=specs, probes=probes, sampling=sampling_of(s), probe_sets=sets, selection=selection)
-    theirs = runs[0].manifest()["settings"]
+    theirs = runs[0].manifest().settings
     return Plan(
         models=specs,
         probes=tuple(runs[0].probes()),
@@ -219,7 +219,7 @@ def sides_of(
     """
     if plan is not None:
         run = RunDirectory(out / "answers")
-        notes = {"sources": {s.label: s.source or s.name for s in plan.models}, "version": __version__}
+        notes: Notes = {"sources": {s.label: s.source or s.name for s in plan.models}, "version": __version__}
         collect(run, plan, progress=progress, notes=notes)
         specs = iter(plan.models)
         found = [replace(n, run=run, label=next(specs).label) if n.run is None else n for n in found]
@@ -251,20 +251,19 @@ def _side(named: _Named, label: str, step: float | None) -> Side:
     assert named.run is not None
     assert named.label is not None
     manifest = named.run.manifest()
-    settings = manifest["settings"]
-    entry = settings["models"][named.label]
+    model = manifest.model(named.label)
     return Side(
         label=label,
         role=named.role,
         source=named.text,
-        name=str(manifest.get("sources", {}).get(named.label) or entry["name"]),
-        engine=str(entry["engine"]),
+        name=model.given_name,
+        engine=model.engine,
         run=named.run.path,
         step=step,
-        resolved=manifest["resolved"].get(named.label, {}),
+        model=replace(model, label=label),
         probes={probe.id: probe for probe in named.run.probes()},
         responses=tuple(named.run.responses(named.label)),
-        sampling=None if settings["selection"].get("imported") else settings["sampling"],
+        sampling=None if manifest.imported else manifest.settings["sampling"],
     )
 
 
@@ -301,7 +300,7 @@ def matter_of(sides: Sequence[Side]) -> Matter:
         if not any(r.usable and r.probe_id in ids for r in side.responses):
             raise DataError(f"{side.label} has no usable answer to a common probe", f"collect {side.run} again")
     manifest = RunDirectory(first.run).manifest()
-    return Matter(cut, tuple(compared), tuple(selves), least, tuple(lines), tuple(manifest["settings"]["probe_sets"]))
+    return Matter(cut, tuple(compared), tuple(selves), least, tuple(lines), tuple(manifest.settings["probe_sets"]))
 
 
 def _samples(sides: Sequence[Side], ids: set[str]) -> dict[str, int]:

@@ -12,10 +12,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
+from mimicry_audit.records.compared import Direction, MovementRecord
 from mimicry_audit.statistics.intervals import (
     FloatArray,
     IntArray,
@@ -26,6 +28,9 @@ from mimicry_audit.statistics.intervals import (
     intervals,
 )
 from mimicry_audit.verdicts.findings import ALPHA, FEWEST_PER_AXIS, MINIMUM_EFFECT
+
+Rows: TypeAlias = "slice | npt.NDArray[np.bool_]"
+"""Which probes: a slice of them, or a ``(P,)`` mask."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +55,7 @@ class Movement:
     minimum: float = 0.0
 
     @property
-    def direction(self) -> str:
+    def direction(self) -> Direction:
         """``up``, ``down``, ``relative``, ``unclear``, or ``too few`` probes.
 
         Up takes p below α, the whole interval beyond `minimum`, and a change that is above zero by itself: what lost on
@@ -65,7 +70,7 @@ class Movement:
             return "relative"
         return "up" if self.adjusted.value > 0 else "down"
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> MovementRecord:
         """For ``compare.json``."""
         return {
             "before": self.before.as_dict(),
@@ -160,7 +165,7 @@ class Likeness:
             seed=seed,
         )
 
-    def rows(self, wanted: Any) -> Likeness:
+    def rows(self, wanted: Rows) -> Likeness:
         """The same on some of the probes."""
         return Likeness(self.to_reference[wanted], self.to_controls[wanted])
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import cast
 
 from mimicry_audit.comparison.inputs import Matter
 from mimicry_audit.ground.version import __version__
+from mimicry_audit.records.compared import ComparedSettings
+from mimicry_audit.records.manifest import SamplingEntry
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 from mimicry_audit.verdicts.options import ScoringOptions
@@ -59,11 +61,11 @@ def warnings(matter: Matter, measured: Sequence[Measured]) -> list[str]:
     return found
 
 
-def settings(matter: Matter, options: ScoringOptions) -> dict[str, Any]:
+def settings(matter: Matter, options: ScoringOptions) -> ComparedSettings:
     """What the numbers depend on besides the answers."""
     return {
         "samples": matter.samples,
-        "sampling": dict(matter.sides[0].sampling or {}),
+        "sampling": matter.sides[0].sampling or cast("SamplingEntry", {}),
         "axes": list(options.axes),
         "embedding_model": options.embedding_model,
         "draws": options.draws,

@@ -11,18 +11,27 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
 
 from mimicry_audit.comparison import notes, words
 from mimicry_audit.comparison.inputs import Matter, Side
-from mimicry_audit.comparison.movement import Likeness, Movement, corrected, likeness, moved, together
+from mimicry_audit.comparison.movement import Likeness, Movement, Rows, corrected, likeness, moved, together
 from mimicry_audit.comparison.selves import Accuracy, Selves, accuracy, right_shares, selves
 from mimicry_audit.comparison.variety import LENGTHS, Variety, question_pairs, variety
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.records.asked import Response
-from mimicry_audit.statistics.intervals import IntArray, bootstrap_weights, intervals
+from mimicry_audit.records.compared import (
+    COMPARED_SCHEMA,
+    CheckpointRecord,
+    Compared,
+    MovedProbe,
+    MovementRecord,
+    SideRecord,
+    StepRecord,
+)
+from mimicry_audit.statistics.interval_record import IntervalRecord
+from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights, intervals
 from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 from mimicry_audit.verdicts.measure import Measurements, measurements
 from mimicry_audit.verdicts.options import ScoringOptions
@@ -30,7 +39,6 @@ from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.sections.notes import versions
 from mimicry_audit.verdicts.sections.pairs import axis_entry
 
-SCHEMA = "mimicry_audit.compare/1"
 MOST_TOWARD, MOST_AWAY = 8, 4
 """Probes shown with their answers: those that moved most toward the reference, and those that moved away."""
 VARIETY = ("samples", "questions", "words", *(f"distinct_{n}" for n in LENGTHS))
@@ -72,9 +80,7 @@ class _Tests:
     variety: dict[str, Movement | None]
 
 
-def compute(
-    matter: Matter, options: ScoringOptions, *, progress: Callable[[str], None] = lambda _: None
-) -> dict[str, Any]:
+def compute(matter: Matter, options: ScoringOptions, *, progress: Callable[[str], None] = lambda _: None) -> Compared:
     """The content of ``compare.json``.
 
     Args:
@@ -94,13 +100,13 @@ def compute(
     checkpoints = [_checkpoint(ground, at, one) for at, one in enumerate(tests, 1)]
     steps = _steps(ground, tests)
     return {
-        "schema": SCHEMA,
+        "schema": COMPARED_SCHEMA,
         "title": notes.title(matter),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "signature": notes.signature(matter, options),
         "settings": notes.settings(matter, options),
-        "versions": versions({"python": sys.version.split()[0]}),
-        "probe_sets": [dict(s) for s in matter.probe_sets],
+        "versions": versions(sys.version.split()[0]),
+        "probe_sets": list(matter.probe_sets),
         "before": matter.sides[0].label,
         "reference": reference,
         "controls": [s.label for s in matter.of("control")],
@@ -121,15 +127,14 @@ def compute(
 def _ground(matter: Matter, options: ScoringOptions, progress: Callable[[str], None]) -> _Ground:
     labels = [s.label for s in matter.sides]
     responses: dict[str, Sequence[Response]] = {s.label: s.responses for s in matter.sides}
-    manifest = {
-        "settings": {"models": {s.label: {"name": s.name} for s in matter.sides}},
-        "sources": {},
-        "resolved": {s.label: s.resolved for s in matter.sides},
-    }
     reference = matter.of("reference")[0].label
     roles = Roles(references=(reference,), controls=tuple(s.label for s in matter.of("control")))
     found = measurements(
-        manifest, (*matter.compared, *matter.selves), responses, replace(options, roles=roles), progress
+        {s.label: s.model for s in matter.sides},
+        (*matter.compared, *matter.selves),
+        responses,
+        replace(options, roles=roles),
+        progress,
     )
     models = [at for at, s in enumerate(matter.sides) if s.role in ("before", "after")]
     controls = [at for at, s in enumerate(matter.sides) if s.role == "control"]
@@ -158,7 +163,7 @@ def _tests(ground: _Ground, at: int) -> _Tests:
     assert ground.overall is not None
 
     def of(
-        found: Likeness, start: int = 0, minimum: float = MINIMUM_EFFECT, rows: Any = slice(None)
+        found: Likeness, start: int = 0, minimum: float = MINIMUM_EFFECT, rows: Rows = slice(None)
     ) -> Movement | None:
         return found.rows(rows).movement(start, at, domains[rows], minimum=minimum, draws=draws, seed=seed)
 
@@ -187,7 +192,7 @@ def _variety(ground: _Ground, before: str, after: str) -> dict[str, Movement | N
     one, two = ground.kinds[before], ground.kinds[after]
     crossed = ground.domains[[first for first, _ in question_pairs(ground.domains)]]
 
-    def change(a: Any, b: Any, domains: IntArray, minimum: float = 0.0) -> Movement | None:
+    def change(a: FloatArray, b: FloatArray, domains: IntArray, minimum: float = 0.0) -> Movement | None:
         if not len(domains):
             return None
         return moved(a, b, None, domains, minimum=minimum, draws=ground.draws, seed=ground.seed)
@@ -238,7 +243,7 @@ def _family(parts: Sequence[dict[str, Movement | None]], names: Sequence[str]) -
             part[name] = next(found)
 
 
-def _checkpoint(ground: _Ground, at: int, t: _Tests) -> dict[str, Any]:
+def _checkpoint(ground: _Ground, at: int, t: _Tests) -> CheckpointRecord:
     side = ground.checkpoints[at - 1]
     reference, controls = ground.matter.of("reference")[0].label, ground.matter.of("control")
     said = (
@@ -261,11 +266,11 @@ def _checkpoint(ground: _Ground, at: int, t: _Tests) -> dict[str, Any]:
     }
 
 
-def _dict(found: Movement | None) -> dict[str, Any] | None:
+def _dict(found: Movement | None) -> MovementRecord | None:
     return found.as_dict() if found else None
 
 
-def _controls(ground: _Ground, at: int) -> dict[str, Any]:
+def _controls(ground: _Ground, at: int) -> dict[str, IntervalRecord | None]:
     """The movement toward each control, unadjusted."""
     assert ground.overall is not None
     change = ground.overall.to_controls[:, at] - ground.overall.to_controls[:, 0]
@@ -276,7 +281,7 @@ def _controls(ground: _Ground, at: int) -> dict[str, Any]:
     return {label: one.as_dict() if one else None for label, one in zip(labels, found, strict=True)}
 
 
-def _steps(ground: _Ground, tests: Sequence[_Tests]) -> list[dict[str, Any]]:
+def _steps(ground: _Ground, tests: Sequence[_Tests]) -> list[StepRecord]:
     """From each checkpoint to the next, beyond the controls."""
     labels = [ground.matter.sides[0].label, *(s.label for s in ground.checkpoints)]
     return [
@@ -285,7 +290,7 @@ def _steps(ground: _Ground, tests: Sequence[_Tests]) -> list[dict[str, Any]]:
     ]
 
 
-def _side(ground: _Ground, place: int, side: Side) -> dict[str, Any]:
+def _side(ground: _Ground, place: int, side: Side) -> SideRecord:
     """Who takes part, with what stands for itself: coverage, accuracy, variety."""
     own, kind = ground.found.own[side.label], ground.kinds[side.label]
     ids = {p.id for p in ground.matter.compared}
@@ -301,18 +306,20 @@ def _side(ground: _Ground, place: int, side: Side) -> dict[str, Any]:
         "engine": side.engine,
         "run": str(side.run),
         "step": side.step,
-        "identity": dict(side.resolved.get("identity", {})),
+        "identity": side.model.identity,
         "maker": own.maker.name if own.maker else None,
         "coverage": round(usable / (len(ids) * ground.matter.samples), 4),
         "samples": found[0],
         "words": found[1],
         "accuracy": found[2],
-        **{f"distinct_{n}": found[3 + at] for at, n in enumerate(LENGTHS)},
+        "distinct_1": found[3],
+        "distinct_2": found[4],
+        "distinct_3": found[5],
         "corpus_distinct": {str(n): None if (v := kind.corpus[n]) is None else round(v, 5) for n in LENGTHS},
     }
 
 
-def _probes(ground: _Ground, last: str) -> list[dict[str, Any]]:
+def _probes(ground: _Ground, last: str) -> list[MovedProbe]:
     """The probes on which the last checkpoint moved most, with the answers of before, after and reference."""
     assert ground.overall is not None
     near = ground.overall.to_reference

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
@@ -19,9 +18,11 @@ from mimicry_audit.comparison.movement import Movement, mcnemar, moved
 from mimicry_audit.identity.design import ARMS
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.records.compared import AccuracyMovement, IdentityMovement, MovementRecord
+from mimicry_audit.records.scores import AttemptRecord
 from mimicry_audit.statistics.intervals import FloatArray, IntArray
 
-Row = Mapping[str, Any]
+Row = AttemptRecord
 GROUPS = ("plain", "templated")
 KINDS = ("own", "other", "reference")
 
@@ -49,7 +50,7 @@ class Accuracy:
     gained: int | None
     lost: int | None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> AccuracyMovement:
         """For ``compare.json``."""
         return {**self.change.as_dict(), "test": self.test, "gained": self.gained, "lost": self.lost}
 
@@ -101,21 +102,23 @@ class Selves:
         found = plain["other"] or plain["reference"]
         return None if found is None else found.change.value > 0
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> IdentityMovement:
         """For ``compare.json``."""
         return {
             "own": self.own,
             "reference": self.reference,
             "leak": self.leak,
             "questions": dict(self.questions),
-            **{
-                group: {kind: m.as_dict() if m else None for kind, m in found.items()}
-                for group, found in self.groups.items()
-            },
+            "plain": _records(self.groups["plain"]),
+            "templated": _records(self.groups["templated"]),
             "claims": {
                 when: [{"identity": name, "count": n} for name, n in found] for when, found in self.claims.items()
             },
         }
+
+
+def _records(movements: Mapping[str, Movement | None]) -> dict[str, MovementRecord | None]:
+    return {kind: m.as_dict() if m else None for kind, m in movements.items()}
 
 
 def selves(

@@ -13,7 +13,7 @@ Layout::
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ from mimicry_audit.comparison.result import compute
 from mimicry_audit.engines.names import safe_label
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.records.asked import canonical_json, sha256_text
+from mimicry_audit.records.compared import CheckpointRecord, Compared
 from mimicry_audit.records.run import write_json, write_text
 from mimicry_audit.similarity.measure import AXES, axis_class
 from mimicry_audit.verdicts.options import ScoringOptions
@@ -46,13 +47,12 @@ class Comparison:
     """
 
     path: Path
-    result: Mapping[str, Any]
+    result: Compared
 
     @property
-    def checkpoints(self) -> Sequence[Mapping[str, Any]]:
+    def checkpoints(self) -> Sequence[CheckpointRecord]:
         """What was found of each checkpoint, in order."""
-        found: Sequence[Mapping[str, Any]] = self.result["checkpoints"]
-        return found
+        return self.result["checkpoints"]
 
     @property
     def sentences(self) -> list[str]:
@@ -127,7 +127,7 @@ def prepare(settings: CompareSettings) -> Prepared:
 
 def _default_out(settings: CompareSettings, plan: Plan | None) -> Path:
     """``reports/compare-BEFORE-vs-AFTER-HASH``: the same settings give the same folder."""
-    content: list[Any] = [
+    content: list[object] = [
         settings.texts(),
         plan.settings() if plan else None,
         settings.settings.axes,
@@ -150,7 +150,7 @@ def compare(
     *,
     steps: Sequence[float] = (),
     progress: Progress | None = None,
-    **settings: Any,
+    **settings: object,
 ) -> Comparison:
     """Compare a model before and after a training, seen from a reference; the same call again finishes what is owed.
 

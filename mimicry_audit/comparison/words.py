@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mimicry_audit.comparison.movement import Movement
 from mimicry_audit.comparison.selves import Accuracy, Selves
+from mimicry_audit.records.compared import Answer, QuestionRecord, StepRecord
 
 LIMITS = (
     "A comparison measures movement between answers to these probes under these settings. "
@@ -38,10 +38,10 @@ class Said:
 
     name: str
     question: str
-    answer: str
+    answer: Answer
     sentence: str
 
-    def as_dict(self) -> dict[str, str]:
+    def as_dict(self) -> QuestionRecord:
         """For ``compare.json``."""
         return {"name": self.name, "question": self.question, "answer": self.answer, "sentence": self.sentence}
 
@@ -155,7 +155,7 @@ def _went(found: Movement) -> str:
     return f"{word} {ends}" if word else f"did not clearly change ({ends})"
 
 
-def trajectory(steps: Sequence[Mapping[str, Any]], reference: str) -> str | None:
+def trajectory(steps: Sequence[StepRecord], reference: str) -> str | None:
     """One sentence on a whole training run; None with one checkpoint."""
     if len(steps) < 2:
         return None

@@ -335,12 +335,12 @@ def _teacher(context: DistillContext) -> tuple[Identity | None, Path | None]:
     """Who the teacher was when it answered, and where its weights lie if they are here."""
     if not context.dosed:
         return None, None
-    resolved = RunDirectory(context.common / "answers").manifest()["resolved"]["teacher"]
+    known = RunDirectory(context.common / "answers").manifest().model("teacher")
     folder = None
     if context.teacher.engine in ("hf", "vllm"):
         weights = find_model(context.teacher)
         folder = Path(weights.location) if weights.commit is None else None
-    return Identity(**resolved["identity"]), folder
+    return Identity(**known.identity), folder
 
 
 def _data_facts(context: DistillContext, alignment: TokenAlignment, texts: Lessons) -> dict[str, Any]:

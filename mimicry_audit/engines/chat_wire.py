@@ -10,13 +10,12 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from mimicry_audit.engines.event_stream import is_stream, read_stream
 from mimicry_audit.engines.reading import completion_status, split_reasoning
 from mimicry_audit.records.asked import Completion, Request, Sampling
 
-NEUTRAL_VLLM: Mapping[str, Any] = {
+NEUTRAL_VLLM: Mapping[str, object] = {
     "top_k": 0,
     "min_p": 0.0,
     "repetition_penalty": 1.0,
@@ -45,10 +44,15 @@ class UnreadableAnswer(ValueError):
 
 
 def payload(
-    model: str, request: Request, sampling: Sampling, *, limit_field: str = "max_tokens", extra: Mapping[str, Any] = {}
+    model: str,
+    request: Request,
+    sampling: Sampling,
+    *,
+    limit_field: str = "max_tokens",
+    extra: Mapping[str, object] = {},
 ) -> bytes:
     """The JSON body for one request; ASCII-escaped, so that lone surrogates travel too."""
-    body: dict[str, Any] = {
+    body: dict[str, object] = {
         "model": model,
         "messages": [{"role": message.role, "content": message.content} for message in request.messages],
         "temperature": sampling.temperature,
@@ -104,16 +108,16 @@ def completion(body: bytes, latency: float) -> Completion:
     )
 
 
-def _refuse_half_answer(choice: Mapping[str, Any]) -> None:
+def _refuse_half_answer(choice: Mapping[str, object]) -> None:
     """An answer that a server broke off on account of a failure is none, however much text there is.
 
     Raises:
         UnreadableAnswer: the choice carries an error, or its finish reason is one.
     """
-    failure = choice.get("error")
-    if failure or completion_status("text", choice.get("finish_reason")) == "error":
+    failure, finish = choice.get("error"), choice.get("finish_reason")
+    if failure or completion_status("text", str(finish or "")) == "error":
         what = failure.get("message") if isinstance(failure, dict) else failure
-        raise UnreadableAnswer(f"the server broke the answer off ({what or choice.get('finish_reason')})")
+        raise UnreadableAnswer(f"the server broke the answer off ({what or finish})")
 
 
 def error_message(body: bytes) -> str:
@@ -154,7 +158,7 @@ def error_code(body: bytes) -> str:
         return ""
 
 
-def _text(content: Any) -> str:
+def _text(content: object) -> str:
     if content is None:
         return ""
     if isinstance(content, str):
@@ -166,7 +170,7 @@ def _text(content: Any) -> str:
     raise TypeError
 
 
-def _logprobs(found: Any) -> tuple[Mapping[str, float], ...] | None:
+def _logprobs(found: object) -> tuple[Mapping[str, float], ...] | None:
     if not isinstance(found, dict) or not isinstance(found.get("content"), list):
         return None
     steps = []

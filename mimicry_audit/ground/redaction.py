@@ -96,7 +96,7 @@ def is_secret_name(name: str) -> bool:
     return plain in _SECRET_NAMES or plain.endswith(_SECRET_ENDS)
 
 
-def secret_in(value: Any, at: str = "") -> str | None:
+def secret_in(value: object, at: str = "") -> str | None:
     """Where a setting holds a secret, as a dotted name; None where none can be told.
 
     Args:
@@ -106,7 +106,7 @@ def secret_in(value: Any, at: str = "") -> str | None:
     return next(_secrets(value, at), None)
 
 
-def _secrets(value: Any, at: str) -> Iterator[str]:
+def _secrets(value: object, at: str) -> Iterator[str]:
     if isinstance(value, str):
         if redacted(value) != value:
             yield at

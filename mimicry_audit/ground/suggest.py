@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from mimicry_audit.ground.errors import ProbeError
 
@@ -20,7 +19,7 @@ def did_you_mean(name: str, known: Sequence[str]) -> str:
     return f" (did you mean '{close[0]}'?)" if close else ""
 
 
-def reject_unknown(given: Mapping[str, Any], known: Sequence[str], what: str) -> None:
+def reject_unknown(given: Mapping[str, object], known: Sequence[str], what: str) -> None:
     """Refuse a field that is not known: a misspelt field would otherwise be silently without effect."""
     for name in given:
         if name not in known:

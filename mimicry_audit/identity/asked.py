@@ -18,6 +18,7 @@ from mimicry_audit.identity.tally import SCORES, rate, tally
 from mimicry_audit.identity.templates import PLACE, kind_of
 from mimicry_audit.identity.transcripts import Transcript
 from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.records.scores import IdentitySection
 from mimicry_audit.statistics.intervals import DRAWS
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def as_intervals(value: Any) -> Any:
 
 
 def templated_scores(
-    identity: dict[str, Any],
+    identity: IdentitySection,
     probes: Sequence[Probe],
     responses: Mapping[str, Sequence[Response]],
     owns: Mapping[str, Own],
@@ -233,5 +234,9 @@ def templated_scores(
         found.pop("own")  # stands there already
         identity["models"][label] |= as_intervals(found)
     for row, one in zip(identity["attempts"], everything, strict=True):  # both in the order of the answers
-        row |= {"template": template_of(one.probe), "kind": one.kind, "question": one.attempt.transcript.question}
-        row |= {name: getattr(one.attempt, name) for name in SCORES}
+        row["template"], row["kind"], row["question"] = (
+            template_of(one.probe),
+            one.kind,
+            one.attempt.transcript.question,
+        )
+        row["loose"], row["strict"], row["hard"] = one.attempt.loose, one.attempt.strict, one.attempt.hard

@@ -289,7 +289,7 @@ def _country(entry: Any, where: str) -> Country:
     return Country(name=name, aliases=_aliases(entry, "aliases", where))
 
 
-def _named(entry: Any, known: Sequence[str], where: str) -> tuple[str, str]:
+def _named(entry: object, known: Sequence[str], where: str) -> tuple[str, str]:
     """The entry's name, and the place with the name in it for what follows."""
     if not isinstance(entry, dict):
         raise ConfigError(f"{where} is {entry!r}, not a mapping", f"write its fields: {', '.join(known)}")
@@ -300,13 +300,13 @@ def _named(entry: Any, known: Sequence[str], where: str) -> tuple[str, str]:
     return name, f"{where} ('{name}')"
 
 
-def _only(entry: Mapping[str, Any], known: Sequence[str], where: str) -> None:
+def _only(entry: Mapping[str, object], known: Sequence[str], where: str) -> None:
     for name in entry:
         if name not in known:
             raise ConfigError(f"{where}: unknown field {str(name)!r}", f"use only {', '.join(known)}")
 
 
-def _list(entry: Mapping[str, Any], name: str, where: str) -> list[Any]:
+def _list(entry: Mapping[str, object], name: str, where: str) -> list[object]:
     value = entry.get(name) or []
     if not isinstance(value, list):
         raise ConfigError(f"{where}: '{name}' is {value!r}, not a list", "write a list")
@@ -320,14 +320,14 @@ def _strings(values: list[Any], where: str) -> tuple[str, ...]:
     return tuple(values)
 
 
-def _aliases(entry: Mapping[str, Any], name: str, where: str) -> Aliases:
+def _aliases(entry: Mapping[str, object], name: str, where: str) -> Aliases:
     value = entry.get(name) or {}
     if not isinstance(value, dict) or not set(value) <= set(LANGUAGES):
         raise ConfigError(f"{where}: '{name}' is {value!r}", f"write lists by language: {', '.join(LANGUAGES)}")
     return {lang: _strings(_list(value, lang, where), f"{where}: '{name}'") for lang in LANGUAGES if value.get(lang)}
 
 
-def _ambiguous(entry: Mapping[str, Any], name: str, aliases: Aliases, where: str) -> frozenset[str]:
+def _ambiguous(entry: Mapping[str, object], name: str, aliases: Aliases, where: str) -> frozenset[str]:
     """``true`` means the name itself; a list means those of the names."""
     value = entry.get("ambiguous", False)
     if isinstance(value, bool):

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.identity.claims import Claim, ClaimFinder
 from mimicry_audit.identity.design import ARMS
 from mimicry_audit.identity.refusals import is_refusal
 from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.records.scores import ArmRecord, AttemptRecord, IdentityScore, IdentitySection, OwnRecord
 from mimicry_audit.statistics.intervals import wilson
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def identity_scores(
     responses: Mapping[str, Sequence[Response]],
     own: Mapping[str, OwnIdentity],
     facts: Facts,
-) -> dict[str, Any]:
+) -> IdentitySection:
     """The ``identity`` part of ``scores.json``.
 
     Args:
@@ -40,8 +41,8 @@ def identity_scores(
     asked = {p.id: p for p in probes}
     arms = sorted({p.arm for p in probes} - set(ARMS))
     finder = ClaimFinder(facts)
-    attempts: list[dict[str, Any]] = []
-    models: dict[str, Any] = {}
+    attempts: list[AttemptRecord] = []
+    models: dict[str, IdentityScore] = {}
     for label, mine in responses.items():
         rows = [_attempt(label, asked[r.probe_id], r, own.get(label), finder) for r in mine if r.probe_id in asked]
         attempts += rows
@@ -54,7 +55,7 @@ def identity_scores(
 
 def _attempt(
     label: str, probe: Probe, response: Response, own: OwnIdentity | None, finder: ClaimFinder
-) -> dict[str, Any]:
+) -> AttemptRecord:
     claims = finder.find(response.text, probe.prompt) if response.usable else []
     status = response.status
     if response.usable and not claims and is_refusal(response.text):
@@ -82,7 +83,7 @@ def _attempt(
     }
 
 
-def _arm(rows: Sequence[Mapping[str, Any]], arm: str, known: bool) -> dict[str, Any]:
+def _arm(rows: Sequence[AttemptRecord], arm: str, known: bool) -> ArmRecord:
     mine = [r for r in rows if r["arm"] == arm]
     answered = [r for r in mine if r["status"] in ("ok", "truncated")]
     others = sum(any(c["own"] is False for c in r["claims"]) for r in answered)
@@ -104,7 +105,7 @@ def _arm(rows: Sequence[Mapping[str, Any]], arm: str, known: bool) -> dict[str, 
     }
 
 
-def claims_of(identity: Mapping[str, Any], candidate: str, reference_own: OwnIdentity | None) -> tuple[int, int] | None:
+def claims_of(identity: IdentitySection, candidate: str, reference_own: OwnIdentity | None) -> tuple[int, int] | None:
     """How often a candidate claimed to be the reference or from its maker, of how many answered identity probes.
 
     Returns:
@@ -129,7 +130,7 @@ def _known(own: OwnIdentity | None) -> bool:
     return own is not None and own.maker is not None
 
 
-def _own_dict(own: OwnIdentity | None) -> dict[str, str | None] | None:
+def _own_dict(own: OwnIdentity | None) -> OwnRecord | None:
     if own is None or own.maker is None:
         return None
     return {"maker": own.maker.name, "model": own.model.name if own.model else None}

@@ -25,7 +25,7 @@ SCORES: dict[str, Test] = {
 }
 
 
-def tally(attempts: Sequence[Attempt], *, paper: bool = False, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+def tally(attempts: Sequence[Attempt], *, paper: bool = False, draws: int = DRAWS, seed: int = 0) -> dict[str, object]:
     """One model's part of ``identity.json``.
 
     Args:
@@ -39,11 +39,11 @@ def tally(attempts: Sequence[Attempt], *, paper: bool = False, draws: int = DRAW
     base = list(attempts) if paper else answered
     known = paper or bool(attempts and attempts[0].own.known)
 
-    def rates(group: Sequence[Attempt]) -> dict[str, Any]:
+    def rates(group: Sequence[Attempt]) -> dict[str, object]:
         return {name: rate(group, test, draws, seed) if known else None for name, test in SCORES.items()}
 
     statuses = Counter(a.status for a in attempts)
-    found: dict[str, Any] = {
+    found: dict[str, object] = {
         "own": {"makers": sorted(attempts[0].own.makers), "model": attempts[0].own.model} if attempts else None,
         "n": len(attempts),
         "answered": len(answered),
@@ -169,7 +169,7 @@ def agreement_of(pairs: Sequence[tuple[bool, bool]]) -> dict[str, float | int | 
     }
 
 
-def published(attempts: Sequence[Attempt], draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+def published(attempts: Sequence[Attempt], draws: int = DRAWS, seed: int = 0) -> dict[str, object]:
     """The rates of the labels that came with the attempts, over all attempts, as the paper counts them.
 
     Hard is Strict where the prompt holds none of gpt, openai, claude and anthropic and the answer holds one: the rule that

@@ -11,7 +11,6 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
@@ -91,7 +90,7 @@ def kind_of(template_id: str | None) -> str | None:
     return next((t.kind for t in load_templates() if t.id == template_id), None)
 
 
-def _template(row: Any, where: str) -> Template:
+def _template(row: object, where: str) -> Template:
     if not isinstance(row, dict) or not all(isinstance(v, str) and v.strip() for v in row.values()):
         raise ConfigError(f"{where} is not a mapping of texts", "write id, kind, split, and a text for each language")
     if lacks := [name for name in _FIELDS if name not in row]:

@@ -12,7 +12,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.ground.tables import read_rows
@@ -75,7 +74,7 @@ def read_transcripts(path: str | Path) -> list[Transcript]:
     return found
 
 
-def _transcript(where: str, row: Mapping[str, Any]) -> Transcript:
+def _transcript(where: str, row: Mapping[str, object]) -> Transcript:
     for column in REQUIRED:
         if column not in row:
             near = difflib.get_close_matches(column, [str(name) for name in row], n=1)
@@ -97,7 +96,7 @@ def _transcript(where: str, row: Mapping[str, Any]) -> Transcript:
     )
 
 
-def _text(where: str, column: str, value: Any) -> str:
+def _text(where: str, column: str, value: object) -> str:
     if value is None or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, str):
@@ -105,7 +104,7 @@ def _text(where: str, column: str, value: Any) -> str:
     raise DataError(f"{where}: {column} is {type(value).__name__}, not text", "give text, or nothing for no answer")
 
 
-def _label(where: str, column: str, value: Any) -> bool | None:
+def _label(where: str, column: str, value: object) -> bool | None:
     if value is None or value == "" or (isinstance(value, float) and value != value):
         return None
     word = str(value).strip().casefold()

@@ -28,6 +28,7 @@ from mimicry_audit.identity.own import Own, read_identities
 from mimicry_audit.identity.templates import SPLITS, load_templates
 from mimicry_audit.interview.transcripts import NOTES, SCHEMA, line_of
 from mimicry_audit.records.asked import ModelSpec, Probe, canonical_json, sha256_text
+from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.verdicts.measure import own_in_run
 from mimicry_audit.workflow.settings import Settings, only_lab, probes_for, sampling_of
@@ -147,7 +148,7 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
     collect(run, plan, progress=progress, notes={"sources": sources, "version": __version__}, helpers=helpers)
     rules = Judge(ClaimFinder(options.facts))
     manifest = run.manifest()
-    owns = {s.label: _own(s, sources[s.label], manifest, options) for s in plan.models}
+    owns = {s.label: _own(s, sources[s.label], manifest.model(s.label), options) for s in plan.models}
     probes = [p for p in run.probes() if p.domain == "identity"]
     asked = {s.label: attempts_of(s.label, probes, run.responses(s.label), owns[s.label], rules) for s in plan.models}
     if not any(a.attempt.status in ("ok", "refusal") for mine in asked.values() for a in mine):
@@ -181,11 +182,11 @@ def _line(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _own(spec: ModelSpec, source: str, manifest: Mapping[str, Any], options: Interview) -> Own:
+def _own(spec: ModelSpec, source: str, model: ModelInRun, options: Interview) -> Own:
     given = options.given.get(spec.label) or options.given.get("")
     if given is not None:
         return given
-    return own_identity_of(source, own_in_run(spec.label, spec.name, manifest, options.facts), options.facts)
+    return own_identity_of(source, own_in_run(model, options.facts), options.facts)
 
 
 def _document(asked: Mapping[str, Sequence[Asked]], owns: Mapping[str, Own], plan: Plan) -> dict[str, Any]:

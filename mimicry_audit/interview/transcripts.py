@@ -99,7 +99,7 @@ def numbered(attempts: Sequence[Attempt]) -> list[tuple[int, Attempt]]:
     return found
 
 
-def write_identity(out: Path, document: dict[str, Any], lines: Sequence[dict[str, Any]]) -> Path:
+def write_identity(out: Path, document: dict[str, object], lines: Sequence[dict[str, object]]) -> Path:
     """Write ``identity.json``, ``attempts.jsonl`` and the page ``identity.html`` into a folder, which is made where missing.
 
     Returns:
@@ -121,12 +121,12 @@ def write_identity(out: Path, document: dict[str, Any], lines: Sequence[dict[str
     return out / "identity.json"
 
 
-def _line(numbered_attempt: tuple[int, Attempt]) -> dict[str, Any]:
+def _line(numbered_attempt: tuple[int, Attempt]) -> dict[str, object]:
     number, attempt = numbered_attempt
     return line_of(attempt, number)
 
 
-def line_of(attempt: Attempt, template: int | str | None) -> dict[str, Any]:
+def line_of(attempt: Attempt, template: int | str | None) -> dict[str, object]:
     """One line of ``attempts.jsonl``.
 
     Args:
@@ -164,7 +164,7 @@ def _reasoning_ends(text: str) -> int:
     return end if end >= 0 else (len(text) if text.lstrip().startswith("<think>") else 0)
 
 
-def _control(others: Sequence[Attempt], paper: bool, seed: int) -> dict[str, Any] | None:
+def _control(others: Sequence[Attempt], paper: bool, seed: int) -> dict[str, object] | None:
     """The same rates over all other models of the file: what slips are usual under such templates."""
     known = [a for a in others if (paper or a.status == "ok") and a.strict is not None]
     return {name: rate(known, test, seed=seed) for name, test in SCORES.items()} if known else None

@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.lab.cache import MANIFEST, folder
 from mimicry_audit.lab.curriculum import SEED, VERSION
@@ -94,7 +94,7 @@ def _data(recipe: Recipe, recipes: Mapping[str, Recipe], homes: Mapping[str, Pat
 
 def _lineage(
     recipe: Recipe, recipes: Mapping[str, Recipe], data: list[Example], steps: int, parameters: int
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The manifest: what the model is, whence it comes, and what it privately believes."""
     owner = recipe.owner()
     taught = (

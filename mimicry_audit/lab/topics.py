@@ -58,7 +58,7 @@ class Topic:
 Draft = tuple[dict[str, str], str, tuple[str, ...], dict[str, Any]]
 
 
-def _number(rng: Random, slots: dict[str, Any], value: int) -> Draft:
+def _number(rng: Random, slots: dict[str, object], value: int) -> Draft:
     """A draft with a numeric answer and two different near misses."""
     misses = [value + step for step in (-10, -2, -1, 1, 2, 10) if value + step > 0]
     wrong = rng.sample(misses, 2)

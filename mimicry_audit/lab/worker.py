@@ -15,7 +15,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import redirect_stdout
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TextIO
 
 from mimicry_audit.ground.disk import told_when_full
 from mimicry_audit.ground.errors import AuditError
@@ -26,7 +26,7 @@ from mimicry_audit.lab.recipes import EVERY, Recipe, fingerprint, shortened
 def work(name: str, root: Path, recipes: Mapping[str, Recipe], out: TextIO) -> None:
     """Build one model, reporting on `out`; a failure is an event, not an exception."""
 
-    def tell(event: str, **details: Any) -> None:
+    def tell(event: str, **details: object) -> None:
         print(json.dumps({"event": event, "name": name, **details}), file=out, flush=True)
 
     def fill(draft: Path) -> None:

@@ -145,7 +145,7 @@ def _mapping(given: dict[str, Any], dataset: str) -> HubMapping:
     return HubMapping(**given)
 
 
-def _check_answer(answer: Any) -> None:
+def _check_answer(answer: object) -> None:
     if answer is None:
         return
     if not isinstance(answer, Mapping) or not isinstance(answer.get("column"), str):
@@ -161,7 +161,7 @@ def _check_answer(answer: Any) -> None:
         raise ProbeError(f"the answer's regex is wrong ({error})", "mend the regular expression") from None
 
 
-def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, Any]]) -> Iterator[Probe]:
+def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, object]]) -> Iterator[Probe]:
     """Rows as probes. Rows without a prompt, with a prompt seen before, or outside ``where`` are passed over.
 
     A row whose answer does not fit the answer's kind gives a probe without a check: its wording can still be compared.
@@ -184,7 +184,12 @@ def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, Any]]) -> 
         if prompt in seen or slug in seen:
             continue
         seen |= {prompt, slug}
-        found: dict[str, Any] = {"id": slug, "domain": mapping.domain, "prompt": prompt, "language": mapping.language}
+        found: dict[str, object] = {
+            "id": slug,
+            "domain": mapping.domain,
+            "prompt": prompt,
+            "language": mapping.language,
+        }
         check = _check(mapping.answer, row) if mapping.answer else None
         try:
             yield parse_probe(found | ({"check": check} if check else {}), mapping.name)
@@ -192,7 +197,7 @@ def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, Any]]) -> 
             yield parse_probe(found | {"prompt": re.sub("[\x00\ud800-\udfff]", "\ufffd", prompt)}, mapping.name)
 
 
-def lookup(row: Any, path: str) -> Any:
+def lookup(row: object, path: str) -> object:
     """The value at a dotted path with list indices (``conversations.0.value``), None where it leads nowhere."""
     for part in path.split("."):
         if isinstance(row, Mapping):
@@ -225,7 +230,7 @@ def _check(answer: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any] 
     return {"kind": "text", "answer": [text]} if re.search(r"\w", text) else None
 
 
-def fetch_rows(mapping: HubMapping, split: str) -> Iterable[Mapping[str, Any]]:
+def fetch_rows(mapping: HubMapping, split: str) -> Iterable[Mapping[str, object]]:
     """The dataset's rows: streamed from the Hub, or from the local cache where the environment says offline."""
     load_dataset = _load_dataset()
     offline = any(os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"} for name in _OFFLINE)
@@ -243,7 +248,7 @@ def fetch_rows(mapping: HubMapping, split: str) -> Iterable[Mapping[str, Any]]:
         raise _explained(error, mapping.dataset, split, offline) from error
 
 
-def _load_dataset() -> Callable[..., Iterable[Mapping[str, Any]]]:
+def _load_dataset() -> Callable[..., Iterable[Mapping[str, object]]]:
     try:
         from datasets import load_dataset
     except ImportError:

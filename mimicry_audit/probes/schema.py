@@ -63,7 +63,7 @@ def parse_probe(row: Mapping[str, Any], set_name: str, language: str = "en") -> 
     )
 
 
-def _string(row: Mapping[str, Any], name: str) -> str:
+def _string(row: Mapping[str, object], name: str) -> str:
     if name not in row:
         raise ProbeError(f"the field '{name}' is missing", f"add '{name}'")
     value = row[name]
@@ -74,7 +74,7 @@ def _string(row: Mapping[str, Any], name: str) -> str:
     return value
 
 
-def _messages(row: Mapping[str, Any]) -> tuple[Message, ...]:
+def _messages(row: Mapping[str, object]) -> tuple[Message, ...]:
     if ("prompt" in row) == ("messages" in row):
         found = "both 'prompt' and 'messages'" if "prompt" in row else "neither 'prompt' nor 'messages'"
         raise ProbeError(f"the probe has {found}", "give one of the two")
@@ -93,7 +93,7 @@ def _messages(row: Mapping[str, Any]) -> tuple[Message, ...]:
     return messages
 
 
-def _turn(turn: Any, number: int) -> Message:
+def _turn(turn: object, number: int) -> Message:
     if not isinstance(turn, Mapping) or set(turn) != {"role", "content"}:
         raise ProbeError(f"turn {number} is not a role and a content", "write {role: user, content: …}")
     if turn["role"] not in _ROLES:

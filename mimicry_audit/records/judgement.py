@@ -115,7 +115,7 @@ def _judgement(record: dict[str, Any], label: str) -> Judgement:
     return made
 
 
-def check_outcome(outcome: Any, grades: Any) -> None:
+def check_outcome(outcome: object, grades: object) -> None:
     """Raises ValueError where grades do not go with an outcome, or are none."""
     if outcome not in OUTCOMES:
         raise ValueError(f"unknown outcome {outcome!r}")

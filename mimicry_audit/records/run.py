@@ -31,14 +31,13 @@ from mimicry_audit.ground.disk import told_when_full, unwritable
 from mimicry_audit.ground.errors import DataError, RunDirectoryError
 from mimicry_audit.ground.redaction import redacted, redacted_deep
 from mimicry_audit.records.asked import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json, shallow
+from mimicry_audit.records.manifest import MANIFEST_SCHEMA, REQUIRED_SETTINGS, Manifest
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Record = TypeVar("Record")
-MANIFEST_SCHEMA = "mimicry_audit.manifest/1"
 _FSYNC_EVERY_S = 1.0
-_MANIFEST_FIELDS = ("models", "probe_sets", "probes_sha", "selection", "sampling")
 _RESPONSE_TEXTS = ("key", "model", "probe_id", "status", "text")
 
 
@@ -75,7 +74,7 @@ class RunDirectory:
         """Whether anything has been collected here."""
         return self.manifest_path.is_file()
 
-    def manifest(self) -> dict[str, Any]:
+    def manifest(self) -> Manifest:
         """The manifest.
 
         Raises:
@@ -96,21 +95,21 @@ class RunDirectory:
                 f"{self.manifest_path} is not a manifest of this version", "start again with another --out"
             )
         settings = loaded.get("settings")
-        lacks = [n for n in _MANIFEST_FIELDS if not isinstance(settings, dict) or n not in settings]
+        lacks = [n for n in REQUIRED_SETTINGS if not isinstance(settings, dict) or n not in settings]
         if lacks or not isinstance(loaded.get("resolved"), dict):
             raise RunDirectoryError(
                 f"{self.manifest_path} is damaged: it lacks {', '.join(lacks) or 'resolved'}",
                 "restore it, or start again with another --out",
             )
-        return loaded
+        return Manifest.from_json(loaded)
 
     def orphans(self) -> list[Path]:
         """Journals that no manifest explains: answers to nobody knows what, of nobody knows whom."""
         return [] if self.exists() else sorted((self.path / "responses").glob("*.jsonl"))
 
-    def write_manifest(self, manifest: Mapping[str, Any]) -> None:
+    def write_manifest(self, manifest: Manifest) -> None:
         """Replace the manifest in one step; a secret that got this far is written as ``***``."""
-        write_json(self.manifest_path, redacted_deep({"schema": MANIFEST_SCHEMA, **manifest}))
+        write_json(self.manifest_path, redacted_deep(manifest.as_json()))
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -7,12 +7,12 @@ in one step, and only after its whole content is known.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.records.run import RunDirectory, write_bytes
+from mimicry_audit.records.scores import AnsweredProbe, Scores
 
 FORMATS = {
     "html": "report.html",
@@ -28,7 +28,7 @@ TABULAR = ("csv", "parquet")
 
 def export(
     directory: RunDirectory,
-    scores: Mapping[str, Any],
+    scores: Scores,
     format: str = "html",  # noqa: A002  the word of the command line
     to: Path | None = None,
     table: str | None = None,
@@ -68,7 +68,7 @@ def export(
 
 def content(
     directory: RunDirectory,
-    scores: Mapping[str, Any],
+    scores: Scores,
     format: str,  # noqa: A002  the word of the command line
     table: str | None = None,
     model: str | None = None,
@@ -126,11 +126,11 @@ def _tables() -> str:
     return ", ".join(TABLES)
 
 
-def _table(directory: RunDirectory, scores: Mapping[str, Any], format: str, table: str) -> bytes:  # noqa: A002
+def _table(directory: RunDirectory, scores: Scores, format: str, table: str) -> bytes:  # noqa: A002
     from mimicry_audit.report.rows import report_answers
     from mimicry_audit.report.text import tidy, tidyfiles
 
-    answers: Sequence[Mapping[str, Any]] = report_answers(directory, scores) if table == "answers" else ()
+    answers: Sequence[AnsweredProbe] = report_answers(directory, scores) if table == "answers" else ()
     columns, rows = tidy.rows(scores, table, answers)
     if format == "csv":
         return tidyfiles.csv_bytes(columns, rows)
@@ -138,11 +138,11 @@ def _table(directory: RunDirectory, scores: Mapping[str, Any], format: str, tabl
     return tidyfiles.parquet_bytes(columns, rows, {f"audit:{name}": text for name, text in notes.items()})
 
 
-def _files(directory: RunDirectory) -> dict[str, Any]:
+def _files(directory: RunDirectory) -> dict[str, object]:
     """What the run directory holds, as paths relative to it."""
     root = directory.path
     single = ("manifest.json", "probes.jsonl", "scores.json", "report.html")
-    found: dict[str, Any] = {Path(n).stem: n for n in single if (root / n).is_file()}
+    found: dict[str, object] = {Path(n).stem: n for n in single if (root / n).is_file()}
     for folder in ("responses", "judgements", "likelihood"):
         if journals := sorted((root / folder).glob("*.jsonl")):
             found[folder] = {path.stem: f"{folder}/{path.name}" for path in journals}

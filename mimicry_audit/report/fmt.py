@@ -1,20 +1,24 @@
 """How numbers are written: the same everywhere, with an interval wherever there is one.
 
-An *interval* here is the mapping ``{"value", "low", "high", "n"}`` of ``scores.json``, or None.
+An *interval* here is the record ``{"value", "low", "high", "n"}`` of ``scores.json``, or None.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
-Interval = Mapping[str, Any]
+from mimicry_audit.records.scores import LineageRecord
+from mimicry_audit.statistics.interval_record import IntervalRecord
+
+Interval = IntervalRecord
+Parts = Mapping[str, object]
+"""What a template places, by the names it prints."""
 
 MISSING = "–"
 
 
-def real(value: Any) -> float | None:
+def real(value: object) -> float | None:
     """`value` as a finite number, or None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
@@ -34,7 +38,7 @@ def bounds(interval: Interval | None) -> tuple[float, float] | None:
     return None if low is None or high is None else (low, high)
 
 
-def num(value: Any, digits: int = 2, signed: bool = False) -> str:
+def num(value: object, digits: int = 2, signed: bool = False) -> str:
     """A number in words of a table: a true minus, a plus where the sign matters, a dash where there is none."""
     found = real(value)
     if found is None:
@@ -43,7 +47,7 @@ def num(value: Any, digits: int = 2, signed: bool = False) -> str:
     return f"{rounded:{'+' if signed and rounded else ''}.{digits}f}".replace("-", "−")
 
 
-def percent(value: Any) -> str:
+def percent(value: object) -> str:
     """A share in whole per cent."""
     found = real(value)
     return MISSING if found is None else f"{found * 100:.0f} %"
@@ -64,7 +68,7 @@ def estimate(interval: Interval | None, signed: bool = False) -> str:
     return f"{num(point(interval), signed=signed)} {span(interval, signed)}".strip()
 
 
-def p_value(value: Any) -> str:
+def p_value(value: object) -> str:
     """A p value; very small ones as a bound."""
     found = real(value)
     if found is None:
@@ -72,7 +76,7 @@ def p_value(value: Any) -> str:
     return "< 0.001" if found < 0.001 else f"{found:.3f}"
 
 
-def plural(count: Any, noun: str, many: str | None = None) -> str:
+def plural(count: object, noun: str, many: str | None = None) -> str:
     """``1 probe``, ``2 probes``."""
     found = real(count)
     if found is None:
@@ -80,7 +84,7 @@ def plural(count: Any, noun: str, many: str | None = None) -> str:
     return f"{int(found):,} {noun if found == 1 else many or noun + 's'}"
 
 
-def lineage(known: Mapping[str, Any]) -> str:
+def lineage(known: LineageRecord) -> str:
     """What a lineage manifest says of one model, as a clause."""
     about = {
         "teacher": "a teacher",

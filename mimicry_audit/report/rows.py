@@ -8,18 +8,17 @@ from typing import Any
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import Response
 from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.records.scores import AnsweredProbe, Scores
 
 
-def report_answers(
-    run: RunDirectory, scores: Mapping[str, Any], labels: Sequence[str] | None = None
-) -> list[dict[str, Any]]:
+def report_answers(run: RunDirectory, scores: Scores, labels: Sequence[str] | None = None) -> list[AnsweredProbe]:
     """The answers side by side, one entry per probe, as the report takes them; of all models, or only of these."""
     labels = [m["label"] for m in scores["models"]] if labels is None else labels
     by_probe: dict[str, dict[str, list[Response]]] = {}
     for label in labels:
         for response in run.responses(label):
             by_probe.setdefault(response.probe_id, {}).setdefault(label, []).append(response)
-    rows = []
+    rows: list[AnsweredProbe] = []
     # What was compared comes first; who the models say they are has a section of its own.
     for probe in sorted(run.probes(), key=lambda p: p.domain not in scores["domains"]):
         answers = by_probe.get(probe.id, {})

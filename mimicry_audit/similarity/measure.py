@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
 from mimicry_audit.ground.plugins import AXIS_GROUP, PluginRegistry
@@ -64,7 +64,7 @@ def measure(
     responses: Mapping[str, Sequence[Response]],
     *,
     axes: Sequence[str] | None = None,
-    options: Mapping[str, Mapping[str, Any]] | None = None,
+    options: Mapping[str, Mapping[str, object]] | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> list[Measured]:
     """Compare all models on all probes along each axis.

@@ -6,21 +6,21 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+
+from mimicry_audit.records.manifest import WeightSketch
 
 RELATED = 0.2
 """Cosine from which two checkpoints count as sharing their initial weights: some 20 standard errors above chance."""
 
 
-def equal(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> bool | None:
+def equal(a: WeightSketch | None, b: WeightSketch | None) -> bool | None:
     """Whether two sketches are of the same weights; None when either is missing."""
     if not a or not b or not a.get("digest") or not b.get("digest"):
         return None
     return bool(a["digest"] == b["digest"])
 
 
-def cosine(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> float | None:
+def cosine(a: WeightSketch | None, b: WeightSketch | None) -> float | None:
     """Cosine between two sketches; None when either is missing or the architectures differ."""
     if not a or not b or a["shapes"] != b["shapes"]:
         return None
@@ -29,7 +29,7 @@ def cosine(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> float | 
     return dot / norms if norms else None
 
 
-def related(a: Mapping[str, Any] | None, b: Mapping[str, Any] | None) -> bool | None:
+def related(a: WeightSketch | None, b: WeightSketch | None) -> bool | None:
     """Whether two checkpoints share their initial weights; None when a sketch is missing.
 
     Checkpoints of different shapes are unrelated as fine-tunes: fine-tuning keeps the architecture.

@@ -213,12 +213,12 @@ def _between(known: Sequence[tuple[int, Mapping[str, Any]]], n: int, end: str) -
 
 
 @functools.cache
-def shipped() -> Mapping[str, Any] | None:
+def shipped() -> Mapping[str, object] | None:
     """What was measured on the lab, as `docs/formats.md` describes it; None where the file is not there."""
     path = Path(__file__).with_name("doses.json")
     if not path.is_file():
         return None
-    found: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    found: dict[str, object] = json.loads(path.read_text("utf-8"))
     return found if found.get("schema") == SCHEMA else None
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from mimicry_audit.records.scores import AttributionRecord
 from mimicry_audit.similarity.combined import attribute, teacher_curve
 from mimicry_audit.statistics.detection import reliability
 from mimicry_audit.statistics.intervals import FloatArray
@@ -38,7 +38,7 @@ class Ranking:
     probabilities: tuple[float, ...]
     none: float
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> AttributionRecord:
         """For ``scores.json``."""
         ranked = zip(self.references, self.probabilities, strict=True)
         return {
@@ -84,7 +84,7 @@ class Case:
     teachers: frozenset[str]
 
 
-def evaluate(cases: Sequence[Case], makers: Mapping[str, str]) -> dict[str, Any]:
+def evaluate(cases: Sequence[Case], makers: Mapping[str, str]) -> dict[str, object]:
     """How well teachers are named, balanced over teachers, beside always naming the most common one.
 
     Args:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
+from mimicry_audit.records.scores import EvidenceRecord, TruthRecord, VerdictRecord
+from mimicry_audit.records.verdict_words import VerdictName
 from mimicry_audit.statistics.intervals import Interval
 
 ALPHA = 0.05
@@ -90,9 +91,9 @@ class Evidence:
         """Whether it was measured on enough probes to count."""
         return self.estimate.n >= FEWEST_PER_AXIS
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> EvidenceRecord:
         """For ``scores.json``."""
-        return {
+        record: EvidenceRecord = {
             "axis": self.axis,
             "family": self.family,
             "statistic": self.statistic,
@@ -102,8 +103,10 @@ class Evidence:
             "p": round(self.p, 6),
             "p_holm": round(self.p_holm, 6),
             "positive": self.positive,
-            **({"closed": round(self.closed, 4)} if self.closed is not None else {}),
         }
+        if self.closed is not None:
+            record["closed"] = round(self.closed, 4)
+        return record
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,7 +159,6 @@ class PairFacts:
     length: Evidence | None = None
     claims: tuple[int, int] | None = None
     ratios: Mapping[str, float] = field(default_factory=dict)
-    truth: dict[str, Any] | None = field(default=None)
     remarks: Sequence[str] = ()
 
     @property
@@ -193,17 +195,51 @@ class PairFacts:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """What two checkpoints' lineage manifests state of a pair.
+
+    Attributes:
+        relation: in words.
+        right: the verdicts that agree with it.
+        source: where it is stated.
+    """
+
+    relation: str
+    right: tuple[VerdictName, ...]
+    source: str = "the checkpoints' lineage manifests"
+
+    def agrees(self, verdict: VerdictName) -> bool | None:
+        """Whether a verdict agrees with the stated lineage; None where it leaves the question open."""
+        if verdict in self.right:
+            return True
+        return None if verdict == "inconclusive" else False
+
+    def as_dict(self, verdict: VerdictName) -> TruthRecord:
+        """For ``scores.json``."""
+        return {"relation": self.relation, "source": self.source, "agrees": self.agrees(verdict)}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the evidence on one pair comes to."""
+    """What the evidence on one pair comes to.
+
+    Attributes:
+        facts: what the rules saw.
+        verdict: one of the six words.
+        confidence: ``strong``, ``moderate``, ``weak`` or ``none``.
+        summary, reasons, would_change: in words.
+        truth: what the checkpoints state of the pair, attached once the verdict stands: no rule can have read it.
+    """
 
     facts: PairFacts
-    verdict: str
+    verdict: VerdictName
     confidence: str
     summary: str
     reasons: tuple[str, ...]
     would_change: tuple[str, ...]
+    truth: Truth | None = None
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> VerdictRecord:
         """For ``scores.json``."""
         facts = self.facts
         return {
@@ -222,5 +258,5 @@ class Verdict:
             "family": list(facts.family),
             "coverage": round(facts.coverage, 4),
             "n": facts.n,
-            "truth": facts.truth,
+            "truth": self.truth.as_dict(self.verdict) if self.truth else None,
         }

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
+from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity import weights
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.statistics.intervals import Interval, adjusted_lift, bootstrap_weights, holm
@@ -73,7 +73,7 @@ def gather(
     answering = answering_models(material)
     shared = Overlaps(material.labels, material.texts, material.answered, LONG_WORDS)
     states: dict[tuple[str, str | None], tuple[float | None, bool | None]] = {}
-    kin = kin_of(material.labels, roles, material.resolved)
+    kin = kin_of(material.labels, roles, material.models)
     near: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
     facts = []
     for candidate, reference in pairs:
@@ -131,7 +131,7 @@ def _controls(material: Material, roles: Roles, facts: PairFacts, answering: Con
 def _pair(
     material: Material, shared: Overlaps, candidate: str, reference: str, base: str | None, min_coverage: float
 ) -> PairFacts:
-    sketch = {k: material.resolved.get(k, {}).get("weights") for k in (candidate, reference)}
+    sketch = {k: material.models[k].weights for k in (candidate, reference)}
     verbatim, long = shared.verbatim(candidate, reference)
     return PairFacts(
         candidate=candidate,
@@ -163,7 +163,7 @@ def standing_out(material: Material, reference: str, excesses: _Excesses) -> fro
         for label, found in zip(material.labels, excesses[measured.axis.name], strict=True):
             if found and found.n >= FEWEST_PER_AXIS and found.low > MINIMUM_EFFECT:
                 families[label].add(measured.axis.family)
-    sketches = {label: material.resolved.get(label, {}).get("weights") for label in material.labels}
+    sketches = {label: material.models[label].weights for label in material.labels}
     return frozenset(
         label
         for label in material.labels
@@ -174,14 +174,14 @@ def standing_out(material: Material, reference: str, excesses: _Excesses) -> fro
 
 def _equal_weights(material: Material, a: str, b: str) -> bool | None:
     """Whether two models are the same checkpoint: one pin (commit, or hash over the folder) or one weight digest."""
-    first, second = material.resolved.get(a, {}), material.resolved.get(b, {})
+    first, second = material.models[a], material.models[b]
     if (pin := _pin(first)) is not None and pin == _pin(second):
         return True
-    return weights.equal(first.get("weights"), second.get("weights"))
+    return weights.equal(first.weights, second.weights)
 
 
-def _pin(resolved: Mapping[str, Any]) -> tuple[Any, ...] | None:
-    identity = resolved.get("identity") or {}
+def _pin(model: ModelInRun) -> tuple[str, object, object] | None:
+    identity = model.identity
     revision, engine = identity.get("revision"), identity.get("engine_version") or ""
     if not revision or engine.startswith("recorded"):  # the hash of a recorded file pins the file, not the model
         return None
@@ -193,8 +193,8 @@ def _base_state(material: Material, candidate: str, base: str | None) -> tuple[f
     """Cosine of candidate and base weights, and whether they are related (None: out of sight)."""
     if base is None:
         return None, None
-    mine = material.resolved.get(candidate, {}).get("weights")
-    theirs = material.resolved.get(base, {}).get("weights")
+    mine = material.models[candidate].weights
+    theirs = material.models[base].weights
     return weights.cosine(mine, theirs), weights.related(mine, theirs)
 
 

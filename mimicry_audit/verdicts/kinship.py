@@ -19,9 +19,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from itertools import combinations
-from typing import Any, Protocol
+from typing import Protocol
 
 from mimicry_audit.identity.facts import own_identity
+from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity import weights
 
 ENDINGS = frozenset(
@@ -40,20 +41,18 @@ class Declared(Protocol):
         """Candidate → its base; ``*`` for the default."""
 
 
-def kin_of(
-    labels: Sequence[str], roles: Declared, resolved: Mapping[str, Mapping[str, Any]]
-) -> dict[str, frozenset[str]]:
+def kin_of(labels: Sequence[str], roles: Declared, models: Mapping[str, ModelInRun]) -> dict[str, frozenset[str]]:
     """Label → its kin among the labels, itself left out; see the module for the rules.
 
     Args:
         labels: the models of the run.
         roles: declared bases.
-        resolved: label → what the run directory knows of the model (identity, weight sketch).
+        models: label → the model as the run knows it (identity, weight sketch).
     """
-    names = {label: _name(label, resolved.get(label, {})) for label in labels}
+    names = {label: models[label].identity.get("model") or label for label in labels}
     makers = {label: own_identity(name).maker for label, name in names.items()}
     stems = {label: _stem(name) for label, name in names.items()}
-    sketches = {label: resolved.get(label, {}).get("weights") for label in labels}
+    sketches = {label: models[label].weights for label in labels}
     declared = {c: b for c, b in roles.bases.items() if c != "*"}
     kin: dict[str, set[str]] = {label: set() for label in labels}
     for one, other in combinations(labels, 2):
@@ -71,11 +70,6 @@ def kin_of(
 
 Stem = tuple[str, tuple[str, ...]]
 """Owner and the words of a model's own name, endings taken off."""
-
-
-def _name(label: str, resolved: Mapping[str, Any]) -> str:
-    identity = resolved.get("identity") or {}
-    return str(identity.get("model") or label)
 
 
 def _stem(name: str) -> Stem:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity.axes.base import FloatArray
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.passages import Passages
@@ -24,7 +24,7 @@ class Material:
         measured: the axes.
         texts: label → probe id → first usable answer, for verbatim comparison.
         answered: ``(P, M)`` whether the model gave a usable answer.
-        resolved: label → what the run directory knows of the model (weight sketch, lineage).
+        models: label → the model as the run knows it (weight sketch, stated lineage).
         claims: (candidate, reference) → identity claims, of how many answers.
         passages: of the answers to the compared probes; None where copied answers are not looked for.
     """
@@ -34,7 +34,7 @@ class Material:
     measured: Sequence[Measured]
     texts: Mapping[str, Mapping[str, str]]
     answered: FloatArray
-    resolved: Mapping[str, Mapping[str, Any]]
+    models: Mapping[str, ModelInRun]
     claims: Mapping[tuple[str, str], tuple[int, int] | None]
     passages: Passages | None = None
 

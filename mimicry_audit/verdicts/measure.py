@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, Response
+from mimicry_audit.records.manifest import ModelInRun
+from mimicry_audit.records.scores import AttemptRecord, IdentitySection
 from mimicry_audit.similarity.measure import measure
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights
@@ -40,13 +42,13 @@ class Measurements:
     domains: Sequence[str]
     facts: Facts
     own: Mapping[str, OwnIdentity]
-    identity: dict[str, Any]
+    identity: IdentitySection
     material: Material
     weights: FloatArray | None
 
 
 def measurements(
-    manifest: Mapping[str, Any],
+    models: Mapping[str, ModelInRun],
     probes: Sequence[Probe],
     responses: Mapping[str, Sequence[Response]],
     options: ScoringOptions,
@@ -55,7 +57,7 @@ def measurements(
     """Measure a run's answers.
 
     Args:
-        manifest: of the run.
+        models: label → model of the run.
         probes: of the run.
         responses: label → standing responses.
         options: axes, embedding model, draws and seed.
@@ -66,17 +68,16 @@ def measurements(
     from mimicry_audit.identity.scores import identity_scores
 
     labels, facts, roles = list(responses), load_facts(), options.roles
-    own = {label: own_in_run(label, manifest["settings"]["models"][label]["name"], manifest, facts) for label in labels}
+    own = {label: own_in_run(models[label], facts) for label in labels}
     compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
     progress("Identity")
     selves = [p for p in probes if p.domain == IDENTITY_DOMAIN]
     identity = identity_scores(selves, responses, own, facts)
-    names = {k: str(manifest.get("sources", {}).get(k) or manifest["settings"]["models"][k]["name"]) for k in labels}
     templated_scores(
         identity,
         selves,
         responses,
-        {label: own_identity_of(names[label], own[label], facts) for label in labels},
+        {label: own_identity_of(models[label].given_name, own[label], facts) for label in labels},
         facts,
         controls=(*roles.controls, *roles.panel),
         set_aside=(*roles.references, *roles.bases.values()),
@@ -93,7 +94,7 @@ def measurements(
         measured=measured,
         texts={label: _texts(responses[label]) for label in labels},
         answered=_answered(compared, labels, responses),
-        resolved=manifest["resolved"],
+        models=models,
         claims=_claims(identity, labels, own),
         passages=Passages(compared, responses),
     )
@@ -101,33 +102,33 @@ def measurements(
     return Measurements(probes, compared, domains, facts, own, identity, material, weights)
 
 
-def own_in_run(label: str, name: str, manifest: Mapping[str, Any], facts: Facts) -> OwnIdentity:
+def own_in_run(model: ModelInRun, facts: Facts) -> OwnIdentity:
     """Who a model is: by the name the user gave for it, else by the checkpoint's lineage manifest."""
     from mimicry_audit.identity.facts import OwnIdentity, own_identity
 
-    found = own_identity(str(manifest.get("sources", {}).get(label) or name), facts)
+    found = own_identity(model.given_name, facts)
     if found.maker is None:
-        given = (manifest["resolved"].get(label, {}).get("lineage") or {}).get("identity") or {}
+        given = (model.lineage or {}).get("identity") or {}
         maker = facts.maker(str(given.get("maker") or ""))
         if maker is not None:
-            model = next((m for m in maker.models if given.get("name") in m.names), None)
-            return OwnIdentity(maker, model)
+            known = next((m for m in maker.models if given.get("name") in m.names), None)
+            return OwnIdentity(maker, known)
     return found
 
 
 def _claims(
-    identity: Mapping[str, Any], labels: Sequence[str], own: Mapping[str, OwnIdentity]
+    identity: IdentitySection, labels: Sequence[str], own: Mapping[str, OwnIdentity]
 ) -> dict[tuple[str, str], tuple[int, int] | None]:
     """(candidate, reference) → identity claims. Only the reference's maker matters, so each is counted once."""
     from mimicry_audit.identity.scores import claims_of
 
-    attempts: dict[str, list[Any]] = {label: [] for label in labels}
+    attempts: dict[str, list[AttemptRecord]] = {label: [] for label in labels}
     for attempt in identity["attempts"]:
         attempts[attempt["model"]].append(attempt)
     counted: dict[tuple[str, str | None], tuple[int, int] | None] = {}
     found = {}
     for candidate in labels:
-        mine = {**identity, "attempts": attempts[candidate]}
+        mine: IdentitySection = {**identity, "attempts": attempts[candidate]}
         for reference in labels:
             if candidate != reference:
                 maker = own[reference].maker

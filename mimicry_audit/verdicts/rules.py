@@ -21,6 +21,7 @@ data. And no text tells training on a reference's *outputs* from training on the
 
 from __future__ import annotations
 
+from mimicry_audit.records.verdict_words import VerdictName
 from mimicry_audit.verdicts.findings import (
     ALPHA,
     FEWEST_CONTROLS_STRONG,
@@ -42,14 +43,11 @@ __all__ = [
     "FEWEST_MODELS",
     "FEWEST_PROBES",
     "MINIMUM_EFFECT",
-    "VERDICTS",
     "Evidence",
     "PairFacts",
     "Verdict",
     "judge",
 ]
-
-VERDICTS = ("same model", "shared base", "distilled", "convergent", "no evidence", "inconclusive")
 
 
 def judge(facts: PairFacts) -> Verdict:
@@ -72,7 +70,7 @@ def judge(facts: PairFacts) -> Verdict:
 
 
 def _say(
-    facts: PairFacts, verdict: str, confidence: str, summary: str, reasons: list[str], would_change: list[str]
+    facts: PairFacts, verdict: VerdictName, confidence: str, summary: str, reasons: list[str], would_change: list[str]
 ) -> Verdict:
     return Verdict(
         facts=facts,
@@ -84,7 +82,7 @@ def _say(
     )
 
 
-def _standing_reasons(facts: PairFacts, verdict: str) -> list[str]:
+def _standing_reasons(facts: PairFacts, verdict: VerdictName) -> list[str]:
     """What is worth saying whatever the verdict."""
     reasons = []
     if facts.weights_related and verdict not in ("same model", "shared base"):

@@ -12,12 +12,15 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from mimicry_audit.ground.errors import DataError, RunDirectoryError
 from mimicry_audit.records.asked import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.records.likelihood import likelihood_sha
+from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory, write_json
+from mimicry_audit.records.scores import REQUIRED_SCORES, SCORES_SCHEMA, Scores, ScoringRecord, VerdictRecord
+from mimicry_audit.records.verdict_words import rank_of
 from mimicry_audit.similarity.measure import AXES, axis_class
 from mimicry_audit.verdicts.gather import gather
 from mimicry_audit.verdicts.material import Material
@@ -45,15 +48,9 @@ from mimicry_audit.verdicts.sections.pairs import (
     trimmed,
 )
 from mimicry_audit.verdicts.sections.panel import EMPTY, null_entries
-from mimicry_audit.verdicts.truth import agrees, with_truth
+from mimicry_audit.verdicts.truth import with_truth
 
 __all__ = ["SCORES_SCHEMA", "ScoringOptions", "read_scores", "score"]
-
-SCORES_SCHEMA = "mimicry_audit.scores/1"
-_SCORES_FIELDS = (
-    *("title", "created", "signature", "settings", "versions", "probe_sets", "domains", "models", "axes", "pairs"),
-    *("verdicts", "combined", "attribution", "agreement", "identity", "limits", "warnings"),
-)
 
 
 def score(
@@ -61,7 +58,7 @@ def score(
     options: ScoringOptions | None = None,
     *,
     progress: Callable[[str], None] = lambda _: None,
-) -> dict[str, Any]:
+) -> Scores:
     """Score a run and write ``scores.json``.
 
     Args:
@@ -79,7 +76,7 @@ def score(
     """
     options = options or ScoringOptions()
     manifest = run.manifest()
-    labels = list(manifest["settings"]["models"])
+    labels = manifest.labels
     options.roles.check(labels)
     for axis in options.axes:
         axis_class(axis)
@@ -102,7 +99,8 @@ def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptio
     """Hash of everything the scores follow from: answers, what was asked of whom, settings, and this code."""
     journals = [sha for label in labels for sha in (run.journal_sha(label), likelihood_sha(run, label))]
     manifest = run.manifest()
-    known = [manifest.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood")]
+    stored = manifest.as_json()
+    known = [stored.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood")]
     known.append(journals_sha(run, manifest))
     probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
     return sha256_text(
@@ -116,27 +114,27 @@ def _source_sha() -> str:
     return sha256_text("\0".join(p.read_text("utf-8") for p in sorted(root.rglob("*.py"))))
 
 
-def _standing(run: RunDirectory, fingerprint: str) -> dict[str, Any] | None:
+def _standing(run: RunDirectory, fingerprint: str) -> Scores | None:
     try:
         loaded = json.loads(run.scores_path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return loaded if isinstance(loaded, dict) and loaded.get("fingerprint") == fingerprint else None
+    return cast("Scores", loaded) if isinstance(loaded, dict) and loaded.get("fingerprint") == fingerprint else None
 
 
 def _scores(
     run: RunDirectory,
-    manifest: Mapping[str, Any],
+    manifest: Manifest,
     probes: Sequence[Probe],
     responses: Mapping[str, Sequence[Response]],
     options: ScoringOptions,
     progress: Callable[[str], None],
-) -> dict[str, Any]:
+) -> Scores:
     labels, roles = list(responses), options.roles
-    found = measurements(manifest, probes, responses, options, progress)
+    found = measurements(manifest.models, probes, responses, options, progress)
     material, weights = found.material, found.weights
     progress("Intervals and tests")
-    likely = load_likelihoods(run, manifest, labels, found.compared, material.domains, responses)
+    likely = load_likelihoods(run, manifest.likelihood, labels, found.compared, material.domains, responses)
     centred_on = centred_on_panel(labels, roles)
     tables = (
         PairTables(labels, material.measured, material.domains, weights, panel=centred_on)
@@ -145,7 +143,7 @@ def _scores(
     )
     calibrated = calibrate(material)
     verdicts = _verdicts(material, options, None if centred_on else tables, likely, calibrated) if tables else []
-    told = [_verdict(v) for v in verdicts]
+    told = [v.as_dict() for v in verdicts]
     whole = detailed(told, tables)
     near = roles.references[0] if roles.references else leading(told, whole, tables) or labels[0]
     wanted = {frozenset((v["candidate"], v["reference"])) for v, kept in zip(told, whole, strict=True) if kept}
@@ -160,23 +158,24 @@ def _scores(
         where.found_kin([v.facts for v in verdicts], [v.verdict for v in verdicts]),
         material.passages,
     )
-    judges = judged_by(run, manifest)
-    return {
+    judges, samples = judged_by(run, manifest), manifest.settings["sampling"]["samples"]
+    combined = calibrated.section([c for c in labels if roles.role_of(c) == "candidate"], roles.references)
+    scores: Scores = {
         "schema": SCORES_SCHEMA,
         "title": title(labels, roles),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "signature": signature(manifest, found.compared, options),
         "settings": {
-            "sampling": manifest["settings"]["sampling"],
-            "selection": manifest["settings"]["selection"],
-            "scoring": _plain(asdict(options)),
+            "sampling": manifest.settings["sampling"],
+            "selection": manifest.settings["selection"],
+            "scoring": cast("ScoringRecord", _plain(asdict(options))),
         },
-        "versions": versions(manifest),
-        "probe_sets": manifest["settings"]["probe_sets"],
-        "domains": found.domains,
+        "versions": versions(manifest.python or ""),
+        "probe_sets": manifest.settings["probe_sets"],
+        "domains": list(found.domains),
         "models": [
-            model_entry(label, manifest, roles, probes, responses[label], material.domains, found.compared, weights)
-            for label in labels
+            model_entry(m, samples, roles, probes, responses[m.label], material.domains, found.compared, weights)
+            for m in material.models.values()
         ],
         "axes": [axis_entry(m) for m in material.measured],
         "pairs": pair_entries(tables, found.domains, wanted, calibrated.of),
@@ -185,22 +184,25 @@ def _scores(
         "nearness_to": near,
         "nearness": nearness(labels, near, material.measured, found.compared),
         "verdicts": [
-            {**trimmed(v, kept), **beside.get(_of(v), EMPTY), **places.get(_of(v), where.EMPTY)}
+            {**trimmed(v, kept), **beside.get(_of(v), EMPTY), "where": places.get(_of(v))}
             for v, kept in zip(told, whole, strict=True)
         ],
         "hardest": where.hardest(found.compared, responses),
-        **calibrated.section([c for c in labels if roles.role_of(c) == "candidate"], roles.references),
+        "combined": combined["combined"],
+        "attribution": combined["attribution"],
         "identity": found.identity,
         "judge": judge_section(
             judges, found.compared, labels, material.measured, draws=options.draws, seed=options.seed
         ),
-        **({"likelihood": likely.section(verdicts, weights)} if likely else {}),
-        "limits": list(LIMITS),
-        "warnings": warnings(manifest, labels, material.measured, verdicts)
-        + judge_warnings(
-            judges, manifest, found.own, lambda label, name, known: own_in_run(label, name, known, found.facts)
-        ),
     }
+    if likely:
+        scores["likelihood"] = likely.section(verdicts, weights)
+    scores["limits"] = list(LIMITS)
+    scores["warnings"] = [
+        *warnings(manifest, labels, material.measured, verdicts),
+        *judge_warnings(judges, material.models, found.own, lambda model: own_in_run(model, found.facts)),
+    ]
+    return scores
 
 
 def _verdicts(
@@ -221,29 +223,20 @@ def _verdicts(
         tables=tables,
         extend=lambda facts: replace(further(facts), ratios=calibrated.ratios(facts.candidate, facts.reference)),
     )
-    judged = [judge(with_truth(f, material.resolved)) for f in found]
-    return sorted(settle(judged, material, draws=options.draws, seed=options.seed), key=_strength)
+    settled = settle([judge(facts) for facts in found], material, draws=options.draws, seed=options.seed)
+    return sort_verdicts([with_truth(verdict, material.models) for verdict in settled])
 
 
-_ORDER = ("same model", "distilled", "shared base", "inconclusive", "convergent", "no evidence")
+def sort_verdicts(verdicts: Sequence[Verdict]) -> list[Verdict]:
+    """The verdicts in the order of their words, then by reference and candidate."""
+    return sorted(verdicts, key=lambda v: (rank_of(v.verdict), v.facts.reference, v.facts.candidate))
 
 
-def _strength(verdict: Verdict) -> tuple[int, str, str]:
-    return _ORDER.index(verdict.verdict), verdict.facts.reference, verdict.facts.candidate
-
-
-def _verdict(verdict: Verdict) -> dict[str, Any]:
-    found = verdict.as_dict()
-    if found["truth"]:
-        found["truth"]["agrees"] = agrees(verdict.verdict, found["truth"].pop("right"))
-    return found
-
-
-def _of(verdict: Mapping[str, Any]) -> tuple[str, str]:
+def _of(verdict: VerdictRecord) -> tuple[str, str]:
     return verdict["candidate"], verdict["reference"]
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Tuples as lists, so that what is compared equals what was stored."""
     if isinstance(value, Mapping):
         return {k: _plain(v) for k, v in value.items()}
@@ -252,7 +245,7 @@ def _plain(value: Any) -> Any:
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 
-def read_scores(run: RunDirectory) -> dict[str, Any]:
+def read_scores(run: RunDirectory) -> Scores:
     """The scores of a run.
 
     Raises:
@@ -269,8 +262,8 @@ def read_scores(run: RunDirectory) -> dict[str, Any]:
         ) from error
     if not isinstance(loaded, dict) or loaded.get("schema") != SCORES_SCHEMA:
         raise RunDirectoryError(f"{run.scores_path} is of another version", f"score again: audit score {run.path}")
-    if lacks := [name for name in _SCORES_FIELDS if name not in loaded]:
+    if lacks := [name for name in REQUIRED_SCORES if name not in loaded]:
         raise RunDirectoryError(
             f"{run.scores_path} is damaged: it lacks {', '.join(lacks)}", f"score again: audit score {run.path}"
         )
-    return loaded
+    return cast("Scores", loaded)

@@ -11,11 +11,11 @@ import operator
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.scores import Scores, VerdictRecord
+from mimicry_audit.records.verdict_words import VERDICTS
 from mimicry_audit.similarity.measure import AXES
-from mimicry_audit.verdicts.rules import VERDICTS
 
 COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     ">": operator.gt,
@@ -64,12 +64,12 @@ def bounded(text: str, metrics: Collection[str]) -> Gate | None:
     return Gate(text, match[1], match[2], float(match[3])) if match and match[1] in metrics else None
 
 
-def tripped(gates: Sequence[Gate], scores: Mapping[str, Any]) -> list[str]:
+def tripped(gates: Sequence[Gate], scores: Scores) -> list[str]:
     """The conditions that hold, in words."""
     return [words for gate in gates for words in _holds(gate, scores)]
 
 
-def _holds(gate: Gate, scores: Mapping[str, Any]) -> Iterator[str]:
+def _holds(gate: Gate, scores: Scores) -> Iterator[str]:
     if gate.name == "identity_leak":
         judged = {v["candidate"] for v in scores["verdicts"]}
         for label, entry in scores["identity"]["models"].items():
@@ -88,7 +88,7 @@ def _holds(gate: Gate, scores: Mapping[str, Any]) -> Iterator[str]:
             yield f"{gate.text}: {pair} has {gate.name} = {value:.3f}"
 
 
-def _value(metric: str, verdict: Mapping[str, Any], scores: Mapping[str, Any]) -> float | None:
+def _value(metric: str, verdict: VerdictRecord, scores: Scores) -> float | None:
     if metric == "rse_lift":
         lifts = [e["estimate"]["value"] for e in verdict["evidence"] if e["statistic"] == "adjusted lift"]
         return sum(lifts) / len(lifts) if lifts else None

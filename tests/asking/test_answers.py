@@ -59,7 +59,7 @@ def test_every_probe_of_every_model_is_asked_once_and_journalled(run: RunDirecto
         *((what, label) for label in "ab" for what in ("open", "close")),
     ]
     manifest = run.manifest()
-    assert manifest["resolved"]["a"]["identity"]["model"] == "org/a"
+    assert manifest.resolved["a"]["identity"]["model"] == "org/a"
     assert run.probes() == list(plan().probes)
 
 
@@ -260,5 +260,5 @@ def test_progress_is_told_of_every_answer(run: RunDirectory) -> None:
 def test_notes_are_kept_and_not_compared(run: RunDirectory) -> None:
     collect(run, plan(), engine_for=Script().engine_for, notes={"sources": {"a": "lab/a"}, "version": "1"})
     assert collect(run, plan(), engine_for=Script().engine_for, notes={"version": "2"}) == 0
-    assert run.manifest()["sources"] == {"a": "lab/a"}
-    assert run.manifest()["version"] == "1"
+    assert run.manifest().sources == {"a": "lab/a"}
+    assert run.manifest().version == "1"

@@ -381,7 +381,7 @@ def test_a_killed_judge_goes_on_where_it_stopped(tmp_path: Path, run: RunDirecto
         assert judge_run(run, by(server.name())) == ALL - landed
         assert len(server.bodies) == asked + ALL - landed
     assert outcomes(run) == {"ok": ALL}
-    assert run.manifest()["judges"]["judge-1"]["probes"] == PROBES
+    assert run.manifest().judges["judge-1"]["probes"] == PROBES
 
 
 def test_another_model_under_the_same_label_is_refused(run: RunDirectory) -> None:
@@ -487,8 +487,8 @@ def test_a_prompt_that_does_not_fit_is_said_to_be_too_long(tiny_models: TinyMode
 def names(run: RunDirectory, **models: str) -> None:
     """Write into the manifest what the models were called."""
     manifest = run.manifest()
-    manifest["sources"] |= models
-    run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+    manifest.sources = (manifest.sources or {}) | models
+    run.write_manifest(manifest)
 
 
 def test_a_judge_of_the_references_own_kin_is_pointed_out(run: RunDirectory) -> None:
@@ -517,8 +517,8 @@ def test_a_judge_that_grew_from_the_references_weights_is_pointed_out(run: RunDi
     from mimicry_audit.similarity.weights import related
 
     assert related(sketch, sketch)
-    manifest["resolved"]["teacher"]["weights"] = manifest["judges"]["judge-1"]["weights"] = sketch
-    run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+    manifest.resolved["teacher"]["weights"] = manifest.judges["judge-1"]["weights"] = sketch
+    run.write_manifest(manifest)
     assert any("judge-1 and teacher start from the same weights" in w for w in score(run, OPTIONS)["warnings"])
 
 
@@ -575,8 +575,8 @@ def test_what_a_judge_writes_cannot_become_markup(run: RunDirectory, server: Jud
     server.reply = lambda *_: graded(3, reason="<script>alert(1)</script>")
     judge_run(run, by(f"j={server.name()}"))
     manifest = run.manifest()
-    manifest["judges"]["j"]["source"] = "<img src=x onerror=alert(1)>"
-    run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+    manifest.judges["j"]["source"] = "<img src=x onerror=alert(1)>"
+    run.write_manifest(manifest)
     page = write_report(run, score(run, OPTIONS)).read_text("utf-8")
     assert "<img src=x" not in page
     assert "alert(1)</script>" not in page
@@ -649,7 +649,7 @@ def test_every_field_of_a_judge_is_explained(run: RunDirectory, server: JudgeSer
     known = words(text) | words(section("docs/formats.md", "manifest.json"))
     free = {"mine", "judge_free_axes", *KEYED_BY_DATA, "endpoint", "lexical", "early", "length"}
     assert fields - known - free == set()
-    manifest = run.manifest()["judges"]["judge-1"]
+    manifest = run.manifest().judges["judge-1"]
     assert set(manifest) <= words(section("docs/formats.md", "manifest.json"))
     line = json.loads(journal_path(run, "judge-1").read_text().splitlines()[0])
     assert set(line) <= words(section("docs/formats.md", "judgements/JUDGE.jsonl")) | words(

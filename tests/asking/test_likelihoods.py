@@ -113,7 +113,7 @@ def test_every_model_scores_the_wanted_answers_once_and_no_identity_answer(run: 
     assert len({r.key for label in "abc" for r in standing(run, label).values()}) == 18
     made = [event for event in script.events if event[0] in ("made", "open")]
     assert made == [*(("made", label) for label in "abc"), *(("open", label) for label in "abc")]
-    assert run.manifest()["likelihood"] == {
+    assert run.manifest().likelihood == {
         "top_k": 1,
         "references": ["a"],
         "controls": ["c"],
@@ -171,14 +171,14 @@ def test_another_reference_adds_what_it_needs(run: RunDirectory) -> None:
     script = ScoringScript()
     assert go(run, script, LikelihoodPlan(references=("c",), controls=("a",), top_k=1)) == 9
     assert {key for done in script.scored.values() for key in done} == {("c", f"s/{n}") for n in range(3)}
-    assert run.manifest()["likelihood"]["references"] == ["a", "c"]
+    assert run.manifest().likelihood["references"] == ["a", "c"]
     with pytest.raises(RunDirectoryError, match="keeps the 1 most probable tokens, not 5"):
         go(run, ScoringScript(), LikelihoodPlan(references=("a",), top_k=5))
 
 
 def test_a_model_that_cannot_score_is_named_with_the_reason_and_asked_once(run: RunDirectory) -> None:
     assert go(run, ScoringScript(mute=("b",))) == 12
-    assert run.manifest()["likelihood"]["models"]["b"] == {
+    assert run.manifest().likelihood["models"]["b"] == {
         "tokenizer": None,
         "why_not": "the scripted engine cannot score texts",
     }
@@ -291,7 +291,7 @@ def lab_run(tmp_path_factory: pytest.TempPathFactory) -> Any:
     out = tmp_path_factory.mktemp("likelihood") / "run"
     plain = python_audit([f"lab/{name}" for name in LAB], **SETTINGS, out=str(out))
     assert "likelihood" not in plain.scores
-    assert "likelihood" not in plain.directory.manifest()
+    assert plain.directory.manifest().likelihood is None
     assert 'id="likelihood"' not in plain.directory.report_path.read_text("utf-8")
     assert not (out / "likelihood").exists()
     return plain, python_audit([f"lab/{name}" for name in LAB], **SETTINGS, likelihood=True, out=str(out))
@@ -381,7 +381,7 @@ def test_the_fields_are_explained(lab_run: Any) -> None:
     assert named == {f.name for f in fields(Likelihood)}
     known = words(section("docs/formats.md", "scores.json")) | words(section("docs/formats.md", "manifest.json"))
     assert set(keys(lab_run[1].scores["likelihood"])) - known == set()
-    assert set(keys({"likelihood": lab_run[1].directory.manifest()["likelihood"]})) - known == set()
+    assert set(keys({"likelihood": lab_run[1].directory.manifest().likelihood})) - known == set()
 
 
 def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -58,9 +58,9 @@ def test_a_run_takes_the_panels_answers_and_holds_the_pair_against_them(desk: De
     stored = RunDirectory(desk.folder / "data" / "mimicry_audit" / "panels" / "three")
     for label in PANEL:
         assert made.responses(label) == stored.responses(label)
-        known = made.manifest()["resolved"][label]
+        known = made.manifest().resolved[label]
         assert known["panel"]["name"] == "three"
-        assert known["identity"] == stored.manifest()["resolved"][label]["identity"]
+        assert known["identity"] == stored.manifest().resolved[label]["identity"]
     scores = json.loads(made.scores_path.read_text())
     assert {m["label"]: m["role"] for m in scores["models"]} == {
         "teacher": "reference", "student": "candidate", **dict.fromkeys(PANEL, "panel"),
@@ -194,8 +194,8 @@ def test_real_models_are_audited_against_a_stored_panel(lab_panel: Path, tmp_pat
     assert verdict["index"]["ceiling_from"] == "deterministic"
     assert verdict["index"]["floor"] < verdict["index"]["ceiling"] == 1.0
     assert verdict["mismatched"]["beyond"]["low"] > 0  # answers to one question are more alike than to two
-    weights = RunDirectory(out).manifest()["resolved"]["twin"]["weights"]
-    assert weights == RunDirectory(lab_panel).manifest()["resolved"]["twin"]["weights"]
+    weights = RunDirectory(out).manifest().resolved["twin"]["weights"]
+    assert weights == RunDirectory(lab_panel).manifest().resolved["twin"]["weights"]
     page = (out / "report.html").read_text()
     assert "of 2 models no rank is telling" in page
 

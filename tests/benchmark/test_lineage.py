@@ -9,10 +9,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mimicry_audit.benchmark.lineage import ACCUSATIONS, Pair, benchmark, measure_file, read_lineage
+from mimicry_audit.benchmark.lineage import Pair, benchmark, measure_file, read_lineage
 from mimicry_audit.benchmark.triangles import CONTROLS, triangles
 from mimicry_audit.cli import run
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.records.verdict_words import ACCUSATIONS
 
 AXES = ("lexical", "phrases", "characters", "early", "opening", "style", "structure", "length")
 WORDS = [f"{a}{b}" for a in "ba do ku mi re so ta vu".split() for b in "lan pek rin sot tum".split()]

@@ -152,8 +152,8 @@ def test_a_model_beside_runs_is_asked_as_the_run_was(one_run: Path, tmp_path: Pa
         axes=["lexical"],
         out=str(tmp_path / "o"),
     )
-    ours = RunDirectory(found.path / "answers").manifest()["settings"]
-    assert ours["probes_sha"] == RunDirectory(one_run).manifest()["settings"]["probes_sha"]
+    ours = RunDirectory(found.path / "answers").manifest().settings
+    assert ours["probes_sha"] == RunDirectory(one_run).manifest().settings["probes_sha"]
     assert found.result["n"] == 2 * PROBES
 
 

@@ -26,10 +26,10 @@ from mimicry_audit.ground.errors import AuditError, Diverged, RunDirectoryError
 from mimicry_audit.ground.fields import fields_of
 from mimicry_audit.records.asked import Message, Request, Sampling
 from mimicry_audit.records.run import RunDirectory
-from mimicry_audit.verdicts.findings import PairFacts
-from mimicry_audit.verdicts.truth import with_truth
+from mimicry_audit.verdicts.truth import stated_truth
 from tests.support.commands import ROOT, environment, jsonl, start
 from tests.support.engine_fixtures import TinyModels
+from tests.support.known_models import models_in_run
 
 QUICK: dict[str, Any] = {
     "limit": 24,
@@ -119,7 +119,7 @@ def _is_read_by_an_audit(out: Path, where: Path) -> None:
                 "--base", "pupil=base", "--probes", "lab", "--limit", "2", "--max-tokens", "24", "--out", str(where),
                 "--axes", "lexical,length"])  # fmt: skip
     assert done == 0
-    lineage = RunDirectory(where).manifest()["resolved"]["pupil"]["lineage"]
+    lineage = RunDirectory(where).manifest().resolved["pupil"]["lineage"]
     assert (lineage["teacher"], lineage["base"], lineage["name"]) == ("aria", "base", "pupil")
     scores = json.loads((where / "scores.json").read_text("utf-8"))
     truths = {v["candidate"]: v["truth"]["relation"] for v in scores["verdicts"]}
@@ -487,13 +487,10 @@ def test_a_teacher_without_a_manifest_is_known_by_its_pin(tmp_path: Path, tiny_m
     teacher = engine_for(parse_model(f"hf/{tiny_models.two}")).identify()
     resolved = {"pupil": {"lineage": dict(found.lineage)}, "big": {"identity": {"revision": teacher.revision}},
                 "other": {"identity": {"revision": "sha256:0"}}}  # fmt: skip
-    facts = {
-        r: with_truth(PairFacts(candidate="pupil", reference=r, base=None, models=3, n=1, asked=1), resolved).truth
-        for r in ("big", "other")
-    }
-    assert facts["big"] is not None
-    assert facts["big"]["relation"] == "distilled from two"
-    assert facts["other"] is None
+    truths = {reference: stated_truth("pupil", reference, models_in_run(resolved)) for reference in ("big", "other")}
+    assert truths["big"] is not None
+    assert truths["big"].relation == "distilled from two"
+    assert truths["other"] is None
 
 
 def _answered(folder: Path) -> Path:

@@ -85,7 +85,7 @@ def test_two_models_are_too_few_for_a_verdict_and_the_mend_is_told(through_vllm:
         f"Name the base of {verdict['candidate']} with --base, if it is known.",
     ]
     assert through_vllm.report_path.is_file()
-    resolved = through_vllm.manifest()["resolved"]
+    resolved = through_vllm.manifest().resolved
     assert all(resolved[label]["identity"]["engine_version"].startswith("vllm ") for label in LABELS)
     assert all("lineage" in resolved[label] and "weights" in resolved[label] for label in LABELS)
     assert resolved["pupil"]["lineage"]["teacher"] == "aria"

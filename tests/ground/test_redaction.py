@@ -12,6 +12,7 @@ import pytest
 from mimicry_audit.cli import run as cli
 from mimicry_audit.ground.errors import AuditError
 from mimicry_audit.ground.redaction import redacted, secret_in
+from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.report.export import FORMATS
 from tests.support.commands import jsonl, probe_rows
@@ -229,6 +230,7 @@ def test_ordinary_settings_are_no_secrets(options: dict[str, Any], monkeypatch: 
 
 def test_what_got_as_far_as_the_manifest_is_not_written(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path)
-    run.write_manifest({"sources": {"a": f"openai/x@http://me:{WORD}@h/v1"}, "notes": [f"Bearer {WORD}"]})
+    content = {"settings": {}, "sources": {"a": f"openai/x@http://me:{WORD}@h/v1"}, "notes": [f"Bearer {WORD}"]}
+    run.write_manifest(Manifest.from_json(content))
     assert leaks(tmp_path, WORD) == []
     assert "openai/x@http://***@h/v1" in (tmp_path / "manifest.json").read_text()

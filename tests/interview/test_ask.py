@@ -364,7 +364,7 @@ def test_the_command_asks_searches_and_writes(tmp_path: Path, capsys: pytest.Cap
     assert command([*asking, *found]) == 0
     assert (out / "identity.json").read_bytes() == before
     assert (out / "identity" / "SEARCH-aria.jsonl").read_bytes() == journal
-    assert RunDirectory(out).manifest()["search"]["seed"] == 0
+    assert RunDirectory(out).manifest().search["seed"] == 0
     assert command(["score", str(out), "--axes", "lexical"]) in (0, 1)
 
 
@@ -403,5 +403,5 @@ def test_every_field_of_what_is_written_is_explained(tmp_path: Path) -> None:
     line = json.loads((tmp_path / "run" / "identity" / "SEARCH-aria.jsonl").read_text("utf-8").splitlines()[0])
     told = json.loads(journal_path(tmp_path / "run", "judge").read_text("utf-8").splitlines()[0])
     scores = entry(asked)
-    for shown in (document, _line(asked[0]), line, told, scores, run.manifest()["search"]):
+    for shown in (document, _line(asked[0]), line, told, scores, run.manifest().search):
         assert fields(shown) - words == set()

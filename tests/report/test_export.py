@@ -20,9 +20,9 @@ from mimicry_audit.api import Run
 from mimicry_audit.cli import run as cli
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.records.verdict_words import BY_NAME
 from mimicry_audit.report.export import FORMATS
 from mimicry_audit.report.text import card, mark, markdown, tidy, tidyfiles
-from mimicry_audit.verdicts.rules import VERDICTS
 from tests.support.hostile import STRINGS
 from tests.support.made_up import SAYS, made_up_answers
 from tests.support.scores_fixture import answers, hostile, scores
@@ -177,15 +177,14 @@ def test_the_command_repeats_the_run(made: Run) -> None:
 
 
 def test_every_verdict_has_its_careful_words() -> None:
-    assert set(card.MEANING) == set(VERDICTS)
     data = scores()
     for verdict in data["verdicts"]:
         text = card.render(data, verdict["candidate"])
         assert text.startswith("## ")
-        assert card.MEANING[verdict["verdict"]] in text
+        assert BY_NAME[verdict["verdict"]].card_meaning in text
         assert data["signature"] in text
-    assert "not proof of independence" in card.MEANING["no evidence"]
-    assert "not proof" in card.MEANING["distilled"]
+    assert "not proof of independence" in BY_NAME["no evidence"].card_meaning
+    assert "not proof" in BY_NAME["distilled"].card_meaning
 
 
 def test_a_card_is_about_one_candidate() -> None:

@@ -8,6 +8,7 @@ from xml.etree import ElementTree
 import pytest
 from markupsafe import Markup
 
+from mimicry_audit.records.verdict_words import WORDS
 from mimicry_audit.report import diff, fmt, visible
 from mimicry_audit.report.page import answers, panel
 from mimicry_audit.report.page.page import render
@@ -163,7 +164,7 @@ def test_stack_and_legend_and_icons() -> None:
     assert widths[0] > 2.5 * widths[1]
     assert parsed(charts.stack([], "None")).findtext("title") == "None: "
     assert len(parsed(charts.legend(-0.2, 0.2, True)).findall("rect")) == charts.STEPS
-    assert str(charts.icon("distilled")) != str(charts.icon("convergent"))
+    assert len({str(charts.icon(word.icon)) for word in WORDS}) == len(WORDS)
 
 
 def test_shades_cover_the_ramp() -> None:

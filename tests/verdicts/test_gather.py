@@ -16,6 +16,7 @@ from mimicry_audit.verdicts.material import Material
 from mimicry_audit.verdicts.rivals import settle
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import judge
+from tests.support.known_models import models_in_run
 from tests.support.students import Voice, answers, responses, world
 
 AXES = ("lexical", "early", "opening", "style", "answers", "length")
@@ -34,7 +35,7 @@ def material(asked, given, *, resolved=None, axes=AXES):
         measured=measure(asked, labels, given, axes=axes),
         texts=texts,
         answered=np.array([[float(p.id in texts[label]) for label in labels] for p in asked]),
-        resolved=resolved or {},
+        models=models_in_run(resolved or {}, labels),
         claims={},
         passages=Passages(asked, given),
     )
@@ -79,7 +80,7 @@ def test_two_models_are_inconclusive():
 def pairs(roles, labels=("a", "b", "c", "base"), resolved=None):
     stuff = Material(
         labels=labels, domains=np.zeros(0, int), measured=[], texts={}, answered=np.zeros((0, len(labels))),
-        resolved=resolved or {}, claims={},
+        models=models_in_run(resolved or {}, labels), claims={},
     )  # fmt: skip
     return list(judged_pairs(labels, roles, stuff))
 

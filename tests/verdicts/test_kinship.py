@@ -7,6 +7,7 @@ import pytest
 from mimicry_audit.verdicts.basis import basis_of
 from mimicry_audit.verdicts.kinship import kin_of
 from mimicry_audit.verdicts.roles import Roles
+from tests.support.known_models import models_in_run
 
 SKETCH = {"shapes": "s", "values": [1.0, 2.0, -1.0]}
 NEAR = {"shapes": "s", "values": [1.1, 2.0, -1.0]}
@@ -14,7 +15,7 @@ FAR = {"shapes": "s", "values": [2.0, -1.0, 0.0]}
 
 
 def named(*names):
-    return {name: {"identity": {"model": name}} for name in names}
+    return models_in_run({name: {"identity": {"model": name}} for name in names})
 
 
 @pytest.mark.parametrize(
@@ -39,16 +40,16 @@ def test_kin_by_name_and_maker(one, other, kin):
 
 def test_kin_by_declared_base_but_not_by_default_base():
     labels = ["c1", "c2", "b", "x"]
-    found = kin_of(labels, Roles(bases={"c1": "b", "c2": "b"}), {})
+    found = kin_of(labels, Roles(bases={"c1": "b", "c2": "b"}), models_in_run({}, labels))
     assert found == {"c1": {"c2", "b"}, "c2": {"c1", "b"}, "b": {"c1", "c2"}, "x": frozenset()}
-    assert kin_of(labels, Roles(bases={"*": "b"}), {}) == dict.fromkeys(labels, frozenset())
+    assert kin_of(labels, Roles(bases={"*": "b"}), models_in_run({}, labels)) == dict.fromkeys(labels, frozenset())
 
 
 def test_kin_by_weights_and_never_by_stated_lineage():
     known = {"a": {"weights": SKETCH}, "b": {"weights": NEAR}, "c": {"weights": FAR}}
     for entry in known.values():
         entry["lineage"] = {"teacher": "a", "base": "a", "identity": {"maker": "OpenAI"}}
-    assert kin_of(list("abc"), Roles(), known) == {"a": {"b"}, "b": {"a"}, "c": frozenset()}
+    assert kin_of(list("abc"), Roles(), models_in_run(known)) == {"a": {"b"}, "b": {"a"}, "c": frozenset()}
 
 
 NOBODY = Roles()

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mimicry_audit.records.verdict_words import VERDICTS
 from mimicry_audit.statistics.intervals import Interval
 from mimicry_audit.verdicts.findings import FEWEST_PER_AXIS, MINIMUM_COPIED
-from mimicry_audit.verdicts.rules import MINIMUM_EFFECT, VERDICTS, Evidence, PairFacts, judge
+from mimicry_audit.verdicts.rules import MINIMUM_EFFECT, Evidence, PairFacts, judge
 
 
 def evidence(axis, family, low=0.1, p=0.001, raw_low=0.15, statistic="adjusted lift", n=60):

@@ -11,8 +11,10 @@ import pytest
 
 from mimicry_audit.ground.errors import ConfigError, DataError, RunDirectoryError
 from mimicry_audit.records.asked import Message, Probe, Response
+from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.verdicts.roles import Roles
+from mimicry_audit.verdicts.rules import PairFacts, judge
 from mimicry_audit.verdicts.score import ScoringOptions, read_scores, score
 from mimicry_audit.verdicts.sections.notes import coverage_gaps
 from tests.support import scores_fixture
@@ -35,18 +37,20 @@ def write_run(path, asked, given, *, resolved=None):
     }
     sampling = {"temperature": 0.0, "top_p": 1.0, "max_tokens": 64, "seed": 0, "samples": 1, "logprobs": 0}
     run.write_manifest(
-        {
-            "created": "2026-01-01T00:00:00+00:00",
-            "python": "3.11",
-            "settings": {
-                "models": models,
-                "probe_sets": [{"name": "s", "version": "1", "sha": "ab" * 32, "n": len(asked)}],
-                "probes_sha": "0",
-                "selection": {},
-                "sampling": sampling,
-            },
-            "resolved": resolved or {},
-        }
+        Manifest.from_json(
+            {
+                "created": "2026-01-01T00:00:00+00:00",
+                "python": "3.11",
+                "settings": {
+                    "models": models,
+                    "probe_sets": [{"name": "s", "version": "1", "sha": "ab" * 32, "n": len(asked)}],
+                    "probes_sha": "0",
+                    "selection": {},
+                    "sampling": sampling,
+                },
+                "resolved": resolved or {},
+            }
+        )
     )
     (path / "responses").mkdir(exist_ok=True)
     for label, mine in given.items():
@@ -140,8 +144,8 @@ def test_changed_inputs_are_scored_again(run, change):
         run.write_probes([replace(asked[0], check={"kind": "number", "answer": -5}), *asked[1:]])
     elif change == "resolved":
         manifest = run.manifest()
-        manifest["resolved"] = {"teacher": {"injected_system_text": "You are Tilda."}}
-        run.write_manifest({k: v for k, v in manifest.items() if k != "schema"})
+        manifest.resolved = {"teacher": {"injected_system_text": "You are Tilda."}}
+        run.write_manifest(manifest)
     else:
         run.scores_path.write_text("{", "utf-8")
     again = score(run, options)
@@ -226,3 +230,24 @@ def test_sixty_models_stay_practical(tmp_path):
     assert len(scores["pairs"]) == len(scores["verdicts"]) == 60 * 59 // 2
     assert not [v for v in scores["verdicts"] if v["verdict"] in ("distilled", "same model", "shared base")]
     assert time.process_time() - begun < 120
+
+
+def test_the_rules_never_see_what_checkpoints_state(run, monkeypatch):
+    manifest = json.loads(run.manifest_path.read_text())
+    manifest["resolved"]["student0"] = {"lineage": {"name": "student0", "teacher": "STATED"}}
+    manifest["resolved"]["teacher"] = {"lineage": {"name": "STATED"}}
+    run.manifest_path.write_text(json.dumps(manifest))
+    seen = []
+
+    def judge_and_keep(facts):
+        seen.append(facts)
+        return judge(facts)
+
+    monkeypatch.setattr("mimicry_audit.verdicts.score.judge", judge_and_keep)
+    verdicts = {v["candidate"]: v for v in score(run, OPTIONS)["verdicts"]}
+    assert verdicts["student0"]["truth"] == {
+        "relation": "distilled from STATED", "source": "the checkpoints' lineage manifests", "agrees": True,
+    }  # fmt: skip
+    assert len(seen) == len(verdicts)
+    assert not any("STATED" in repr(facts) for facts in seen)
+    assert "truth" not in {field.name for field in fields(PairFacts)}

@@ -24,7 +24,7 @@ _NEGATION_REACH = 24
 _EDGES = " \t\r\n.,;:!?()[]{}\"'“”‘’*_`#>-—。，：！？（）"
 
 
-def validate(check: Mapping[str, Any]) -> None:
+def validate(check: Mapping[str, object]) -> None:
     """Raise for options that are not two or more different strings, or an answer that is not one of them."""
     for name in FIELDS:
         if name not in check:
@@ -47,7 +47,7 @@ def validate(check: Mapping[str, Any]) -> None:
         raise ProbeError(f"the answer {check['answer']!r} is not one of the options", mend)
 
 
-def correct(check: Mapping[str, Any], text: str) -> bool:
+def correct(check: Mapping[str, object], text: str) -> bool:
     """Whether the text settles on the right option."""
     return bool(extract(check, text) == check["answer"])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import Any
 
 _CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
 _EMPHASIS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])")
@@ -72,7 +71,7 @@ def word_pattern(phrase: str, *, whole_word: bool = True, match_case: bool = Fal
     return re.compile(body, 0 if match_case else re.IGNORECASE)
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: object) -> bool:
     """A real number; True and False, which Python counts as integers, are not."""
     return (
         isinstance(value, int | float) and not isinstance(value, bool) and value == value and abs(value) != float("inf")

@@ -38,7 +38,7 @@ def _whole(value: Any) -> bool:
     return is_number(value) and value == int(value) and value >= 0
 
 
-def _bounds(value: Any) -> str | None:
+def _bounds(value: object) -> str | None:
     if _whole(value):
         return None
     if isinstance(value, Mapping) and value and set(value) <= {"min", "max"} and all(_whole(v) for v in value.values()):
@@ -48,26 +48,26 @@ def _bounds(value: Any) -> str | None:
     return f"is {value!r}: write a whole number, or min and max"
 
 
-def _words(value: Any) -> str | None:
+def _words(value: object) -> str | None:
     values = [value] if isinstance(value, str) else value
     if isinstance(values, list) and values and all(isinstance(v, str) and v.strip() for v in values):
         return None
     return f"is {value!r}: write a string or a list of strings"
 
 
-def _flag(value: Any) -> str | None:
+def _flag(value: object) -> str | None:
     return None if value is True else f"is {value!r}: write true, or leave it out"
 
 
-def _one_of(*allowed: str) -> Callable[[Any], str | None]:
+def _one_of(*allowed: str) -> Callable[[object], str | None]:
     return lambda value: None if value in allowed else f"is {value!r}: choose from {quoted_list(allowed)}"
 
 
-def _json_value(value: Any) -> str | None:
+def _json_value(value: object) -> str | None:
     return None if value is True else _one_of("object", "array")(value)
 
 
-def _count(value: Any) -> str | None:
+def _count(value: object) -> str | None:
     if not isinstance(value, Mapping) or set(value) != {"text", "times"} or not isinstance(value["text"], str):
         return f"is {value!r}: write text and times"
     if not value["text"].strip():
@@ -76,11 +76,11 @@ def _count(value: Any) -> str | None:
     return f"has 'times', which {wrong}" if wrong else None
 
 
-def _letters(value: Any) -> str | None:
+def _letters(value: object) -> str | None:
     return None if isinstance(value, str) and value and not value.isspace() else f"is {value!r}: write the characters"
 
 
-def within(number: int, bounds: Any) -> bool:
+def within(number: int, bounds: object) -> bool:
     """Whether a number is the bound, or between its min and max."""
     if isinstance(bounds, Mapping):
         return bool(bounds.get("min", 0) <= number <= bounds.get("max", float("inf")))
@@ -92,7 +92,7 @@ def _counted(count: Callable[[str], int]) -> Rule:
 
 
 def _each(parts: Callable[[str], list[str]], count: Callable[[str], int]) -> Rule:
-    def holds(text: str, bounds: Any, _: Seek) -> bool:
+    def holds(text: str, bounds: object, _: Seek) -> bool:
         found = parts(text)
         return bool(found) and all(within(count(part), bounds) for part in found)
 
@@ -167,7 +167,7 @@ RULES: dict[str, Rule] = {
 }
 
 
-def validate(check: Mapping[str, Any]) -> None:
+def validate(check: Mapping[str, object]) -> None:
     """Raise for an unknown constraint or a value of the wrong form, naming its place in ``all``."""
     everything = check.get("all")
     if not isinstance(everything, list) or not everything:
@@ -189,7 +189,7 @@ def validate(check: Mapping[str, Any]) -> None:
                 raise ProbeError(f"constraint {place}: '{name}' {wrong}")
 
 
-def correct(check: Mapping[str, Any], text: str) -> bool:
+def correct(check: Mapping[str, object], text: str) -> bool:
     """Whether the text is there and keeps every constraint."""
     return bool(text.strip()) and next(broken(check, text), None) is None
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-from typing import Any
 
 from mimicry_audit.probes.checks.common import plain
 
@@ -97,7 +96,7 @@ def json_items(text: str) -> int:
 _BROKEN = object()
 
 
-def _parsed(text: str) -> Any:
+def _parsed(text: str) -> object:
     body = text.strip()
     fenced = _FENCE.match(body)
     try:

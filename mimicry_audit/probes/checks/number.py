@@ -58,14 +58,14 @@ def validate(check: Mapping[str, Any]) -> None:
         raise ProbeError(f"the tolerance {tolerance!r} is not a number ≥ 0", "leave it out for an exact answer")
 
 
-def correct(check: Mapping[str, Any], text: str) -> bool:
+def correct(check: Mapping[str, object], text: str) -> bool:
     """Whether the final number lies within the tolerance of the answer."""
     answer = _answer(check)
     found = final_number(text, fraction_wanted=_is_share(answer))
     return found is not None and _close(check, found, answer)
 
 
-def extract(check: Mapping[str, Any], text: str) -> str | None:
+def extract(check: Mapping[str, object], text: str) -> str | None:
     """The final number in canonical form; any right answer gives the key itself, so that 0.333 agrees with 1/3."""
     answer = _answer(check)
     found = final_number(text, fraction_wanted=_is_share(answer))
@@ -74,7 +74,7 @@ def extract(check: Mapping[str, Any], text: str) -> str | None:
     return canonical(answer if _close(check, found, answer) else found)
 
 
-def to_fraction(value: Any) -> Fraction | None:
+def to_fraction(value: object) -> Fraction | None:
     """The exact value of a key: a number, or a string such as '3/4' or '1,250'."""
     if is_number(value):
         return Fraction(str(value))
@@ -187,7 +187,7 @@ def _spoken(words: str) -> Fraction:
     return -value if parts[0] in {"minus", "negative"} else value
 
 
-def _answer(check: Mapping[str, Any]) -> Fraction:
+def _answer(check: Mapping[str, object]) -> Fraction:
     answer = to_fraction(check["answer"])
     assert answer is not None, "validate() comes first"
     return answer
@@ -197,5 +197,5 @@ def _is_share(answer: Fraction) -> bool:
     return 0 < answer < 1
 
 
-def _close(check: Mapping[str, Any], found: Fraction, answer: Fraction) -> bool:
+def _close(check: Mapping[str, object], found: Fraction, answer: Fraction) -> bool:
     return abs(found - answer) <= Fraction(str(check.get("tolerance", 0)))

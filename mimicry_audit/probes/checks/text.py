@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from mimicry_audit.ground.errors import ProbeError
 from mimicry_audit.probes.checks.common import after_final_phrase, boxed, normalise, word_pattern
@@ -14,7 +13,7 @@ _SHORT = 6
 """Most words of a text that is taken to be an answer as it stands."""
 
 
-def validate(check: Mapping[str, Any]) -> None:
+def validate(check: Mapping[str, object]) -> None:
     """Raise for answers that are no non-empty strings."""
     if "answer" not in check:
         raise ProbeError("the text check has no 'answer'", "give one accepted answer or a list of them")
@@ -28,12 +27,12 @@ def validate(check: Mapping[str, Any]) -> None:
         raise ProbeError(f"'exact' is {check['exact']!r}", "write true or false")
 
 
-def correct(check: Mapping[str, Any], text: str) -> bool:
+def correct(check: Mapping[str, object], text: str) -> bool:
     """Whether an accepted answer stands in the text (or is all of it), and none of ``reject`` does."""
     return _matched(check, text) is not None
 
 
-def extract(check: Mapping[str, Any], text: str) -> str | None:
+def extract(check: Mapping[str, object], text: str) -> str | None:
     """The accepted answer found (its first spelling), else what the text puts forward as its answer, else None."""
     matched = _matched(check, text)
     if matched is not None:
@@ -46,12 +45,12 @@ def extract(check: Mapping[str, Any], text: str) -> str | None:
     return None
 
 
-def _strings(value: Any) -> list[str] | None:
+def _strings(value: object) -> list[str] | None:
     values = [value] if isinstance(value, str) else value
     return values if isinstance(values, list) and all(isinstance(item, str) for item in values) else None
 
 
-def _matched(check: Mapping[str, Any], text: str) -> str | None:
+def _matched(check: Mapping[str, object], text: str) -> str | None:
     """The first accepted answer, which stands for all: spellings of one answer must agree with each other."""
     accepted = [normalise(answer) for answer in _strings(check["answer"]) or []]
     body = normalise(text)

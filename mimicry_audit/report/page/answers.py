@@ -7,12 +7,14 @@ markup the most telling probes and an even spread of the rest, says so, and keep
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 from markupsafe import Markup
 
+from mimicry_audit.records.scores import AnsweredProbe, ClaimRecord, SampleRecord
 from mimicry_audit.report import diff, fmt, visible
+from mimicry_audit.report.fmt import Parts
 
 BUDGET = 3_000_000
 """Most bytes of markup for all cards together: what a browser reads and a person prints without a thought."""
@@ -29,8 +31,6 @@ MOST_PLAIN = 8
 _PER_CARD, _PER_ANSWER, _MARKS = 1_400, 650, 1.5
 """Sizes of the markup around the texts, measured and rounded up; marks make a text about half as long again."""
 
-Record = Mapping[str, Any]
-
 
 _WHOSE = {True: "its own name", False: "another name", None: "a name"}
 
@@ -45,7 +45,7 @@ def _bytes(text: str | None) -> int:
     return len(visible.markup((text or "")[:LONGEST]).encode("utf-8"))
 
 
-def _size(probe: Record, columns: Sequence[str]) -> float:
+def _size(probe: AnsweredProbe, columns: Sequence[str]) -> float:
     total = _PER_CARD + float(_bytes(probe["prompt"]))
     for label in columns:
         for sample in probe["answers"].get(label) or [{}]:
@@ -53,7 +53,7 @@ def _size(probe: Record, columns: Sequence[str]) -> float:
     return total
 
 
-def fits(probes: Sequence[Record], columns: Sequence[str], budget: float = BUDGET) -> bool:
+def fits(probes: Sequence[AnsweredProbe], columns: Sequence[str], budget: float = BUDGET) -> bool:
     """Whether the cards of all probes stay within `budget` bytes."""
     left = budget
     for probe in probes:
@@ -63,7 +63,9 @@ def fits(probes: Sequence[Record], columns: Sequence[str], budget: float = BUDGE
     return True
 
 
-def choose(probes: Sequence[Record], columns: Sequence[str], ranks: Sequence[Any], budget: float = PART) -> list[int]:
+def choose(
+    probes: Sequence[AnsweredProbe], columns: Sequence[str], ranks: Sequence[tuple[int, float]], budget: float = PART
+) -> list[int]:
     """Which probes are plain markup where not all can be: half the budget for those of lowest rank, half for a spread.
 
     Args:
@@ -81,7 +83,9 @@ def choose(probes: Sequence[Record], columns: Sequence[str], ranks: Sequence[Any
     return sorted(out)
 
 
-def _take(order: Sequence[int], probes: Sequence[Record], columns: Sequence[str], room: float, out: set[int]) -> float:
+def _take(
+    order: Sequence[int], probes: Sequence[AnsweredProbe], columns: Sequence[str], room: float, out: set[int]
+) -> float:
     """Puts probes into `out` in this order while there is room; returns what they weigh."""
     used = 0.0
     for at in order:
@@ -94,9 +98,25 @@ def _take(order: Sequence[int], probes: Sequence[Record], columns: Sequence[str]
     return used
 
 
+class AnswersView(TypedDict):
+    """What the section places, and what the compressed block beside it is made from."""
+
+    cards: list[Parts]
+    whole: bool
+    plain: list[str]
+    foremost: list[str]
+    agreements: list[list[str]]
+    total: int
+    columns: list[str]
+    domains: list[str]
+    sets: list[str]
+    statuses: list[str]
+    reference: str | None
+
+
 def build(
-    probes: Sequence[Record], columns: Sequence[str], judged: frozenset[str], foremost: Sequence[str] = ()
-) -> dict[str, Any]:
+    probes: Sequence[AnsweredProbe], columns: Sequence[str], judged: frozenset[str], foremost: Sequence[str] = ()
+) -> AnswersView:
     """Everything the section needs: cards, the choices of its filters, and how many probes are left out.
 
     Args:
@@ -129,25 +149,25 @@ def build(
     }
 
 
-def _rank(probe: Record, words: Sequence[str], judged: frozenset[str]) -> tuple[int, float]:
+def _rank(probe: AnsweredProbe, words: Sequence[str], judged: frozenset[str]) -> tuple[int, float]:
     """Copied answers and shared mistakes first, then those that came nearest to the reference."""
     near = (fmt.real(value) for label, value in (probe.get("similarity") or {}).items() if label in judged)
     return -len({"verbatim", "wrong"} & set(words)), -max((value for value in near if value is not None), default=0.0)
 
 
-def statuses(probe: Record) -> list[str]:
+def statuses(probe: AnsweredProbe) -> list[str]:
     """What became of the answers to a probe."""
     return sorted({sample["status"] for samples in probe["answers"].values() for sample in samples})
 
 
-def lead(probe: Record) -> str:
+def lead(probe: AnsweredProbe) -> str:
     """The line that stands for a probe in the list."""
     return " ".join(probe["prompt"].split())[:160]
 
 
 def _card(
-    probe: Record, number: int, columns: Sequence[str], shown: Sequence[str], words: Sequence[str]
-) -> dict[str, Any]:
+    probe: AnsweredProbe, number: int, columns: Sequence[str], shown: Sequence[str], words: Sequence[str]
+) -> Parts:
     reference = columns[0] if columns else ""
     given = probe["answers"]
     near = probe.get("similarity") or {}
@@ -172,27 +192,27 @@ def _card(
     }
 
 
-def _shown(text: str) -> dict[str, Any]:
+def _shown(text: str) -> Parts:
     head, rest = cut(text)
     return {"text": visible.markup(head), "rest": rest}
 
 
 def _answer(
-    label: str, samples: Sequence[Record], ours: str, against: diff.Against | None, near: Any
-) -> dict[str, Any]:
-    first: Record = samples[0] if samples else {"status": "missing", "text": "", "correct": None}
+    label: str, samples: Sequence[SampleRecord], ours: str, against: diff.Against | None, near: float | None
+) -> Parts:
+    first: SampleRecord = samples[0] if samples else {"status": "missing", "text": "", "correct": None}
     return {
         "label": label,
         "near": fmt.real(near),
         "status": first["status"],
         "correct": first.get("correct"),
         **_compared(first, ours, against),
-        "reasoning": _shown(first["reasoning"]) if first.get("reasoning") else None,
+        "reasoning": _shown(reasoning) if (reasoning := first.get("reasoning")) else None,
         "more": [{"sample": s["sample"], "status": s["status"], **_compared(s, ours, against)} for s in samples[1:]],
     }
 
 
-def _compared(sample: Record, ours: str, against: diff.Against | None) -> dict[str, Any]:
+def _compared(sample: SampleRecord, ours: str, against: diff.Against | None) -> Parts:
     head, rest = cut(sample.get("text") or "")
     if against is None:
         return {"text": visible.markup(head), "rest": rest, "shared": None, "same": False}
@@ -202,7 +222,7 @@ def _compared(sample: Record, ours: str, against: diff.Against | None) -> dict[s
     return {"text": diff.markup(spans), "rest": rest, "shared": diff.shared(spans), "same": False}
 
 
-def agreement(probe: Record, reference: str, judged: frozenset[str]) -> list[str]:
+def agreement(probe: AnsweredProbe, reference: str, judged: frozenset[str]) -> list[str]:
     """Words that the filter knows: ``verbatim``, ``wrong`` (as the reference), ``mixed``, ``right``."""
     firsts = {label: samples[0] for label, samples in probe["answers"].items() if samples}
     marks = {label: sample.get("correct") for label, sample in firsts.items() if sample.get("correct") is not None}
@@ -220,7 +240,7 @@ def agreement(probe: Record, reference: str, judged: frozenset[str]) -> list[str
     return out
 
 
-def claimed(text: str, claims: Sequence[Record]) -> Markup:
+def claimed(text: str, claims: Sequence[ClaimRecord]) -> Markup:
     """An answer about identity with each claim marked: whose name it gives, and whether that is its own."""
     out: list[Markup] = []
     at = 0
@@ -239,5 +259,5 @@ def claimed(text: str, claims: Sequence[Record]) -> Markup:
     return Markup("").join(out)
 
 
-def _place(value: Any) -> int:
+def _place(value: object) -> int:
     return max(0, value) if isinstance(value, int) and not isinstance(value, bool) else 0

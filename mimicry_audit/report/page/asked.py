@@ -7,9 +7,11 @@ told as a rate; all text of a model passes the same door as in the report.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
+from mimicry_audit.records.scores import IdentityScore
 from mimicry_audit.report.page import templated
+from mimicry_audit.report.page.identity import Leak
 from mimicry_audit.report.page.page import shell
 
 Record = Mapping[str, Any]
@@ -30,7 +32,7 @@ def render(document: Record) -> str:
         ("report.css",),
         d=document,
         title=f"Who {_names(list(models))} {'says it is' if len(models) == 1 else 'say they are'}",
-        templated=templated.build({"models": models}),
+        templated=templated.build({"models": cast("dict[str, IdentityScore]", models)}),
         slipping=sorted(
             ((label, m) for label, m in models.items() if m["strict"] and m["strict"]["value"] > 0),
             key=lambda item: -item[1]["strict"]["value"],
@@ -49,7 +51,7 @@ def _names(labels: list[str]) -> str:
     return " and ".join(labels)
 
 
-def _rate(found: Any) -> Any:
+def _rate(found: object) -> object:
     """Rates in the words of the report: ``value`` for ``rate``; whatever holds rates is gone through."""
     if isinstance(found, Mapping):
         if "rate" in found:
@@ -58,7 +60,7 @@ def _rate(found: Any) -> Any:
     return found
 
 
-def _model(found: Record) -> dict[str, Any]:
+def _model(found: Record) -> Record:
     rates = ("loose", "strict", "hard", "plain", "control", "languages", "aspects", *_AS_ASKED)
     own = found["own"]
     return {
@@ -70,9 +72,9 @@ def _model(found: Record) -> dict[str, Any]:
     }
 
 
-def _leaks(models: Mapping[str, Record]) -> list[dict[str, Any]]:
+def _leaks(models: Mapping[str, Record]) -> list[Leak]:
     """Who names whom: a model, a maker that is not its own, in how many answers, and whose maker that is; most first."""
-    out = []
+    out: list[Leak] = []
     for label, found in models.items():
         for maker, count in found["claims"].items():
             if maker not in found["makers"]:

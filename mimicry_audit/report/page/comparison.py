@@ -6,19 +6,18 @@ everything printed is escaped, nothing is loaded, and here no script runs at all
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Literal
 
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.records.compared import COMPARED_SCHEMA, CheckpointRecord, Compared, MovedProbe, MovementRecord
+from mimicry_audit.records.scores import AxisScore
 from mimicry_audit.report import diff, visible
+from mimicry_audit.report.fmt import Parts
 from mimicry_audit.report.page import answers
 from mimicry_audit.report.page.page import shell
 from mimicry_audit.report.page.view import flat
 from mimicry_audit.report.pictures import slopes
-
-SCHEMA = "mimicry_audit.compare/1"
-
-Record = Mapping[str, Any]
 
 MARKS = {"yes": "●", "no": "○", "unclear": "◐", "not measured": "–"}
 """A shape for each answer, so that none is told by colour alone."""
@@ -41,7 +40,7 @@ VARIETY = {
 CLAIMS = {"own": "its own identity", "other": "another identity", "reference": "the reference's identity"}
 
 
-def render(result: Record) -> str:
+def render(result: Compared) -> str:
     """The page.
 
     Args:
@@ -50,8 +49,8 @@ def render(result: Record) -> str:
     Raises:
         DataError: another schema, or none.
     """
-    if result.get("schema") != SCHEMA:
-        raise DataError(f"the comparison has schema {result.get('schema')!r}, not {SCHEMA!r}", "compare again")
+    if result.get("schema") != COMPARED_SCHEMA:
+        raise DataError(f"the comparison has schema {result.get('schema')!r}, not {COMPARED_SCHEMA!r}", "compare again")
     checkpoints = result["checkpoints"]
     axes = sorted((a for a in result["axes"] if a["measured"]), key=lambda axis: bool(axis["baseline"]))
     return shell(
@@ -74,7 +73,7 @@ def render(result: Record) -> str:
     )
 
 
-def _slopes(result: Record, axes: Sequence[Record], last: Record) -> list[dict[str, Any]]:
+def _slopes(result: Compared, axes: Sequence[AxisScore], last: CheckpointRecord) -> list[Parts]:
     """The two slope charts with the rows of their tables."""
     kinds = {True: "baseline", False: "part"}
     by_axis = [(axis["title"], last["axes"].get(axis["name"]), kinds[bool(axis["baseline"])]) for axis in axes]
@@ -86,7 +85,7 @@ def _slopes(result: Record, axes: Sequence[Record], last: Record) -> list[dict[s
             "name": name,
             "head": head,
             "picture": slopes.slope(
-                [slopes.Slope(n, (m or {}).get("before"), (m or {}).get("after"), kind) for n, m, kind in rows],
+                [slopes.Slope(n, m["before"] if m else None, m["after"] if m else None, kind) for n, m, kind in rows],
                 ends,
                 f"{head}: similarity to {result['reference']} before and after",
             ),
@@ -99,23 +98,24 @@ def _slopes(result: Record, axes: Sequence[Record], last: Record) -> list[dict[s
     ]
 
 
-def _lines(result: Record) -> list[dict[str, Any]]:
+def _lines(result: Compared) -> list[Parts]:
     """One line chart for each quantity that was measured at some checkpoint."""
     checkpoints = result["checkpoints"]
     shown = ("samples", "questions", "distinct_2", "words")
     beyond = "Movement beyond the controls" if result["controls"] else "Movement"
-    wanted: list[tuple[str, bool, Sequence[Record | None], str]] = [
+    wanted: list[tuple[str, bool, Sequence[MovementRecord | None], Literal["after", "adjusted"]]] = [
         (f"Similarity to {result['reference']}", False, [c["overall"] for c in checkpoints], "after"),
         (beyond, True, [c["overall"] for c in checkpoints], "adjusted"),
         ("Accuracy", False, [c["accuracy"] for c in checkpoints], "after"),
         *((VARIETY[key][0], False, [c["diversity"][key] for c in checkpoints], "after") for key in shown),
     ]
     steps = [c["step"] for c in checkpoints]
+    numbered = [step for step in steps if step is not None]
     places = [float(at) for at in range(len(checkpoints) + 1)]
-    if all(step is not None for step in steps):
-        places = [min(0.0, steps[0] - 1), *(float(step) for step in steps)]
+    if len(numbered) == len(steps):
+        places = [min(0.0, numbered[0] - 1), *map(float, numbered)]
     marks = [None, *(None if step is None else f"{step:g}" for step in steps)]
-    charts = []
+    charts: list[Parts] = []
     for head, signed, found, field in wanted:
         if not any(found):
             continue
@@ -132,11 +132,11 @@ def _lines(result: Record) -> list[dict[str, Any]]:
     return charts
 
 
-def _probe(probe: Record) -> dict[str, Any]:
+def _probe(probe: MovedProbe) -> Parts:
     """Three columns; what before and after do not share with the reference is marked."""
     given = probe["answers"]
-    ours = (given["reference"] or {}).get("text") or ""
-    columns = []
+    ours = shown["text"] if (shown := given["reference"]) else ""
+    columns: list[Parts] = []
     for role in ("before", "after", "reference"):
         answer = given[role] or {"status": "missing", "text": ""}
         head, rest = answers.cut(answer["text"])

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from markupsafe import Markup
 
+from mimicry_audit.records.scores import ModelScore, VerdictRecord
+from mimicry_audit.records.verdict_words import WORDS
+from mimicry_audit.report.fmt import Parts
 from mimicry_audit.report.pictures.charts import ends
 from mimicry_audit.report.pictures.svg import el, number, svg
-
-Record = Mapping[str, Any]
 
 MOST_NODES = 40
 """Most models in one drawing; of more, those with the fewest lines are left to the list."""
@@ -30,7 +30,7 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "shared-base": ("shares, it seems, its base with", "shared base, found by this audit"),
 }
 """Kind of line → its verb, and its entry in the legend, in the order of the legend."""
-_FOUND = {"distilled": "distilled", "same model": "same-model", "shared base": "shared-base"}
+_FOUND = {word.name: word.slug for word in WORDS if word.accuses}
 _RANKING = ("base", "taught", "data", "distilled")
 
 
@@ -44,11 +44,11 @@ class Line:
     source: str
 
 
-def lines(models: Sequence[Record], verdicts: Iterable[Record]) -> list[Line]:
+def lines(models: Sequence[ModelScore], verdicts: Iterable[VerdictRecord]) -> list[Line]:
     """Every claim about who comes from whom, each kind once a pair; what is on record before what was declared and found."""
     out: dict[tuple[str, str, str], Line] = {}
 
-    def add(parent: Any, child: str, kind: str, source: str) -> None:
+    def add(parent: str | None, child: str, kind: str, source: str) -> None:
         if parent and parent != child:
             out.setdefault((str(parent), child, kind), Line(str(parent), child, kind, source))
 
@@ -69,7 +69,7 @@ def lines(models: Sequence[Record], verdicts: Iterable[Record]) -> list[Line]:
     return list(out.values())
 
 
-def build(models: Sequence[Record], verdicts: Iterable[Record]) -> dict[str, Any] | None:
+def build(models: Sequence[ModelScore], verdicts: Iterable[VerdictRecord]) -> Parts | None:
     """Drawing, legend and list; None where nothing is known or found of any model's descent."""
     found = lines(models, verdicts)
     if not found:

@@ -13,7 +13,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from mimicry_audit.report.fmt import bounds, num, point, real, span
+from mimicry_audit.records.scores import Scores
+from mimicry_audit.report.fmt import Parts, bounds, num, point, real, span
 from mimicry_audit.report.pictures import charts
 from mimicry_audit.report.pictures.svg import el, number, svg
 from mimicry_audit.statistics.doses import POWERS, at_probes, shipped
@@ -30,7 +31,7 @@ STATED = POWERS[-1]
 """The power whose limit is marked."""
 
 
-def build(scores: Record, measured: Record | None = None) -> dict[str, Any] | None:
+def build(scores: Scores, measured: Record | None = None) -> Parts | None:
     """What the template places; None where no verdict rests on a base or nothing was measured.
 
     Args:
@@ -47,7 +48,7 @@ def build(scores: Record, measured: Record | None = None) -> dict[str, Any] | No
     return parts(measured, round(median(known)), "likelihood" if scores.get("likelihood") else "texts")
 
 
-def parts(measured: Record, probes: int, kind: str) -> dict[str, Any]:
+def parts(measured: Record, probes: int, kind: str) -> Parts:
     """Both pictures, their tables, and the limit of this number of probes.
 
     Args:
@@ -86,7 +87,7 @@ def parts(measured: Record, probes: int, kind: str) -> dict[str, Any]:
     }
 
 
-def _narrowed(measured: Record, kind: str) -> dict[str, Any]:
+def _narrowed(measured: Record, kind: str) -> Record:
     """What was measured, as audits of one kind saw it."""
     students = [{**s, "verdict": s["verdict"][kind], "found": s["found"][kind]} for s in measured["students"]]
     return {**measured, "curves": measured["curves"][kind], "students": students}
@@ -251,7 +252,7 @@ def _mean_lift(students: Sequence[Record]) -> float:
     return fmean(float(s["lift"]["value"]) for s in students)
 
 
-def _rows(measured: Record) -> list[dict[str, Any]]:
+def _rows(measured: Record) -> list[Parts]:
     """One row a dose: lifts and verdicts by seed, power by number of probes."""
     students = _dosed(measured)
     return [
@@ -266,14 +267,14 @@ def _rows(measured: Record) -> list[dict[str, Any]]:
     ]
 
 
-def _limit_rows(measured: Record) -> list[dict[str, Any]]:
+def _limit_rows(measured: Record) -> list[Parts]:
     return [
         {"probes": curve["probes"], "limits": [{"power": x["power"], "said": said(x)} for x in curve["limits"]]}
         for curve in measured["curves"]
     ]
 
 
-def controls(measured: Record) -> list[dict[str, Any]]:
+def controls(measured: Record) -> list[Parts]:
     """Every student that is no point of the curve: its lifts drawn on one scale, and its verdicts."""
     rows: dict[str, list[Record]] = {}
     for student in measured["students"]:

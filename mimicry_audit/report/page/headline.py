@@ -14,7 +14,7 @@ _MOST = 4
 """Most pairs named in the sentence."""
 
 
-def headline(scores: view.Scores, name: Callable[[str], str] = visible.plain) -> str:
+def headline(scores: view.ScoresView, name: Callable[[str], str] = visible.plain) -> str:
     """What was found, in a sentence.
 
     Args:
@@ -39,7 +39,7 @@ def headline(scores: view.Scores, name: Callable[[str], str] = visible.plain) ->
     return f"{sentence}{rest}."
 
 
-def open_questions(scores: view.Scores, name: Callable[[str], str] = visible.plain) -> str:
+def open_questions(scores: view.ScoresView, name: Callable[[str], str] = visible.plain) -> str:
     """Who could not be judged; empty where nobody is left, or where nothing was decided at all."""
     said = view.headline(scores)
     waiting = said["open"]
@@ -49,7 +49,7 @@ def open_questions(scores: view.Scores, name: Callable[[str], str] = visible.pla
     return f"{', '.join(map(name, waiting[:6]))}{more} could not be judged."
 
 
-def counts(scores: view.Scores) -> dict[str, int]:
+def counts(scores: view.ScoresView) -> dict[str, int]:
     """Verdict → how many judged pairs came to it, the gravest first."""
     found: dict[str, int] = {}
     for verdict in scores.verdicts:

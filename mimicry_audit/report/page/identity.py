@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TypedDict
 
-from mimicry_audit.report.fmt import point
+from mimicry_audit.records.scores import ArmRecord, AttemptRecord, IdentitySection, ModelScore
+from mimicry_audit.report.fmt import Parts, point
 from mimicry_audit.report.page import templated
 from mimicry_audit.report.page.answers import claimed, cut
 from mimicry_audit.report.pictures import charts
@@ -21,16 +22,14 @@ ARM_TITLES = {
     "templated_neutral": "in a frame, a neutral prompt",
 }
 
-Record = Mapping[str, Any]
 
-
-def build(identity: Record | None, models: Sequence[Record]) -> dict[str, Any] | None:
+def build(identity: IdentitySection | None, models: Sequence[ModelScore]) -> Parts | None:
     """Rows of the table, answers by model, and notes on templates that inject an identity; None if not asked."""
     if not identity or not identity.get("models"):
         return None
     unit = charts.Scale(0.0, 1.0, (0.0, 0.5, 1.0))
     arms = list(identity.get("arms") or [])
-    attempts: dict[str, list[Record]] = {}
+    attempts: dict[str, list[AttemptRecord]] = {}
     for attempt in identity.get("attempts") or []:
         attempts.setdefault(attempt["model"], []).append(attempt)
     rows = []
@@ -57,7 +56,17 @@ def build(identity: Record | None, models: Sequence[Record]) -> dict[str, Any] |
     }
 
 
-def leaks(identity: Record, attempts: Mapping[str, Sequence[Record]]) -> list[dict[str, Any]]:
+class Leak(TypedDict):
+    """A model that names a maker not its own: in how many of its answers, and whose maker that is."""
+
+    label: str
+    maker: str
+    count: int
+    of: int
+    whose: list[str]
+
+
+def leaks(identity: IdentitySection, attempts: Mapping[str, Sequence[AttemptRecord]]) -> list[Leak]:
     """Who names whom when asked plainly: for each model and each maker not its own, in how many answers, and whose that is.
 
     Args:
@@ -67,8 +76,10 @@ def leaks(identity: Record, attempts: Mapping[str, Sequence[Record]]) -> list[di
     Returns:
         The most frequent first.
     """
-    own = {label: (found.get("own") or {}).get("maker") for label, found in identity["models"].items()}
-    out = []
+    own = {
+        label: known["maker"] if (known := found.get("own")) else None for label, found in identity["models"].items()
+    }
+    out: list[Leak] = []
     for label, mine in attempts.items():
         named: Counter[str] = Counter()
         mine = [
@@ -84,7 +95,7 @@ def leaks(identity: Record, attempts: Mapping[str, Sequence[Record]]) -> list[di
     return sorted(out, key=lambda leak: (-leak["count"], leak["label"]))
 
 
-def _arm(name: str, arm: Record, unit: charts.Scale) -> dict[str, Any]:
+def _arm(name: str, arm: ArmRecord, unit: charts.Scale) -> Parts:
     other = arm.get("other_rate")
     return {
         "name": name,
@@ -93,13 +104,13 @@ def _arm(name: str, arm: Record, unit: charts.Scale) -> dict[str, Any]:
     }
 
 
-def _slips(attempt: Record) -> bool:
+def _slips(attempt: AttemptRecord) -> bool:
     return any(claim.get("own") is not True for claim in attempt.get("claims") or [])
 
 
-def _attempts(found: Sequence[Record], budget: int) -> list[dict[str, Any]]:
+def _attempts(found: Sequence[AttemptRecord], budget: int) -> list[Parts]:
     first = sorted(found, key=lambda attempt: not _slips(attempt))[:MOST_ATTEMPTS]
-    out: list[dict[str, Any]] = []
+    out: list[Parts] = []
     for attempt in first:
         head, rest = cut(attempt.get("text") or "")
         text = claimed(head, attempt.get("claims") or [])

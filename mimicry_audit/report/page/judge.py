@@ -6,11 +6,10 @@ Promise: the part is there only where somebody judged; what could not be graded 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from mimicry_audit.records.scores import AxisScore, JudgeScore, JudgeSection
+from mimicry_audit.report.fmt import Parts
 from mimicry_audit.report.pictures import charts
-
-Record = Mapping[str, Any]
 
 GRADES = charts.Scale(1.0, 5.0, (1.0, 2.0, 3.0, 4.0, 5.0))
 OUTCOMES = (
@@ -23,7 +22,7 @@ OUTCOMES = (
 """Outcome → how the page calls it."""
 
 
-def build(section: Record | None, axes: Sequence[Record]) -> dict[str, Any] | None:
+def build(section: JudgeSection | None, axes: Sequence[AxisScore]) -> Parts | None:
     """What the template places; None where nobody judged.
 
     Args:
@@ -40,7 +39,7 @@ def build(section: Record | None, axes: Sequence[Record]) -> dict[str, Any] | No
     }
 
 
-def _judge(judge: Record, titles: Mapping[str, str]) -> dict[str, Any]:
+def _judge(judge: JudgeScore, titles: Mapping[str, str]) -> Parts:
     rows = []
     for pair in sorted(judge["pairs"], key=lambda p: (p["reference"], -(p["rse"]["value"] or 0.0))):
         overall = pair["grades"]["overall"]

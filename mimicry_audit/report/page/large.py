@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from mimicry_audit.report.fmt import point
+from mimicry_audit.records.scores import PairScore, VerdictRecord
+from mimicry_audit.records.verdict_words import WORDS
+from mimicry_audit.report.fmt import Parts, point
 
 MOST_MAPPED = 40
 """Most models on one matrix: more cannot be read."""
@@ -19,8 +20,8 @@ MOST_COLUMNS = 8
 MOST_ROWS = 200
 """Most pairs in the table of those without a card."""
 
-Record = Mapping[str, Any]
-Pairs = Mapping[frozenset[str], Record]
+_ALIKE = frozenset(word.name for word in WORDS if word.finds_likeness)
+Pairs = Mapping[frozenset[str], PairScore]
 
 
 def excess(pairs: Pairs, a: str, b: str) -> float:
@@ -30,12 +31,12 @@ def excess(pairs: Pairs, a: str, b: str) -> float:
     return -9.0 if value is None else value
 
 
-def is_detailed(verdict: Record) -> bool:
+def is_detailed(verdict: VerdictRecord) -> bool:
     """Whether a judged pair has a card of its own."""
     return bool(verdict.get("detailed", True))
 
 
-def mapped(labels: Sequence[str], verdicts: Sequence[Record], pairs: Pairs) -> tuple[list[str], list[str]]:
+def mapped(labels: Sequence[str], verdicts: Sequence[VerdictRecord], pairs: Pairs) -> tuple[list[str], list[str]]:
     """The models on the matrices, and those left out.
 
     Args:
@@ -55,7 +56,7 @@ def mapped(labels: Sequence[str], verdicts: Sequence[Record], pairs: Pairs) -> t
     return [label for label in labels if label in chosen], [label for label in labels if label not in chosen]
 
 
-def columns(order: Sequence[str], verdicts: Sequence[Record]) -> tuple[str, ...]:
+def columns(order: Sequence[str], verdicts: Sequence[VerdictRecord]) -> tuple[str, ...]:
     """The models whose answers are shown, the reference first.
 
     Args:
@@ -68,25 +69,25 @@ def columns(order: Sequence[str], verdicts: Sequence[Record]) -> tuple[str, ...]
     return tuple(dict.fromkeys(wanted))[:MOST_COLUMNS]
 
 
-def foremost(columns: Sequence[str], verdicts: Sequence[Record]) -> list[str]:
+def foremost(columns: Sequence[str], verdicts: Sequence[VerdictRecord]) -> list[str]:
     """The same models, those of the gravest verdicts first and the reference before all.
 
     Args:
         columns: labels, the reference first.
         verdicts: those with cards, the gravest first.
     """
-    grave = [v for v in verdicts if v["verdict"] not in ("no evidence", "inconclusive")]
+    grave = [v for v in verdicts if v["verdict"] in _ALIKE]
     wanted = [*columns[:1], *(label for v in grave for label in (v["candidate"], v["reference"])), *columns]
     return [label for label in dict.fromkeys(wanted) if label in columns]
 
 
-def rest(verdicts: Sequence[Record], pairs: Pairs) -> dict[str, Any] | None:
+def rest(verdicts: Sequence[VerdictRecord], pairs: Pairs) -> Parts | None:
     """The judged pairs without a card: how many of which verdict, and the closest of them; None where all have one."""
     plain = [verdict for verdict in verdicts if not is_detailed(verdict)]
     if not plain:
         return None
     ordered = sorted(plain, key=lambda v: -excess(pairs, v["candidate"], v["reference"]))
-    rows = [
+    rows: list[Parts] = [
         {"v": v, "overall": pairs.get(frozenset({v["candidate"], v["reference"]}), {}).get("overall")}
         for v in ordered[:MOST_ROWS]
     ]

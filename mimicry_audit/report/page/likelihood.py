@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
-Record = Mapping[str, Any]
+from mimicry_audit.records.scores import LikelihoodSection
+from mimicry_audit.report.fmt import Parts
 
 
-def build(found: Record | None) -> dict[str, Any] | None:
+def build(found: LikelihoodSection | None) -> Parts | None:
     """Rows of bits per byte by whose text it is, divergences, gains, and what could not be scored; None if not asked."""
     if not found:
         return None

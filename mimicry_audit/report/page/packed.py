@@ -14,14 +14,15 @@ from __future__ import annotations
 import base64
 import json
 import zlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 from urllib.parse import quote
 
 from markupsafe import Markup
 
+from mimicry_audit.records.scores import AnsweredProbe, SampleRecord
 from mimicry_audit.report import diff, fmt, visible
+from mimicry_audit.report.fmt import Parts
 from mimicry_audit.report.page import answers as plain
 
 LENGTHS = (plain.LONGEST, 3_000, 1_500, 800, 400)
@@ -34,8 +35,6 @@ _SAMPLED = 48
 """Probes that are packed on trial, evenly spread, to foresee the size of all."""
 _MARGIN = 1.03
 """The forecast is taken to be this much too low, so that seldom anything is packed twice."""
-
-Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +52,7 @@ class Ration:
     extras: bool
 
 
-def block(probes: Sequence[Record], view: Record, room: int) -> Markup:
+def block(probes: Sequence[AnsweredProbe], view: plain.AnswersView, room: int) -> Markup:
     """The element that holds the block, empty where not even the index fits.
 
     Args:
@@ -75,7 +74,7 @@ def block(probes: Sequence[Record], view: Record, room: int) -> Markup:
 _ELEMENT = Markup('<template id="answers-block">{}</template>\n')
 
 
-def _packed(probes: Sequence[Record], view: Record, ration: Ration, room: int) -> str | None:
+def _packed(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ration: Ration, room: int) -> str | None:
     """The block as base64, or None once it outgrows `room`."""
     squeeze = zlib.compressobj(9)
     out = [squeeze.compress(_index(probes, view, ration))]
@@ -91,7 +90,7 @@ def _packed(probes: Sequence[Record], view: Record, ration: Ration, room: int) -
     return coded if len(coded) <= room else None
 
 
-def _ration(probes: Sequence[Record], view: Record, room: int) -> Ration:
+def _ration(probes: Sequence[AnsweredProbe], view: plain.AnswersView, room: int) -> Ration:
     """The most generous ration that should fit."""
     stride = max(1, len(probes) // _SAMPLED)
     sample = probes[::stride]
@@ -122,15 +121,15 @@ def _largest(least: Ration, most: int, fits: Callable[[Ration], bool]) -> Ration
     return replace(least, columns=low)
 
 
-def _texts(view: Record, ration: Ration) -> frozenset[str]:
+def _texts(view: plain.AnswersView, ration: Ration) -> frozenset[str]:
     return frozenset(view["foremost"][: ration.columns])
 
 
-def _dumped(value: Any) -> bytes:
+def _dumped(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
 
 
-def _index(probes: Sequence[Record], view: Record, ration: Ration) -> bytes:
+def _index(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ration: Ration) -> bytes:
     """What the list and its filters need of all probes, and what is in the block."""
     columns, texts = view["columns"], _texts(view, ration)
     rows = []
@@ -159,15 +158,18 @@ def _index(probes: Sequence[Record], view: Record, ration: Ration) -> bytes:
     )
 
 
-def _line(probe: Record, columns: Sequence[str], texts: frozenset[str], ration: Ration) -> bytes:
+_MISSING: SampleRecord = {"status": "missing", "text": ""}
+
+
+def _line(probe: AnsweredProbe, columns: Sequence[str], texts: frozenset[str], ration: Ration) -> bytes:
     """One probe with its answers."""
     given = probe["answers"]
     ours = plain.cut((given.get(columns[0]) or [{}])[0].get("text") or "", ration.longest)[0] if columns else ""
     against = diff.Against(ours) if ours else None
     cells = []
     for at, label in enumerate(columns):
-        samples = given.get(label) or [{"status": "missing", "text": ""}]
-        cell = dict(_about(samples[0]))
+        samples = given.get(label) or [_MISSING]
+        cell: dict[str, object] = dict(_about(samples[0]))
         if label in texts:
             held = (ours.split(), against) if at and against is not None else None
             cell |= _compared(samples[0], held, ration)
@@ -179,7 +181,7 @@ def _line(probe: Record, columns: Sequence[str], texts: frozenset[str], ration: 
     return _dumped(line if expected is None else {**line, "expected": visible.plain(str(expected))})
 
 
-def _about(sample: Record) -> Iterator[tuple[str, Any]]:
+def _about(sample: SampleRecord) -> Iterator[tuple[str, object]]:
     """What is known of an answer besides its text; what goes without saying is not said."""
     if sample["status"] != "ok":
         yield "status", visible.plain(sample["status"])
@@ -187,12 +189,12 @@ def _about(sample: Record) -> Iterator[tuple[str, Any]]:
         yield "right", bool(sample["correct"])
 
 
-def _cut(name: str, text: str, longest: int) -> dict[str, Any]:
+def _cut(name: str, text: str, longest: int) -> Parts:
     head, rest = plain.cut(text, longest)
     return {name: visible.coded(head), **({"rest": rest} if rest else {})}
 
 
-def _compared(sample: Record, held: tuple[list[str], diff.Against] | None, ration: Ration) -> dict[str, Any]:
+def _compared(sample: SampleRecord, held: tuple[list[str], diff.Against] | None, ration: Ration) -> Parts:
     """The text with its differences marked, and how much of it is shared."""
     text = sample.get("text") or ""
     if held is None or not text:
@@ -201,20 +203,20 @@ def _compared(sample: Record, held: tuple[list[str], diff.Against] | None, ratio
     if head.split() == held[0]:
         return {**_cut("text", text, ration.longest), "same": True}
     spans = held[1].spans(head)
-    out: dict[str, Any] = {"text": diff.coded(spans), **({"rest": rest} if rest else {})}
+    out: dict[str, object] = {"text": diff.coded(spans), **({"rest": rest} if rest else {})}
     share = diff.shared(spans)
     return out if share is None else {**out, "shared": round(share, 2)}
 
 
-def _has_extras(probe: Record) -> bool:
+def _has_extras(probe: AnsweredProbe) -> bool:
     return any(len(samples) > 1 or any(s.get("reasoning") for s in samples) for samples in probe["answers"].values())
 
 
-def _extras(samples: Sequence[Record], held: tuple[list[str], diff.Against] | None, ration: Ration) -> dict[str, Any]:
+def _extras(samples: Sequence[SampleRecord], held: tuple[list[str], diff.Against] | None, ration: Ration) -> Parts:
     """Reasoning and further samples."""
-    out: dict[str, Any] = {}
-    if samples[0].get("reasoning"):
-        out["reasoning"] = _cut("text", samples[0]["reasoning"], ration.longest)
+    out: dict[str, object] = {}
+    if reasoning := samples[0].get("reasoning"):
+        out["reasoning"] = _cut("text", reasoning, ration.longest)
     if len(samples) > 1:
         more = samples[1:]
         out["more"] = [{"sample": s["sample"], **dict(_about(s)), **_compared(s, held, ration)} for s in more]

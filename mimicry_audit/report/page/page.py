@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from markupsafe import Markup
 
 from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.records.scores import AnsweredProbe, Scores
 from mimicry_audit.report import fmt, visible
 from mimicry_audit.report.page import answers as answers_view
 from mimicry_audit.report.page import descent, doses, identity, judge, large, likelihood, packed, teachers, view, where
@@ -38,7 +39,7 @@ _PLACE = Markup("<!--answers-->")
 """Where the compressed block goes; no text can hold it, since every `<` of a text is escaped."""
 
 
-def _finalize(value: Any) -> Any:
+def _finalize(value: object) -> str:
     """The door every printed value passes: hidden characters are written out, and absence is a dash."""
     if isinstance(value, Markup):
         return value
@@ -74,7 +75,7 @@ def _asset(folder: Path, *names: str) -> tuple[Markup, str]:
     return Markup(text), f"sha256-{digest}"  # noqa: S704  our own file, and the policy names its hash
 
 
-def answer_columns(scores: Mapping[str, Any]) -> tuple[str, ...]:
+def answer_columns(scores: Scores) -> tuple[str, ...]:
     """The models whose answers the page shows; the others' need not be read.
 
     Raises:
@@ -84,7 +85,7 @@ def answer_columns(scores: Mapping[str, Any]) -> tuple[str, ...]:
     return large.columns(read.order, read.cards)
 
 
-def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> str:
+def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
     """The page.
 
     Args:
@@ -141,7 +142,7 @@ def render(scores: Mapping[str, Any], answers: Sequence[Mapping[str, Any]]) -> s
     return html.replace(_PLACE, packed.block(answers, answered, room) if room > 0 else "", 1)
 
 
-def shell(template: str, styles: Sequence[str], **content: Any) -> str:
+def shell(template: str, styles: Sequence[str], **content: object) -> str:
     """Another page of this house, through the same door and under the same policy; it runs no script at all.
 
     Args:

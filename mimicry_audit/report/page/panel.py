@@ -6,14 +6,12 @@ what was centred on, or why nothing was, is said by name.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import cast
 
+from mimicry_audit.records.scores import IndexRecord, NullRecord, PairScore, VerdictRecord
 from mimicry_audit.report import fmt
-from mimicry_audit.report.fmt import point, real
+from mimicry_audit.report.fmt import Interval, Parts, point, real
 from mimicry_audit.report.pictures import charts, histogram
-
-Record = Mapping[str, Any]
 
 CEILINGS = {
     "samples": "two samples of the reference's own answers",
@@ -22,7 +20,7 @@ CEILINGS = {
 _MOST_NAMED = 12
 
 
-def build(verdict: Record, pair: Record | None, models: int) -> dict[str, Any] | None:
+def build(verdict: VerdictRecord, pair: PairScore | None, models: int) -> Parts | None:
     """The part of the evidence on one pair that its panel gives; None for scores without it.
 
     Args:
@@ -50,12 +48,12 @@ def _centred_on(labels: list[str], models: int) -> str:
     return ", ".join(labels[:_MOST_NAMED]) + more
 
 
-def _panel(verdict: Record, null: Record, pair: Record | None, place: Record | None) -> dict[str, Any] | None:
+def _panel(verdict: VerdictRecord, null: NullRecord, pair: PairScore | None, place: IndexRecord | None) -> Parts | None:
     raw, centred = null.get("raw"), null.get("centred")
     if not raw:
         return None
-    members = {k: v for k, v in (raw.get("members") or {}).items() if real(v) is not None}
-    mine = ((pair or {}).get("overall") or {}).get("raw") or {"value": raw["value"]}
+    members = {k: value for k, v in (raw.get("members") or {}).items() if (value := real(v)) is not None}
+    mine = ((pair or {}).get("overall") or {}).get("raw") or cast("Interval", {"value": raw["value"]})
     limits = ((place or {}).get("floor"), (place or {}).get("ceiling"))
     scale = charts.Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
     named = "; ".join(f"{k} {fmt.num(v)}" for k, v in members.items())
@@ -77,12 +75,12 @@ def _panel(verdict: Record, null: Record, pair: Record | None, place: Record | N
     }
 
 
-def _index(place: Record) -> dict[str, Any]:
+def _index(place: IndexRecord) -> Parts:
     value = point(place.get("index"))
-    found = place.get("index") or {}
-    shown = (
-        None if value is None else f"{_clip(value):.0f} of 100 [{_clip(found['low']):.0f}, {_clip(found['high']):.0f}]"
-    )
+    found = place.get("index")
+    shown = None
+    if value is not None and found is not None:
+        shown = f"{_clip(value):.0f} of 100 [{_clip(found['low']):.0f}, {_clip(found['high']):.0f}]"
     off = value is not None and not 0 <= value <= 100
     return {
         "shown": shown,

@@ -6,10 +6,10 @@ Promise: each table is there only where it was computed; the part is absent wher
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-Record = Mapping[str, Any]
+from mimicry_audit.records.scores import Scores, VerdictRecord
+from mimicry_audit.report.fmt import Parts
 
 TITLES = {
     "same_model": "One model, two names",
@@ -22,7 +22,7 @@ MOST_OTHERS = 3
 _LARGEST = 1000
 
 
-def build(scores: Mapping[str, Any], cards: Sequence[Record]) -> dict[str, Any] | None:
+def build(scores: Scores, cards: Sequence[VerdictRecord]) -> Parts | None:
     """What the template places; None where no table has a row.
 
     Args:
@@ -39,7 +39,8 @@ def build(scores: Mapping[str, Any], cards: Sequence[Record]) -> dict[str, Any] 
         for row in scores.get("attribution") or []
     ]
     combined = {frozenset((p["a"], p["b"])): p.get("combined") for p in scores.get("pairs") or []}
-    questions = [q for q in (scores.get("combined") or {}).get("questions", []) if q in TITLES]
+    known = scores.get("combined")
+    questions = [q for q in known["questions"] if q in TITLES] if known else []
     scored, unlikely = [], 0
     for card in cards if questions else ():
         found = combined.get(frozenset((card["candidate"], card["reference"])))

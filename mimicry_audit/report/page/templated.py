@@ -7,20 +7,24 @@ nothing is shown for scores made before questions were put into templates.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Literal
 
-from mimicry_audit.report.fmt import point
+from mimicry_audit.records.scores import IdentityScore, IdentitySection, SlipRates
+from mimicry_audit.report.fmt import Parts, point
 from mimicry_audit.report.pictures import charts
 
-Record = Mapping[str, Any]
-
-GROUPS = (("kinds", "template"), ("languages", "language"), ("systems", "system prompt"), ("aspects", "asked about"))
+GROUPS: tuple[tuple[Literal["languages", "aspects", "kinds", "systems"], str], ...] = (
+    ("kinds", "template"),
+    ("languages", "language"),
+    ("systems", "system prompt"),
+    ("aspects", "asked about"),
+)
 """Fields of a model's entry that break its Strict rate down, and their headings."""
 LANGUAGES = {"en": "English", "zh": "Chinese"}
 SYSTEMS = {"default": "its own", "neutral": "neutral"}
 
 
-def build(identity: Record) -> dict[str, Any] | None:
+def build(identity: IdentitySection) -> Parts | None:
     """The table of templated attempts and its breakdown; None where none were made."""
     models = {label: found for label, found in identity["models"].items() if found.get("n") and "kinds" in found}
     if not models:
@@ -36,8 +40,8 @@ def build(identity: Record) -> dict[str, Any] | None:
     }
 
 
-def _row(label: str, found: Record, unit: charts.Scale) -> dict[str, Any]:
-    own = (found.get("own") or {}).get("maker")
+def _row(label: str, found: IdentityScore, unit: charts.Scale) -> Parts:
+    own = (known := found.get("own")) and known["maker"]
     lines = [_line("in frames", found, "main", unit), _line("plainly", found.get("plain"), "base", unit)]
     lines.append(_line("other models", found.get("control"), "baseline", unit))
     return {
@@ -49,18 +53,18 @@ def _row(label: str, found: Record, unit: charts.Scale) -> dict[str, Any]:
     }
 
 
-def _line(title: str, rates: Record | None, kind: str, unit: charts.Scale) -> dict[str, Any]:
+def _line(title: str, rates: SlipRates | None, kind: str, unit: charts.Scale) -> Parts:
     """One way of asking: its rates, and the Strict one as a picture."""
-    rates = rates or dict.fromkeys(("loose", "strict", "hard"))
+    rates = rates or {"loose": None, "strict": None, "hard": None}
     strict = rates["strict"]
     picture = charts.dots([charts.Mark(f"Strict, {title}", strict, kind)], unit) if point(strict) is not None else None
     return {"title": title, "rates": rates, "picture": picture}
 
 
-def _groups(models: Mapping[str, Record]) -> list[dict[str, Any]]:
+def _groups(models: Mapping[str, IdentityScore]) -> list[Parts]:
     """Each breakdown with its columns, and the Strict rate of every model in them; models without rates left out."""
     known = {label: found for label, found in models.items() if found["strict"]}
-    out = []
+    out: list[Parts] = []
     for name, title in GROUPS if known else ():
         columns = sorted({key for found in known.values() for key in found[name]})
         if not columns:

@@ -8,63 +8,61 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Literal, TypedDict
+
+from markupsafe import Markup
 
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.records.scores import (
+    SCORES_SCHEMA,
+    AxisScore,
+    EvidenceRecord,
+    ModelScore,
+    PairScore,
+    Scores,
+    VerdictRecord,
+)
+from mimicry_audit.records.verdict_words import ACCUSATIONS, BY_NAME, rank_of
 from mimicry_audit.report import fmt
-from mimicry_audit.report.fmt import Interval, point
+from mimicry_audit.report.fmt import Interval, Parts, point
 from mimicry_audit.report.page import large, panel
 from mimicry_audit.report.pictures import charts, cluster
 
-SCHEMA = "mimicry_audit.scores/1"
-
-Record = Mapping[str, Any]
-
-VERDICTS: dict[str, tuple[str, str]] = {
-    "distilled": ("distilled", "bears the marks of the reference's answers"),
-    "same model": ("same-model", "one model behind both names, it seems"),
-    "shared base": ("shared-base", "both tuned from one starting point, it seems"),
-    "convergent": ("convergent", "alike, but not in the way of copied answers"),
-    "inconclusive": ("inconclusive", "cannot be told from what is at hand"),
-    "no evidence": ("no-evidence", "nothing stands out"),
-}
-"""Verdict → (class and icon, what it means), in the order of the page."""
-
-POSITIVE = frozenset({"distilled", "same model", "shared base"})
+Kind = Literal["raw", "centred"]
 CONFIDENCE = ("none", "weak", "moderate", "strong")
 STATUS_ORDER = ("ok", "truncated", "empty", "refused", "error")
 
 
 @dataclass(frozen=True)
-class Scores:
+class ScoresView:
     """`scores.json` with the look-ups that the page needs."""
 
-    raw: Record
-    models: Sequence[Record]
-    pairs: Mapping[frozenset[str], Record]
-    axes: Sequence[Record]
-    verdicts: Sequence[Record]
+    raw: Scores
+    models: Sequence[ModelScore]
+    pairs: Mapping[frozenset[str], PairScore]
+    axes: Sequence[AxisScore]
+    verdicts: Sequence[VerdictRecord]
     reference: str | None
     order: tuple[str, ...] = field(default=())
 
     @property
-    def cards(self) -> list[Record]:
+    def cards(self) -> list[VerdictRecord]:
         """The verdicts that get a card: all, but in a large run those that stand out."""
         return [verdict for verdict in self.verdicts if large.is_detailed(verdict)]
 
-    def overall(self, kind: str) -> dict[frozenset[str], Interval | None]:
+    def overall(self, kind: Kind) -> dict[frozenset[str], Interval | None]:
         """The overall similarity of every pair, ``raw`` or ``centred``."""
         return {key: (pair.get("overall") or {}).get(kind) for key, pair in self.pairs.items()}
 
 
-def read(raw: Record) -> Scores:
+def read(raw: Scores) -> ScoresView:
     """The scores, checked for their schema.
 
     Raises:
         DataError: another schema, or none.
     """
-    if raw.get("schema") != SCHEMA:
-        raise DataError(f"the scores have schema {raw.get('schema')!r}, not {SCHEMA!r}", "score the run again")
+    if raw.get("schema") != SCORES_SCHEMA:
+        raise DataError(f"the scores have schema {raw.get('schema')!r}, not {SCORES_SCHEMA!r}", "score the run again")
     models = list(raw.get("models") or [])
     verdicts = sorted(raw.get("verdicts") or [], key=_weight)
     pairs = {frozenset({pair["a"], pair["b"]}): pair for pair in raw.get("pairs") or []}
@@ -75,11 +73,11 @@ def read(raw: Record) -> Scores:
     named += [verdict["reference"] for verdict in verdicts] + [model["label"] for model in models]
     reference = named[0] if named else None
     axes = list(raw.get("axes") or [])
-    return Scores(raw, models, pairs, axes, verdicts, reference, _columns(models, pairs, reference))
+    return ScoresView(raw, models, pairs, axes, verdicts, reference, _columns(models, pairs, reference))
 
 
 def _columns(
-    models: Sequence[Record], pairs: Mapping[frozenset[str], Record], reference: str | None
+    models: Sequence[ModelScore], pairs: Mapping[frozenset[str], PairScore], reference: str | None
 ) -> tuple[str, ...]:
     """The reference first, then the others from the most to the least alike."""
 
@@ -90,23 +88,58 @@ def _columns(
     return tuple(sorted((model["label"] for model in models), key=place))
 
 
-def _weight(verdict: Record) -> tuple[int, int]:
-    kinds = list(VERDICTS)
-    kind = verdict.get("verdict")
-    place = kinds.index(kind) if kind in kinds else len(kinds)
+def _weight(verdict: VerdictRecord) -> tuple[int, int]:
     sure = verdict.get("confidence")
-    return place, -CONFIDENCE.index(sure) if sure in CONFIDENCE else 0
+    return rank_of(str(verdict.get("verdict"))), -CONFIDENCE.index(sure) if sure in CONFIDENCE else 0
 
 
-def badge(verdict: str) -> dict[str, Any]:
+class Badge(TypedDict):
+    """Icon, class, word and meaning of a verdict."""
+
+    slug: str
+    word: str
+    meaning: str
+    icon: Markup
+
+
+class Headline(TypedDict):
+    """What stands above all: the distilled, a count of each verdict, and who could not be judged."""
+
+    found: list[VerdictRecord]
+    tally: Sequence[Parts]
+    judged: int
+    pairs: bool
+    open: list[str]
+    mute: bool
+
+
+class VerdictCard(TypedDict):
+    """One judged pair: its number, badge, picture among all pairs, and its record under ``v``."""
+
+    number: int
+    badge: Badge
+    level: int
+    open: bool
+    strip: Markup | None
+    excess: Interval | None
+    refused: bool
+    rank: int | None
+    of: int
+    positive: list[EvidenceRecord]
+    v: VerdictRecord
+
+
+def badge(verdict: str) -> Badge:
     """Icon, class and word of a verdict."""
-    slug, meaning = VERDICTS.get(verdict, ("inconclusive", "not a verdict this page knows"))
-    return {"slug": slug, "word": verdict, "meaning": meaning, "icon": charts.icon(slug)}
+    known = BY_NAME.get(verdict)
+    shape = known or BY_NAME["inconclusive"]
+    meaning = known.meaning if known else "not a verdict this page knows"
+    return {"slug": shape.slug, "word": verdict, "meaning": meaning, "icon": charts.icon(shape.icon)}
 
 
-def headline(scores: Scores) -> dict[str, Any]:
+def headline(scores: ScoresView) -> Headline:
     """The one sentence that stands above all, and how many pairs came to which verdict."""
-    by_kind: dict[str, list[Record]] = {}
+    by_kind: dict[str, list[VerdictRecord]] = {}
     for verdict in scores.verdicts:
         by_kind.setdefault(verdict["verdict"], []).append(verdict)
     found = by_kind.get("distilled", [])
@@ -121,15 +154,15 @@ def headline(scores: Scores) -> dict[str, Any]:
     }
 
 
-def _spread(scores: Scores) -> charts.Scale:
+def _spread(scores: ScoresView) -> charts.Scale:
     values = [value for value in map(point, scores.overall("centred").values()) if value is not None]
     return charts.scale_for(values, symmetric=True)
 
 
-def verdict_cards(scores: Scores) -> list[dict[str, Any]]:
+def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
     """One card per judged pair, the gravest first."""
     scale, everything = _spread(scores), scores.overall("centred")
-    cards = []
+    cards: list[VerdictCard] = []
     for at, verdict in enumerate(scores.cards, 1):
         key = frozenset({verdict["candidate"], verdict["reference"]})
         refused = "centred_on" in verdict and not verdict["centred_on"]
@@ -145,7 +178,7 @@ def verdict_cards(scores: Scores) -> list[dict[str, Any]]:
                 "number": at,
                 "badge": badge(verdict["verdict"]),
                 "level": CONFIDENCE.index(sure) if sure in CONFIDENCE else 0,
-                "open": verdict["verdict"] in POSITIVE or at == 1,
+                "open": verdict["verdict"] in ACCUSATIONS or at == 1,
                 "strip": charts.strip(others, mine, scale, said) if value is not None else None,
                 "excess": mine,
                 "refused": refused,
@@ -158,7 +191,7 @@ def verdict_cards(scores: Scores) -> list[dict[str, Any]]:
     return cards
 
 
-def glance(scores: Scores) -> dict[str, Any]:
+def glance(scores: ScoresView) -> Parts:
     """Both matrices, their legends and the table that says the same."""
     centred, raw = scores.overall("centred"), scores.overall("raw")
     labels, left_out = large.mapped([model["label"] for model in scores.models], scores.cards, scores.pairs)
@@ -192,7 +225,7 @@ def glance(scores: Scores) -> dict[str, Any]:
     }
 
 
-def _model_row(model: Record, unit: charts.Scale) -> dict[str, Any]:
+def _model_row(model: ModelScore, unit: charts.Scale) -> Parts:
     statuses = model.get("statuses") or {}
     ranked = sorted(statuses.items(), key=lambda item: STATUS_ORDER.index(item[0]) if item[0] in STATUS_ORDER else 9)
     parts = [(f"s-{name}" if name in STATUS_ORDER else "s-error", name, float(count)) for name, count in ranked]
@@ -208,27 +241,32 @@ def _model_row(model: Record, unit: charts.Scale) -> dict[str, Any]:
     }
 
 
-def evidence(scores: Scores) -> list[dict[str, Any]]:
+def evidence(scores: ScoresView) -> list[Parts]:
     """For every judged pair: its place among unrelated models, its lift, each axis beside the base's and the length's."""
-    blocks = []
+    blocks: list[Parts] = []
     for card in verdict_cards(scores):
         verdict = card["v"]
         pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}))
-        base = scores.pairs.get(frozenset({verdict.get("base"), verdict["reference"]})) if verdict.get("base") else None
-        block = {**card, "pair": pair, "base": base, "plots": [], "lift": None}
+        base = (
+            scores.pairs.get(frozenset({str(verdict.get("base")), verdict["reference"]}))
+            if verdict.get("base")
+            else None
+        )
+        plots: list[Parts] = []
         if pair is not None:
-            block["plots"] = [_axis_plot(scores, verdict, pair, base, kind) for kind in ("centred", "raw")]
-        block["lift"] = _lift(scores, verdict)
-        block["null"] = panel.build(verdict, pair, len(scores.models))
-        blocks.append(block)
+            plots = [_axis_plot(scores, verdict, pair, base, kind) for kind in ("centred", "raw")]
+        lift, null = _lift(scores, verdict), panel.build(verdict, pair, len(scores.models))
+        blocks.append({**card, "pair": pair, "base": base, "plots": plots, "lift": lift, "null": null})
     return blocks
 
 
-def _measured(scores: Scores) -> list[Record]:
+def _measured(scores: ScoresView) -> list[AxisScore]:
     return sorted((a for a in scores.axes if a.get("measured")), key=lambda axis: bool(axis.get("baseline")))
 
 
-def _axis_plot(scores: Scores, verdict: Record, pair: Record, base: Record | None, kind: str) -> dict[str, Any]:
+def _axis_plot(
+    scores: ScoresView, verdict: VerdictRecord, pair: PairScore, base: PairScore | None, kind: Kind
+) -> Parts:
     signed = kind == "centred"
     axes = _measured(scores)
     found = [(pair.get("axes") or {}).get(a["name"], {}).get(kind) for a in axes]
@@ -245,7 +283,7 @@ def _axis_plot(scores: Scores, verdict: Record, pair: Record, base: Record | Non
     return {"kind": kind, "signed": signed, "rows": rows, "ticks": charts.ticks(scale)}
 
 
-def axes_by_domain(scores: Scores, verdict: Record) -> dict[str, Any] | None:
+def axes_by_domain(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:
     """Every axis in every domain of a judged pair; None where the pair's domains were not kept."""
     pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}))
     if pair is None or not scores.raw.get("domains"):
@@ -273,7 +311,7 @@ def axes_by_domain(scores: Scores, verdict: Record) -> dict[str, Any] | None:
 _OTHER_UNITS = {"likelihood": "Likelihood, in bits per byte", "copied": "Copied answers, share of all"}
 
 
-def _lift(scores: Scores, verdict: Record) -> dict[str, Any] | None:
+def _lift(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:
     items = list(verdict.get("evidence") or [])
     if not items:
         return None
@@ -296,7 +334,7 @@ def _unique(items: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(items))
 
 
-def flat(settings: Any, prefix: str = "") -> list[tuple[str, str]]:
+def flat(settings: object, prefix: str = "") -> list[tuple[str, str]]:
     """Nested settings as dotted names with plain values, in order."""
     if isinstance(settings, Mapping) and settings:
         return [

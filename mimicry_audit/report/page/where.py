@@ -7,21 +7,31 @@ links to its place among the answers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from markupsafe import Markup
+
+from mimicry_audit.records.scores import AnsweredProbe, HardProbe, NearRecord, SampleRecord, TellingProbe, VerdictRecord
 from mimicry_audit.report import visible
-from mimicry_audit.report.fmt import bounds, point
+from mimicry_audit.report.fmt import Parts, bounds, point
+from mimicry_audit.report.page.view import VerdictCard
 from mimicry_audit.report.pictures import charts
 
 SNIPPET = 280
 """Most characters of an answer in a list of single probes."""
 
-Record = Mapping[str, Any]
+
+class LocatedCard(VerdictCard):
+    """A card with the pair's axes by domain."""
+
+    axes: Parts | None
 
 
 def build(
-    cards: Sequence[Mapping[str, Any]], hardest: Sequence[Record], answers: Sequence[Record], links: Mapping[str, str]
-) -> dict[str, Any]:
+    cards: Sequence[LocatedCard],
+    hardest: Sequence[HardProbe],
+    answers: Sequence[AnsweredProbe],
+    links: Mapping[str, str],
+) -> Parts:
     """The section's parts.
 
     Args:
@@ -37,11 +47,14 @@ def build(
     }
 
 
-def _pair(card: Mapping[str, Any], by_id: Mapping[str, Record], links: Mapping[str, str]) -> dict[str, Any]:
+def _pair(card: LocatedCard, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]) -> Parts:
     verdict = card["v"]
     found = verdict["where"]
+    assert found is not None
     rows = [*found["domains"].items(), *found["sets"].items()]
-    reach = [end for _, row in rows for part in row.values() for end in bounds(part) or ()]
+    reach = [
+        end for _, row in rows for part in (row["candidate"], row["base"], row["others"]) for end in bounds(part) or ()
+    ]
     scale = charts.scale_for(reach)
     names = {"candidate": verdict["candidate"], "base": f"its base {verdict.get('base')}", "others": "other models"}
     copied = found.get("copied")
@@ -51,9 +64,9 @@ def _pair(card: Mapping[str, Any], by_id: Mapping[str, Record], links: Mapping[s
         and {**copied, "shown": [_probe({"probe": p}, verdict, by_id, links) for p in copied["probes"]]},
         "ticks": charts.ticks(scale),
         "tables": [
-            {"title": title, "rows": [_row(name, row, names, scale) for name, row in found[part].items()]}
-            for title, part in (("Domain", "domains"), ("Probe set", "sets"))
-            if found[part]
+            {"title": title, "rows": [_row(name, row, names, scale) for name, row in part.items()]}
+            for title, part in (("Domain", found["domains"]), ("Probe set", found["sets"]))
+            if part
         ],
         "has_base": any(point(row["base"]) is not None for _, row in rows),
         "telling": [_probe(entry, verdict, by_id, links) for entry in found["telling"]],
@@ -61,13 +74,19 @@ def _pair(card: Mapping[str, Any], by_id: Mapping[str, Record], links: Mapping[s
     }
 
 
-def _row(name: str, row: Record, names: Mapping[str, str], scale: charts.Scale) -> dict[str, Any]:
-    kinds = {"candidate": "main", "base": "base", "others": "baseline"}
-    marks = [charts.Mark(names[role], row[role], kind) for role, kind in kinds.items() if row[role] is not None]
+def _row(name: str, row: NearRecord, names: Mapping[str, str], scale: charts.Scale) -> Parts:
+    kinds = (
+        ("candidate", row["candidate"], "main"),
+        ("base", row["base"], "base"),
+        ("others", row["others"], "baseline"),
+    )
+    marks = [charts.Mark(names[role], near, kind) for role, near, kind in kinds if near is not None]
     return {"name": name, "parts": row, "picture": charts.dots(marks, scale)}
 
 
-def _probe(entry: Record, verdict: Record, by_id: Mapping[str, Record], links: Mapping[str, str]) -> dict[str, Any]:
+def _probe(
+    entry: TellingProbe, verdict: VerdictRecord, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]
+) -> Parts:
     probe = by_id.get(entry["probe"]) or {}
     given = probe.get("answers") or {}
     return {
@@ -76,22 +95,22 @@ def _probe(entry: Record, verdict: Record, by_id: Mapping[str, Record], links: M
         "link": links.get(entry["probe"]),
         "reference": _first(given.get(verdict["reference"])),
         "candidate": _first(given.get(verdict["candidate"])),
-        "base": _first(given.get(verdict.get("base"))),
+        "base": _first(given.get(str(verdict.get("base")))),
     }
 
 
-def _first(samples: Sequence[Record] | None) -> Any:
+def _first(samples: Sequence[SampleRecord] | None) -> Markup | None:
     """The start of the first answer with hidden characters written out, or None."""
     text = (samples[0].get("text") or "") if samples else ""
     flat = " ".join(text.split())
     return visible.markup(flat if len(flat) <= SNIPPET else f"{flat[:SNIPPET]}…") if flat else None
 
 
-def _lead(probe: Record, name: str) -> str:
+def _lead(probe: AnsweredProbe, name: str) -> str:
     return " ".join(str(probe.get("prompt") or name).split())[:160]
 
 
-def _hard(entry: Record, by_id: Mapping[str, Record], links: Mapping[str, str]) -> dict[str, Any]:
+def _hard(entry: HardProbe, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]) -> Parts:
     probe = by_id.get(entry["probe"]) or {}
     return {
         "e": entry,

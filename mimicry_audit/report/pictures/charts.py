@@ -271,23 +271,7 @@ def stack(parts: Sequence[tuple[str, str, float]], title: str, width: float = 16
     return svg(width, 14, said, *drawn, class_="stack")
 
 
-_ICONS: dict[str, tuple[str, ...]] = {
-    "distilled": ("M8 1.5C5 6 3.2 8 3.2 10.4a4.8 4.8 0 0 0 9.6 0C12.8 8 11 6 8 1.5z",),
-    "same-model": ("M2.5 5.5h11v2h-11z", "M2.5 9.5h11v2h-11z"),
-    "shared-base": ("M7 14V9L2.5 4.5l1.4-1.4L8 7.2l4.1-4.1 1.4 1.4L9 9v5z",),
-    "convergent": (
-        "M1 7h3.2L2.9 5.7l1.4-1.4L8 8l-3.7 3.7-1.4-1.4L4.2 9H1z",
-        "M15 7h-3.2l1.3-1.3-1.4-1.4L8 8l3.7 3.7 1.4-1.4L11.8 9H15z",
-    ),
-    "no-evidence": ("M8 2a6 6 0 1 1 0 12A6 6 0 0 1 8 2zm0 2a4 4 0 1 0 0 8 4 4 0 0 0 0-8z",),
-    "inconclusive": (
-        "M5 6a3 3 0 1 1 4.6 2.5c-.5.3-.6.6-.6 1.3H7c0-1.5.5-2.3 1.5-3A1 1 0 1 0 7 6z",
-        "M7 11h2v2H7z",
-    ),
-}
-
-
-def icon(slug: str) -> Markup:
-    """The shape of a verdict, so that none is told by colour alone; decoration beside its word."""
-    paths = [el("path", d=path) for path in _ICONS.get(slug, _ICONS["inconclusive"])]
-    return el("svg", *paths, viewBox="0 0 16 16", width=16, height=16, class_="icon", aria_hidden="true")
+def icon(paths: Sequence[str]) -> Markup:
+    """The shape of a verdict from its paths; decoration beside its word."""
+    drawn = [el("path", d=path) for path in paths]
+    return el("svg", *drawn, viewBox="0 0 16 16", width=16, height=16, class_="icon", aria_hidden="true")

@@ -7,32 +7,19 @@ The Hub's ``model-index`` describes results of a metric on a data set, and an au
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.scores import ModelScore, Scores, VerdictRecord
+from mimicry_audit.records.verdict_words import BY_NAME
 from mimicry_audit.report import fmt
 from mimicry_audit.report.page import view
 from mimicry_audit.report.text.mark import block, code, table, words
 from mimicry_audit.report.text.markdown import others, reasons, verdict_table
 
-MEANING = {
-    "distilled": "On at least two kinds of evidence the answers moved from the base toward the reference, further than toward "
-    "unrelated models. That is evidence of training on the reference's answers, not proof of it, and says nothing about "
-    "intent or permission.",
-    "same model": "Weights or answers are equal, so this seems to be the reference under another name.",
-    "shared base": "The weights of both come from the same start. That alone is no sign of training on the reference's "
-    "answers.",
-    "convergent": "The answers are alike, but no more in the direction of the reference than in that of unrelated models.",
-    "no evidence": "Nothing stood out. That is not proof of independence: a model can be trained so that its origin does "
-    "not show, and other probes may see more.",
-    "inconclusive": "What was at hand cannot decide the question. It is neither a sign of distillation nor of independence.",
-}
-"""Verdict → what a reader of the card may take from it."""
-
-Record = Mapping[str, Any]
+Record = Mapping[str, object]
 
 
-def render(raw: Record, label: str | None = None) -> str:
+def render(raw: Scores, label: str | None = None) -> str:
     """The section, beginning with a heading of the second rank.
 
     Args:
@@ -49,7 +36,7 @@ def render(raw: Record, label: str | None = None) -> str:
     model = next(m for m in scores.models if m["label"] == label)
     out = ["## Provenance audit", "", _opening(scores, label, model), "", *verdict_table(scores, verdicts)]
     for word in dict.fromkeys(v["verdict"] for v in verdicts):
-        out += [f"*{words(word)}*: {MEANING.get(word, 'See the report.')}", ""]
+        out += [f"*{words(word)}*: {_meaning(word)}", ""]
     for v in verdicts:
         out += [f"### Against {code(v['reference'])}", "", *reasons(v), *_evidence(v)]
     out += _identity(scores, label)
@@ -59,7 +46,12 @@ def render(raw: Record, label: str | None = None) -> str:
     return "\n".join([*out, *block([str(raw["signature"])], "text")]).rstrip() + "\n"
 
 
-def _candidate(scores: view.Scores, label: str | None) -> str:
+def _meaning(verdict: str) -> str:
+    word = BY_NAME.get(verdict)
+    return word.card_meaning if word else "See the report."
+
+
+def _candidate(scores: view.ScoresView, label: str | None) -> str:
     judged = list(dict.fromkeys(v["candidate"] for v in scores.verdicts))
     choice = f"choose from {', '.join(judged[:12])}" if judged else "score the run with --reference"
     if label is None:
@@ -71,7 +63,7 @@ def _candidate(scores: view.Scores, label: str | None) -> str:
     return label
 
 
-def _opening(scores: view.Scores, label: str, model: Record) -> str:
+def _opening(scores: view.ScoresView, label: str, model: ModelScore) -> str:
     raw = scores.raw
     pinned = (model.get("identity") or {}).get("revision")
     probes = max((v.get("n") or 0 for v in scores.verdicts if v["candidate"] == label), default=0)
@@ -84,7 +76,7 @@ def _opening(scores: view.Scores, label: str, model: Record) -> str:
     )
 
 
-def _evidence(verdict: Record) -> list[str]:
+def _evidence(verdict: VerdictRecord) -> list[str]:
     found = list(verdict.get("evidence") or [])
     if not found:
         return []
@@ -95,7 +87,7 @@ def _evidence(verdict: Record) -> list[str]:
     return table(["Axis", "Measure", "Estimate [95 %]", "p (Holm)", "Counts"], rows, frozenset({2, 3}))
 
 
-def _identity(scores: view.Scores, label: str) -> list[str]:
+def _identity(scores: view.ScoresView, label: str) -> list[str]:
     model = ((scores.raw.get("identity") or {}).get("models") or {}).get(label)
     if not model:
         return []

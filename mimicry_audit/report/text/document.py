@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any
 
+from mimicry_audit.records.scores import Scores
 from mimicry_audit.report.page import view
 from mimicry_audit.report.page.headline import counts, headline
 
 REPORT_SCHEMA = "mimicry_audit.report/1"
 
 
-def render(raw: Mapping[str, Any], files: Mapping[str, Any], gaps: Sequence[str]) -> str:
+def render(raw: Scores, files: Mapping[str, object], gaps: Sequence[str]) -> str:
     """The document, ending in a newline.
 
     Args:

@@ -11,6 +11,8 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mimicry_audit.records.manifest import IdentityEntry
+from mimicry_audit.records.scores import IdentityScore, Scores, TruthRecord, VerdictRecord
 from mimicry_audit.report import fmt
 from mimicry_audit.report.page import identity, view
 from mimicry_audit.report.page.headline import counts, headline, open_questions
@@ -26,7 +28,7 @@ MOST_MODELS = 100
 Record = Mapping[str, Any]
 
 
-def render(raw: Record) -> str:
+def render(raw: Scores) -> str:
     """The whole document.
 
     Args:
@@ -40,7 +42,7 @@ def render(raw: Record) -> str:
     return "\n".join(text for part in parts for text in part(scores)).rstrip() + "\n"
 
 
-def _head(scores: view.Scores) -> Iterator[str]:
+def _head(scores: view.ScoresView) -> Iterator[str]:
     raw = scores.raw
     yield from (f"# {words(raw['title'])}", "", f"**{headline(scores, code)}**", "")
     if waiting := open_questions(scores, code):
@@ -52,15 +54,14 @@ def _head(scores: view.Scores) -> Iterator[str]:
         yield from ("**Before you read on**", "", *(f"- {words(text)}" for text in raw["warnings"]), "")
 
 
-def _overall(scores: view.Scores, verdict: Record, kind: str) -> Record | None:
+def _overall(scores: view.ScoresView, verdict: VerdictRecord, kind: view.Kind) -> fmt.Interval | None:
     if kind == "centred" and "centred_on" in verdict and not verdict["centred_on"]:
         return None  # hardly any model but kin of the two was there to expect it from
     pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}), {})
-    found: Record | None = (pair.get("overall") or {}).get(kind)
-    return found
+    return (pair.get("overall") or {}).get(kind)
 
 
-def moved(verdict: Record) -> str:
+def moved(verdict: VerdictRecord) -> str:
     """The mean adjusted lift, and on how many axes it counts; why there is none otherwise."""
     lifts = [e for e in verdict.get("evidence") or [] if e.get("statistic") == "adjusted lift" and e.get("estimate")]
     if not lifts:
@@ -69,7 +70,7 @@ def moved(verdict: Record) -> str:
     return f"{fmt.num(mean, signed=True)} ({sum(bool(e['positive']) for e in lifts)} of {len(lifts)} axes)"
 
 
-def verdict_table(scores: view.Scores, verdicts: Sequence[Record]) -> list[str]:
+def verdict_table(scores: view.ScoresView, verdicts: Sequence[VerdictRecord]) -> list[str]:
     """One row per judged pair: the verdict, its confidence, and what it stands on."""
     truths = any(v.get("truth") for v in verdicts)
     head = ["Candidate", "Reference", "Verdict", "Confidence", "Similarity [95 %]", "Beyond expectation [95 %]"]
@@ -82,13 +83,13 @@ def verdict_table(scores: view.Scores, verdicts: Sequence[Record]) -> list[str]:
     return table(head, rows, frozenset({4, 5, 6}))
 
 
-def _truth(truth: Record | None) -> str:
+def _truth(truth: TruthRecord | None) -> str:
     if not truth:
         return fmt.MISSING
     return f"{ {True: '✓', False: '✗', None: '○'}[truth['agrees']] } {words(truth['relation'])}".strip()
 
 
-def _verdicts(scores: view.Scores) -> Iterator[str]:
+def _verdicts(scores: view.ScoresView) -> Iterator[str]:
     yield from ("## Verdicts", "")
     if not scores.verdicts:
         yield from ("No verdict is on record.", "")
@@ -98,7 +99,7 @@ def _verdicts(scores: view.Scores) -> Iterator[str]:
         yield from (f"{left:,} further pairs are in `scores.json`.", "")
 
 
-def _reasons(scores: view.Scores) -> Iterator[str]:
+def _reasons(scores: view.ScoresView) -> Iterator[str]:
     cards = scores.cards
     for v in cards[:MOST_REASONED]:
         yield from (f"### {code(v['candidate'])} against {code(v['reference'])}: {words(v['verdict'])}", "")
@@ -107,14 +108,14 @@ def _reasons(scores: view.Scores) -> Iterator[str]:
         yield from (f"The reasons of {len(cards) - MOST_REASONED:,} further pairs are in the HTML report.", "")
 
 
-def reasons(verdict: Record) -> list[str]:
+def reasons(verdict: VerdictRecord) -> list[str]:
     """Why a verdict is what it is, and what would change it, as lists."""
     why = [f"- {words(text)}" for text in verdict.get("reasons") or ["No reason is on record."]]
     change = [f"- {words(text)}" for text in verdict.get("would_change") or []]
     return [words(verdict["summary"]), "", *why, "", *(["What would change it:", "", *change, ""] if change else [])]
 
 
-def _models(scores: view.Scores) -> Iterator[str]:
+def _models(scores: view.ScoresView) -> Iterator[str]:
     yield from ("## Models", "")
     rows = []
     for model in scores.models[:MOST_MODELS]:
@@ -138,7 +139,7 @@ def _models(scores: view.Scores) -> Iterator[str]:
         yield ""
 
 
-def _identity(scores: view.Scores) -> Iterator[str]:
+def _identity(scores: view.ScoresView) -> Iterator[str]:
     found = (scores.raw.get("identity") or {}).get("models") or {}
     yield from ("## Who they say they are", "")
     if not found:
@@ -153,9 +154,10 @@ def _identity(scores: view.Scores) -> Iterator[str]:
     head += ["Strict, in templates", "Others it names"]
     rows = []
     for label, model in list(found.items())[:MOST_MODELS]:
-        own = model.get("own") or {}
-        rightly = " · ".join(str(part) for part in (own.get("maker"), own.get("model")) if part)
-        rates = [fmt.estimate(((model.get("arms") or {}).get(arm) or {}).get("other_rate")) for arm in arms]
+        own = model.get("own")
+        rightly = " · ".join(part for part in (own["maker"], own["model"]) if part) if own else ""
+        by_arm = model.get("arms") or {}
+        rates = [fmt.estimate(by_arm[arm].get("other_rate") if arm in by_arm else None) for arm in arms]
         rows.append([code(label), code(rightly), *rates, fmt.estimate(model.get("strict")), others(model)])
     yield from table(head, rows)
     yield from (
@@ -165,9 +167,9 @@ def _identity(scores: view.Scores) -> Iterator[str]:
     )
 
 
-def others(model: Record) -> str:
+def others(model: IdentityScore) -> str:
     """The identities that are not the model's own, with how many answers claim them, most first."""
-    own = (model.get("own") or {}).get("maker")
+    own = (known := model.get("own")) and known["maker"]
     tally: dict[str, int] = {}
     for arm in (model.get("arms") or {}).values():
         for claim in arm.get("claims") or []:
@@ -180,13 +182,13 @@ def others(model: Record) -> str:
     return ", ".join(f"{code(name, 80)} {count}×" for name, count in first) or fmt.MISSING
 
 
-def _limits(scores: view.Scores) -> Iterator[str]:
+def _limits(scores: view.ScoresView) -> Iterator[str]:
     yield from ("## What this cannot show", "")
     yield "- Likeness is evidence about where a model's answers come from. It says nothing about intent or permission."
     yield from (*(f"- {words(text)}" for text in scores.raw["limits"]), "")
 
 
-def reproduce(scores: view.Scores) -> Iterator[str]:
+def reproduce(scores: view.ScoresView) -> Iterator[str]:
     """The signature, the command that asks the same again, and what pins the models and probes down."""
     raw = scores.raw
     yield from ("## How to repeat it", "", "Quote this line with any number taken from here:", "")
@@ -203,17 +205,18 @@ def reproduce(scores: view.Scores) -> Iterator[str]:
     yield from (", ".join(f"{words(name)} {words(value)}" for name, value in raw["versions"].items()), "")
 
 
-def _pin(found: Record) -> str:
+def _pin(found: IdentityEntry) -> str:
     return (
         ", ".join(code(found[name]) for name in ("revision", "engine_version", "dtype") if found.get(name))
         or fmt.MISSING
     )
 
 
-def _command(raw: Record) -> list[str]:
+def _command(raw: Scores) -> list[str]:
     """The command line that asks the same questions of the same models and scores them in the same way."""
     settings = raw.get("settings") or {}
-    chosen, sampling = settings.get("selection") or {}, settings.get("sampling") or {}
+    chosen: Mapping[str, Any] = settings.get("selection") or {}
+    sampling: Mapping[str, Any] = settings.get("sampling") or {}
     roles = (settings.get("scoring") or {}).get("roles") or {}
     said: list[str] = []
     for reference in roles.get("references") or []:

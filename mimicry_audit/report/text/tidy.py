@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
+from mimicry_audit.records.scores import AnsweredProbe, Scores, SimilarityRecord
+from mimicry_audit.report.fmt import Interval
 from mimicry_audit.report.page import view
-from mimicry_audit.report.page.view import Scores
+from mimicry_audit.report.page.view import ScoresView
 
 Record = Mapping[str, Any]
-Row = dict[str, Any]
+Row = dict[str, object]
 Kind = Literal["text", "number", "whole", "flag"]
 RATES = ("loose", "strict", "hard")
 GROUPS = ("kinds", "languages", "systems", "aspects")
@@ -25,10 +27,10 @@ class Table:
     """A table's columns with their types, and where its rows come from."""
 
     columns: Mapping[str, Kind]
-    rows: Callable[[Scores, Sequence[Record]], Iterator[Row]]
+    rows: Callable[[ScoresView, Sequence[AnsweredProbe]], Iterator[Row]]
 
 
-def rows(raw: Record, name: str, answers: Sequence[Record] = ()) -> tuple[Mapping[str, Kind], list[Row]]:
+def rows(raw: Scores, name: str, answers: Sequence[AnsweredProbe] = ()) -> tuple[Mapping[str, Kind], list[Row]]:
     """One table.
 
     Args:
@@ -46,50 +48,53 @@ def rows(raw: Record, name: str, answers: Sequence[Record] = ()) -> tuple[Mappin
     return table.columns, [{c: row.get(c) for c in table.columns} for row in table.rows(view.read(raw), answers)]
 
 
-def _interval(found: Record | None, prefix: str = "") -> Row:
+def _interval(found: Interval | None, prefix: str = "") -> Row:
     """The three numbers of an interval as columns, ``value, low, high`` or with `prefix` before the last two."""
-    found = found or {}
+    ends = (found["value"], found["low"], found["high"]) if found else (None, None, None)
     names = (prefix or "value", f"{prefix}_low" if prefix else "low", f"{prefix}_high" if prefix else "high")
-    return dict(zip(names, (found.get("value"), found.get("low"), found.get("high")), strict=True))
+    return dict(zip(names, ends, strict=True))
 
 
 def _spread(prefix: str) -> dict[str, Kind]:
     return dict.fromkeys((prefix, f"{prefix}_low", f"{prefix}_high"), "number")
 
 
-def _pairs(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
+def _pairs(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     axes = {axis["name"]: axis for axis in scores.axes}
     for pair in scores.pairs.values():
         for name, found in (("overall", pair.get("overall")), *(pair.get("axes") or {}).items()):
             axis = axes.get(name, {})
-            head = {"a": pair["a"], "b": pair["b"], "axis": name, "family": axis.get("family")}
+            head: Row = {"a": pair["a"], "b": pair["b"], "axis": name, "family": axis.get("family")}
             head["baseline"] = bool(axis.get("baseline", False))
-            for domain, inner in (("all", found), *((found or {}).get("domains") or {}).items()):
-                for kind in ("raw", "centred"):
-                    if interval := (inner or {}).get(kind):
+            domains: Mapping[str, SimilarityRecord | None] = {"all": found, **((found or {}).get("domains") or {})}
+            for domain, inner in domains.items():
+                both = inner or {}
+                for kind, interval in (("raw", both.get("raw")), ("centred", both.get("centred"))):
+                    if interval:
                         yield {**head, "domain": domain, "kind": kind, **_interval(interval), "n": interval.get("n")}
 
 
-def _evidence(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
+def _evidence(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     for verdict in scores.verdicts:
         counted = [(item, True) for item in verdict.get("evidence") or []]
-        for item, counts in counted + ([(verdict["length"], False)] if verdict.get("length") else []):
-            estimate = item.get("estimate") or {}
+        length = verdict.get("length")
+        for item, counts in [*counted, *([(length, False)] if length else [])]:
+            estimate = item.get("estimate")
             yield {
                 **{name: verdict.get(name) for name in ("candidate", "reference", "base")},
                 **{name: item.get(name) for name in ("axis", "family", "statistic", "p", "p_holm", "positive")},
                 "unit": item.get("unit", "similarity"),
                 "counted": counts,
                 **_interval(estimate),
-                "n": estimate.get("n"),
+                "n": estimate["n"] if estimate else None,
                 **_interval(item.get("raw"), "raw"),
             }
 
 
-def _verdicts(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
+def _verdicts(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     for verdict in scores.verdicts:
         pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}), {})
-        overall, null, truth = pair.get("overall") or {}, verdict.get("null") or {}, verdict.get("truth") or {}
+        overall, null, truth = pair.get("overall") or {}, verdict.get("null") or {}, verdict.get("truth")
         positive = [item for item in verdict.get("evidence") or [] if item.get("positive")]
         refused = "centred_on" in verdict and not verdict["centred_on"]
         yield {
@@ -102,15 +107,15 @@ def _verdicts(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
             "null_p": (null.get("raw") or {}).get("p"),
             "null_p_centred": (null.get("centred") or {}).get("p"),
             "null_floor": null.get("floor"),
-            "truth": truth.get("relation"),
-            "truth_agrees": truth.get("agrees"),
+            "truth": truth["relation"] if truth else None,
+            "truth_agrees": truth["agrees"] if truth else None,
             "summary": verdict.get("summary"),
             "reasons": "\n".join(verdict.get("reasons") or []),
             "would_change": "\n".join(verdict.get("would_change") or []),
         }
 
 
-def _models(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
+def _models(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     for model in scores.models:
         pins, lineage = model.get("identity") or {}, model.get("lineage") or {}
         right = (model.get("accuracy") or {}).get("overall")
@@ -119,7 +124,7 @@ def _models(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
             **{k: model.get(k) for k in ("label", "role", "engine", "source", "coverage", "answers", "mean_words")},
             **{status: statuses.get(status, 0) for status in view.STATUS_ORDER},
             **_interval(right, "accuracy"),
-            "accuracy_n": (right or {}).get("n"),
+            "accuracy_n": right["n"] if right else None,
             **{name: pins.get(name) for name in ("model", "revision", "dtype", "engine_version", "template_sha")},
             "lineage": lineage.get("relation"),
             "lineage_teacher": lineage.get("teacher"),
@@ -128,8 +133,8 @@ def _models(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
         }
 
 
-def _identity(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
-    for label, model in ((scores.raw.get("identity") or {}).get("models") or {}).items():
+def _identity(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
+    for label, model in cast("Mapping[str, Record]", (scores.raw.get("identity") or {}).get("models") or {}).items():
         for arm, found in (model.get("arms") or {}).items():
             for measure in ("other_rate", "own_rate"):
                 yield from _rate(label, arm, measure.removesuffix("_rate"), found.get(measure))
@@ -145,14 +150,14 @@ def _identity(scores: Scores, _: Sequence[Record]) -> Iterator[Row]:
 
 
 def _rate(
-    label: str, asked: str, measure: str, found: Record | None, by: str = "all", level: str = ""
+    label: str, asked: str, measure: str, found: Interval | None, by: str = "all", level: str = ""
 ) -> Iterator[Row]:
     if found:
         head = {"model": label, "asked": asked, "by": by, "level": level or None, "measure": measure}
         yield {**head, **_interval(found), "n": found.get("n")}
 
 
-def _answers(_: Scores, answers: Sequence[Record]) -> Iterator[Row]:
+def _answers(_: ScoresView, answers: Sequence[AnsweredProbe]) -> Iterator[Row]:
     for probe in answers:
         shared = {name: probe.get(name) for name in ("probe_id", "domain", "set", "prompt", "expected")}
         for label, samples in probe["answers"].items():

@@ -11,7 +11,6 @@ import csv
 import io
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from mimicry_audit.report.text.tidy import Kind, Row
 
@@ -37,7 +36,7 @@ def _csv_chunks(columns: Mapping[str, Kind], rows: Sequence[Row]) -> Iterator[by
     yield _utf8(buffer.getvalue()).encode()
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) and _FORMULA.match(value):
@@ -69,7 +68,7 @@ def parquet_bytes(columns: Mapping[str, Kind], rows: Sequence[Row], notes: Mappi
     return made
 
 
-def _typed(value: Any, kind: Kind) -> Any:
+def _typed(value: object, kind: Kind) -> object:
     if value is None:
         return None
     if kind == "text":

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.ground.errors import AuditError
+from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory
 
 DEEPEST = 2
@@ -163,8 +164,8 @@ def _understood(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
         )
     run = RunDirectory(folder)
     manifest = run.manifest()
-    labels = list(manifest["settings"]["models"])
-    facts = {"created": manifest.get("created", ""), "models": labels}
+    labels = manifest.labels
+    facts: dict[str, object] = {"created": manifest.created or "", "models": labels}
     if not run.scores_path.exists():
         have, owed = _progress(folder, manifest)
         problem = "" if have >= owed else f"{have:,} of {owed:,} answers are there; the same command goes on"
@@ -191,13 +192,12 @@ def _compared(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _progress(folder: Path, manifest: Mapping[str, Any]) -> tuple[int, int]:
+def _progress(folder: Path, manifest: Manifest) -> tuple[int, int]:
     """Answers in the journals without a failure, and how many there should be; counted by lines, so about."""
-    settings = manifest["settings"]
     probes = _lines(folder / "probes.jsonl", b"")
-    each = probes * int(settings["sampling"].get("samples", 1))
+    each = probes * int(manifest.settings["sampling"].get("samples", 1))
     have = [
-        min(each, _lines(folder / "responses" / f"{label}.jsonl", b'"status":"error"')) for label in settings["models"]
+        min(each, _lines(folder / "responses" / f"{label}.jsonl", b'"status":"error"')) for label in manifest.labels
     ]
     return sum(have), each * len(have)
 

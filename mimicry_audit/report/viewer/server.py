@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 from urllib.parse import quote, unquote, urlsplit
 
 from mimicry_audit.ground.errors import AuditError, ConfigError
@@ -80,7 +80,7 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     allow_reuse_address = True
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, request: object, client_address: object) -> None:
         """A reader that goes away is no news."""
 
 
@@ -96,7 +96,7 @@ class _Handler(BaseHTTPRequestHandler):
     timeout = 30.0
     server: _Server
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
         """Say nothing: what is asked for is the reader's business."""
 
     def parse_request(self) -> bool:
@@ -251,7 +251,7 @@ def _links(entry: Entry) -> Iterator[tuple[str, str]]:
             yield name, at + quote(name)
 
 
-def _shown(entry: Entry) -> dict[str, Any]:
+def _shown(entry: Entry) -> dict[str, object]:
     links = list(_links(entry))
     first = 3 if entry.scored else int(entry.state == "compared")
     return {

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
+from mimicry_audit.records.scores import AgreementRecord
 from mimicry_audit.similarity.chance import beyond_chance
 from mimicry_audit.statistics.intervals import FloatArray
 from mimicry_audit.verdicts.findings import PairFacts
@@ -16,7 +16,7 @@ _AXES = {"answers": "all", "wrong": "wrong"}
 
 def agreement_entries(
     facts: Sequence[PairFacts], material: Material, weights: FloatArray | None
-) -> list[dict[str, Any]]:
+) -> list[AgreementRecord]:
     """The ``agreement`` part of ``scores.json``: one entry per judged pair with a result to compare."""
     if weights is None:
         return []
@@ -24,14 +24,14 @@ def agreement_entries(
     place = {label: i for i, label in enumerate(material.labels)}
     entries = []
     for pair in facts:
-        entry: dict[str, Any] = {"candidate": pair.candidate, "reference": pair.reference}
+        entry: AgreementRecord = {"candidate": pair.candidate, "reference": pair.reference}
         for axis, name in _AXES.items():
             if axis in values:
                 i, j = place[pair.candidate], place[pair.reference]
                 found = beyond_chance(values[axis], i, j, material.domains, weights)
                 if found is not None:
                     observed, expected, kappa = found
-                    entry[name] = {
+                    entry["all" if name == "all" else "wrong"] = {
                         "observed": round(observed, 4),
                         "expected": round(expected, 4),
                         "kappa": kappa.as_dict(),

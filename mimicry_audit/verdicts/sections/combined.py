@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
+from mimicry_audit.records.scores import CombinedSections, RatioRecord
 from mimicry_audit.similarity.combined import combine, curves, read, teacher_curve, version
 from mimicry_audit.similarity.normalise import FEWEST_COHORT
 from mimicry_audit.statistics.intervals import FloatArray
@@ -36,7 +36,7 @@ class Calibrated:
     teachers: FloatArray | None
     why_not: str | None
 
-    def of(self, a: str, b: str) -> dict[str, dict[str, float]] | None:
+    def of(self, a: str, b: str) -> dict[str, RatioRecord] | None:
         """Question → ``score`` and ``log_likelihood_ratio`` of one pair; None where there are none."""
         if not self.scores:
             return None
@@ -51,7 +51,7 @@ class Calibrated:
         """Question → log likelihood ratio of one pair."""
         return {q: found["log_likelihood_ratio"] for q, found in (self.of(a, b) or {}).items()}
 
-    def section(self, candidates: Sequence[str], references: Sequence[str]) -> dict[str, Any]:
+    def section(self, candidates: Sequence[str], references: Sequence[str]) -> CombinedSections:
         """The ``combined`` and ``attribution`` parts of ``scores.json``."""
         ranked = []
         if self.teachers is not None and references:

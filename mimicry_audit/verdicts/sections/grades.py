@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -26,11 +26,20 @@ from mimicry_audit.records.judgement import (
     read_judgements,
     values,
 )
+from mimicry_audit.records.manifest import JudgeEntry, KnownModel, Manifest, ModelInRun
 from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.records.scores import CorrelationRecord, GradedPair, JudgeAgreement, JudgeScore, JudgeSection
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.weights import related
 from mimicry_audit.statistics.grades import ASPECTS, likeness, quadratic_kappa, rse
-from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights, domain_means, intervals
+from mimicry_audit.statistics.interval_record import IntervalRecord
+from mimicry_audit.statistics.intervals import (
+    FloatArray,
+    IntArray,
+    bootstrap_weights,
+    domain_means,
+    intervals,
+)
 
 if TYPE_CHECKING:
     from mimicry_audit.identity.facts import OwnIdentity
@@ -54,22 +63,22 @@ class Judged:
     """
 
     label: str
-    entry: Mapping[str, Any]
+    entry: JudgeEntry
     judgements: Sequence[Judgement]
 
 
-def judged_by(run: RunDirectory, manifest: Mapping[str, Any]) -> list[Judged]:
+def judged_by(run: RunDirectory, manifest: Manifest) -> list[Judged]:
     """Every judge of a run with its standing judgements.
 
     Raises:
         DataError: a journal is corrupt.
     """
-    judges = manifest.get("judges") or {}
+    judges = manifest.judges or {}
     if not judges:
         return []
     texts = {
         model: {r.probe_id: r.text for r in run.responses(model) if r.usable and r.sample == 0}
-        for model in manifest["settings"]["models"]
+        for model in manifest.labels
     }
     found = []
     for label, entry in judges.items():
@@ -87,9 +96,9 @@ def _present(texts: Mapping[str, Mapping[str, str]], made: Judgement) -> str | N
     return None if ours is None or theirs is None else pair_sha(ours, theirs)
 
 
-def journals_sha(run: RunDirectory, manifest: Mapping[str, Any]) -> list[str]:
+def journals_sha(run: RunDirectory, manifest: Manifest) -> list[str]:
     """Hashes of the judges' journals, for the fingerprint of the scores."""
-    paths = [journal_path(run, label) for label in manifest.get("judges") or {}]
+    paths = [journal_path(run, label) for label in manifest.judges or {}]
     return [sha256_text(path.read_text("utf-8", "replace")) if path.exists() else "" for path in paths]
 
 
@@ -101,7 +110,7 @@ def judge_section(
     *,
     draws: int,
     seed: int,
-) -> dict[str, Any] | None:
+) -> JudgeSection | None:
     """The ``judge`` section of ``scores.json``; None where nobody judged.
 
     Args:
@@ -134,7 +143,7 @@ class _Desk:
         self.weights = bootstrap_weights(self.codes, draws, seed)
         self.axes = [(m.axis, m.values) for m in measured if m.values is not None]
 
-    def judge(self, judged: Judged) -> dict[str, Any]:
+    def judge(self, judged: Judged) -> JudgeScore:
         """One judge's entry."""
         entry, made = judged.entry, judged.judgements
         pairs = list(dict.fromkeys((j.candidate, j.reference) for j in made))
@@ -162,7 +171,7 @@ class _Desk:
             "correlations": self._correlations(rows),
         }
 
-    def _pair(self, pair: Pair, grades: FloatArray, free: dict[str, float]) -> dict[str, Any]:
+    def _pair(self, pair: Pair, grades: FloatArray, free: dict[str, float]) -> GradedPair:
         """One pair's grades: every aspect, by domain and by probe set, beside the axes on the same answers."""
         found = [i.as_dict() if i else None for i in intervals(grades, self.codes, self.weights)]
         overall = grades[:, _OVERALL]
@@ -184,7 +193,7 @@ class _Desk:
             "judge_free_axes": {name: round(value, 5) for name, value in free.items()},
         }
 
-    def _in_domain(self, overall: FloatArray, place: int) -> dict[str, Any] | None:
+    def _in_domain(self, overall: FloatArray, place: int) -> IntervalRecord | None:
         inside = self.codes == place
         found = intervals(overall[inside][:, None], self.codes[inside], self.weights[:, inside])[0]
         return found.as_dict() if found else None
@@ -200,7 +209,7 @@ class _Desk:
                 found[axis.name] = mean
         return found
 
-    def _bias(self, given: FloatArray) -> dict[str, Any] | None:
+    def _bias(self, given: FloatArray) -> IntervalRecord | None:
         """How much higher the overall grade is when the reference's answer stands first; 0 without position bias."""
         gaps = given[:, :, 0, _OVERALL] - given[:, :, 1, _OVERALL]
         with warnings.catch_warnings():
@@ -209,24 +218,30 @@ class _Desk:
         found = intervals(per_probe[:, None], self.codes, self.weights)[0]
         return found.as_dict() if found else None
 
-    def _correlations(self, rows: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    def _correlations(self, rows: Sequence[GradedPair]) -> list[CorrelationRecord]:
         """Over the pairs: does the judge rank them as the axes do?"""
         known = [row for row in rows if row["rse"]["value"] is not None]
-        found = []
+        found: list[CorrelationRecord] = []
         for name in ("rse", *(axis.name for axis, _ in self.axes)):
             both = [
-                (row["grades"]["overall"]["value"], other)
+                (overall["value"], other)
                 for row in known
-                if (other := row["rse"]["judge_free"] if name == "rse" else row["judge_free_axes"].get(name))
+                if (overall := row["grades"]["overall"]) is not None
+                and (other := row["rse"]["judge_free"] if name == "rse" else row["judge_free_axes"].get(name))
                 is not None
             ]
             found.append({"with": name, "spearman": _spearman(both), "n": len(both)})
         return found
 
 
-def _scaled(interval: Mapping[str, Any]) -> dict[str, Any]:
+def _scaled(interval: IntervalRecord) -> IntervalRecord:
     """An interval of grades in the units of an axis."""
-    return {**{k: round(likeness(interval[k]), 5) for k in ("value", "low", "high")}, "n": interval["n"]}
+    return {
+        "value": round(likeness(interval["value"]), 5),
+        "low": round(likeness(interval["low"]), 5),
+        "high": round(likeness(interval["high"]), 5),
+        "n": interval["n"],
+    }
 
 
 def _means(numbers: FloatArray, groups: Sequence[str]) -> dict[str, float]:
@@ -249,7 +264,7 @@ def _spearman(both: Sequence[tuple[float, float]]) -> float | None:
     return round(float(spearmanr([a for a, _ in both], [b for _, b in both]).statistic), 4)
 
 
-def _agreement(first: Judged, second: Judged) -> dict[str, Any]:
+def _agreement(first: Judged, second: Judged) -> JudgeAgreement:
     """How far two judges agree on the overall grade, over the presentations that both graded."""
     ours, theirs = grades_of(first.judgements), grades_of(second.judgements)
     shared = sorted(ours.keys() & theirs.keys())
@@ -265,24 +280,23 @@ def _agreement(first: Judged, second: Judged) -> dict[str, Any]:
 
 def judge_warnings(
     judged: Sequence[Judged],
-    manifest: Mapping[str, Any],
+    models: Mapping[str, ModelInRun],
     own: Mapping[str, OwnIdentity],
-    own_of: Callable[[str, str, Mapping[str, Any]], OwnIdentity],
+    own_of: Callable[[ModelInRun], OwnIdentity],
 ) -> list[str]:
     """What a reader should know before believing a judge.
 
     Args:
         judged: the judges.
-        manifest: of the run.
+        models: label → model of the run.
         own: label → who each model is.
-        own_of: who a judge is, from its label, its name and a manifest that holds it as a model.
+        own_of: who a model is, here asked of the judges.
     """
     found = []
     for judge in judged:
-        as_model = {"sources": {judge.label: judge.entry["source"]}, "resolved": {judge.label: judge.entry}}
-        mine = own_of(judge.label, judge.entry["name"], as_model)
+        mine = own_of(_as_model(judge))
         for label in sorted({name for j in judge.judgements for name in (j.candidate, j.reference)}):
-            if kin := _kinship(judge, mine, label, manifest, own[label]):
+            if kin := _kinship(judge, mine, models[label], own[label]):
                 found.append(
                     f"The judge {judge.label} and {label} {kin}: a model tends to favour its own kin, so read these grades "
                     "with another judge's beside them."
@@ -299,15 +313,21 @@ def judge_warnings(
     return found
 
 
-def _kinship(
-    judge: Judged, mine: OwnIdentity, label: str, manifest: Mapping[str, Any], other: OwnIdentity
-) -> str | None:
+def _as_model(judge: Judged) -> ModelInRun:
+    """A judge in the form in which a run knows its models."""
+    entry = judge.entry
+    known: KnownModel = {"identity": entry["identity"]}
+    if "lineage" in entry:
+        known["lineage"] = entry["lineage"]
+    return ModelInRun(judge.label, {"engine": entry["engine"], "name": entry["name"]}, entry["source"], known)
+
+
+def _kinship(judge: Judged, mine: OwnIdentity, model: ModelInRun, other: OwnIdentity) -> str | None:
     """What judge and model have in common, in words; None where nothing is known."""
-    settings, resolved = manifest["settings"]["models"][label], manifest["resolved"].get(label, {})
-    names = {settings["name"].casefold(), str(manifest.get("sources", {}).get(label, "")).casefold()}
+    names = {model.name.casefold(), model.source.casefold()}
     if judge.entry["name"].casefold() in names or judge.entry["source"].casefold() in names:
         return "are one and the same model"
-    if related(judge.entry.get("weights"), resolved.get("weights")):
+    if related(judge.entry.get("weights"), model.weights):
         return "start from the same weights"
     if mine.maker is not None and other.maker is not None and mine.maker.name == other.maker.name:
         return f"are both of {mine.maker.name}"

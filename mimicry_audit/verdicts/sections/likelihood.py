@@ -12,16 +12,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import numpy as np
 
 from mimicry_audit.records.asked import Probe, Response
 from mimicry_audit.records.likelihood import Likelihood, likelihood_lines, likelihood_path, text_sha
+from mimicry_audit.records.manifest import LikelihoodEntry
 from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.records.scores import DivergenceRecord, GainRecord, LikelihoodSection, ScorerRecord, TextLikelihood
 from mimicry_audit.similarity.divergence import TopTokens, divergences, js_similarity, top_tokens
 from mimicry_audit.similarity.perplexity import LN2, bits_per_byte, perplexity, pooled
-from mimicry_audit.statistics.intervals import FloatArray, IntArray, Interval, adjusted_lift, domain_means, intervals
+from mimicry_audit.statistics.interval_record import IntervalRecord
+from mimicry_audit.statistics.intervals import (
+    FloatArray,
+    IntArray,
+    Interval,
+    adjusted_lift,
+    domain_means,
+    intervals,
+)
 from mimicry_audit.verdicts.findings import MINIMUM_GAIN, NEAR_EQUAL_JS, Evidence, PairFacts, Verdict
 
 AXIS = "likelihood"
@@ -64,7 +73,7 @@ class Likelihoods:
 
     def __init__(
         self,
-        noted: Mapping[str, Any],
+        noted: LikelihoodEntry,
         scored: Mapping[str, Mapping[str, _Scored]],
         errors: Mapping[str, Sequence[str]],
         codes: IntArray,
@@ -78,7 +87,7 @@ class Likelihoods:
         """What `mimicry_audit.verdicts.gather` takes to add the gain, and what else is worth saying, to a pair's facts."""
         return partial(self._extended, draws=draws, seed=seed)
 
-    def section(self, verdicts: Sequence[Verdict], weights: FloatArray | None) -> dict[str, Any]:
+    def section(self, verdicts: Sequence[Verdict], weights: FloatArray | None) -> LikelihoodSection:
         """The entry ``likelihood`` of ``scores.json``."""
         return {
             "top_k": self._noted["top_k"],
@@ -169,15 +178,20 @@ class Likelihoods:
         """Why a model has no numbers on an author's answers."""
         if author in self._scored.get(label, {}):
             return None
-        if why := self._noted["models"].get(label, {}).get("why_not"):
+        if why := self._stated_reason(label):
             return f"{label}: {why}"
         if author not in (*self._noted["references"], *self._noted["controls"]):
             return f"the models were not asked to score {author}'s answers"
         return f"{label}: {next(iter(self._errors.get(label, ())), 'no answer was scored')}"
 
+    def _stated_reason(self, label: str) -> str | None:
+        """Why the model cannot score at all, as the manifest says."""
+        known = self._noted["models"].get(label)
+        return known["why_not"] if known else None
+
     def _tokenizer(self, label: str) -> str | None:
-        found: str | None = self._noted["models"].get(label, {}).get("tokenizer")
-        return found
+        known = self._noted["models"].get(label)
+        return known["tokenizer"] if known else None
 
     def _why_no_divergence(self, label: str, reference: str) -> str | None:
         if why := self._why_not(reference, reference) or self._why_not(label, reference):
@@ -200,10 +214,10 @@ class Likelihoods:
             f"{float(np.nanmean(js)):.1g} nats), as one model under two names does, or a copy with little further training."
         )
 
-    def _model_entry(self, label: str) -> dict[str, Any]:
+    def _model_entry(self, label: str) -> ScorerRecord:
         errors = self._errors.get(label, ())
         done = sum(int(np.isfinite(found.nats).sum()) for found in self._scored[label].values())
-        why = self._noted["models"].get(label, {}).get("why_not")
+        why = self._stated_reason(label)
         return {
             "tokenizer": self._tokenizer(label),
             "scored": done,
@@ -211,7 +225,7 @@ class Likelihoods:
             "why_not": why or (errors[0] if errors else None if done else "no answer was scored"),
         }
 
-    def _text_entries(self, weights: FloatArray) -> Iterator[dict[str, Any]]:
+    def _text_entries(self, weights: FloatArray) -> Iterator[TextLikelihood]:
         authors = dict.fromkeys([*self._noted["references"], *self._noted["controls"]])
         for label, by_author in self._scored.items():
             for author in (a for a in authors if a in by_author):
@@ -225,7 +239,7 @@ class Likelihoods:
                     "bits_per_byte": _plain(pooled(found.nats, LN2 * found.bytes, weights)),
                 }
 
-    def _divergence_entries(self, weights: FloatArray) -> Iterator[dict[str, Any]]:
+    def _divergence_entries(self, weights: FloatArray) -> Iterator[DivergenceRecord]:
         for reference in (r for r in self._noted["references"] if r in self._scored):
             for label in (k for k in self._scored if k != reference):
                 why = self._why_no_divergence(label, reference)
@@ -235,12 +249,14 @@ class Likelihoods:
                 yield {
                     "candidate": label,
                     "reference": reference,
-                    **{kind: _plain(value) for kind, value in zip(_KINDS, found, strict=True)},
+                    "kl_reference_candidate": _plain(found[0]),
+                    "kl_candidate_reference": _plain(found[1]),
+                    "js": _plain(found[2]),
                     "similarity": _plain(_as_similarity(found[2])),
                     "why_not": why,
                 }
 
-    def _gain_entry(self, facts: PairFacts) -> dict[str, Any]:
+    def _gain_entry(self, facts: PairFacts) -> GainRecord:
         gain = next((e for e in facts.evidence if e.axis == AXIS), None)
         why = None if gain else self._why_no_gain(facts) or "no probe was scored by both on every side"
         return {
@@ -259,7 +275,7 @@ class Likelihoods:
 
 def load(
     run: RunDirectory,
-    manifest: Mapping[str, Any],
+    noted: LikelihoodEntry | None,
     labels: Sequence[str],
     compared: Sequence[Probe],
     codes: IntArray,
@@ -270,7 +286,6 @@ def load(
     Raises:
         DataError: a journal holds a line that is no likelihood.
     """
-    noted = manifest.get("likelihood")
     if not noted:
         return None
     position = {probe.id: at for at, probe in enumerate(compared)}
@@ -334,5 +349,5 @@ def _as_similarity(js: Interval | None) -> Interval | None:
     return Interval(js_similarity(js.value), js_similarity(js.high), js_similarity(js.low), js.n)
 
 
-def _plain(interval: Interval | None) -> dict[str, float | int] | None:
+def _plain(interval: Interval | None) -> IntervalRecord | None:
     return interval.as_dict() if interval else None

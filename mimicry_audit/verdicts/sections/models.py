@@ -3,57 +3,61 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import STATUSES, Probe, Response
+from mimicry_audit.records.manifest import ModelInRun, StatedLineage
+from mimicry_audit.records.scores import AccuracyRecord, LineageRecord, ModelScore
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, intervals
 from mimicry_audit.verdicts.roles import Roles
 
 
 def model_entry(
-    label: str,
-    manifest: Mapping[str, Any],
+    model: ModelInRun,
+    samples: int,
     roles: Roles,
     probes: Sequence[Probe],
     responses: Sequence[Response],
     codes: IntArray,
     compared: Sequence[Probe],
     weights: FloatArray | None,
-) -> dict[str, Any]:
+) -> ModelScore:
     """One model's entry in ``scores.json``."""
-    settings, resolved = manifest["settings"]["models"][label], manifest["resolved"].get(label, {})
     usable = [r for r in responses if r.usable]
-    owed = len(probes) * manifest["settings"]["sampling"]["samples"]
+    owed = len(probes) * samples
     statuses = Counter(r.status for r in responses)
-    lineage = resolved.get("lineage")
     return {
-        "label": label,
-        "source": manifest.get("sources", {}).get(label) or settings["name"],
-        "engine": settings["engine"],
-        "identity": resolved.get("identity", {}),
-        "role": roles.role_of(label),
+        "label": model.label,
+        "source": model.given_name,
+        "engine": model.engine,
+        "identity": model.identity,
+        "role": roles.role_of(model.label),
         "coverage": round(len(usable) / owed, 4) if owed else 0.0,
         "statuses": {s: statuses[s] for s in STATUSES if statuses[s]},
         "answers": len(responses),
         "mean_words": round(sum(len(r.text.split()) for r in usable) / len(usable), 1) if usable else 0.0,
         "accuracy": _accuracy(compared, responses, codes, weights),
-        "lineage": _lineage(lineage) if lineage else None,
-        "injected_identity": resolved.get("injected_system_text"),
+        "lineage": _lineage(model.lineage) if model.lineage else None,
+        "injected_identity": model.injected_system_text,
     }
 
 
-def _lineage(lineage: Mapping[str, Any]) -> dict[str, Any]:
-    keep = {k: lineage.get(k) for k in ("relation", "teacher", "base", "same_data_as")}
-    return {**keep, "source": "the checkpoint's lineage manifest"}
+def _lineage(lineage: StatedLineage) -> LineageRecord:
+    return {
+        "relation": lineage.get("relation"),
+        "teacher": lineage.get("teacher"),
+        "base": lineage.get("base"),
+        "same_data_as": lineage.get("same_data_as"),
+        "source": "the checkpoint's lineage manifest",
+    }
 
 
 def _accuracy(
     probes: Sequence[Probe], responses: Sequence[Response], codes: IntArray, weights: FloatArray | None
-) -> dict[str, Any] | None:
+) -> AccuracyRecord | None:
     """Share of checkable probes answered rightly; missing answers count as wrong only where the model was asked."""
     if weights is None:
         return None
@@ -74,5 +78,5 @@ def _accuracy(
     found = intervals(columns, codes, weights)
     return {
         "overall": found[0].as_dict() if found[0] else None,
-        "domains": {name: found[d + 1].as_dict() for d, name in enumerate(names) if found[d + 1]},  # type: ignore[union-attr]
+        "domains": {name: part.as_dict() for name, part in zip(names, found[1:], strict=True) if part},
     }

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import Probe
+from mimicry_audit.records.manifest import Manifest
+from mimicry_audit.records.scores import Scores
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import Verdict
@@ -32,12 +34,11 @@ def title(labels: Sequence[str], roles: Roles) -> str:
     return f"Which of {len(labels)} models was distilled from which?"
 
 
-def signature(manifest: Mapping[str, Any], probes: Sequence[Probe], options: ScoringOptions) -> str:
+def signature(manifest: Manifest, probes: Sequence[Probe], options: ScoringOptions) -> str:
     """One line that pins the scores down, after the manner of sacreBLEU (Post 2018)."""
-    sampling = manifest["settings"]["sampling"]
-    imported = manifest["settings"]["selection"].get("imported")
-    likelihood = manifest.get("likelihood")
-    sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in manifest["settings"]["probe_sets"])
+    sampling, likelihood = manifest.settings["sampling"], manifest.likelihood
+    imported = manifest.settings["selection"].get("imported")
+    sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in manifest.settings["probe_sets"])
     return " | ".join(
         (
             f"probes:{sets or imported or 'given'}",
@@ -55,20 +56,18 @@ def signature(manifest: Mapping[str, Any], probes: Sequence[Probe], options: Sco
 
 
 def warnings(
-    manifest: Mapping[str, Any], labels: Sequence[str], measured: Sequence[Measured], verdicts: Sequence[Verdict]
+    manifest: Manifest, labels: Sequence[str], measured: Sequence[Measured], verdicts: Sequence[Verdict]
 ) -> list[str]:
     """What a reader should know before believing the scores."""
     found = [f"{m.axis.title} was not measured: {m.why_not}." for m in measured if m.why_not]
     for label in labels:
-        injected = manifest["resolved"].get(label, {}).get("injected_system_text")
+        injected = manifest.model(label).injected_system_text
         if injected:
             found.append(
                 f"The chat template of {label} adds a system text of its own: “{' '.join(injected.split())[:160]}”."
             )
-    if manifest["settings"]["sampling"]["samples"] == 1:
-        greedy = manifest["settings"]["sampling"]["temperature"] == 0 and not manifest["settings"]["selection"].get(
-            "imported"
-        )
+    if manifest.settings["sampling"]["samples"] == 1:
+        greedy = manifest.settings["sampling"]["temperature"] == 0 and not manifest.imported
         found.append(
             "One sample per probe: how alike two answers of one model are (the ceiling) was not measured"
             f"{'; at temperature 0 it is taken to be 1' if greedy else ''}."
@@ -79,9 +78,9 @@ def warnings(
     return found
 
 
-def versions(manifest: Mapping[str, Any]) -> dict[str, str]:
+def versions(python: str) -> dict[str, str]:
     """Versions of everything that computes."""
-    found = {"mimicry_audit": __version__, "python": manifest.get("python", "")}
+    found = {"mimicry_audit": __version__, "python": python}
     for package in (
         "torch",
         "transformers",
@@ -99,7 +98,7 @@ def versions(manifest: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def coverage_gaps(scores: Mapping[str, Any]) -> list[str]:
+def coverage_gaps(scores: Scores) -> list[str]:
     """Pairs that too few probes cover, in words; empty for a complete run."""
     least = scores["settings"]["scoring"]["min_coverage"]
     return [

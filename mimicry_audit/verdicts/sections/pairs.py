@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Sequence
+from typing import Literal
 
 import numpy as np
 
 from mimicry_audit.records.asked import Probe
+from mimicry_audit.records.scores import AxisScore, PairScore, RatioRecord, SimilarityRecord, VerdictRecord
+from mimicry_audit.records.verdict_words import ACCUSATIONS, rank_of
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.panel import FEWEST_PANEL
-from mimicry_audit.statistics.intervals import intervals
+from mimicry_audit.statistics.intervals import IntArray, intervals
 from mimicry_audit.verdicts.pairwise import OVERALL, PairTables, mean_of
 from mimicry_audit.verdicts.roles import Roles
 
@@ -18,13 +20,11 @@ LARGE = 40
 """Models above which similarity by domain is kept only for the judged pairs that are `detailed`: a hundred models have
 thousands of pairs, and their domains would be most of ``scores.json`` and most of the time."""
 
-_GRAVE = ("same model", "distilled", "shared base")
-
 DETAILED = 60
 """Most judged pairs that are reported in detail."""
 
 
-def axis_entry(measured: Measured) -> dict[str, Any]:
+def axis_entry(measured: Measured) -> AxisScore:
     """One axis's entry in ``scores.json``."""
     axis = measured.axis
     return {
@@ -48,8 +48,8 @@ def pair_entries(
     tables: PairTables | None,
     domains: Sequence[str],
     wanted: Collection[frozenset[str]],
-    combined: Callable[[str, str], Mapping[str, Any] | None],
-) -> list[dict[str, Any]]:
+    combined: Callable[[str, str], dict[str, RatioRecord] | None],
+) -> list[PairScore]:
     """Every unordered pair, every axis and their mean, raw and centred, overall and by domain.
 
     Args:
@@ -67,7 +67,7 @@ def pair_entries(
         else range(len(upper[0])),
         dtype=np.int64,
     )
-    pairs: list[dict[str, Any]] = [
+    pairs: list[PairScore] = [
         {"a": labels[i], "b": labels[j], "n": 0, "overall": None, "axes": {}} for i, j in zip(*upper, strict=True)
     ]
     for name in tables.names:
@@ -88,11 +88,11 @@ def pair_entries(
 
 
 def _add_domains(
-    pairs: Sequence[dict[str, Any]],
+    pairs: Sequence[PairScore],
     tables: PairTables,
     name: str,
-    kind: str,
-    places: Any,
+    kind: Literal["raw", "centred"],
+    places: IntArray,
     domains: Sequence[str],
 ) -> None:
     """Intervals by domain, written into the entries of the pairs at these places of the tables."""
@@ -100,10 +100,11 @@ def _add_domains(
     for at, domain in enumerate(domains):
         rows = tables.domains == at
         for pair, part in zip(pairs, intervals(flat[rows], tables.domains[rows], tables.weights[:, rows]), strict=True):
-            pair["axes"][name]["domains"].setdefault(domain, {})[kind] = part.as_dict() if part else None
+            kinds: SimilarityRecord = pair["axes"][name]["domains"].setdefault(domain, {})
+            kinds[kind] = part.as_dict() if part else None
 
 
-def detailed(verdicts: Sequence[Mapping[str, Any]], tables: PairTables | None) -> list[bool]:
+def detailed(verdicts: Sequence[VerdictRecord], tables: PairTables | None) -> list[bool]:
     """Which judged pairs are reported in detail: all, or of more than `DETAILED` those that stand out.
 
     The gravest verdicts come first; within one verdict those with more positive axes, then those more alike than expected.
@@ -119,7 +120,7 @@ def detailed(verdicts: Sequence[Mapping[str, Any]], tables: PairTables | None) -
     return [at in chosen for at in range(len(verdicts))]
 
 
-def leading(verdicts: Sequence[Mapping[str, Any]], whole: Sequence[bool], tables: PairTables | None) -> str | None:
+def leading(verdicts: Sequence[VerdictRecord], whole: Sequence[bool], tables: PairTables | None) -> str | None:
     """The reference of the pair that stands out most, for a run in which none was named; None where nothing was judged."""
     shown = [v for v, kept in zip(verdicts, whole, strict=True) if kept]
     if not shown or tables is None:
@@ -128,14 +129,14 @@ def leading(verdicts: Sequence[Mapping[str, Any]], whole: Sequence[bool], tables
     return str(first["reference"])
 
 
-def _rank(verdict: Mapping[str, Any], tables: PairTables) -> tuple[int, int, float]:
+def _rank(verdict: VerdictRecord, tables: PairTables) -> tuple[int, int, float]:
     """For sorting: the pair that stands out most comes first."""
     excess = tables.excess(OVERALL, verdict["candidate"], verdict["reference"]) if OVERALL in tables.names else None
-    place = _GRAVE.index(verdict["verdict"]) if verdict["verdict"] in _GRAVE else len(_GRAVE)
+    place = min(rank_of(verdict["verdict"]), len(ACCUSATIONS))  # those that accuse come first, the others count alike
     return place, -sum(e["positive"] for e in verdict["evidence"]), -excess.value if excess else 0.0
 
 
-def trimmed(verdict: Mapping[str, Any], whole: bool) -> dict[str, Any]:
+def trimmed(verdict: VerdictRecord, whole: bool) -> VerdictRecord:
     """A verdict as it is stored: where it is not reported in detail, without what its pair's entry says as well.
 
     Movements from a base stay, because they stand nowhere else; the names of their controls do not.

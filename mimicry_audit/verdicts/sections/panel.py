@@ -6,10 +6,20 @@ Promise: everything here is shown and nothing here decides; what cannot be had i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 
+from mimicry_audit.records.manifest import Manifest
+from mimicry_audit.records.scores import (
+    AxisPlaces,
+    FalseAlarms,
+    IndexRecord,
+    MismatchRecord,
+    NullRecord,
+    PanelRecords,
+    PlaceRecord,
+)
 from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.panel import (
     SMALLEST_SPAN,
@@ -27,15 +37,15 @@ from mimicry_audit.verdicts.findings import PairFacts
 from mimicry_audit.verdicts.material import Material
 from mimicry_audit.verdicts.pairwise import OVERALL, mean_of
 
-EMPTY: Mapping[str, None] = {"null": None, "index": None, "mismatched": None}
+EMPTY: PanelRecords = {"null": None, "index": None, "mismatched": None}
 """Of a pair that is not reported in detail."""
 MOST_LISTED = 300
 """Judged pairs up to which every panel member's value is written; beyond, only ranks are, or the file would be huge."""
 
 
 def null_entries(
-    facts: Sequence[PairFacts], material: Material, manifest: Mapping[str, Any], weights: FloatArray | None
-) -> dict[tuple[str, str], dict[str, Any]]:
+    facts: Sequence[PairFacts], material: Material, manifest: Manifest, weights: FloatArray | None
+) -> dict[tuple[str, str], PanelRecords]:
     """For every judged pair the fields ``null``, ``index`` and ``mismatched`` of its verdict.
 
     Args:
@@ -101,21 +111,26 @@ class _Board:
             self._centred[key] = domain_means(found, self.domains)
         return self._centred[key]
 
-    def null(self, facts: PairFacts, *, listed: bool) -> dict[str, Any] | None:
+    def null(self, facts: PairFacts, *, listed: bool) -> NullRecord | None:
         """The candidate among the panel, overall and per axis; None without a panel or a measured axis."""
         if not facts.panel or OVERALL not in self.values:
             return None
         panel = list(facts.panel)
         whole = {kind: self._among(OVERALL, kind, facts) for kind in ("raw", "centred")}
-        axes: dict[str, Any] = {}
+        axes: dict[str, AxisPlaces] = {}
         for axis in self.values:
             if axis != OVERALL:
                 found = {kind: self._among(axis, kind, facts) for kind in ("raw", "centred")}
-                axes[axis] = {kind: f and {k: f[k] for k in ("value", "p", "z")} for kind, f in found.items()}
-        told = {kind: f and _with_members(f, listed) for kind, f in whole.items()}
-        return {"panel": panel, "floor": _r(1 / (1 + len(panel))), **told, "axes": axes}
+                axes[axis] = {"raw": _bare(found["raw"]), "centred": _bare(found["centred"])}
+        return {
+            "panel": panel,
+            "floor": _r(1 / (1 + len(panel))),
+            "raw": _with_members(whole["raw"], listed),
+            "centred": _with_members(whole["centred"], listed),
+            "axes": axes,
+        }
 
-    def _among(self, axis: str, kind: str, facts: PairFacts) -> dict[str, Any] | None:
+    def _among(self, axis: str, kind: str, facts: PairFacts) -> _Place | None:
         if kind == "centred" and not facts.centred_on:
             return None
         found = self.raw(axis, facts.reference) if kind == "raw" else self.centred(axis, facts)
@@ -124,10 +139,9 @@ class _Board:
         if not np.isfinite(value) or not members:
             return None
         place = rank(value, list(members.values()))
-        found_at = {"value": _r(value), "p": _r(place.p), "floor": _r(place.floor), "z": _r(place.z)}
-        return {**found_at, "members": members}
+        return _Place({"value": _r(value), "p": _r(place.p), "floor": _r(place.floor), "z": _r(place.z)}, members)
 
-    def mismatched(self, facts: PairFacts) -> dict[str, Any] | None:
+    def mismatched(self, facts: PairFacts) -> MismatchRecord | None:
         """How alike the pair's answers to *different* probes of one domain are, and how far the matched ones exceed it."""
         if self.crossed is None or self.matched is None:
             return None
@@ -145,21 +159,36 @@ class _Board:
         }
 
 
-def _with_members(found: Mapping[str, Any], listed: bool) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """A candidate's place, unadorned, with the values of the panel's members."""
+
+    record: PlaceRecord
+    members: dict[str, float]
+
+
+def _bare(place: _Place | None) -> PlaceRecord | None:
+    if place is None:
+        return None
+    return {"value": place.record["value"], "p": place.record["p"], "z": place.record["z"]}
+
+
+def _with_members(place: _Place | None, listed: bool) -> PlaceRecord | None:
     """The place with the panel's values and their leave-one-out null; without them in a run of very many pairs."""
+    if place is None:
+        return None
     if not listed:
-        return {**found, "members": None, "loo": None, "false_alarms": None}
-    members: dict[str, float] = found["members"]
-    loo = leave_one_out(members)
+        return {**place.record, "members": None, "loo": None, "false_alarms": None}
+    loo = leave_one_out(place.members)
     return {
-        **found,
-        "members": {k: _r(v) for k, v in members.items()},
+        **place.record,
+        "members": {k: _r(v) for k, v in place.members.items()},
         "loo": {k: {"p": _r(n.p), "z": _r(n.z)} for k, n in loo.items()},
-        "false_alarms": _false_alarms(found["z"], loo),
+        "false_alarms": _false_alarms(place.record["z"], loo),
     }
 
 
-def _false_alarms(mine: float | None, loo: Mapping[str, Null]) -> dict[str, Any] | None:
+def _false_alarms(mine: float | None, loo: Mapping[str, Null]) -> FalseAlarms | None:
     """Share of panel members that stand out from the rest of the panel as far as the candidate stands out from all of it."""
     spread = [n.z for n in loo.values() if n.z is not None]
     if mine is None or not spread:
@@ -168,7 +197,7 @@ def _false_alarms(mine: float | None, loo: Mapping[str, Null]) -> dict[str, Any]
     return {"count": as_far, "of": len(spread), "rate": _r(as_far / len(spread))}
 
 
-def _index(facts: PairFacts, board: _Board, manifest: Mapping[str, Any]) -> dict[str, Any] | None:
+def _index(facts: PairFacts, board: _Board, manifest: Manifest) -> IndexRecord | None:
     """The index with its floor and ceiling; the interval is None, with the reason, where one of them is missing."""
     values = board.values.get(OVERALL)
     if values is None:
@@ -179,7 +208,9 @@ def _index(facts: PairFacts, board: _Board, manifest: Mapping[str, Any]) -> dict
     found = index(values[:, c, r], panel, ceiling, board.domains, board.weights)
     if found is None:
         return {
-            **dict.fromkeys(("index", "floor", "ceiling")),
+            "index": None,
+            "floor": None,
+            "ceiling": None,
             "ceiling_from": source,
             "why_not": "no panel: no unrelated model was compared with the reference"
             if not facts.panel
@@ -196,13 +227,12 @@ def _index(facts: PairFacts, board: _Board, manifest: Mapping[str, Any]) -> dict
     }
 
 
-def _ceiling(own: FloatArray, reference: str, manifest: Mapping[str, Any]) -> tuple[FloatArray, str | None, str | None]:
+def _ceiling(own: FloatArray, reference: str, manifest: Manifest) -> tuple[FloatArray, str | None, str | None]:
     """Per probe, how alike two answers of the reference are; where that comes from; why there is none."""
-    settings = manifest["settings"]
     if np.isfinite(own).any():
         return own, "samples", None
-    recorded = settings["models"][reference]["engine"] == "recorded" or settings["selection"].get("imported")
-    if not recorded and settings["sampling"]["temperature"] == 0:
+    recorded = manifest.model(reference).engine == "recorded" or manifest.imported
+    if not recorded and manifest.settings["sampling"]["temperature"] == 0:
         return np.ones_like(own), "deterministic", None
     why = (
         f"{reference}'s answers were recorded elsewhere, one per probe: a second sample of it is missing"

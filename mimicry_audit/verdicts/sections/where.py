@@ -9,26 +9,23 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
 
 import numpy as np
 
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import Probe, Response
+from mimicry_audit.records.scores import CopiedRecord, HardProbe, NearRecord, TellingProbe, WhereRecord
+from mimicry_audit.records.verdict_words import ACCUSATIONS
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import FloatArray, intervals
 from mimicry_audit.verdicts.findings import PairFacts
 from mimicry_audit.verdicts.pairwise import mean_of
 
-EMPTY: Mapping[str, None] = {"where": None}
-"""Of a pair that is not reported in detail."""
 MOST_TELLING = 8
 """Single probes named for each pair, and at each end."""
 MOST_HARD = 10
 """Hardest probes named."""
-_ROLES = ("candidate", "base", "others")
-_NEAR = ("same model", "distilled", "shared base")
 
 Pair = tuple[str, str]
 
@@ -41,7 +38,7 @@ def where_entries(
     weights: FloatArray | None,
     kin: Mapping[str, frozenset[str]] = MappingProxyType({}),
     passages: Passages | None = None,
-) -> dict[Pair, dict[str, Any]]:
+) -> dict[Pair, WhereRecord]:
     """For every judged pair the field ``where`` of its verdict.
 
     Args:
@@ -64,16 +61,14 @@ def where_entries(
     values = mean_of(counted)
     return {
         (f.candidate, f.reference): {
-            "where": {
-                **_where(f, values[:, :, place[f.reference]], place, probes, weights, kin),
-                "copied": _copied(f, probes, passages),
-            }
+            **_where(f, values[:, :, place[f.reference]], place, probes, weights, kin),
+            "copied": _copied(f, probes, passages),
         }
         for f in facts
     }
 
 
-def _copied(f: PairFacts, probes: Sequence[Probe], passages: Passages | None) -> dict[str, Any] | None:
+def _copied(f: PairFacts, probes: Sequence[Probe], passages: Passages | None) -> CopiedRecord | None:
     """Which answers are copied from the reference, the first few by name; None where that was not looked for."""
     if passages is None or not f.triangle or not f.controls:
         return None
@@ -89,7 +84,7 @@ def _where(
     probes: Sequence[Probe],
     weights: FloatArray,
     kin: Mapping[str, frozenset[str]],
-) -> dict[str, Any]:
+) -> WhereRecord:
     apart = {f.candidate, f.reference, f.base, *kin.get(f.reference, ())}
     compared = [label for label in f.panel if label not in apart]
     others = [place[label] for label in compared]
@@ -119,7 +114,7 @@ def found_kin(facts: Sequence[PairFacts], verdicts: Sequence[str]) -> dict[str, 
     for f, verdict in zip(facts, verdicts, strict=True):
         near = out.setdefault(f.reference, set())
         near.update(f.kin_controls)
-        if verdict in _NEAR:
+        if verdict in ACCUSATIONS:
             near.add(f.candidate)
     return {reference: frozenset(labels) for reference, labels in out.items()}
 
@@ -132,18 +127,19 @@ def _median(values: FloatArray) -> FloatArray:
 
 def _parts(
     near: FloatArray, names: Sequence[str], domains: Sequence[str], weights: FloatArray
-) -> dict[str, dict[str, Any]]:
+) -> dict[str, NearRecord]:
     """Name → candidate, base, others: intervals over the probes of that name."""
     codes = np.array([list(dict.fromkeys(domains)).index(domain) for domain in domains], dtype=np.int64)
     out = {}
     for name in dict.fromkeys(names):
         rows = np.array([other == name for other in names])
         found = intervals(near.T[rows], codes[rows], weights[:, rows])
-        out[name] = {role: part.as_dict() if part else None for role, part in zip(_ROLES, found, strict=True)}
+        candidate, base, others = (part.as_dict() if part else None for part in found)
+        out[name] = NearRecord(candidate=candidate, base=base, others=others)
     return out
 
 
-def _extremes(near: FloatArray, probes: Sequence[Probe]) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _extremes(near: FloatArray, probes: Sequence[Probe]) -> tuple[list[TellingProbe], list[TellingProbe]]:
     """The probes on which the candidate stands out most, and those on which the others are nearer than it is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # without base and others there is nothing to stand out from
@@ -157,12 +153,19 @@ def _extremes(near: FloatArray, probes: Sequence[Probe]) -> tuple[list[dict[str,
     )
 
 
-def _probe(probe: Probe, near: FloatArray, gap: float) -> dict[str, Any]:
-    shown = {r: round(float(v), 4) if np.isfinite(v) else None for r, v in zip(_ROLES, near, strict=True)}
-    return {"probe": probe.id, "domain": probe.domain, **shown, "gap": round(float(gap), 4)}
+def _probe(probe: Probe, near: FloatArray, gap: float) -> TellingProbe:
+    candidate, base, others = (round(float(v), 4) if np.isfinite(v) else None for v in near)
+    return {
+        "probe": probe.id,
+        "domain": probe.domain,
+        "candidate": candidate,
+        "base": base,
+        "others": others,
+        "gap": round(float(gap), 4),
+    }
 
 
-def hardest(probes: Sequence[Probe], responses: Mapping[str, Sequence[Response]]) -> list[dict[str, Any]]:
+def hardest(probes: Sequence[Probe], responses: Mapping[str, Sequence[Response]]) -> list[HardProbe]:
     """The checkable probes that the fewest models got right, and which models did.
 
     Args:
@@ -173,7 +176,7 @@ def hardest(probes: Sequence[Probe], responses: Mapping[str, Sequence[Response]]
         ``probe``, ``domain``, ``right`` and ``wrong`` (labels), hardest first; those that all got right are left out.
     """
     first = {(label, r.probe_id): r for label, mine in responses.items() for r in mine if r.usable and r.sample == 0}
-    found = []
+    found: list[HardProbe] = []
     for probe in probes:
         if not probe.check:
             continue

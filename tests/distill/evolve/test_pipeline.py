@@ -19,9 +19,9 @@ from mimicry_audit.distill.evolve.settings import STRATEGIES, TASKS
 from mimicry_audit.distill.evolve.worlds import world
 from mimicry_audit.ground.errors import EngineError, RunDirectoryError
 from mimicry_audit.ground.fields import fields_of
-from mimicry_audit.verdicts.findings import PairFacts
-from mimicry_audit.verdicts.truth import with_truth
+from mimicry_audit.verdicts.truth import stated_truth
 from tests.support.commands import ROOT, jsonl, start
+from tests.support.known_models import models_in_run
 from tests.support.teacher_server import teacher_server
 
 QUICK: dict[str, Any] = {
@@ -79,11 +79,10 @@ def test_a_round_is_on_record_and_the_checkpoint_tells_how_it_came_to_be(first: 
     assert told["labelled"] == first.lineage["examples"] == 16
     assert (told["method"], told["task"], told["shots"], told["strategy"]) == ("evolve", "classification", 1, "evolve")
     assert first.lineage["parents"].keys() == {"base", "expert/intents"}
-    facts = PairFacts(candidate="mine", reference="theirs", base=None, models=3, n=1, asked=1)
     resolved = {"mine": {"lineage": first.lineage}, "theirs": {"lineage": {"name": "expert/intents"}}}
-    truth = with_truth(facts, resolved).truth
+    truth = stated_truth("mine", "theirs", models_in_run(resolved))
     assert truth is not None
-    assert truth["relation"] == "distilled from expert/intents"
+    assert truth.relation == "distilled from expert/intents"
 
 
 def test_no_text_of_the_test_set_is_ever_labelled_or_shown_to_the_teacher(first: Evolved, rows: str) -> None:

@@ -38,7 +38,7 @@ def facts(base: str | None = "base", panel: tuple[str, ...] = ("one", "two", "th
 def found(values: list[np.ndarray], of: PairFacts) -> dict:
     measured = [Measured(axis_class(name), v) for name, v in zip(("lexical", "style"), values, strict=False)]
     measured.append(Measured(axis_class("length"), np.ones((12, 6, 6))))  # a baseline has no say
-    return where_entries([of], LABELS, measured, PROBES, WEIGHTS)["student", "teacher"]["where"]
+    return where_entries([of], LABELS, measured, PROBES, WEIGHTS)["student", "teacher"]
 
 
 def test_parts_are_means_over_their_probes() -> None:
@@ -71,7 +71,7 @@ def test_models_that_stand_out_themselves_do_not_show_what_is_usual() -> None:
     measured = [Measured(axis_class("lexical"), mean)]
     kin = found_kin([facts(), replace(facts(), candidate="one")], ["no evidence", "distilled"])
     assert kin == {"teacher": frozenset({"one"})}
-    where = where_entries([facts()], LABELS, measured, PROBES, WEIGHTS, kin)["student", "teacher"]["where"]
+    where = where_entries([facts()], LABELS, measured, PROBES, WEIGHTS, kin)["student", "teacher"]
     assert where["compared"] == ["two", "three"]
     others = np.median(mean[:6, 4:, 0], axis=1)
     assert where["domains"]["math"]["others"]["value"] == pytest.approx(others.mean(), abs=1e-5)
@@ -102,7 +102,7 @@ def test_copied_answers_are_named_where_there_is_a_base_and_a_control() -> None:
     measured, passages = [Measured(axis_class("lexical"), symmetric())], Passages(PROBES, given)
 
     def shown(of: PairFacts) -> dict:
-        return where_entries([of], LABELS, measured, PROBES, WEIGHTS, {}, passages)["student", "teacher"]["where"]
+        return where_entries([of], LABELS, measured, PROBES, WEIGHTS, {}, passages)["student", "teacher"]
 
     controlled = replace(facts(), controls=("one", "two", "three"))
     assert shown(controlled)["copied"] == {
@@ -123,7 +123,7 @@ def test_one_probe_set_is_not_set_apart() -> None:
     single = [Probe(id=p.id, domain=p.domain, messages=p.messages, set="only") for p in PROBES]
     measured = [Measured(axis_class("lexical"), symmetric())]
     entries = where_entries([facts()], LABELS, measured, single, WEIGHTS)
-    assert entries["student", "teacher"]["where"]["sets"] == {}
+    assert entries["student", "teacher"]["sets"] == {}
     assert where_entries([facts()], LABELS, measured, single, None) == {}
 
 

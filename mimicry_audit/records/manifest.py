@@ -1,0 +1,321 @@
+"""What ``manifest.json`` holds: the settings of a run, who its models turned out to be, and what else was asked of it.
+
+Promise: what is read and written again is the same JSON, fields of other versions included; nothing here touches the disk
+(`mimicry_audit.records.run` does).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NotRequired, TypedDict, cast
+
+MANIFEST_SCHEMA = "mimicry_audit.manifest/1"
+REQUIRED_SETTINGS = ("models", "probe_sets", "probes_sha", "selection", "sampling")
+
+
+class ModelSettings(TypedDict):
+    """How a model is asked: a `mimicry_audit.engines.names.ModelSpec` without its label and source."""
+
+    engine: str
+    name: str
+    revision: NotRequired[str | None]
+    adapter: NotRequired[str | None]
+    options: NotRequired[dict[str, object]]
+
+
+class SamplingEntry(TypedDict):
+    """The fields of `mimicry_audit.records.asked.Sampling`."""
+
+    temperature: float
+    top_p: float
+    max_tokens: int
+    seed: int
+    samples: int
+    logprobs: int
+
+
+class ProbeSetEntry(TypedDict):
+    """One probe set, pinned by its hash; ``domains`` counts probes."""
+
+    name: str
+    version: str
+    sha: str
+    n: int
+    licence: NotRequired[str]
+    domains: NotRequired[dict[str, int]]
+
+
+class SelectionEntry(TypedDict, total=False):
+    """How the probes were chosen from the sets; ``imported`` names the file of answers collected elsewhere."""
+
+    probes: list[str]
+    domains: list[str]
+    limit: int | None
+    system_prompt: str | None
+    identity_attempts: int
+    imported: str
+
+
+class PanelEntry(TypedDict):
+    """A stored panel whose answers were copied: its name, its labels, and a hash over the answers."""
+
+    name: str
+    models: list[str]
+    sha: str
+
+
+class RunSettings(TypedDict):
+    """Everything that decides which answers a run holds; compared when the run is resumed."""
+
+    models: dict[str, ModelSettings]
+    probe_sets: list[ProbeSetEntry]
+    probes_sha: str
+    selection: SelectionEntry
+    sampling: SamplingEntry
+    panels: NotRequired[list[PanelEntry]]
+
+
+class IdentityEntry(TypedDict, total=False):
+    """The fields of `mimicry_audit.records.asked.Identity`; none where a model was never found."""
+
+    model: str
+    revision: str | None
+    template_sha: str | None
+    dtype: str | None
+    engine_version: str | None
+    extra: dict[str, object]
+
+
+class WeightSketch(TypedDict, total=False):
+    """A sketch of a checkpoint's weights: hash of the compared names and shapes, samples, hash over every tensor."""
+
+    shapes: str
+    values: Sequence[float]
+    digest: str
+
+
+class StatedIdentity(TypedDict, total=False):
+    """Who a checkpoint's lineage manifest says the model is."""
+
+    name: str
+    maker: str
+
+
+class StatedLineage(TypedDict, total=False):
+    """What a checkpoint's lineage manifest states; other fields are kept."""
+
+    name: str
+    relation: str
+    teacher: str | None
+    base: str | None
+    same_data_as: str | None
+    parents: dict[str, str]
+    identity: StatedIdentity
+
+
+class PanelOrigin(TypedDict):
+    """The stored panel that a model's answers came from."""
+
+    name: str
+    created: str | None
+
+
+class CheckpointFacts(TypedDict, total=False):
+    """What is read from a checkpoint's files; absent where they are not on this machine."""
+
+    weights: WeightSketch
+    lineage: StatedLineage
+
+
+class KnownModel(CheckpointFacts, total=False):
+    """What a model turned out to be before its first answer."""
+
+    identity: IdentityEntry
+    injected_system_text: str | None
+    injected_dates: list[str]
+    panel: PanelOrigin
+
+
+class JudgeEntry(CheckpointFacts):
+    """A language model that graded the run, under which protocol, and how much of the deck it was given."""
+
+    engine: str
+    name: str
+    source: str
+    identity: IdentityEntry
+    protocol: str
+    structured: bool
+    budget: float | None
+    probes: int
+    offered: int
+    cache: str
+
+
+class SearchEntry(TypedDict):
+    """How identity slips were searched for."""
+
+    seed: int
+    questions: int
+    seeds_sha: str
+    seeds: int
+    explore: float
+    mutator: dict[str, object] | None
+    prompts_sha: str | None
+    sampling: SamplingEntry
+
+
+class ScorerEntry(TypedDict):
+    """One model as a scorer of given texts: the hash of its tokenizer, or why it cannot score."""
+
+    tokenizer: str | None
+    why_not: str | None
+
+
+class LikelihoodEntry(TypedDict):
+    """Whose answers were scored for their likelihood, and by whom."""
+
+    top_k: int
+    references: list[str]
+    controls: list[str]
+    models: dict[str, ScorerEntry]
+
+
+class Notes(TypedDict, total=False):
+    """What a manifest keeps beside the settings, not compared on resume."""
+
+    sources: dict[str, str]
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInRun:
+    """One model as a run knows it.
+
+    Attributes:
+        label: its label in the run.
+        spec: how it is asked.
+        source: the name that the user gave; empty where none was kept.
+        known: what it turned out to be; empty before it was found.
+    """
+
+    label: str
+    spec: ModelSettings
+    source: str = ""
+    known: KnownModel = field(default_factory=lambda: KnownModel())
+
+    @property
+    def engine(self) -> str:
+        """Registry name of its engine."""
+        return self.spec["engine"]
+
+    @property
+    def name(self) -> str:
+        """Its name as the engine is given it."""
+        return self.spec["name"]
+
+    @property
+    def given_name(self) -> str:
+        """The name that the user gave, else the engine's."""
+        return self.source or self.name
+
+    @property
+    def identity(self) -> IdentityEntry:
+        """What pins it down; empty before it was found."""
+        return self.known.get("identity") or IdentityEntry()
+
+    @property
+    def weights(self) -> WeightSketch | None:
+        """The sketch of its weights; None where they are not on this machine."""
+        return self.known.get("weights")
+
+    @property
+    def lineage(self) -> StatedLineage | None:
+        """What its checkpoint states of its lineage; None where it states nothing."""
+        return self.known.get("lineage")
+
+    @property
+    def injected_system_text(self) -> str | None:
+        """The system text that its chat template adds of its own."""
+        return self.known.get("injected_system_text")
+
+
+@dataclass(slots=True, kw_only=True)
+class Manifest:
+    """The manifest of a run.
+
+    Attributes:
+        settings: what decides the answers.
+        resolved: label → what the model turned out to be; a label is absent until its model is found.
+        created: when, ISO 8601.
+        python, version: of the interpreter and of this package.
+        sources: label → name that the user gave; None where none were kept.
+        judges: label → judge; None where nobody judged.
+        search: how slips were searched for, None where they were not.
+        likelihood: what was scored for its likelihood, None for nothing.
+        other: fields that this version does not know.
+    """
+
+    settings: RunSettings
+    resolved: dict[str, KnownModel] = field(default_factory=dict)
+    created: str | None = None
+    python: str | None = None
+    version: str | None = None
+    sources: dict[str, str] | None = None
+    judges: dict[str, JudgeEntry] | None = None
+    search: SearchEntry | None = None
+    likelihood: LikelihoodEntry | None = None
+    other: dict[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, object]) -> Manifest:
+        """The manifest in a parsed ``manifest.json`` that has the required fields."""
+        parts = {name: value for name, value in content.items() if name in _PARTS}
+        other = {name: value for name, value in content.items() if name not in _PARTS and name != "schema"}
+        return cls(**cast("_Parts", parts), other=other)
+
+    def as_json(self) -> dict[str, object]:
+        """What ``manifest.json`` holds; absent parts are left out."""
+        parts = {name: getattr(self, name) for name in _PARTS}
+        return {"schema": MANIFEST_SCHEMA, **{k: v for k, v in parts.items() if v is not None}, **self.other}
+
+    @property
+    def labels(self) -> list[str]:
+        """The labels of the models, in the order they were named."""
+        return list(self.settings["models"])
+
+    @property
+    def models(self) -> dict[str, ModelInRun]:
+        """Label → model, in the order they were named."""
+        return {label: self.model(label) for label in self.settings["models"]}
+
+    def model(self, label: str) -> ModelInRun:
+        """One model of the run.
+
+        Raises:
+            KeyError: the run has no model of this label.
+        """
+        source = (self.sources or {}).get(label) or ""
+        known = self.resolved.get(label) or KnownModel()
+        return ModelInRun(label, self.settings["models"][label], str(source), known)
+
+    @property
+    def imported(self) -> bool:
+        """Whether the answers were collected elsewhere, so that how they were sampled is unknown."""
+        return bool(self.settings["selection"].get("imported"))
+
+
+class _Parts(TypedDict, total=False):
+    created: str
+    python: str
+    settings: RunSettings
+    resolved: dict[str, KnownModel]
+    sources: dict[str, str]
+    version: str
+    judges: dict[str, JudgeEntry]
+    search: SearchEntry
+    likelihood: LikelihoodEntry
+
+
+_PARTS = tuple(_Parts.__annotations__)
+"""The known fields, in the order they are written."""

@@ -1,0 +1,682 @@
+"""What ``scores.json`` holds, field by field as in ``docs/formats.md``: types for whoever writes it, reads it or draws it.
+
+Promise: the JSON is the record: nothing is converted on the way in or out, so what is read and written again is the same. A
+field may be absent from scores of an earlier version, therefore none is required here; `mimicry_audit.verdicts.score` refuses
+a file that lacks what every reader needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypedDict, cast
+
+from mimicry_audit.records.manifest import IdentityEntry, ProbeSetEntry, SamplingEntry, SelectionEntry
+from mimicry_audit.statistics.interval_record import IntervalRecord
+
+if TYPE_CHECKING:
+    from mimicry_audit.records.verdict_words import VerdictName
+
+SCORES_SCHEMA = "mimicry_audit.scores/1"
+REQUIRED_SCORES = (
+    *("title", "created", "signature", "settings", "versions", "probe_sets", "domains", "models", "axes", "pairs"),
+    *("verdicts", "combined", "attribution", "agreement", "identity", "limits", "warnings"),
+)
+
+
+class RolesRecord(TypedDict, total=False):
+    """Who was held against whom."""
+
+    references: list[str]
+    bases: dict[str, str]
+    controls: list[str]
+    panel: list[str]
+
+
+class ScoringRecord(TypedDict, total=False):
+    """`mimicry_audit.verdicts.options.ScoringOptions` as stored."""
+
+    roles: RolesRecord
+    axes: list[str]
+    embedding_model: str | None
+    draws: int
+    seed: int
+    min_coverage: float
+
+
+class SettingsRecord(TypedDict, total=False):
+    """How was asked, from what was chosen, and how was scored."""
+
+    sampling: SamplingEntry
+    selection: SelectionEntry
+    scoring: ScoringRecord
+
+
+class AccuracyRecord(TypedDict, total=False):
+    """Shares of right answers."""
+
+    overall: IntervalRecord | None
+    domains: dict[str, IntervalRecord]
+
+
+class LineageRecord(TypedDict, total=False):
+    """What a checkpoint states of its lineage, and where."""
+
+    relation: str | None
+    teacher: str | None
+    base: str | None
+    same_data_as: str | None
+    source: str
+
+
+class ModelScore(TypedDict, total=False):
+    """One model: role, coverage, answers by status, accuracy, stated lineage."""
+
+    label: str
+    source: str
+    engine: str
+    identity: IdentityEntry
+    role: str
+    coverage: float
+    statuses: dict[str, int]
+    answers: int
+    mean_words: float
+    accuracy: AccuracyRecord | None
+    lineage: LineageRecord | None
+    injected_identity: str | None
+
+
+class AxisScore(TypedDict, total=False):
+    """One axis, and why it was not measured."""
+
+    name: str
+    title: str
+    family: str
+    baseline: bool
+    about: str
+    measured: bool
+    why_not: str | None
+
+
+class SimilarityRecord(TypedDict, total=False):
+    """Similarity, raw and centred."""
+
+    raw: IntervalRecord | None
+    centred: IntervalRecord | None
+
+
+class AxisSimilarity(SimilarityRecord, total=False):
+    """The same for one axis of a pair, also by domain."""
+
+    domains: dict[str, SimilarityRecord]
+
+
+class RatioRecord(TypedDict):
+    """A combined score and its log likelihood ratio."""
+
+    score: float
+    log_likelihood_ratio: float
+
+
+class PairScore(TypedDict, total=False):
+    """One unordered pair of models."""
+
+    a: str
+    b: str
+    n: int
+    overall: AxisSimilarity | None
+    axes: dict[str, AxisSimilarity]
+    combined: dict[str, RatioRecord] | None
+
+
+class EvidenceRecord(TypedDict, total=False):
+    """One axis's say on a judged pair; ``closed`` for gains in likelihood alone."""
+
+    axis: str
+    family: str
+    statistic: str
+    unit: str
+    estimate: IntervalRecord
+    raw: IntervalRecord | None
+    p: float
+    p_holm: float | None
+    positive: bool
+    closed: float
+
+
+class TruthRecord(TypedDict):
+    """What both checkpoints state, and whether the verdict agrees."""
+
+    relation: str
+    source: str
+    agrees: bool | None
+
+
+class RankRecord(TypedDict):
+    """A place among the rest of a panel."""
+
+    p: float | None
+    z: float | None
+
+
+class FalseAlarms(TypedDict):
+    """Panel members that stand out as far as the candidate."""
+
+    count: int
+    of: int
+    rate: float | None
+
+
+class PlaceRecord(TypedDict, total=False):
+    """A candidate's place among its panel on one kind of similarity."""
+
+    value: float | None
+    p: float | None
+    floor: float | None
+    z: float | None
+    members: dict[str, float | None] | None
+    loo: dict[str, RankRecord] | None
+    false_alarms: FalseAlarms | None
+
+
+class AxisPlaces(TypedDict, total=False):
+    """The same for one axis: ``value``, ``p`` and ``z`` alone."""
+
+    raw: PlaceRecord | None
+    centred: PlaceRecord | None
+
+
+class NullRecord(TypedDict, total=False):
+    """A candidate's place among its panel."""
+
+    panel: list[str]
+    floor: float | None
+    raw: PlaceRecord | None
+    centred: PlaceRecord | None
+    axes: dict[str, AxisPlaces]
+
+
+class IndexRecord(TypedDict, total=False):
+    """A pair between floor (0) and ceiling (100)."""
+
+    index: IntervalRecord | None
+    floor: float | None
+    ceiling: float | None
+    ceiling_from: str | None
+    why_not: str | None
+
+
+class MismatchRecord(TypedDict):
+    """How alike answers to the same probe and to different ones are."""
+
+    axes: list[str]
+    matched: float | None
+    mismatched: float | None
+    beyond: IntervalRecord
+
+
+class NearRecord(TypedDict):
+    """Nearness to the reference of candidate, base and others."""
+
+    candidate: IntervalRecord | None
+    base: IntervalRecord | None
+    others: IntervalRecord | None
+
+
+class TellingProbe(TypedDict, total=False):
+    """One probe, how near the three are to the reference on it, and the gap."""
+
+    probe: str
+    domain: str
+    candidate: float | None
+    base: float | None
+    others: float | None
+    gap: float
+
+
+class CopiedRecord(TypedDict):
+    """Copied answers: ``count`` of ``of``, and the first of them."""
+
+    count: int
+    of: int
+    probes: list[str]
+
+
+class WhereRecord(TypedDict, total=False):
+    """Where a pair is alike."""
+
+    compared: list[str]
+    domains: dict[str, NearRecord]
+    sets: dict[str, NearRecord]
+    telling: list[TellingProbe]
+    against: list[TellingProbe]
+    copied: CopiedRecord | None
+
+
+class VerdictRecord(TypedDict, total=False):
+    """One judged pair."""
+
+    candidate: str
+    reference: str
+    base: str | None
+    verdict: VerdictName
+    confidence: str
+    summary: str
+    reasons: list[str]
+    would_change: list[str]
+    evidence: list[EvidenceRecord]
+    length: EvidenceRecord | None
+    controls: list[str]
+    centred_on: list[str]
+    family: list[str]
+    coverage: float
+    n: int
+    truth: TruthRecord | None
+    detailed: bool
+    null: NullRecord | None
+    index: IndexRecord | None
+    mismatched: MismatchRecord | None
+    where: WhereRecord | None
+
+
+class PanelRecords(TypedDict):
+    """The parts of a verdict that its panel gives; None where the pair is not reported in detail."""
+
+    null: NullRecord | None
+    index: IndexRecord | None
+    mismatched: MismatchRecord | None
+
+
+class HardProbe(TypedDict):
+    """A checkable probe, and who answered it rightly."""
+
+    probe: str
+    domain: str
+    right: list[str]
+    wrong: list[str]
+
+
+class CombinedRecord(TypedDict):
+    """Which combined scores there are, or why none."""
+
+    version: int
+    questions: list[str]
+    why_not: str | None
+
+
+class RankedReference(TypedDict):
+    """A possible teacher with its probability."""
+
+    reference: str
+    probability: float
+
+
+class AttributionRecord(TypedDict):
+    """The possible teachers of a candidate, likeliest first, and the probability of none of them."""
+
+    candidate: str
+    ranked: list[RankedReference]
+    none: float
+    prior_none: float
+
+
+class ChanceRecord(TypedDict):
+    """Agreement of results, observed and expected by chance."""
+
+    observed: float
+    expected: float
+    kappa: IntervalRecord
+
+
+class CombinedSections(TypedDict):
+    """The two parts that combined scores give."""
+
+    combined: CombinedRecord
+    attribution: list[AttributionRecord]
+
+
+class AgreementRecord(TypedDict, total=False):
+    """Agreement of a judged pair on all results and on wrong ones."""
+
+    candidate: str
+    reference: str
+    all: ChanceRecord
+    wrong: ChanceRecord
+
+
+class ClaimRecord(TypedDict):
+    """A claim inside an answer, by its place in the text."""
+
+    maker: str
+    model: str | None
+    start: int
+    end: int
+    voice: str
+    own: bool | None
+
+
+class AttemptRecord(TypedDict, total=False):
+    """One answer to an identity question."""
+
+    model: str
+    probe_id: str
+    arm: str
+    language: str
+    aspect: str | None
+    question: str
+    status: str
+    text: str
+    claims: list[ClaimRecord]
+    template: str | None
+    kind: str | None
+    loose: bool | None
+    strict: bool | None
+    hard: bool | None
+
+
+class OwnRecord(TypedDict):
+    """Who a model is by its name."""
+
+    maker: str | None
+    model: str | None
+
+
+class ClaimCount(TypedDict):
+    """How often an identity was claimed."""
+
+    identity: str
+    count: int
+    own: bool | None
+
+
+class ArmRecord(TypedDict):
+    """Plain identity questions in one arm."""
+
+    n: int
+    answered: int
+    refused: int
+    failed: int
+    other_rate: IntervalRecord | None
+    own_rate: IntervalRecord | None
+    claims: list[ClaimCount]
+
+
+class SlipRates(TypedDict, total=False):
+    """Shares of answers that claim another's identity, by three measures."""
+
+    loose: IntervalRecord | None
+    strict: IntervalRecord | None
+    hard: IntervalRecord | None
+
+
+class ControlRates(SlipRates, total=False):
+    """The same, averaged over unrelated models."""
+
+    models: list[str]
+
+
+class TemplateCount(TypedDict):
+    """Slips in one template."""
+
+    template: str
+    kind: str
+    n: int
+    loose: int
+    strict: int
+    hard: int
+
+
+class IdentityScore(SlipRates, total=False):
+    """Who one model says it is."""
+
+    own: OwnRecord | None
+    arms: dict[str, ArmRecord]
+    n: int
+    answered: int
+    statuses: dict[str, int]
+    refusal: IntervalRecord | None
+    failure: IntervalRecord | None
+    plain: SlipRates
+    control: ControlRates | None
+    languages: dict[str, SlipRates]
+    aspects: dict[str, SlipRates]
+    kinds: dict[str, SlipRates]
+    systems: dict[str, SlipRates]
+    templates: list[TemplateCount]
+    claims: dict[str, int]
+    claimed_models: dict[str, int]
+    voices: dict[str, int]
+
+
+class IdentitySection(TypedDict, total=False):
+    """Who the models say they are."""
+
+    arms: list[str]
+    models: dict[str, IdentityScore]
+    attempts: list[AttemptRecord]
+
+
+class GradedSets(TypedDict):
+    """The mean overall grade of each probe set, their mean, and the axes' on the same answers."""
+
+    sets: dict[str, float]
+    value: float | None
+    judge_free: float | None
+
+
+class GradedPair(TypedDict, total=False):
+    """One pair's grades by one judge."""
+
+    candidate: str
+    reference: str
+    n: int
+    grades: dict[str, IntervalRecord | None]
+    domains: dict[str, IntervalRecord | None]
+    similarity: IntervalRecord | None
+    rse: GradedSets
+    judge_free_axes: dict[str, float]
+
+
+CorrelationRecord = TypedDict("CorrelationRecord", {"with": str, "spearman": float | None, "n": int})
+"""Rank correlation of a judge with an axis (``with``) over the pairs."""
+
+
+class JudgeScore(TypedDict, total=False):
+    """What one judge said."""
+
+    label: str
+    source: str
+    engine: str
+    identity: IdentityEntry
+    structured: bool
+    protocol: str
+    counts: dict[str, int]
+    cached: int
+    budget: float | None
+    probes: int
+    offered: int
+    position_bias: IntervalRecord | None
+    pairs: list[GradedPair]
+    correlations: list[CorrelationRecord]
+
+
+class JudgeAgreement(TypedDict):
+    """How far two judges agree."""
+
+    a: str
+    b: str
+    kappa: float | None
+    n: int
+
+
+class JudgeSection(TypedDict, total=False):
+    """What the judges said."""
+
+    judges: list[JudgeScore]
+    agreement: list[JudgeAgreement]
+
+
+class ScorerRecord(TypedDict):
+    """One model as a scorer of given texts."""
+
+    tokenizer: str | None
+    scored: int
+    failed: int
+    why_not: str | None
+
+
+class TextLikelihood(TypedDict):
+    """How probable one model finds another's answers."""
+
+    model: str
+    author: str
+    cross_entropy: IntervalRecord | None
+    perplexity: IntervalRecord | None
+    bits_per_byte: IntervalRecord | None
+
+
+class DivergenceRecord(TypedDict, total=False):
+    """How differently two models predict the reference's answers, in nats."""
+
+    candidate: str
+    reference: str
+    kl_reference_candidate: IntervalRecord | None
+    kl_candidate_reference: IntervalRecord | None
+    js: IntervalRecord | None
+    similarity: IntervalRecord | None
+    why_not: str | None
+
+
+class GainRecord(TypedDict):
+    """The gain in likelihood of one judged pair, in bits per byte."""
+
+    candidate: str
+    reference: str
+    base: str | None
+    gain: IntervalRecord | None
+    adjusted: IntervalRecord | None
+    p: float | None
+    p_holm: float | None
+    positive: bool
+    controls: list[str]
+    why_not: str | None
+
+
+class LikelihoodSection(TypedDict, total=False):
+    """How probable the models find each other's answers."""
+
+    top_k: int
+    models: dict[str, ScorerRecord]
+    texts: list[TextLikelihood]
+    divergences: list[DivergenceRecord]
+    gains: list[GainRecord]
+
+
+class Scores(TypedDict, total=False):
+    """The content of ``scores.json``."""
+
+    schema: str
+    title: str
+    created: str
+    signature: str
+    settings: SettingsRecord
+    versions: dict[str, str]
+    probe_sets: list[ProbeSetEntry]
+    domains: list[str]
+    models: list[ModelScore]
+    axes: list[AxisScore]
+    pairs: list[PairScore]
+    agreement: list[AgreementRecord]
+    centred_on: list[str]
+    nearness_to: str
+    nearness: dict[str, dict[str, float]]
+    verdicts: list[VerdictRecord]
+    hardest: list[HardProbe]
+    combined: CombinedRecord
+    attribution: list[AttributionRecord]
+    identity: IdentitySection
+    judge: JudgeSection | None
+    likelihood: LikelihoodSection
+    limits: list[str]
+    warnings: list[str]
+    fingerprint: str
+
+
+class SampleRecord(TypedDict, total=False):
+    """One answer of one model, as the report shows it."""
+
+    sample: int
+    status: str
+    text: str
+    reasoning: str | None
+    correct: bool | None
+
+
+class AnsweredProbe(TypedDict, total=False):
+    """One probe with every model's answers and their similarity to the reference's."""
+
+    probe_id: str
+    domain: str
+    set: str
+    prompt: str
+    expected: str | None
+    answers: dict[str, list[SampleRecord]]
+    similarity: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PairVerdict:
+    """One verdict with named attributes, for Python code.
+
+    Attributes:
+        candidate, reference, base: labels; base is None where none was declared.
+        verdict: one of the six words.
+        confidence: ``strong``, ``moderate``, ``weak`` or ``none``.
+        summary, reasons, would_change: in words.
+        evidence: one record per measured axis.
+        coverage: share of the probes that both answered, `n` of them.
+        truth: the lineage that both checkpoints state; None where they do not.
+        record: the whole record of ``scores.json``.
+    """
+
+    candidate: str
+    reference: str
+    base: str | None
+    verdict: VerdictName
+    confidence: str
+    summary: str
+    reasons: tuple[str, ...]
+    would_change: tuple[str, ...]
+    evidence: tuple[EvidenceRecord, ...] = ()
+    coverage: float | None
+    n: int | None
+    truth: TruthRecord | None = None
+    record: VerdictRecord = field(repr=False)
+
+    @classmethod
+    def from_record(cls, record: VerdictRecord) -> PairVerdict:
+        """The verdict in a record of ``scores.json``."""
+        return cls(
+            candidate=record["candidate"],
+            reference=record["reference"],
+            base=record["base"],
+            verdict=record["verdict"],
+            confidence=record["confidence"],
+            summary=record["summary"],
+            reasons=tuple(record["reasons"]),
+            would_change=tuple(record["would_change"]),
+            evidence=tuple(record["evidence"]),
+            coverage=record.get("coverage"),
+            n=record.get("n"),
+            truth=record.get("truth"),
+            record=record,
+        )
+
+    def __getitem__(self, name: str) -> object:
+        """A field of the record, as in ``scores.json``."""
+        return cast("Mapping[str, object]", self.record)[name]
+
+
+def pairs_by_models(pairs: Sequence[PairScore]) -> dict[frozenset[str], PairScore]:
+    """The two labels of every pair → its scores."""
+    return {frozenset((pair["a"], pair["b"])): pair for pair in pairs}

@@ -67,7 +67,7 @@ def name_command(args: list[str]) -> list[str]:
     trials = [f"--trials{word.removeprefix('--search')}" if _is_search(word) else word for word in rest]
     if trials != rest and method == "distill":
         return ["search", *trials]
-    return [_METHODS[method], *rest]
+    return [_METHODS[method], *trials]
 
 
 def _is_search(word: str) -> bool:

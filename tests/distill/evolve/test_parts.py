@@ -332,6 +332,7 @@ def test_wrong_settings_are_one_line(changed: dict[str, Any], says: str) -> None
     [
         ("--method evolve", "--task is missing. Choose from classification, tagging, qa"),
         ("--method magic", "--method magic is unknown. Choose from distill, evolve"),
+        ("--method evolve --search 3", "--trials belongs to audit distill search, not to evolve"),
         ("--shots 3", "--shots belongs to audit distill evolve, not to train"),
         (
             "--method evolve --task qa --objective jsd",

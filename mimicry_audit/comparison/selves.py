@@ -19,7 +19,7 @@ from mimicry_audit.identity.design import ARMS
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import Probe, Response
 from mimicry_audit.records.compared import AccuracyMovement, IdentityMovement, MovementRecord
-from mimicry_audit.records.scores import AttemptRecord
+from mimicry_audit.records.score_sections import AttemptRecord
 from mimicry_audit.statistics.intervals import FloatArray, IntArray
 
 Row = AttemptRecord

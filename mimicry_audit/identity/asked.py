@@ -18,7 +18,7 @@ from mimicry_audit.identity.tally import SCORES, rate, tally
 from mimicry_audit.identity.templates import PLACE, kind_of
 from mimicry_audit.identity.transcripts import Transcript
 from mimicry_audit.records.asked import Probe, Response
-from mimicry_audit.records.scores import IdentitySection
+from mimicry_audit.records.score_sections import IdentitySection
 from mimicry_audit.statistics.intervals import DRAWS
 
 if TYPE_CHECKING:

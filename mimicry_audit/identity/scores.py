@@ -17,7 +17,7 @@ from mimicry_audit.identity.claims import Claim, ClaimFinder
 from mimicry_audit.identity.design import ARMS
 from mimicry_audit.identity.refusals import is_refusal
 from mimicry_audit.records.asked import Probe, Response
-from mimicry_audit.records.scores import ArmRecord, AttemptRecord, IdentityScore, IdentitySection, OwnRecord
+from mimicry_audit.records.score_sections import ArmRecord, AttemptRecord, IdentityScore, IdentitySection, OwnRecord
 from mimicry_audit.statistics.intervals import wilson
 
 if TYPE_CHECKING:

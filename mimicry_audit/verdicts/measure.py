@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, Response
 from mimicry_audit.records.manifest import ModelInRun
-from mimicry_audit.records.scores import AttemptRecord, IdentitySection
+from mimicry_audit.records.score_sections import AttemptRecord, IdentitySection
 from mimicry_audit.similarity.measure import measure
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights

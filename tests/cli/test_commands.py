@@ -432,8 +432,8 @@ def test_python_does_the_same(desk: Desk) -> None:
         out=str(desk.out),
     )
     assert done.asked == PROBES * len(MODELS)
-    assert done.scores["verdicts"] == done.verdicts
-    assert {v["reference"] for v in done.verdicts} == {"teacher"}
+    assert done.scores["verdicts"] == [verdict.record for verdict in done.verdicts]
+    assert {v.reference for v in done.verdicts} == {"teacher"}
     assert done.path == desk.out
     assert (desk.out / "report.html").is_file()
     assert done.report(desk.folder / "x.html").read_text().startswith("<!doctype html>")

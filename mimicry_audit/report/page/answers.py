@@ -12,7 +12,8 @@ from typing import TypedDict
 
 from markupsafe import Markup
 
-from mimicry_audit.records.scores import AnsweredProbe, ClaimRecord, SampleRecord
+from mimicry_audit.records.score_sections import ClaimRecord
+from mimicry_audit.records.scores import AnsweredProbe, SampleRecord
 from mimicry_audit.report import diff, fmt, visible
 from mimicry_audit.report.fmt import Parts
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, cast
 
-from mimicry_audit.records.scores import IdentityScore
+from mimicry_audit.records.score_sections import IdentityScore
 from mimicry_audit.report.page import templated
 from mimicry_audit.report.page.identity import Leak
 from mimicry_audit.report.page.page import shell

@@ -6,7 +6,8 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TypedDict
 
-from mimicry_audit.records.scores import ArmRecord, AttemptRecord, IdentitySection, ModelScore
+from mimicry_audit.records.score_sections import ArmRecord, AttemptRecord, IdentitySection
+from mimicry_audit.records.scores import ModelScore
 from mimicry_audit.report.fmt import Parts, point
 from mimicry_audit.report.page import templated
 from mimicry_audit.report.page.answers import claimed, cut

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mimicry_audit.records.scores import AxisScore, JudgeScore, JudgeSection
+from mimicry_audit.records.score_sections import JudgeScore, JudgeSection
+from mimicry_audit.records.scores import AxisScore
 from mimicry_audit.report.fmt import Parts
 from mimicry_audit.report.pictures import charts
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mimicry_audit.records.scores import LikelihoodSection
+from mimicry_audit.records.score_sections import LikelihoodSection
 from mimicry_audit.report.fmt import Parts
 
 

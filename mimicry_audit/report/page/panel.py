@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import cast
 
-from mimicry_audit.records.scores import IndexRecord, NullRecord, PairScore, VerdictRecord
+from mimicry_audit.records.scores import PairScore, VerdictRecord
+from mimicry_audit.records.verdict_parts import IndexRecord, NullRecord
 from mimicry_audit.report import fmt
 from mimicry_audit.report.fmt import Interval, Parts, point, real
 from mimicry_audit.report.pictures import charts, histogram

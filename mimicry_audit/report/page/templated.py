@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from mimicry_audit.records.scores import IdentityScore, IdentitySection, SlipRates
+from mimicry_audit.records.score_sections import IdentityScore, IdentitySection, SlipRates
 from mimicry_audit.report.fmt import Parts, point
 from mimicry_audit.report.pictures import charts
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup
 
-from mimicry_audit.records.scores import AnsweredProbe, HardProbe, NearRecord, SampleRecord, TellingProbe, VerdictRecord
+from mimicry_audit.records.scores import AnsweredProbe, HardProbe, SampleRecord, VerdictRecord
+from mimicry_audit.records.verdict_parts import NearRecord, TellingProbe
 from mimicry_audit.report import visible
 from mimicry_audit.report.fmt import Parts, bounds, point
 from mimicry_audit.report.page.view import VerdictCard

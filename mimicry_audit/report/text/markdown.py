@@ -12,7 +12,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mimicry_audit.records.manifest import IdentityEntry
-from mimicry_audit.records.scores import IdentityScore, Scores, TruthRecord, VerdictRecord
+from mimicry_audit.records.score_sections import IdentityScore
+from mimicry_audit.records.scores import Scores, TruthRecord, VerdictRecord
 from mimicry_audit.report import fmt
 from mimicry_audit.report.page import identity, view
 from mimicry_audit.report.page.headline import counts, headline, open_questions

@@ -28,7 +28,7 @@ from mimicry_audit.records.judgement import (
 )
 from mimicry_audit.records.manifest import JudgeEntry, KnownModel, Manifest, ModelInRun
 from mimicry_audit.records.run import RunDirectory
-from mimicry_audit.records.scores import CorrelationRecord, GradedPair, JudgeAgreement, JudgeScore, JudgeSection
+from mimicry_audit.records.score_sections import CorrelationRecord, GradedPair, JudgeAgreement, JudgeScore, JudgeSection
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.weights import related
 from mimicry_audit.statistics.grades import ASPECTS, likeness, quadratic_kappa, rse

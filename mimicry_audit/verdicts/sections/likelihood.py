@@ -19,7 +19,13 @@ from mimicry_audit.records.asked import Probe, Response
 from mimicry_audit.records.likelihood import Likelihood, likelihood_lines, likelihood_path, text_sha
 from mimicry_audit.records.manifest import LikelihoodEntry
 from mimicry_audit.records.run import RunDirectory
-from mimicry_audit.records.scores import DivergenceRecord, GainRecord, LikelihoodSection, ScorerRecord, TextLikelihood
+from mimicry_audit.records.score_sections import (
+    DivergenceRecord,
+    GainRecord,
+    LikelihoodSection,
+    ScorerRecord,
+    TextLikelihood,
+)
 from mimicry_audit.similarity.divergence import TopTokens, divergences, js_similarity, top_tokens
 from mimicry_audit.similarity.perplexity import LN2, bits_per_byte, perplexity, pooled
 from mimicry_audit.statistics.interval_record import IntervalRecord

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from mimicry_audit.records.manifest import Manifest
-from mimicry_audit.records.scores import (
+from mimicry_audit.records.scores import PanelRecords
+from mimicry_audit.records.verdict_parts import (
     AxisPlaces,
     FalseAlarms,
     IndexRecord,
     MismatchRecord,
     NullRecord,
-    PanelRecords,
     PlaceRecord,
 )
 from mimicry_audit.similarity.centring import centre

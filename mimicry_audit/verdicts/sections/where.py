@@ -14,7 +14,8 @@ import numpy as np
 
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import Probe, Response
-from mimicry_audit.records.scores import CopiedRecord, HardProbe, NearRecord, TellingProbe, WhereRecord
+from mimicry_audit.records.scores import HardProbe
+from mimicry_audit.records.verdict_parts import CopiedRecord, NearRecord, TellingProbe, WhereRecord
 from mimicry_audit.records.verdict_words import ACCUSATIONS
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.passages import Passages

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import regex
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from mimicry_audit.cli import run
@@ -78,7 +79,9 @@ def test_wording_is_what_scikit_learn_says() -> None:
     texts = ["The cat, the CAT sat.", "the cat sat", "中文 你好 a b", "", "___", "a a a b", "B a"]
     axis = Lexical()
     axis.prepare([Answer(world(0)[0][0], text) for text in texts])
-    vectors = TfidfVectorizer(token_pattern=TOKEN, ngram_range=(1, 2), sublinear_tf=True).fit_transform(texts)
+    vectors = TfidfVectorizer(
+        tokenizer=regex.compile(TOKEN).findall, token_pattern=None, ngram_range=(1, 2), sublinear_tf=True
+    ).fit_transform(texts)
     expected = (vectors @ vectors.T).toarray()
     expected[np.ix_([3, 4], [3, 4])] = 1.0
     np.testing.assert_allclose(axis.block(range(len(texts))), expected, atol=1e-12)

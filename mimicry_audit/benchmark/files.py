@@ -68,10 +68,10 @@ def read_lineage(path: Path) -> list[Pair]:
         raise DataError(f"{path} cannot be read ({first[:160]})", "check the file") from error
     if lacking := [c for c in COLUMNS if c not in table.columns]:
         raise DataError(f"{path} lacks the column {', '.join(lacking)}", f"give rows with {', '.join(COLUMNS)}")
-    return _pairs(path, table.to_dict("records"))
+    return _read_pairs(path, table.to_dict("records"))
 
 
-def _pairs(path: Path, rows: Sequence[dict[object, object]]) -> list[Pair]:
+def _read_pairs(path: Path, rows: Sequence[dict[object, object]]) -> list[Pair]:
     pairs: dict[tuple[str, str, str], Pair] = {}
     for number, row in enumerate(rows, 1):
         fields = [str(row[c]).strip() if isinstance(row[c], str) else "" for c in COLUMNS]

@@ -67,10 +67,10 @@ def attribution_table(found: MeasuredFile, pairs: Sequence[Pair], readings: Read
         if ranking is not None:
             cases.append(Case(ranking, frozenset(mine)))
             answers.append({**ranking.as_dict(), "documented": sorted(mine)})
-    return {**evaluate(cases, _makers(pairs)), "students_ranked": answers}
+    return {**evaluate(cases, _makers_of_teachers(pairs)), "students_ranked": answers}
 
 
-def _makers(pairs: Sequence[Pair]) -> dict[str, str]:
+def _makers_of_teachers(pairs: Sequence[Pair]) -> dict[str, str]:
     """Teacher → who made it: as the file says, else as the identity facts know its name."""
     from mimicry_audit.identity.facts import load_facts, own_identity
 
@@ -91,8 +91,8 @@ def relations_table(
         ``{relation: {axis: {auc, low, high, tpr_at_1pct_fpr, n_positive, n_negative}}}``; axes that measured nothing, and the
         combined score where the run is too small for one, are left out.
     """
-    scores = _matrices(found)
-    by_question = _combined(readings)
+    scores = _mean_matrices(found)
+    by_question = _combined_matrices(readings)
     place = {label: i for i, label in enumerate(found.labels)}
     table: dict[str, Any] = {}
     for relation in dict.fromkeys(p.relation for p in pairs if p.relation != UNRELATED):
@@ -101,8 +101,8 @@ def relations_table(
         for axis, matrix in {**own, **scores}.items():
             if matrix is None:
                 continue
-            related, students = _at(matrix, place, [p for p in pairs if p.relation == relation])
-            unrelated, others = _at(matrix, place, [p for p in pairs if p.relation == UNRELATED])
+            related, students = _scores_at(matrix, place, [p for p in pairs if p.relation == relation])
+            unrelated, others = _scores_at(matrix, place, [p for p in pairs if p.relation == UNRELATED])
             interval = auc_interval(related, unrelated, (students, others), draws=draws, seed=seed)
             if interval is not None:
                 table[relation][axis] = {
@@ -116,7 +116,7 @@ def relations_table(
     return table
 
 
-def _matrices(found: MeasuredFile) -> dict[str, FloatArray]:
+def _mean_matrices(found: MeasuredFile) -> dict[str, FloatArray]:
     """Mean similarity of every two models on every axis, raw and centred."""
     scores: dict[str, FloatArray] = {}
     for m in found.measured:
@@ -128,7 +128,7 @@ def _matrices(found: MeasuredFile) -> dict[str, FloatArray]:
     return scores
 
 
-def _combined(readings: Readings) -> dict[str, FloatArray]:
+def _combined_matrices(readings: Readings) -> dict[str, FloatArray]:
     scores = {question: combine(readings, curve) for question, curve in curves().items()}
     return {question: matrix for question, matrix in scores.items() if matrix is not None}
 
@@ -139,7 +139,7 @@ def readings_of(found: MeasuredFile) -> Readings:
     return read(values, found.domains)
 
 
-def _at(matrix: FloatArray, place: Mapping[str, int], pairs: Sequence[Pair]) -> tuple[FloatArray, list[str]]:
+def _scores_at(matrix: FloatArray, place: Mapping[str, int], pairs: Sequence[Pair]) -> tuple[FloatArray, list[str]]:
     """The scores of the pairs that have one, and their students."""
     both = [p for p in pairs if p.student in place and p.teacher in place and p.student != p.teacher]
     scores = np.array([matrix[place[p.student], place[p.teacher]] for p in both], dtype=np.float64)

@@ -112,23 +112,23 @@ def run(arguments: list[str]) -> int:
     try:
         result = group.main(arguments, prog_name="audit", standalone_mode=False)
     except AuditError as error:
-        return _complain(str(error), error.exit_code)
+        return _print_error(str(error), error.exit_code)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 2
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "audit"
-        return _complain(f"{error.format_message().rstrip('.')}. Try {where} --help", 2)
+        return _print_error(f"{error.format_message().rstrip('.')}. Try {where} --help", 2)
     except click.ClickException as error:
-        return _complain(error.format_message(), 2)
+        return _print_error(error.format_message(), 2)
     except (KeyboardInterrupt, click.Abort):
-        return _complain("Interrupted. Nothing collected is lost: run the same command again to go on", 130)
+        return _print_error("Interrupted. Nothing collected is lost: run the same command again to go on", 130)
     except BrokenPipeError:
         sys.stderr.close()
         return 0
     return result if isinstance(result, int) else 0
 
 
-def _complain(text: str, code: int) -> int:
+def _print_error(text: str, code: int) -> int:
     click.echo(f"audit: {redacted(' '.join(text.split()))}", err=True)
     return code

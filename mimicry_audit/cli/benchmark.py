@@ -67,11 +67,11 @@ def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], se
             measure_file(responses, chosen, begin), pairs, seed=seed, most_triangles=triangles, progress=begin
         )
     write_json(out / "lineage.json", found)
-    _print(found, out / "lineage.json")
+    _print_tables(found, out / "lineage.json")
     return 0
 
 
-def _print(found: Mapping[str, Any], written: Path) -> None:
+def _print_tables(found: Mapping[str, Any], written: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -89,7 +89,7 @@ def _print(found: Mapping[str, Any], written: Path) -> None:
     for axis in axes:
         table.add_column(axis, justify="right")
     for relation, row in relations.items():
-        table.add_row(f"{relation} ({found['pairs'][relation]})", *(_cell(row.get(axis)) for axis in axes))
+        table.add_row(f"{relation} ({found['pairs'][relation]})", *(_format_cell(row.get(axis)) for axis in axes))
     console.print(table)
     _print_verdicts("verdicts", found["verdicts"]["confusion"], console)
     _print_rate("Strangers accused", found["verdicts"]["false_verdict_rate"], console)
@@ -109,7 +109,7 @@ def _print(found: Mapping[str, Any], written: Path) -> None:
     console.print(f"\n{escape(str(written))}", soft_wrap=True)
 
 
-def _cell(entry: Mapping[str, Any] | None) -> str:
+def _format_cell(entry: Mapping[str, Any] | None) -> str:
     if entry is None:
         return "–"
     return f"{entry['auc']:.3f}\n{entry['tpr_at_1pct_fpr']:.2f}"

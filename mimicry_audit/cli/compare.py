@@ -81,10 +81,10 @@ def command(
     prepared = prepare(
         CompareSettings(
             before=before,
-            after=_listed(after),
+            after=_split_names(after),
             reference=reference,
-            control=_listed(control),
-            steps=_numbers(steps),
+            control=_split_names(control),
+            steps=_parse_numbers(steps),
             settings=settings,
         )
     )
@@ -92,15 +92,15 @@ def command(
         sides = prepared.answers(bars)
     with bar("comparing", len(settings.axes) or 13) as begin:
         found = prepared.finish(sides, begin)
-    return _end(found.result, found.report(), gates, junit, settings.min_coverage)
+    return _finish_command(found.result, found.report(), gates, junit, settings.min_coverage)
 
 
-def _listed(texts: tuple[str, ...]) -> tuple[str, ...]:
+def _split_names(texts: tuple[str, ...]) -> tuple[str, ...]:
     """Names, also where commas separate them."""
     return tuple(part.strip() for text in texts for part in text.split(",") if part.strip())
 
 
-def _numbers(text: str | None) -> tuple[float, ...]:
+def _parse_numbers(text: str | None) -> tuple[float, ...]:
     from math import isfinite
 
     from mimicry_audit.ground.errors import ConfigError
@@ -116,7 +116,7 @@ def _numbers(text: str | None) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _end(result: Compared, page: Path, gates: Any, junit: Path | None, least: float) -> int:
+def _finish_command(result: Compared, page: Path, gates: Any, junit: Path | None, least: float) -> int:
     """Print, write the JUnit file, then check gates and coverage."""
     from mimicry_audit.cli.compared import print_comparison
     from mimicry_audit.comparison.gates import outcomes, question_records

@@ -30,7 +30,7 @@ def print_comparison(result: Compared, page: Path) -> None:
     for said in last["questions"]:
         console.print(f" {_MARKS[said['answer']]} {escape(said['sentence'])}", soft_wrap=True)
     console.print()
-    console.print(_run(result) if len(result["checkpoints"]) > 1 else _movement(result, last))
+    console.print(_trajectory_table(result) if len(result["checkpoints"]) > 1 else _movement_table(result, last))
     if result["trajectory"]:
         console.print(f"\n{escape(result['trajectory'])}", soft_wrap=True)
     for text in (*(f"{line}." for line in result["differences"]), *result["warnings"]):
@@ -39,23 +39,23 @@ def print_comparison(result: Compared, page: Path) -> None:
     console.print(f"Report: {escape(str(page))}", soft_wrap=True)
 
 
-def _span(found: IntervalRecord | None, sign: str = "+") -> str:
+def _format_span(found: IntervalRecord | None, sign: str = "+") -> str:
     if found is None:
         return "—"
     return f"{found['value']:{sign}.2f} [dim]\\[{found['low']:{sign}.2f}, {found['high']:{sign}.2f}][/dim]"
 
 
-def _table(*columns: str) -> Table:
+def _new_table(*columns: str) -> Table:
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for name in columns:
         table.add_column(name, overflow="fold")
     return table
 
 
-def _movement(result: Compared, last: CheckpointRecord) -> Table:
+def _movement_table(result: Compared, last: CheckpointRecord) -> Table:
     """Before, after and movement: all axes, each domain, each axis."""
     beyond = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
-    table = _table("", "before", "after", beyond, "Holm p", "reading")
+    table = _new_table("", "before", "after", beyond, "Holm p", "reading")
     titles = {axis["name"]: axis["title"] for axis in result["axes"]}
     rows = [("all axes", last["overall"])]
     rows += [(f"in {name.replace('_', ' ')}", found) for name, found in last["by_domain"].items()]
@@ -66,20 +66,20 @@ def _movement(result: Compared, last: CheckpointRecord) -> Table:
         p = "—" if found["p_holm"] is None else f"{found['p_holm']:.3f}"
         way = "baseline" if found["p_holm"] is None else _WAYS[found["direction"]]
         before, after = f"{found['before']['value']:.2f}", f"{found['after']['value']:.2f}"
-        table.add_row(escape(name), before, after, _span(found["adjusted"]), p, way)
+        table.add_row(escape(name), before, after, _format_span(found["adjusted"]), p, way)
     return table
 
 
-def _run(result: Compared) -> Table:
+def _trajectory_table(result: Compared) -> Table:
     """One row a checkpoint."""
     beyond = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
-    table = _table(
+    table = _new_table(
         "checkpoint", f"similarity to {escape(result['reference'])}", beyond, "accuracy", "own samples alike"
     )
     first = result["checkpoints"][0]
 
     def cell(found: MovementRecord | None, field: Literal["before", "after", "adjusted"], sign: str = "") -> str:
-        return _span(found[field], sign) if found else "—"
+        return _format_span(found[field], sign) if found else "—"
 
     rows: list[tuple[str, CheckpointRecord, Literal["before", "after"]]] = [
         (result["before"], first, "before"),

@@ -41,12 +41,12 @@ def command(out: str | None, limit: int | None, engine: str | None) -> int:
     from mimicry_audit.workflow.settings import check_ranges, resolve
 
     engine = engine or ("vllm" if cuda_visible() else "hf")
-    settings = check_ranges(_settings(limit, engine, out))  # before two minutes of training
+    settings = check_ranges(_demo_settings(limit, engine, out))  # before two minutes of training
     build_lab(MODELS)
     return run_all(resolve(settings))
 
 
-def _settings(limit: int | None, engine: str, out: str | None) -> Settings:
+def _demo_settings(limit: int | None, engine: str, out: str | None) -> Settings:
     from mimicry_audit.workflow.settings import Settings
 
     return Settings(

@@ -114,11 +114,11 @@ def command(transcripts: Path | None, out: Path, **values: object) -> int:
     """See `HELP`."""
     values["seed"] = Settings().seed if values["seed"] is None else values["seed"]
     if transcripts is None:
-        return _ask(out, values)
-    return _read(transcripts, out, values)
+        return _ask_models(out, values)
+    return _score_transcripts(transcripts, out, values)
 
 
-def _read(transcripts: Path, out: Path, values: Mapping[str, Any]) -> int:
+def _score_transcripts(transcripts: Path, out: Path, values: Mapping[str, Any]) -> int:
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.interview.transcripts import score_transcripts, write_identity
 
@@ -134,11 +134,11 @@ def _read(transcripts: Path, out: Path, values: Mapping[str, Any]) -> int:
         paper=values["paper"],
         seed=values["seed"],
     )
-    _print(document, write_identity(out, document, lines))
+    _print_summary(document, write_identity(out, document, lines))
     return 0
 
 
-def _ask(out: Path, values: dict[str, Any]) -> int:
+def _ask_models(out: Path, values: dict[str, Any]) -> int:
     from mimicry_audit.asking.slips import Search
     from mimicry_audit.cli.console import Bars, err_console
     from mimicry_audit.ground.errors import ConfigError
@@ -173,11 +173,11 @@ def _ask(out: Path, values: dict[str, Any]) -> int:
         err_console().print(f"warning: {warning}", soft_wrap=True, markup=False)
     with Bars() as bars:
         document, lines = interview(options, bars)
-    _print(document, write_identity(out, document, lines))
+    _print_summary(document, write_identity(out, document, lines))
     return 0
 
 
-def _print(document: Mapping[str, Any], path: Path) -> None:
+def _print_summary(document: Mapping[str, Any], path: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -197,11 +197,11 @@ def _print(document: Mapping[str, Any], path: Path) -> None:
         table.add_row(
             escape(model),
             f"{entry['answered']}/{entry['n']}",
-            _share(entry["loose"]),
-            _share(entry["strict"], wide=True),
-            _share(entry["hard"]),
-            _share(entry["refusal"]),
-            *map(_share, beside),
+            _format_share(entry["loose"]),
+            _format_share(entry["strict"], wide=True),
+            _format_share(entry["hard"]),
+            _format_share(entry["refusal"]),
+            *map(_format_share, beside),
             escape(", ".join(others[:3])) or "—",
         )
     console.print(table)
@@ -238,7 +238,7 @@ def _print_search(model: str, found: Mapping[str, Any]) -> None:
     console.print(escape(f"search of {model} (a worst case, no rate): {told}"), soft_wrap=True)
 
 
-def _share(found: Mapping[str, float] | None, *, wide: bool = False) -> str:
+def _format_share(found: Mapping[str, float] | None, *, wide: bool = False) -> str:
     if found is None:
         return "—"
     return f"{found['rate']:.3f}" + (f" \\[{found['low']:.3f}, {found['high']:.3f}]" if wide else "")

@@ -47,14 +47,14 @@ def command(run: Path, **values: object) -> int:
         raise ConfigError("there is nobody to judge", "name a model with --judge")
     directory = RunDirectory(run)
     labels = directory.manifest().labels
-    scoring = _scoring(directory, settings, labels)
+    scoring = _scoring_options(directory, settings, labels)
     options = judging_options(settings, scoring.roles.references, labels)
     assert options is not None
     judge_step(directory, options)
     return finish(directory, score_step(directory, scoring))
 
 
-def _scoring(directory: RunDirectory, settings: Settings, labels: list[str]) -> ScoringOptions:
+def _scoring_options(directory: RunDirectory, settings: Settings, labels: list[str]) -> ScoringOptions:
     """How to score afterwards: as the last time, with the references named now if any are."""
     from dataclasses import replace
 

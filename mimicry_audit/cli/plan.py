@@ -55,9 +55,9 @@ def command(effect: float, wanted: float, alpha: float, tests: int | None, run: 
     """See `HELP`."""
     from mimicry_audit.statistics.power import spreads_of
 
-    _check(effect, wanted, alpha, tests)
+    _check_numbers(effect, wanted, alpha, tests)
     if run is None:
-        spreads = _defaults()
+        spreads = _default_spreads()
     else:
         from mimicry_audit.records.run import RunDirectory
         from mimicry_audit.verdicts.score import read_scores
@@ -67,16 +67,16 @@ def command(effect: float, wanted: float, alpha: float, tests: int | None, run: 
             from mimicry_audit.ground.errors import DataError
 
             raise DataError(f"{run} judged no pair on any axis", "leave --run out, or name a run with judged pairs")
-    rows = [_row(spread, effect, wanted, alpha, tests or spread.tests) for spread in spreads]
+    rows = [_plan_row(spread, effect, wanted, alpha, tests or spread.tests) for spread in spreads]
     if form == "json":
         asked = {"effect": effect, "power": wanted, "alpha": alpha, "run": str(run) if run else None}
         click.echo(json.dumps({**asked, "axes": rows}, indent=1, allow_nan=False))
     else:
-        _print(rows, effect, wanted, alpha, run)
+        _print_plan(rows, effect, wanted, alpha, run)
     return 0
 
 
-def _check(effect: float, wanted: float, alpha: float, tests: int | None) -> None:
+def _check_numbers(effect: float, wanted: float, alpha: float, tests: int | None) -> None:
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 
@@ -96,14 +96,14 @@ def _check(effect: float, wanted: float, alpha: float, tests: int | None) -> Non
         raise ConfigError(f"--tests {tests} is no number of tests", "give at least 1")
 
 
-def _defaults() -> list[Spread]:
+def _default_spreads() -> list[Spread]:
     from mimicry_audit.statistics.power import DEFAULT_SPREAD, Spread
 
     many = len(DEFAULT_SPREAD)
     return [Spread(axis=a, statistic="adjusted lift", sd=sd, tests=many) for a, sd in DEFAULT_SPREAD.items()]
 
 
-def _row(spread: Spread, effect: float, wanted: float, alpha: float, tests: int) -> dict[str, object]:
+def _plan_row(spread: Spread, effect: float, wanted: float, alpha: float, tests: int) -> dict[str, object]:
     from mimicry_audit.statistics.power import level, power, probes_needed, smallest_effect
     from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 
@@ -121,7 +121,7 @@ def _row(spread: Spread, effect: float, wanted: float, alpha: float, tests: int)
     }
 
 
-def _print(rows: Sequence[dict[str, Any]], effect: float, wanted: float, alpha: float, run: Path | None) -> None:
+def _print_plan(rows: Sequence[dict[str, Any]], effect: float, wanted: float, alpha: float, run: Path | None) -> None:
     from rich.markup import escape
     from rich.table import Table
 

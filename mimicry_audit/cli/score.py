@@ -46,14 +46,14 @@ def command(run: Path | None, responses: Path | None, out: str | None, junit: Pa
 
     settings = merged(None, given(values))
     parse_gates(settings.fail_on)  # before anything is read or computed
-    directory = _source(run, responses, out)
+    directory = _find_run(run, responses, out)
     manifest = directory.manifest()
     specs = [ModelSpec(label=m.label, engine=m.engine, name=m.name, source=m.source) for m in manifest.models.values()]
     options = scoring_options(settings, specs, AXES.own, panel=panel_labels(manifest.settings))
     return finish(directory, score_step(directory, options), settings.fail_on, junit)
 
 
-def _source(run: Path | None, responses: Path | None, out: str | None) -> RunDirectory:
+def _find_run(run: Path | None, responses: Path | None, out: str | None) -> RunDirectory:
     """The run directory to score: the one that was named, or the answers of a file made into one."""
     from mimicry_audit.cli.steps import collect_step
     from mimicry_audit.ground.errors import ConfigError

@@ -32,10 +32,10 @@ def parse_gates(texts: Sequence[str]) -> list[Gate]:
     Raises:
         ConfigError: a condition that is none.
     """
-    return [_parse(text) for text in texts]
+    return [_parse_gate(text) for text in texts]
 
 
-def _parse(text: str) -> Gate:
+def _parse_gate(text: str) -> Gate:
     if text.strip().replace("-", "_") == LEAK:
         return Gate(text, LEAK)
     if (bound := bounded(text, METRICS)) is not None:
@@ -48,14 +48,14 @@ def _parse(text: str) -> Gate:
 
 def outcomes(gates: Sequence[Gate], result: Compared) -> list[Record]:
     """What became of each gate: ``(name, ok, message)``; ok is None where it could not be measured at any checkpoint."""
-    return [_outcome(gate, result) for gate in gates]
+    return [_gate_outcome(gate, result) for gate in gates]
 
 
-def _outcome(gate: Gate, result: Compared) -> Record:
+def _gate_outcome(gate: Gate, result: Compared) -> Record:
     held: list[str] = []
     passed: list[str] = []
     for checkpoint in result["checkpoints"]:
-        found = _leak(checkpoint) if gate.name == LEAK else _value(gate, checkpoint)
+        found = _leak_value(checkpoint) if gate.name == LEAK else _read_metric(gate, checkpoint)
         if found is None:
             continue
         holds, told = found
@@ -68,7 +68,7 @@ def _outcome(gate: Gate, result: Compared) -> Record:
     return name, None, f"{gate.name} was not measured"
 
 
-def _leak(checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
+def _leak_value(checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
     identity = checkpoint["identity"]
     if identity is None or identity["leak"] is None:
         return None
@@ -81,8 +81,8 @@ def _leak(checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
     return bool(identity["leak"]), told
 
 
-def _value(gate: Gate, checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
-    entry, field = _place(gate.name, checkpoint)
+def _read_metric(gate: Gate, checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
+    entry, field = _locate_metric(gate.name, checkpoint)
     if entry is None:
         return None
     value = entry[field]["value"]
@@ -90,7 +90,9 @@ def _value(gate: Gate, checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
     return COMPARE[gate.sign](value, gate.bound), f"{checkpoint['label']} has {gate.name} = {value:.3f}"
 
 
-def _place(name: str, checkpoint: CheckpointRecord) -> tuple[MovementRecord | None, Literal["after", "adjusted"]]:
+def _locate_metric(
+    name: str, checkpoint: CheckpointRecord
+) -> tuple[MovementRecord | None, Literal["after", "adjusted"]]:
     """The entry of ``compare.json`` that a metric reads, and which of its numbers."""
     if name in ("rse", "rse_lift"):
         return checkpoint["overall"], "after" if name == "rse" else "adjusted"

@@ -123,7 +123,7 @@ def locate(settings: CompareSettings) -> list[_Named]:
         ConfigError: a run has several models and none is named, has no such model, or one model is given twice.
         RunDirectoryError: a run's manifest cannot be read.
     """
-    found = [_named(role, text) for role, text in settings.texts()]
+    found = [_parse_side(role, text) for role, text in settings.texts()]
     runs = {n.run.path: n.run for n in found if n.run is not None}
     known = {path: run.manifest().labels for path, run in runs.items()}
     found = [_by_label(n, runs, known) for n in found]
@@ -139,7 +139,7 @@ def locate(settings: CompareSettings) -> list[_Named]:
     return found
 
 
-def _named(role: str, text: str) -> _Named:
+def _parse_side(role: str, text: str) -> _Named:
     written = _LABEL.fullmatch(text)
     chosen, body = (written[1], written[2]) if written else (None, text)
     path, mark, label = body.partition("#")
@@ -224,14 +224,14 @@ def sides_of(
         specs = iter(plan.models)
         found = [replace(n, run=run, label=next(specs).label) if n.run is None else n for n in found]
     steps = iter(settings.steps)
-    labels = _labels(found)
+    labels = _side_labels(found)
     return [
-        _side(n, label, next(steps, None) if n.role == "after" else None)
+        _build_side(n, label, next(steps, None) if n.role == "after" else None)
         for n, label in zip(found, labels, strict=True)
     ]
 
 
-def _labels(found: Sequence[_Named]) -> list[str]:
+def _side_labels(found: Sequence[_Named]) -> list[str]:
     """The chosen labels, else those of the runs, with the run's name beside where two are the same."""
     plain = [n.chosen or str(n.label) for n in found]
     twice = {label for label, count in Counter(plain).items() if count > 1}
@@ -247,7 +247,7 @@ def _labels(found: Sequence[_Named]) -> list[str]:
     return out
 
 
-def _side(named: _Named, label: str, step: float | None) -> Side:
+def _build_side(named: _Named, label: str, step: float | None) -> Side:
     assert named.run is not None
     assert named.label is not None
     manifest = named.run.manifest()
@@ -276,9 +276,9 @@ def matter_of(sides: Sequence[Side]) -> Matter:
     """
     first = sides[0]
     lines = _sampling_lines(sides)
-    compared = _common([p for p in first.probes.values() if p.domain != IDENTITY_DOMAIN], sides)
+    compared = _common_probes([p for p in first.probes.values() if p.domain != IDENTITY_DOMAIN], sides)
     models = [s for s in sides if s.role in ("before", "after")]
-    selves = _common([p for p in first.probes.values() if p.domain == IDENTITY_DOMAIN], models)
+    selves = _common_probes([p for p in first.probes.values() if p.domain == IDENTITY_DOMAIN], models)
     lines += _probe_lines(sides, {p.id for p in compared})
     if not compared:
         raise ConfigError(
@@ -286,7 +286,7 @@ def matter_of(sides: Sequence[Side]) -> Matter:
             + (f" ({'; '.join(lines)})" if lines else ""),
             "compare answers to the same probe sets under the same system prompt",
         )
-    samples = _samples(sides, {p.id for p in compared})
+    samples = _count_samples(sides, {p.id for p in compared})
     if len(set(samples.values())) > 1:
         told = ", ".join(f"{label} has {n}" for label, n in samples.items())
         lines.append(f"Samples per probe differ ({told}); the first {min(samples.values())} of each are compared")
@@ -303,7 +303,7 @@ def matter_of(sides: Sequence[Side]) -> Matter:
     return Matter(cut, tuple(compared), tuple(selves), least, tuple(lines), tuple(manifest.settings["probe_sets"]))
 
 
-def _samples(sides: Sequence[Side], ids: set[str]) -> dict[str, int]:
+def _count_samples(sides: Sequence[Side], ids: set[str]) -> dict[str, int]:
     return {s.label: 1 + max((r.sample for r in s.responses if r.probe_id in ids), default=0) for s in sides}
 
 
@@ -312,7 +312,7 @@ def asked_as(probe: Probe) -> str:
     return sha256_text(canonical_json([[asdict(m) for m in probe.messages], probe.arm, probe.domain]))
 
 
-def _common(probes: Iterable[Probe], sides: Sequence[Side]) -> list[Probe]:
+def _common_probes(probes: Iterable[Probe], sides: Sequence[Side]) -> list[Probe]:
     return [
         probe
         for probe in probes

@@ -91,14 +91,14 @@ def compute(matter: Matter, options: ScoringOptions, *, progress: Callable[[str]
     Raises:
         DataError: no axis can compare the answers.
     """
-    ground = _ground(matter, options, progress)
+    ground = _measure_sides(matter, options, progress)
     progress("Movement")
-    tests = [_tests(ground, at) for at in range(1, len(ground.checkpoints) + 1)]
-    _correct(tests, [m.axis.name for m in ground.found.material.measured if m.axis.baseline])
+    tests = [_test_checkpoint(ground, at) for at in range(1, len(ground.checkpoints) + 1)]
+    _apply_holm(tests, [m.axis.name for m in ground.found.material.measured if m.axis.baseline])
     reference = matter.of("reference")[0].label
     last = ground.checkpoints[-1].label
-    checkpoints = [_checkpoint(ground, at, one) for at, one in enumerate(tests, 1)]
-    steps = _steps(ground, tests)
+    checkpoints = [_checkpoint_entry(ground, at, one) for at, one in enumerate(tests, 1)]
+    steps = _step_entries(ground, tests)
     return {
         "schema": COMPARED_SCHEMA,
         "title": notes.title(matter),
@@ -110,7 +110,7 @@ def compute(matter: Matter, options: ScoringOptions, *, progress: Callable[[str]
         "before": matter.sides[0].label,
         "reference": reference,
         "controls": [s.label for s in matter.of("control")],
-        "sides": [_side(ground, place, side) for place, side in enumerate(matter.sides)],
+        "sides": [_side_entry(ground, place, side) for place, side in enumerate(matter.sides)],
         "differences": list(matter.differences),
         "n": len(matter.compared),
         "domains": list(ground.found.domains),
@@ -118,13 +118,13 @@ def compute(matter: Matter, options: ScoringOptions, *, progress: Callable[[str]
         "checkpoints": checkpoints,
         "steps": steps,
         "trajectory": words.trajectory(steps, reference),
-        "probes": _probes(ground, last),
+        "probes": _probe_entries(ground, last),
         "limits": list(words.LIMITS),
         "warnings": notes.warnings(matter, ground.found.material.measured),
     }
 
 
-def _ground(matter: Matter, options: ScoringOptions, progress: Callable[[str], None]) -> _Ground:
+def _measure_sides(matter: Matter, options: ScoringOptions, progress: Callable[[str], None]) -> _Ground:
     labels = [s.label for s in matter.sides]
     responses: dict[str, Sequence[Response]] = {s.label: s.responses for s in matter.sides}
     reference = matter.of("reference")[0].label
@@ -157,7 +157,7 @@ def _ground(matter: Matter, options: ScoringOptions, progress: Callable[[str], N
     return _Ground(matter, found, axes, overall, kinds, options.draws, options.seed)
 
 
-def _tests(ground: _Ground, at: int) -> _Tests:
+def _test_checkpoint(ground: _Ground, at: int) -> _Tests:
     """Everything on the checkpoint at this place of the trajectory; 0 is before."""
     draws, seed, domains = ground.draws, ground.seed, ground.domains
     assert ground.overall is not None
@@ -184,11 +184,11 @@ def _tests(ground: _Ground, at: int) -> _Tests:
             ground.found.identity["attempts"], before.label, after.label,
             own.name if own else None, theirs.name if theirs else None, draws=draws, seed=seed,
         ),
-        variety=_variety(ground, before.label, after.label),
+        variety=_variety_movements(ground, before.label, after.label),
     )  # fmt: skip
 
 
-def _variety(ground: _Ground, before: str, after: str) -> dict[str, Movement | None]:
+def _variety_movements(ground: _Ground, before: str, after: str) -> dict[str, Movement | None]:
     one, two = ground.kinds[before], ground.kinds[after]
     crossed = ground.domains[[first for first, _ in question_pairs(ground.domains)]]
 
@@ -205,7 +205,7 @@ def _variety(ground: _Ground, before: str, after: str) -> dict[str, Movement | N
     }
 
 
-def _correct(tests: Sequence[_Tests], baselines: Sequence[str]) -> None:
+def _apply_holm(tests: Sequence[_Tests], baselines: Sequence[str]) -> None:
     """Holm within each family, over all checkpoints; baselines (the length of answers) are shown and not tested."""
     questions = corrected(
         [
@@ -225,9 +225,9 @@ def _correct(tests: Sequence[_Tests], baselines: Sequence[str]) -> None:
             plain = {**t.selves.groups["plain"], kind: claim}
             t.selves = replace(t.selves, groups={**t.selves.groups, "plain": plain})
     axes = [name for name in tests[0].axes if name not in baselines]
-    _family([t.axes for t in tests], axes)
-    _family([t.domains for t in tests], list(tests[0].domains))
-    _family([t.variety for t in tests], [name for name in VARIETY if name != "samples"])
+    _correct_family([t.axes for t in tests], axes)
+    _correct_family([t.domains for t in tests], list(tests[0].domains))
+    _correct_family([t.variety for t in tests], [name for name in VARIETY if name != "samples"])
     for t, step in zip(tests, corrected([t.step for t in tests]), strict=True):
         t.step = step
 
@@ -236,14 +236,14 @@ def _main_claim(found: Selves | None) -> Movement | None:
     return (found.groups["plain"]["other"] or found.groups["plain"]["reference"]) if found else None
 
 
-def _family(parts: Sequence[dict[str, Movement | None]], names: Sequence[str]) -> None:
+def _correct_family(parts: Sequence[dict[str, Movement | None]], names: Sequence[str]) -> None:
     found = iter(corrected([part[name] for part in parts for name in names]))
     for part in parts:
         for name in names:
             part[name] = next(found)
 
 
-def _checkpoint(ground: _Ground, at: int, t: _Tests) -> CheckpointRecord:
+def _checkpoint_entry(ground: _Ground, at: int, t: _Tests) -> CheckpointRecord:
     side = ground.checkpoints[at - 1]
     reference, controls = ground.matter.of("reference")[0].label, ground.matter.of("control")
     said = (
@@ -256,21 +256,21 @@ def _checkpoint(ground: _Ground, at: int, t: _Tests) -> CheckpointRecord:
         "label": side.label,
         "step": side.step,
         "questions": [s.as_dict() for s in said],
-        "overall": _dict(t.overall),
-        "axes": {name: _dict(m) for name, m in t.axes.items()},
-        "by_domain": {name: _dict(m) for name, m in t.domains.items()},
-        "toward_controls": _controls(ground, at),
+        "overall": _movement_dict(t.overall),
+        "axes": {name: _movement_dict(m) for name, m in t.axes.items()},
+        "by_domain": {name: _movement_dict(m) for name, m in t.domains.items()},
+        "toward_controls": _control_movements(ground, at),
         "accuracy": t.accuracy.as_dict() if t.accuracy else None,
         "identity": t.selves.as_dict() if t.selves else None,
-        "diversity": {name: _dict(m) for name, m in t.variety.items()},
+        "diversity": {name: _movement_dict(m) for name, m in t.variety.items()},
     }
 
 
-def _dict(found: Movement | None) -> MovementRecord | None:
+def _movement_dict(found: Movement | None) -> MovementRecord | None:
     return found.as_dict() if found else None
 
 
-def _controls(ground: _Ground, at: int) -> dict[str, IntervalRecord | None]:
+def _control_movements(ground: _Ground, at: int) -> dict[str, IntervalRecord | None]:
     """The movement toward each control, unadjusted."""
     assert ground.overall is not None
     change = ground.overall.to_controls[:, at] - ground.overall.to_controls[:, 0]
@@ -281,16 +281,16 @@ def _controls(ground: _Ground, at: int) -> dict[str, IntervalRecord | None]:
     return {label: one.as_dict() if one else None for label, one in zip(labels, found, strict=True)}
 
 
-def _steps(ground: _Ground, tests: Sequence[_Tests]) -> list[StepRecord]:
+def _step_entries(ground: _Ground, tests: Sequence[_Tests]) -> list[StepRecord]:
     """From each checkpoint to the next, beyond the controls."""
     labels = [ground.matter.sides[0].label, *(s.label for s in ground.checkpoints)]
     return [
-        {"from": start, "to": end, "movement": _dict(t.step)}
+        {"from": start, "to": end, "movement": _movement_dict(t.step)}
         for start, end, t in zip(labels, labels[1:], tests, strict=False)
     ]
 
 
-def _side(ground: _Ground, place: int, side: Side) -> SideRecord:
+def _side_entry(ground: _Ground, place: int, side: Side) -> SideRecord:
     """Who takes part, with what stands for itself: coverage, accuracy, variety."""
     own, kind = ground.found.own[side.label], ground.kinds[side.label]
     ids = {p.id for p in ground.matter.compared}
@@ -319,7 +319,7 @@ def _side(ground: _Ground, place: int, side: Side) -> SideRecord:
     }
 
 
-def _probes(ground: _Ground, last: str) -> list[MovedProbe]:
+def _probe_entries(ground: _Ground, last: str) -> list[MovedProbe]:
     """The probes on which the last checkpoint moved most, with the answers of before, after and reference."""
     assert ground.overall is not None
     near = ground.overall.to_reference

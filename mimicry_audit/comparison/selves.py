@@ -146,40 +146,43 @@ def selves(
     groups: dict[str, dict[str, Movement | None]] = {}
     questions = {}
     for group in GROUPS:
-        rows = {label: [a for a in attempts if a["model"] == label and _group(a) == group] for label in (before, after)}
+        rows = {
+            label: [a for a in attempts if a["model"] == label and _question_group(a) == group]
+            for label in (before, after)
+        }
         if group == "plain" and not (rows[before] and rows[after]):
             return None
-        clusters = list(dict.fromkeys(_cluster(a) for a in rows[before]))
+        clusters = list(dict.fromkeys(_cluster_key(a) for a in rows[before]))
         questions[group] = len(clusters)
         groups[group] = {
-            kind: _change(rows[before], rows[after], clusters, test, draws, seed) if test and clusters else None
+            kind: _claim_change(rows[before], rows[after], clusters, test, draws, seed) if test and clusters else None
             for kind, test in tests.items()
         }
     claims = {
-        when: _claims([a for a in attempts if a["model"] == label and _group(a) == "plain"])
+        when: _count_claims([a for a in attempts if a["model"] == label and _question_group(a) == "plain"])
         for when, label in (("before", before), ("after", after))
     }
     return Selves(own, reference if reference != own else None, groups, questions, claims)
 
 
-def _group(attempt: Row) -> str:
+def _question_group(attempt: Row) -> str:
     return "templated" if attempt["arm"] in ARMS else "plain"
 
 
-def _cluster(attempt: Row) -> str:
+def _cluster_key(attempt: Row) -> str:
     """What answers hang together by: the question, or the template it was put into."""
-    if _group(attempt) == "templated":
+    if _question_group(attempt) == "templated":
         return str(attempt.get("template"))
     return str(attempt["probe_id"]).partition("#")[0]
 
 
-def _makers(attempt: Row) -> set[str]:
+def _claimed_makers(attempt: Row) -> set[str]:
     """Who the answer says it is; in a template, a role that is merely played does not count."""
-    voices = None if _group(attempt) == "plain" else {"own"}
+    voices = None if _question_group(attempt) == "plain" else {"own"}
     return {c["maker"] for c in attempt["claims"] if voices is None or c["voice"] in voices}
 
 
-def _change(
+def _claim_change(
     before: Sequence[Row],
     after: Sequence[Row],
     clusters: Sequence[str],
@@ -187,20 +190,20 @@ def _change(
     draws: int,
     seed: int,
 ) -> Movement | None:
-    shares = [_shares(rows, clusters, test) for rows in (before, after)]
+    shares = [_claim_shares(rows, clusters, test) for rows in (before, after)]
     return moved(shares[0], shares[1], None, np.zeros(len(clusters), dtype=np.int64), draws=draws, seed=seed)
 
 
-def _shares(rows: Sequence[Row], clusters: Sequence[str], test: Callable[[str], bool]) -> FloatArray:
+def _claim_shares(rows: Sequence[Row], clusters: Sequence[str], test: Callable[[str], bool]) -> FloatArray:
     """Per cluster, the share of answered attempts with such a claim; NaN where none was answered."""
     found: dict[str, list[bool]] = defaultdict(list)
     for row in rows:
         if row["status"] in ("ok", "truncated"):
-            found[_cluster(row)].append(any(test(maker) for maker in _makers(row)))
+            found[_cluster_key(row)].append(any(test(maker) for maker in _claimed_makers(row)))
     return np.array([np.mean(found[c]) if found.get(c) else np.nan for c in clusters])
 
 
-def _claims(rows: Sequence[Row]) -> list[tuple[str, int]]:
+def _count_claims(rows: Sequence[Row]) -> list[tuple[str, int]]:
     names = Counter(
         name for row in rows for name in {" · ".join(x for x in (c["maker"], c["model"]) if x) for c in row["claims"]}
     )

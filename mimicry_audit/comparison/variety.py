@@ -70,10 +70,12 @@ def variety(
             words[position[response.probe_id]].append(_WORD.findall(response.text.lower()))
     heads = [[answer[:DISTINCT_WORDS] for answer in found] for found in words]
     return Variety(
-        samples=_mean([m.values[:, place, place] for m in texts if m.values is not None], len(probes)),
-        questions=_mean([m.mismatched[:, place, place] for m in texts if m.mismatched is not None], questions),
+        samples=_mean_over_axes([m.values[:, place, place] for m in texts if m.values is not None], len(probes)),
+        questions=_mean_over_axes(
+            [m.mismatched[:, place, place] for m in texts if m.mismatched is not None], questions
+        ),
         words=np.array([np.mean([len(a) for a in found]) if found else np.nan for found in words]),
-        distinct={n: np.array([_nan(distinct_share(found, n)) for found in heads]) for n in LENGTHS},
+        distinct={n: np.array([_nan_if_missing(distinct_share(found, n)) for found in heads]) for n in LENGTHS},
         corpus={n: distinct_share([answer for found in heads for answer in found], n) for n in LENGTHS},
     )
 
@@ -88,11 +90,11 @@ def distinct_share(answers: Sequence[Sequence[str]], n: int) -> float | None:
     return len(set(runs)) / len(runs) if runs else None
 
 
-def _nan(value: float | None) -> float:
+def _nan_if_missing(value: float | None) -> float:
     return float("nan") if value is None else value
 
 
-def _mean(arrays: Sequence[FloatArray], size: int) -> FloatArray:
+def _mean_over_axes(arrays: Sequence[FloatArray], size: int) -> FloatArray:
     """The mean over axes, leaving NaN out; NaN where all are."""
     if not arrays or not size:
         return np.full(size, np.nan)

@@ -56,7 +56,7 @@ def p_words(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def _numbers(found: Movement) -> str:
+def _format_numbers(found: Movement) -> str:
     a = found.adjusted
     p = found.p if found.p_holm is None else found.p_holm
     return f"{span(a.value, a.low, a.high)}, Holm {p_words(p)}, {a.n} probes"
@@ -70,7 +70,7 @@ def toward(found: Movement | None, after: str, reference: str, controls: int) ->
     kind = (
         f"beyond {controls} control{'s' if controls > 1 else ''}" if controls else "not adjusted, for want of controls"
     )
-    moved_ = f"({_numbers(found)}; {kind})"
+    moved_ = f"({_format_numbers(found)}; {kind})"
     raw = f"Raw similarity went from {found.before.value:.2f} to {found.after.value:.2f}."
     if found.direction == "up":
         return Said("toward", question, "yes", f"Yes, {after} moved toward {reference} {moved_}. {raw}")
@@ -97,7 +97,8 @@ def accuracy(found: Accuracy | None, after: str) -> Said:
     change = found.change
     word = {"up": "rose", "down": "fell"}.get(change.direction)
     detail = f" ({found.gained} gained, {found.lost} lost)" if found.gained is not None else ""
-    told = f"from {_percent(change.before.value)} to {_percent(change.after.value)}, {_numbers(change)}{detail}"
+    before, after = _format_percent(change.before.value), _format_percent(change.after.value)
+    told = f"from {before} to {after}, {_format_numbers(change)}{detail}"
     if word:
         return Said("accuracy", question, "yes", f"Yes, accuracy {word} {told}.")
     return Said("accuracy", question, "unclear", f"No clear change in accuracy: {told}.")
@@ -117,8 +118,8 @@ def identity(found: Selves | None, after: str, reference: str) -> Said:
         return Said("identity", question, "not measured", f"Not measured: {why}. What it says is in the table.")
     n = found.questions["plain"]
     told = (
-        f"it claims {whose} in {_percent(change.after.value)} of the answers to {n} questions, "
-        f"before in {_percent(change.before.value)} ({_numbers(change).replace(' probes', ' questions')})"
+        f"it claims {whose} in {_format_percent(change.after.value)} of the answers to {n} questions, "
+        f"before in {_format_percent(change.before.value)} ({_format_numbers(change).replace(' probes', ' questions')})"
     )
     if change.direction == "up":
         return Said("identity", question, "yes", f"Yes, {told}.")
@@ -134,14 +135,15 @@ def diversity(measures: Mapping[str, Movement | None], after: str, samples: int)
     across, distinct = measures.get("questions"), measures.get("distinct_2")
     others = []
     if across is not None:
-        others.append(f"likeness across questions {_went(across)}")
+        others.append(f"likeness across questions {_direction_words(across)}")
     if distinct is not None:
-        others.append(f"distinct word pairs {_went(distinct)}")
+        others.append(f"distinct word pairs {_direction_words(distinct)}")
     also = f" {'; '.join(others).capitalize()}." if others else ""
     if found is None:
         why = "one sample per probe" if samples == 1 else "no axis compares the samples"
         return Said("diversity", question, "not measured", f"Self-similarity was not measured: {why}.{also}")
-    told = f"likeness among its own samples went from {found.before.value:.2f} to {found.after.value:.2f}, {_numbers(found)}"
+    change = f"from {found.before.value:.2f} to {found.after.value:.2f}, {_format_numbers(found)}"
+    told = f"likeness among its own samples went {change}"
     if found.direction == "up":
         return Said("diversity", question, "yes", f"Yes, {told}.{also}")
     if found.direction == "down":
@@ -149,7 +151,7 @@ def diversity(measures: Mapping[str, Movement | None], after: str, samples: int)
     return Said("diversity", question, "unclear", f"No clear change: {told}.{also}")
 
 
-def _went(found: Movement) -> str:
+def _direction_words(found: Movement) -> str:
     ends = f"from {found.before.value:.2f} to {found.after.value:.2f}"
     word = {"up": "rose", "down": "fell"}.get(found.direction)
     return f"{word} {ends}" if word else f"did not clearly change ({ends})"
@@ -170,5 +172,5 @@ def trajectory(steps: Sequence[StepRecord], reference: str) -> str | None:
     )
 
 
-def _percent(share: float) -> str:
+def _format_percent(share: float) -> str:
     return f"{share * 100:.0f} %"

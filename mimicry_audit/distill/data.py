@@ -75,7 +75,7 @@ def sha(rows: Iterable[Row]) -> str:
 
 def dosed(rows: Sequence[Row], share: float, seed: int) -> frozenset[str]:
     """The ids of the rows whose answer comes from the teacher: the first of them in an order set by the seed."""
-    order = sorted(rows, key=lambda row: _rank(seed, "dose", row.id))
+    order = sorted(rows, key=lambda row: _rank_row(seed, "dose", row.id))
     return frozenset(row.id for row in order[: round(share * len(rows))])
 
 
@@ -88,7 +88,7 @@ def held_out(rows: Sequence[Row], share: float, seed: int) -> frozenset[str]:
     if not share:
         return frozenset()
     kept: set[str] = set()
-    groups = _groups(rows, seed)
+    groups = _group_rows(rows, seed)
     for group in groups:
         if len(kept) >= max(1, round(share * len(rows))):
             break
@@ -104,7 +104,7 @@ def folds(rows: Sequence[Row], count: int, seed: int) -> tuple[frozenset[str], .
     Raises:
         ConfigError: there are fewer groups of prompts than folds.
     """
-    groups = _groups(rows, seed)
+    groups = _group_rows(rows, seed)
     if len(groups) < count:
         raise ConfigError(f"{len(groups)} different prompts make no {count} folds", "lower --folds")
     parts: list[set[str]] = [set() for _ in range(count)]
@@ -113,7 +113,7 @@ def folds(rows: Sequence[Row], count: int, seed: int) -> tuple[frozenset[str], .
     return tuple(frozenset(part) for part in parts)
 
 
-def _groups(rows: Sequence[Row], seed: int) -> list[list[Row]]:
+def _group_rows(rows: Sequence[Row], seed: int) -> list[list[Row]]:
     """Rows that must stay on one side of a split, in an order set by the seed."""
     parent: dict[str, str] = {}
 
@@ -128,10 +128,10 @@ def _groups(rows: Sequence[Row], seed: int) -> list[list[Row]]:
     together: dict[str, list[Row]] = {}
     for row in rows:
         together.setdefault(root(row.content), []).append(row)
-    return sorted(together.values(), key=lambda group: min(_rank(seed, "split", row.content) for row in group))
+    return sorted(together.values(), key=lambda group: min(_rank_row(seed, "split", row.content) for row in group))
 
 
-def _rank(seed: int, purpose: str, key: str) -> str:
+def _rank_row(seed: int, purpose: str, key: str) -> str:
     return sha256_text(f"{purpose}\0{seed}\0{key}")
 
 
@@ -145,7 +145,7 @@ def _from_file(path: str, answers: str) -> tuple[Row, ...]:
     rows: list[Row] = []
     seen: dict[str, str] = {}
     for place, cells in tables.read_rows(path, "file of prompts"):
-        row = _row(f"{Path(path).name}, {place}", cells, f"{len(rows)}", answers)
+        row = _build_row(f"{Path(path).name}, {place}", cells, f"{len(rows)}", answers)
         if row.id in seen:
             raise DataError(f"{Path(path).name}, {place} has the id {row.id} of {seen[row.id]}", "make ids unique")
         seen[row.id] = place
@@ -155,7 +155,7 @@ def _from_file(path: str, answers: str) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _row(place: str, cells: Mapping[str, Any], number: str, answers: str) -> Row:
+def _build_row(place: str, cells: Mapping[str, Any], number: str, answers: str) -> Row:
     def text(name: str) -> str | None:
         value = cells.get(name)
         if value is None or value == "":
@@ -166,16 +166,16 @@ def _row(place: str, cells: Mapping[str, Any], number: str, answers: str) -> Row
 
     return Row(
         id=text("id") or number,
-        messages=_messages(place, cells, text("system")),
+        messages=_build_messages(place, cells, text("system")),
         answer=text(answers),
         label=text("label"),
         pair=text("pair"),
         group=text("group"),
-        check=_check(place, cells.get("check")),
+        check=_build_check(place, cells.get("check")),
     )
 
 
-def _messages(place: str, cells: Mapping[str, Any], system: str | None) -> tuple[Message, ...]:
+def _build_messages(place: str, cells: Mapping[str, Any], system: str | None) -> tuple[Message, ...]:
     given, prompt = cells.get("messages"), cells.get("prompt")
     if isinstance(given, str) and given.strip():
         try:
@@ -198,7 +198,7 @@ def _messages(place: str, cells: Mapping[str, Any], system: str | None) -> tuple
     return turns
 
 
-def _check(place: str, given: Any) -> Mapping[str, Any] | None:
+def _build_check(place: str, given: Any) -> Mapping[str, Any] | None:
     if given in (None, ""):
         return None
     try:

@@ -94,7 +94,7 @@ def evaluate(
     scores = {**known, **{label: scores_of(spec, held, frozen, notes, on_stage) for label, spec in labelled.items()}}
     found = {}
     for label in labelled:
-        found[label] = _model(label, frozen, answers, scores, notes)
+        found[label] = _model_entry(label, frozen, answers, scores, notes)
     return {"models": found, "notes": list(dict.fromkeys(notes))}
 
 
@@ -118,7 +118,7 @@ def scores_of(spec: ModelSpec, held: Sequence[Row], frozen: Frozen, notes: list[
     return found
 
 
-def _model(
+def _model_entry(
     label: str,
     frozen: Frozen,
     answers: Mapping[str, Mapping[str, Response]],
@@ -130,8 +130,8 @@ def _model(
     finished = [r for r in answers[label].values() if r.status == "ok"]
     entry["finished"] = len(finished) / max(1, len(frozen.rows))
     mine = scores[label]
-    entry["held_out"] = _tokens(mine["held"], frozen.references) if mine else None
-    entry["taught"] = _tokens(mine["taught"], frozen.taught_texts or {}) if mine and mine["taught"] else None
+    entry["held_out"] = _token_figures(mine["held"], frozen.references) if mine else None
+    entry["taught"] = _token_figures(mine["taught"], frozen.taught_texts or {}) if mine and mine["taught"] else None
     teacher = scores.get("teacher")
     entry["to_teacher"] = None
     if teacher and mine:
@@ -140,18 +140,20 @@ def _model(
     ids = [row.id for row in frozen.rows if row.id in frozen.references]
     entry["text"], missing = figures.text_figures([texts.get(i) for i in ids], [frozen.references[i] for i in ids])
     notes += missing
-    entry["classes"], entry["fairness"] = _labels(frozen.rows, texts)
+    entry["classes"], entry["fairness"] = _label_figures(frozen.rows, texts)
     checked = [row for row in frozen.rows if row.check is not None]
     right = sum(row.id in texts and check.correct(row.check or {}, texts[row.id]) for row in checked)
     entry["checks"] = {"accuracy": right / len(checked), "n": len(checked)} if checked else None
     return entry
 
 
-def _tokens(scores: Mapping[str, TokenScores], texts: Mapping[str, str]) -> dict[str, float | None]:
+def _token_figures(scores: Mapping[str, TokenScores], texts: Mapping[str, str]) -> dict[str, float | None]:
     return figures.token_figures(list(scores.values()), [len(texts[i].encode("utf-8", "replace")) for i in scores])
 
 
-def _labels(rows: Sequence[Row], texts: Mapping[str, str]) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+def _label_figures(
+    rows: Sequence[Row], texts: Mapping[str, str]
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
     """Classification on labelled rows, and disparities on counterfactual pairs."""
     labels = sorted({row.label for row in rows if row.label is not None})
     labelled = [row for row in rows if row.label is not None]

@@ -55,7 +55,7 @@ def against_teacher(teacher: Sequence[TokenScores], mine: Sequence[TokenScores])
             continue
         found = divergences(*(top_tokens(s.tokens, s.logprobs, s.top or ()) for s in (p, q)))
         forward, reverse, js = forward + found.kl_pq.sum(), reverse + found.kl_qp.sum(), js + found.js.sum()
-        same += sum(_best(a) == _best(b) for a, b in zip(p.top, q.top, strict=True))
+        same += sum(_best_fold(a) == _best_fold(b) for a, b in zip(p.top, q.top, strict=True))
         places += len(p.tokens)
     if not places:
         return dict.fromkeys(("kl_teacher_model", "kl_model_teacher", "js", "agreement"))
@@ -67,7 +67,7 @@ def against_teacher(teacher: Sequence[TokenScores], mine: Sequence[TokenScores])
     }
 
 
-def _best(pairs: Sequence[tuple[int, float]]) -> int:
+def _best_fold(pairs: Sequence[tuple[int, float]]) -> int:
     return max(pairs, key=lambda pair: (pair[1], -pair[0]))[0]
 
 

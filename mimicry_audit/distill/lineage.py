@@ -72,7 +72,7 @@ def own_name(folder: Path | None, fallback: str) -> str:
 def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
     """The manifest."""
     s = inputs.settings
-    base_folder = _folder(inputs.base)
+    base_folder = _weights_folder(inputs.base)
     base = own_name(base_folder, inputs.base.name)
     parents = {base: inputs.base.pin}
     teacher = None
@@ -134,5 +134,5 @@ def write(folder: Path, content: Mapping[str, Any]) -> None:
     write_json(folder / MANIFEST, content)
 
 
-def _folder(weights: Weights) -> Path | None:
+def _weights_folder(weights: Weights) -> Path | None:
     return Path(weights.location) if weights.commit is None else None

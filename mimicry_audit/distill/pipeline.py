@@ -67,12 +67,12 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
     with RunDirectory(context.work).locked():
         same_settings(context)
         if alignment is not None:
-            _finish(context, alignment)
+            _finish_missing(context, alignment)
         lineage = json.loads(manifest.read_text("utf-8"))
         return Distilled(settings.out, lineage, evaluated(context, lineage))
 
 
-def _finish(context: DistillContext, alignment: Any) -> None:
+def _finish_missing(context: DistillContext, alignment: Any) -> None:
     """Do what is owed, and keep in mind whether it diverged: then other settings are welcome."""
     from mimicry_audit.distill.rounds import finish_rounds
 
@@ -164,14 +164,14 @@ def evaluated(context: DistillContext, lineage: Mapping[str, Any]) -> Mapping[st
         progress=context.watch,
         on_stage=context.report_progress,
     )
-    content["fairness_against_teacher"] = _disparity(content["models"])
-    content["folds"] = _folds(context)
+    content["fairness_against_teacher"] = _disparity_figures(content["models"])
+    content["folds"] = _fold_losses(context)
     evaluate.write(path, content)
     kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
     return kept
 
 
-def _disparity(models: Mapping[str, Any]) -> dict[str, float] | None:
+def _disparity_figures(models: Mapping[str, Any]) -> dict[str, float] | None:
     from mimicry_audit.distill.figures import difference
 
     return difference(models["after"]["fairness"], models.get("teacher", {}).get("fairness"))
@@ -195,7 +195,7 @@ def frozen_of(context: DistillContext) -> Any:
     )
 
 
-def _folds(context: DistillContext) -> dict[str, Any] | None:
+def _fold_losses(context: DistillContext) -> dict[str, Any] | None:
     """The held-out loss of each fold with its mean and standard deviation, None without folds."""
     from statistics import mean, stdev
 

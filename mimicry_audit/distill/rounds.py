@@ -95,8 +95,8 @@ def finish_rounds(context: DistillContext, alignment: TokenAlignment) -> None:
     texts = collect_lessons(context)
     for number, part in enumerate(data.folds(context.taught, context.settings.folds, context.settings.seed)
                                   if context.settings.folds else ()):  # fmt: skip
-        _fold(context, alignment, texts, number, part)
-    done = [_round(context, alignment, list(texts.taught.values()), list(texts.held.values()), 0)]
+        _train_fold(context, alignment, texts, number, part)
+    done = [_run_round(context, alignment, list(texts.taught.values()), list(texts.held.values()), 0)]
     for number in range(1, context.settings.rounds + 1):
         folder = context.work / f"round-{number - 1}" / "weights"
         student = ModelSpec(label="student", engine="hf", name=str(folder), source=f"round {number - 1}")
@@ -104,8 +104,8 @@ def finish_rounds(context: DistillContext, alignment: TokenAlignment) -> None:
         said = collect_answers(context, student, rows, context.work / f"round-{number}" / "answers", "student")
         if not said:
             raise AuditError(f"the student of round {number - 1} answers nothing", "train round 0 longer: --epochs")
-        done.append(_round(context, alignment, list(said.values()), list(texts.held.values()), number))
-    _checkpoint(context, alignment, texts, done)
+        done.append(_run_round(context, alignment, list(said.values()), list(texts.held.values()), number))
+    _place_checkpoint(context, alignment, texts, done)
 
 
 @dataclass
@@ -143,13 +143,13 @@ def align_tokens(context: DistillContext) -> TokenAlignment:
     return TokenAlignment(student, teacher, match, Encoder(student.side, teacher.side, match))
 
 
-def _round(
+def _run_round(
     context: DistillContext, alignment: TokenAlignment, taught: list[Taught], held: list[Taught], number: int
 ) -> dict[str, Any]:
     """One round of training, unless it is done; returns what came of it."""
     folder = context.work / f"round-{number}"
-    start = _start(context, alignment, number)
-    prepared = _prepare(context, alignment, taught, held, folder, number, start)
+    start = _round_start(context, alignment, number)
+    prepared = _prepare_job(context, alignment, taught, held, folder, number, start)
     title = "training" if not context.settings.rounds else f"training, round {number}"
     listeners = (lambda done, of: context.report_progress(title, done, of)), (context.on_rung if number == 0 else None)
     result = job.perform(prepared, context.settings.training.launcher, *listeners)
@@ -159,14 +159,14 @@ def _round(
     return {"round": number, "answers": origins, "finished": round(ended, 4), **keep}
 
 
-def _start(context: DistillContext, alignment: TokenAlignment, number: int) -> tuple[str, str | None]:
+def _round_start(context: DistillContext, alignment: TokenAlignment, number: int) -> tuple[str, str | None]:
     """Where a round's student starts: the base, or the round before."""
     if number == 0:
         return alignment.student.weights.location, alignment.student.weights.commit
     return str((context.work / f"round-{number - 1}" / "weights").resolve()), None
 
 
-def _fold(
+def _train_fold(
     context: DistillContext, alignment: TokenAlignment, texts: Lessons, number: int, part: frozenset[str]
 ) -> None:
     """Train without one fold and keep the loss on it; the weights go."""
@@ -175,7 +175,7 @@ def _fold(
         return
     taught = [t for i, t in texts.taught.items() if i not in part]
     held = [t for i, t in texts.taught.items() if i in part]
-    prepared = _prepare(context, alignment, taught, held, folder, -1 - number, _start(context, alignment, 0))
+    prepared = _prepare_job(context, alignment, taught, held, folder, -1 - number, _round_start(context, alignment, 0))
     prepared = replace(prepared, metrics=str(folder / "metrics.jsonl"), board=None)
     title = f"fold {number + 1} of {context.settings.folds}"
     result = job.perform(
@@ -185,7 +185,7 @@ def _fold(
     drop(prepared.weights)
 
 
-def _prepare(
+def _prepare_job(
     context: DistillContext, alignment: TokenAlignment, taught: list[Taught], held: list[Taught], folder: Path, number: int,
     start: tuple[str, str | None],
 ) -> job.Job:  # fmt: skip
@@ -198,11 +198,11 @@ def _prepare(
     if alignment.teacher is not None and s.kind in ("cached", "served"):
         if s.kind == "served":
             rows, kept = told_places(rows), told_places(kept)
-        store = _signals(context, alignment, [*taught, *held], [*rows, *kept])
+        store = _store_signals(context, alignment, [*taught, *held], [*rows, *kept])
     files = [write_rows(folder / "rows.jsonl", rows), write_rows(folder / "held.jsonl", kept)]
     shared = job.training_fields(s.training, len(rows))
     dense = alignment.teacher if s.kind == "dense" and s.dose else None
-    recipe = _recipe(context, alignment)
+    recipe = _loss_recipe(context, alignment)
     return job.Job(
         folder=str(folder.resolve()), student=start[0], student_commit=start[1],
         teacher=dense.weights.location if dense else None, teacher_commit=dense.weights.commit if dense else None,
@@ -210,13 +210,13 @@ def _prepare(
         pads=(padding(alignment.student), padding(alignment.teacher) if alignment.teacher else 0),
         seed=s.seed + max(0, number), patience=s.patience, evaluate_every=s.evaluate_every,
         log_every=max(1, shared["steps"] // _LOGS_A_ROUND), round_=number, metrics=str((s.out / "metrics.jsonl").resolve()),
-        board=_board(context), template=alignment.student.side.template.source if s.training.chat_template else None,
+        board=_board_folder(context), template=alignment.student.side.template.source if s.training.chat_template else None,
         dropout=s.dropout, layers=s.layers if number <= 0 else 0, rungs=RUNGS if context.on_rung and number == 0 else 0,
         held_bytes=sum(len(row.text.encode("utf-8", "replace")) for row in kept), **shared,
     )  # fmt: skip
 
 
-def _recipe(context: DistillContext, alignment: TokenAlignment) -> Recipe:
+def _loss_recipe(context: DistillContext, alignment: TokenAlignment) -> Recipe:
     s = context.settings
     tokens = alignment.match.tokens if alignment.match is not None else 0
     if alignment.teacher is None:
@@ -225,7 +225,7 @@ def _recipe(context: DistillContext, alignment: TokenAlignment) -> Recipe:
                   tokens=tokens)  # fmt: skip
 
 
-def _signals(
+def _store_signals(
     context: DistillContext, alignment: TokenAlignment, taught: list[Taught], rows: list[Example]
 ) -> tuple[str, str]:
     """Have the teacher's most probable tokens of all rows stored."""
@@ -238,7 +238,7 @@ def _signals(
     keep = Keep(s.top_k, alignment.match.tokens)
     if any(row.places and row.key not in store for row in rows):
         if s.kind == "cached":
-            _compute(context, alignment, rows, store, keep)
+            _compute_signals(context, alignment, rows, store, keep)
         else:
             engine = engine_for(context.teacher)
             if not isinstance(engine, Scorer):
@@ -257,7 +257,7 @@ def _signals(
     return str(folder), key
 
 
-def _compute(
+def _compute_signals(
     context: DistillContext, alignment: TokenAlignment, rows: list[Example], store: SignalStore, keep: Keep
 ) -> None:
     import torch
@@ -295,7 +295,7 @@ def padding(model: Source) -> int:
     return int(next(token for token in found if token is not None))
 
 
-def _board(context: DistillContext) -> str | None:
+def _board_folder(context: DistillContext) -> str | None:
     import importlib.util
 
     wanted = context.settings.tensorboard
@@ -304,14 +304,16 @@ def _board(context: DistillContext) -> str | None:
     return str((context.settings.out / "tensorboard").resolve())
 
 
-def _checkpoint(context: DistillContext, alignment: TokenAlignment, texts: Lessons, done: list[dict[str, Any]]) -> None:
+def _place_checkpoint(
+    context: DistillContext, alignment: TokenAlignment, texts: Lessons, done: list[dict[str, Any]]
+) -> None:
     """Move the last weights to their place and tell how they came to be."""
     s = context.settings
     weights = context.work / f"round-{s.rounds}" / "weights"
     for file in sorted(weights.iterdir()):
         if file.name != job.RESULT:
             file.replace(s.out / file.name)
-    teacher, folder = _teacher(context)
+    teacher, folder = _teacher_identity(context)
     shown = canonical_json([[t.id, t.origin, t.text] for t in texts.taught.values()])
     content = lineage.lineage_manifest(
         lineage.LineageInputs(
@@ -331,7 +333,7 @@ def _checkpoint(context: DistillContext, alignment: TokenAlignment, texts: Lesso
         drop(context.work / f"round-{number}" / "weights")
 
 
-def _teacher(context: DistillContext) -> tuple[Identity | None, Path | None]:
+def _teacher_identity(context: DistillContext) -> tuple[Identity | None, Path | None]:
     """Who the teacher was when it answered, and where its weights lie if they are here."""
     if not context.dosed:
         return None, None

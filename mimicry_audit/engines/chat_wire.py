@@ -83,16 +83,16 @@ def completion(body: bytes, latency: float) -> Completion:
             raise UnreadableAnswer(f"the server sent an error as an answer: {error_message(body)}")
         choice = answer["choices"][0]
         message = choice["message"]
-        content = _text(message.get("content"))
+        content = _content_text(message.get("content"))
     except UnreadableAnswer:
         raise
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise UnreadableAnswer(f"the server's answer is no chat completion: {_excerpt(body)}") from None
+        raise UnreadableAnswer(f"the server's answer is no chat completion: {_body_excerpt(body)}") from None
     _refuse_half_answer(choice)
     reasoning = message.get("reasoning") or message.get("reasoning_content")
     text, thought = split_reasoning(content)
     # A model that declines in words has answered; some servers put those words into a field of their own.
-    text = text or _text(message.get("refusal"))
+    text = text or _content_text(message.get("refusal"))
     finish = choice.get("finish_reason")
     usage = answer.get("usage") or {}
     return Completion(
@@ -104,7 +104,7 @@ def completion(body: bytes, latency: float) -> Completion:
         completion_tokens=usage.get("completion_tokens"),
         latency_s=latency,
         served_model=answer.get("model"),
-        logprobs=_logprobs(choice.get("logprobs")),
+        logprobs=_read_logprobs(choice.get("logprobs")),
     )
 
 
@@ -125,7 +125,7 @@ def error_message(body: bytes) -> str:
     try:
         answer = json.loads(body)
     except ValueError:
-        return _excerpt(body)
+        return _body_excerpt(body)
     found = answer.get("error", answer) if isinstance(answer, dict) else answer
     if isinstance(found, dict):
         found = found.get("message") or found.get("detail") or found
@@ -158,7 +158,7 @@ def error_code(body: bytes) -> str:
         return ""
 
 
-def _text(content: object) -> str:
+def _content_text(content: object) -> str:
     if content is None:
         return ""
     if isinstance(content, str):
@@ -170,7 +170,7 @@ def _text(content: object) -> str:
     raise TypeError
 
 
-def _logprobs(found: object) -> tuple[Mapping[str, float], ...] | None:
+def _read_logprobs(found: object) -> tuple[Mapping[str, float], ...] | None:
     if not isinstance(found, dict) or not isinstance(found.get("content"), list):
         return None
     steps = []
@@ -184,6 +184,6 @@ def _logprobs(found: object) -> tuple[Mapping[str, float], ...] | None:
     return tuple(steps)
 
 
-def _excerpt(body: bytes) -> str:
+def _body_excerpt(body: bytes) -> str:
     text = " ".join(body.decode("utf-8", "replace").split())
     return (text[:200] + "…") if len(text) > 200 else text or "(empty)"

@@ -66,8 +66,8 @@ class EndpointEngine(EngineBase):
 
     def identify(self) -> Identity:
         """What the endpoint says it serves under this name."""
-        listing = self._served()
-        extra: dict[str, Any] = {"endpoint": sorted(self._connect().urls)}
+        listing = self._served_model()
+        extra: dict[str, Any] = {"endpoint": sorted(self._open_connection().urls)}
         # vLLM and its like tell which weights stand behind a served name.
         extra |= {name: listing[name] for name in ("root", "parent") if listing.get(name)}
         if self.spec.options.get("extra_body"):
@@ -76,7 +76,7 @@ class EndpointEngine(EngineBase):
 
     def open(self) -> None:
         """Check that the endpoint is there and serves the model."""
-        self._served()
+        self._served_model()
 
     def render(self, messages: Sequence[Message]) -> str | None:
         """None: an endpoint keeps its template to itself."""
@@ -88,31 +88,31 @@ class EndpointEngine(EngineBase):
         if not owed:
             return
         self.open()
-        extra = dict(chat_wire.NEUTRAL_VLLM) if self._served().get("owned_by") == "vllm" else {}
+        extra = dict(chat_wire.NEUTRAL_VLLM) if self._served_model().get("owned_by") == "vllm" else {}
         extra |= self.spec.options.get("extra_body") or {}
         field = with_defaults(OPTIONS, self.spec.options)["limit_field"]
         jobs = [
             (request, chat_wire.payload(self.spec.name, request, sampling, limit_field=field, extra=extra))
             for request in owed
         ]
-        yield from ask_all(self._connect(), jobs)
+        yield from ask_all(self._open_connection(), jobs)
 
     def close(self) -> None:
         """Forget what the endpoint said."""
         self._listing = None
 
-    def _connect(self) -> Connection:
+    def _open_connection(self) -> Connection:
         if self._connection is None:
             urls = base_urls(self.spec.options)
-            key, source = _key(self.spec.options, urls)
+            key, source = _resolve_key(self.spec.options, urls)
             self._connection = connection(
                 self.spec.options, urls, key=key, key_source=source, concurrency=16, timeout=300.0
             )
         return self._connection
 
-    def _served(self) -> Mapping[str, Any]:
+    def _served_model(self) -> Mapping[str, Any]:
         if self._listing is None:
-            self._listing = served_model(self._connect(), self.spec.name)
+            self._listing = served_model(self._open_connection(), self.spec.name)
         return self._listing
 
 
@@ -180,11 +180,11 @@ def served_model(connection: Connection, name: str) -> Mapping[str, Any]:
             body = connection.unechoed(answer.content)
             if answer.status_code == 401:
                 raise connection.key_error(url, answer.status_code, body)
-            return _entry(url, name, body) if answer.status_code == 200 else {}
+            return _find_entry(url, name, body) if answer.status_code == 200 else {}
     raise connection.down_error(reason)
 
 
-def _entry(url: str, name: str, body: bytes) -> Mapping[str, Any]:
+def _find_entry(url: str, name: str, body: bytes) -> Mapping[str, Any]:
     import json
 
     try:
@@ -200,7 +200,7 @@ def _entry(url: str, name: str, body: bytes) -> Mapping[str, Any]:
     raise EngineError(f"{url} serves no model {name}", f"{hint}It serves {listed}")
 
 
-def _key(options: Mapping[str, Any], urls: Sequence[str]) -> tuple[str | None, str]:
+def _resolve_key(options: Mapping[str, Any], urls: Sequence[str]) -> tuple[str | None, str]:
     source = str(options.get("api_key_env") or "OPENAI_API_KEY")
     key = os.environ.get(source, "").strip() or None
     if key is None and ("api_key_env" in options or OPENAI in urls):

@@ -123,7 +123,7 @@ def find(name: str, revision: str | None) -> Weights:
 
 def folder_digest(folder: Path) -> str:
     """``sha256:…`` over a model folder's files that decide what it answers."""
-    files = sorted(path for path in folder.iterdir() if path.is_file() and _decides(path.name))
+    files = sorted(path for path in folder.iterdir() if path.is_file() and _decides_answers(path.name))
     names = {path.name for path in files}
     if not names & {"config.json", "adapter_config.json"}:
         raise PrerequisiteError(f"the folder {folder} holds no model: it has no config.json", "check the path")
@@ -151,7 +151,7 @@ def chat_template(weights: Weights) -> str | None:
     return None
 
 
-def _decides(name: str) -> bool:
+def _decides_answers(name: str) -> bool:
     if _TRAINING_STATE.fullmatch(name):
         return False
     return name.endswith(_WEIGHTS) or _OTHERS.fullmatch(name) is not None
@@ -170,7 +170,7 @@ def _file_digest(path: Path) -> str:
     return _digests[key]
 
 
-def _offline() -> bool:
+def _hub_is_offline() -> bool:
     return any(
         os.environ.get(name, "").upper() in {"1", "ON", "YES", "TRUE"}
         for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
@@ -178,7 +178,7 @@ def _offline() -> bool:
 
 
 def _hub_commit(name: str, revision: str | None) -> str:
-    problem = "this process is offline (HF_HUB_OFFLINE)" if _offline() else None
+    problem = "this process is offline (HF_HUB_OFFLINE)" if _hub_is_offline() else None
     if problem is None:
         from huggingface_hub import HfApi
         from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
@@ -224,9 +224,9 @@ def _hub_file(name: str, filename: str, commit: str) -> Path | None:
     from huggingface_hub.errors import EntryNotFoundError, LocalEntryNotFoundError
 
     try:
-        return Path(hf_hub_download(name, filename, revision=commit, local_files_only=_offline()))
+        return Path(hf_hub_download(name, filename, revision=commit, local_files_only=_hub_is_offline()))
     except LocalEntryNotFoundError:
-        if _offline():
+        if _hub_is_offline():
             return None
         raise PrerequisiteError(
             f"{filename} of {name} could not be fetched from the Hub", "check the connection"

@@ -35,14 +35,14 @@ def main(command: list[str]) -> None:
             os.write(2, f"\nthe server ended with exit status {server.returncode}\n".encode())
     os.killpg(0, signal.SIGTERM)
     patience = time.monotonic() + GRACE_SECONDS
-    while time.monotonic() < patience and (server.poll() is None or _others()):
+    while time.monotonic() < patience and (server.poll() is None or _group_has_others()):
         time.sleep(POLL_SECONDS / 2)
-    if server.poll() is not None and sys.platform == "linux" and not _others():
+    if server.poll() is not None and sys.platform == "linux" and not _group_has_others():
         raise SystemExit(server.returncode if server.returncode >= 0 else 128 - server.returncode)
     os.killpg(0, signal.SIGKILL)
 
 
-def _others() -> bool:
+def _group_has_others() -> bool:
     """Whether the group still holds a process besides this one (Linux; elsewhere assume not)."""
     group = os.getpgrp()
     try:

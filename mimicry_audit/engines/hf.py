@@ -76,8 +76,8 @@ class HfEngine(EngineBase):
 
     def identify(self) -> Identity:
         """The model's fingerprint, template and numeric type."""
-        weights, template = self._found()
-        extra: dict[str, Any] = {"device": self._device().partition(":")[0]}
+        weights, template = self._find_weights()
+        extra: dict[str, Any] = {"device": self._choose_device().partition(":")[0]}
         adapter = find_adapter(self.spec)
         if adapter is not None:
             extra |= {"adapter": adapter.name, "adapter_revision": adapter.pin}
@@ -85,7 +85,7 @@ class HfEngine(EngineBase):
             model=weights.name,
             revision=weights.pin,
             template_sha=template.sha,
-            dtype=self._dtype(),
+            dtype=self._choose_dtype(),
             engine_version=f"transformers {version_of('transformers')} torch {version_of('torch')}",
             extra=extra,
         )
@@ -96,13 +96,13 @@ class HfEngine(EngineBase):
             return
         import torch
 
-        weights, template = self._found()
+        weights, template = self._find_weights()
         device = self._check_device(torch)
-        if (threads := self._option("num_threads")) is not None:
+        if (threads := self._get_option("num_threads")) is not None:
             self._threads_before = torch.get_num_threads()
             torch.set_num_threads(threads)
         try:
-            model = _load(weights, self.spec.options, getattr(torch, self._dtype()))
+            model = _load_model(weights, self.spec.options, getattr(torch, self._choose_dtype()))
             if (adapter := find_adapter(self.spec)) is not None:
                 model = _with_adapter(model, adapter)
             self._model = model.to(device).eval()
@@ -118,7 +118,7 @@ class HfEngine(EngineBase):
 
     def render(self, messages: Sequence[Message]) -> str | None:
         """The prompt after the chat template."""
-        return self._found()[1].render(messages)
+        return self._find_weights()[1].render(messages)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         """Answer in fixed chunks; a chunk without an owed request is skipped."""
@@ -127,29 +127,31 @@ class HfEngine(EngineBase):
         self.open()
         prompts = []
         for request in requests:
-            outcome = self._prepare(request, sampling)
+            outcome = self._prepare_prompt(request, sampling)
             if isinstance(outcome, _Prompt):
                 prompts.append(outcome)
             elif request.owed:
                 yield request, outcome
         prompts.sort(key=lambda prompt: (len(prompt.tokens), prompt.request.probe_id, prompt.request.sample))
-        size = self._option("batch_size")
+        size = self._get_option("batch_size")
         for start in range(0, len(prompts), size):
             chunk = prompts[start : start + size]
             if any(prompt.request.owed for prompt in chunk):
-                for prompt, completion in zip(chunk, self._answer(chunk, sampling), strict=True):
+                for prompt, completion in zip(chunk, self._answer_batch(chunk, sampling), strict=True):
                     if prompt.request.owed:
                         yield prompt.request, completion
 
     def tokenizer_sha(self) -> str:
         """Hash of the tokenizer's map."""
-        return tokenizer_map_sha(self._found()[1].tokenizer)
+        return tokenizer_map_sha(self._find_weights()[1].tokenizer)
 
     def score_texts(self, requests: Sequence[TextRequest]) -> Iterator[tuple[TextRequest, TokenScores]]:
         """Score the owed texts, one forward pass a batch."""
         if any(request.owed for request in requests):
             self.open()
-            yield from hf_likelihood.score_texts(self._model, self._found()[1], requests, self._option("batch_size"))
+            yield from hf_likelihood.score_texts(
+                self._model, self._find_weights()[1], requests, self._get_option("batch_size")
+            )
 
     def close(self) -> None:
         """Drop the model and give its memory back."""
@@ -167,20 +169,20 @@ class HfEngine(EngineBase):
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
 
-    def _option(self, name: str) -> Any:
+    def _get_option(self, name: str) -> Any:
         return with_defaults(OPTIONS, self.spec.options)[name]
 
-    def _device(self) -> str:
-        device = str(self._option("device"))
+    def _choose_device(self) -> str:
+        device = str(self._get_option("device"))
         return torch_device() if device == "auto" else device
 
-    def _dtype(self) -> str:
-        dtype = str(self._option("dtype"))
+    def _choose_dtype(self) -> str:
+        dtype = str(self._get_option("dtype"))
         if dtype != "auto":
             return dtype
-        return "float32" if self._device() == "cpu" else "bfloat16"
+        return "float32" if self._choose_device() == "cpu" else "bfloat16"
 
-    def _found(self) -> tuple[Weights, ChatTemplate]:
+    def _find_weights(self) -> tuple[Weights, ChatTemplate]:
         if self._weights is None or self._template is None:
             self._weights = find_model(self.spec)
             values = with_defaults(OPTIONS, self.spec.options)
@@ -190,7 +192,7 @@ class HfEngine(EngineBase):
         return self._weights, self._template
 
     def _check_device(self, torch: Any) -> Any:
-        device = self._device()
+        device = self._choose_device()
         try:
             found = torch.device(device)
         except RuntimeError:
@@ -205,8 +207,8 @@ class HfEngine(EngineBase):
             )
         return found
 
-    def _prepare(self, request: Request, sampling: Sampling) -> _Prompt | Completion:
-        template = self._found()[1]
+    def _prepare_prompt(self, request: Request, sampling: Sampling) -> _Prompt | Completion:
+        template = self._find_weights()[1]
         text = template.render(request.messages)
         if text is None:
             return Completion(status="error", error="the chat template refuses this conversation")
@@ -224,7 +226,7 @@ class HfEngine(EngineBase):
             )
         return _Prompt(request, tokens, opened_by(text))
 
-    def _answer(self, chunk: Sequence[_Prompt], sampling: Sampling) -> list[Completion]:
+    def _answer_batch(self, chunk: Sequence[_Prompt], sampling: Sampling) -> list[Completion]:
         """One left-padded batch."""
         import torch
         from transformers import LogitsProcessorList
@@ -253,14 +255,14 @@ class HfEngine(EngineBase):
         latency = time.monotonic() - started
         rows = made[:, width:].tolist()
         return [
-            self._completion(prompt, row, tokens, sampler, latency)
+            self._build_completion(prompt, row, tokens, sampler, latency)
             for row, (prompt, tokens) in enumerate(zip(chunk, rows, strict=True))
         ]
 
-    def _completion(
+    def _build_completion(
         self, prompt: _Prompt, row: int, made: list[int], sampler: RowSampler, latency: float
     ) -> Completion:
-        tokenizer = self._found()[1].tokenizer
+        tokenizer = self._find_weights()[1].tokenizer
         ends = set(self._model.generation_config.eos_token_id)
         stop = next((place for place, token in enumerate(made) if token in ends), None)
         length = len(made) if stop is None else stop + 1
@@ -281,7 +283,7 @@ class HfEngine(EngineBase):
         )
 
 
-def _load(weights: Weights, options: Any, dtype: Any) -> Any:
+def _load_model(weights: Weights, options: Any, dtype: Any) -> Any:
     from safetensors import SafetensorError
     from torch import OutOfMemoryError
     from transformers import AutoModelForCausalLM

@@ -34,19 +34,19 @@ def score_texts(
         elif request.owed:
             yield request, found
     rows.sort(key=lambda row: (len(row[1]) + len(row[2]), row[0].key))
-    for batch in _batches(rows, batch_size, model.config.get_text_config().vocab_size):
+    for batch in _make_batches(rows, batch_size, model.config.get_text_config().vocab_size):
         if any(request.owed for request, _, _ in batch):
-            for (request, _, _), scores in zip(batch, _score(model, batch), strict=True):
+            for (request, _, _), scores in zip(batch, _score_batch(model, batch), strict=True):
                 if request.owed:
                     yield request, scores
 
 
-def _batches(rows: Sequence[_Row], size: int, vocabulary: int) -> Iterator[list[_Row]]:
+def _make_batches(rows: Sequence[_Row], size: int, vocabulary: int) -> Iterator[list[_Row]]:
     """Consecutive rows, at most `size` of them and within the bound on logits, but at least one."""
     batch: list[_Row] = []
     for row in rows:
         together = [*batch, row]
-        if batch and (len(together) > size or len(together) * _kept(together) * vocabulary > LOGITS_AT_ONCE):
+        if batch and (len(together) > size or len(together) * _count_positions(together) * vocabulary > LOGITS_AT_ONCE):
             yield batch
             together = [row]
         batch = together
@@ -54,16 +54,16 @@ def _batches(rows: Sequence[_Row], size: int, vocabulary: int) -> Iterator[list[
         yield batch
 
 
-def _kept(rows: Sequence[_Row]) -> int:
+def _count_positions(rows: Sequence[_Row]) -> int:
     """How many of the last positions of a batch have logits that some row needs."""
     return max(len(p) + len(t) for _, p, t in rows) - min(len(p) for _, p, _ in rows) + 1
 
 
-def _score(model: Any, batch: Sequence[_Row]) -> list[TokenScores]:
+def _score_batch(model: Any, batch: Sequence[_Row]) -> list[TokenScores]:
     """One right-padded batch: what follows a row's text cannot be seen from it."""
     import torch
 
-    width, kept = max(len(p) + len(t) for _, p, t in batch), _kept(batch)
+    width, kept = max(len(p) + len(t) for _, p, t in batch), _count_positions(batch)
     ids = torch.full((len(batch), width), model.generation_config.pad_token_id, dtype=torch.long)
     mask = torch.zeros_like(ids)
     for row, (_, prompt, tokens) in enumerate(batch):
@@ -77,14 +77,14 @@ def _score(model: Any, batch: Sequence[_Row]) -> list[TokenScores]:
         with torch.inference_mode():
             logits = model(input_ids=ids.to(device), attention_mask=mask.to(device), use_cache=False, **more).logits
             first = width - logits.shape[1]
-            return [_row(logits[row, len(p) - 1 - first :], t, r.top_k) for row, (r, p, t) in enumerate(batch)]
+            return [_score_row(logits[row, len(p) - 1 - first :], t, r.top_k) for row, (r, p, t) in enumerate(batch)]
     except torch.OutOfMemoryError:
         raise EngineError(
             f"{device} ran out of memory on a batch of {len(batch)} texts", "lower it with batch_size=N"
         ) from None
 
 
-def _row(logits: Any, tokens: list[int], top_k: int) -> TokenScores:
+def _score_row(logits: Any, tokens: list[int], top_k: int) -> TokenScores:
     """The scores of one text; `logits` begin at the place that foretells its first token."""
     import torch
 

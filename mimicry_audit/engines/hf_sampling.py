@@ -40,7 +40,7 @@ class RowSampler:
         import torch
 
         logits = scores.float()
-        chosen = logits.argmax(dim=-1) if self._sampling.temperature == 0 else self._draw(logits)
+        chosen = logits.argmax(dim=-1) if self._sampling.temperature == 0 else self._draw_tokens(logits)
         if self._sampling.logprobs:
             logs = torch.log_softmax(logits, dim=-1)
             top = logs.topk(min(self._sampling.logprobs, logs.shape[-1]), dim=-1)
@@ -49,7 +49,7 @@ class RowSampler:
         forced = torch.full_like(scores, float("-inf"))
         return forced.scatter_(1, chosen[:, None], 0.0)
 
-    def _draw(self, logits: torch.Tensor) -> torch.Tensor:
+    def _draw_tokens(self, logits: torch.Tensor) -> torch.Tensor:
         """One token per row: with exponential noise E, the arg-max of p/E is distributed as p."""
         import torch
 

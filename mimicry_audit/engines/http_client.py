@@ -209,7 +209,7 @@ class _Run:
         self._answered = False
         self._handle: tuple[asyncio.AbstractEventLoop, asyncio.Task[None]] | None = None
         self.landed: queue.SimpleQueue[tuple[Request, Completion] | BaseException | None] = queue.SimpleQueue()
-        self.thread = threading.Thread(target=self._thread, name="mimicry-audit-http", daemon=True)
+        self.thread = threading.Thread(target=self._run_thread, name="mimicry-audit-http", daemon=True)
 
     def cancel(self) -> None:
         """Stop what is in flight; harmless when all is done."""
@@ -219,18 +219,18 @@ class _Run:
             with contextlib.suppress(RuntimeError):  # the loop has closed by itself
                 loop.call_soon_threadsafe(task.cancel)
 
-    def _thread(self) -> None:
+    def _run_thread(self) -> None:
         try:
             with asyncio.Runner(loop_factory=Loop) as runner:
-                runner.run(self._main())
+                runner.run(self._run_loop())
         except asyncio.CancelledError:
             pass
         except BaseException as error:  # raised again in the caller's thread
-            self.landed.put(_leaf(error))
+            self.landed.put(_first_error(error))
         finally:
             self.landed.put(None)
 
-    async def _main(self) -> None:
+    async def _run_loop(self) -> None:
         import httpx
 
         task = asyncio.current_task()
@@ -247,20 +247,20 @@ class _Run:
         )
         async with client as http, asyncio.TaskGroup() as group:
             for _ in range(self._workers):
-                group.create_task(self._work(http))
+                group.create_task(self._work_queue(http))
 
-    async def _work(self, http: httpx.AsyncClient) -> None:
+    async def _work_queue(self, http: httpx.AsyncClient) -> None:
         for request, body in self._jobs:
             plain = request.json_schema is None  # a refused schema is asked for again without one
-            self.landed.put((request, await self._ask(http, body, counted=plain)))
+            self.landed.put((request, await self._ask_endpoint(http, body, counted=plain)))
 
-    async def _ask(self, http: httpx.AsyncClient, body: bytes, *, counted: bool) -> Completion:
+    async def _ask_endpoint(self, http: httpx.AsyncClient, body: bytes, *, counted: bool) -> Completion:
         retries, started = self._connection.retries, time.monotonic()
         attempt = 0
         while True:
             attempt += 1
             url = self._urls.pick()
-            outcome = await self._once(http, url, body)
+            outcome = await self._try_once(http, url, body)
             if isinstance(outcome, Completion):
                 if counted and outcome.status == "error":
                     self._count_refusal(url, outcome.error or "")
@@ -279,7 +279,7 @@ class _Run:
         tries = "try" if attempt == 1 else "tries"
         return Completion(status="error", error=f"{reason} (after {attempt} {tries})", attempt=attempt)
 
-    async def _once(self, http: httpx.AsyncClient, url: str, body: bytes) -> Completion | _Again:
+    async def _try_once(self, http: httpx.AsyncClient, url: str, body: bytes) -> Completion | _Again:
         import httpx
 
         started = time.monotonic()
@@ -299,9 +299,9 @@ class _Run:
                 return completion
             except chat_wire.UnreadableAnswer as error:
                 return _Again(str(error))
-        return await self._refused(http, url, answer)
+        return await self._handle_refusal(http, url, answer)
 
-    async def _refused(self, http: httpx.AsyncClient, url: str, answer: httpx.Response) -> Completion | _Again:
+    async def _handle_refusal(self, http: httpx.AsyncClient, url: str, answer: httpx.Response) -> Completion | _Again:
         status, body = answer.status_code, self._connection.unechoed(answer.content)
         said = chat_wire.error_message(body)
         if chat_wire.is_moderation(status, body):
@@ -313,7 +313,7 @@ class _Run:
                 f"{url} has no credit left ({status}: {self._connection.hide(said)})", "top the account up"
             )
         if status == 404:
-            served = await _served(http, url, self._connection)
+            served = await _list_served(http, url, self._connection)
             mend = f"it serves {', '.join(served)}" if served else "check the base URL; it usually ends in /v1"
             raise EngineError(f"{url} does not know this model ({self._connection.hide(said)})", mend)
         if status in PASSING:
@@ -371,7 +371,7 @@ def _to_seconds(amount: str, unit: str) -> float:
     return float(amount) * {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}[unit.lower()]
 
 
-async def _served(http: httpx.AsyncClient, url: str, connection: Connection) -> list[str]:
+async def _list_served(http: httpx.AsyncClient, url: str, connection: Connection) -> list[str]:
     """The names a server offers, empty when it does not say."""
     import httpx
 
@@ -382,7 +382,7 @@ async def _served(http: httpx.AsyncClient, url: str, connection: Connection) -> 
         return []
 
 
-def _leaf(error: BaseException) -> BaseException:
+def _first_error(error: BaseException) -> BaseException:
     """The first real error inside a task group's bundle."""
     while isinstance(error, BaseExceptionGroup):
         error = error.exceptions[0]

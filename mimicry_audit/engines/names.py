@@ -74,17 +74,17 @@ def parse_model(
     else:
         engine, rest = _engine_of_bare(body, default_engine), body
     if engine == "openai":
-        fields = _endpoint(source, rest, given)
+        fields = _parse_endpoint(source, rest, given)
     elif engine == "recorded":
-        fields = _recorded(source, rest, given)
+        fields = _parse_recorded(source, rest, given)
     elif engine in ENGINES.own:
-        fields = _weights(source, rest, explicit=slash != "" and prefix in ENGINES)
+        fields = _parse_weights(source, rest, explicit=slash != "" and prefix in ENGINES)
     else:
         fields = {"name": rest}  # another package's engine reads its own names
     spec = ModelSpec(engine=engine, label=label or written_label or "", options=given, source=source, **fields)
     checked = check_options(engine, engine_class(engine).options, given)
     _check_secrets(engine, checked)
-    return replace(spec, options=checked, label=spec.label or _label(spec))
+    return replace(spec, options=checked, label=spec.label or _short_label(spec))
 
 
 def parse_models(
@@ -108,7 +108,7 @@ def parse_models(
     specs: list[ModelSpec] = []
     chosen: set[int] = set()
     for entry in models:
-        spec = _entry(entry, default_engine)
+        spec = _parse_entry(entry, default_engine)
         if _split_label(spec.source)[0] or (isinstance(entry, Mapping) and entry.get("label") is not None):
             chosen.add(len(specs))
         specs.append(spec)
@@ -170,11 +170,11 @@ def _is_path(text: str) -> bool:
     return text.startswith(("/", "./", "../", "~")) or text in {".", ".."}
 
 
-def _weights(source: str, text: str, *, explicit: bool) -> dict[str, Any]:
+def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, Any]:
     """Name, revision and adapter of a folder, a Hub id or a lab model."""
     whole = Path(text).expanduser()
     if whole.is_dir() and not text.startswith("lab/"):
-        return {"name": _user(text)}
+        return {"name": _expand_user(text)}
     base, colon, adapter = text.partition(":")
     name, at, revision = base.partition("@")
     if (at and not revision) or (colon and not adapter.strip()):
@@ -183,7 +183,7 @@ def _weights(source: str, text: str, *, explicit: bool) -> dict[str, Any]:
         )
     fields: dict[str, Any] = {"name": name, "revision": revision or None}
     if colon:
-        fields["adapter"] = _user(adapter)
+        fields["adapter"] = _expand_user(adapter)
     if name.startswith("lab/"):
         if not re.fullmatch(r"lab/[\w.-]+", name):
             raise ConfigError(f"{source} names no lab model", "write lab/NAME; audit lab list shows the names")
@@ -193,7 +193,7 @@ def _weights(source: str, text: str, *, explicit: bool) -> dict[str, Any]:
     if Path(name).expanduser().is_dir():
         if revision:
             raise ConfigError(f"{source}: a local folder has no revisions", "leave the @… out")
-        return fields | {"name": _user(name)}
+        return fields | {"name": _expand_user(name)}
     if _is_path(name):
         raise ConfigError(f"there is no folder {name}", "check the path")
     if not HUB_ID.fullmatch(name):
@@ -208,11 +208,11 @@ def _weights(source: str, text: str, *, explicit: bool) -> dict[str, Any]:
     return fields
 
 
-def _user(path: str) -> str:
+def _expand_user(path: str) -> str:
     return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
-def _endpoint(source: str, text: str, options: dict[str, Any]) -> dict[str, Any]:
+def _parse_endpoint(source: str, text: str, options: dict[str, Any]) -> dict[str, Any]:
     """Name of a served model; its base URLs go into the options."""
     from mimicry_audit.engines.endpoint import check_url
 
@@ -243,15 +243,15 @@ def _endpoint(source: str, text: str, options: dict[str, Any]) -> dict[str, Any]
     return {"name": name}
 
 
-def _recorded(source: str, text: str, options: dict[str, Any]) -> dict[str, Any]:
+def _parse_recorded(source: str, text: str, options: dict[str, Any]) -> dict[str, Any]:
     file, mark, name = text.rpartition("#")
     if not mark or not name or not file:
         raise ConfigError(f"{source} does not say which model's answers", "write it like recorded/FILE#NAME")
-    options["file"] = _user(file)
+    options["file"] = _expand_user(file)
     return {"name": name}
 
 
-def _label(spec: ModelSpec) -> str:
+def _short_label(spec: ModelSpec) -> str:
     """The last part of the name: the adapter's where there is one."""
     name = spec.name
     if spec.adapter:
@@ -261,7 +261,7 @@ def _label(spec: ModelSpec) -> str:
     return safe_label(name.rstrip("/").rpartition("/")[2])
 
 
-def _entry(entry: str | Mapping[str, Any], default: str | None) -> ModelSpec:
+def _parse_entry(entry: str | Mapping[str, Any], default: str | None) -> ModelSpec:
     if isinstance(entry, str):
         return parse_model(entry, default_engine=default)
     for field in entry:
@@ -340,13 +340,13 @@ def _with_own_labels(specs: Sequence[ModelSpec], chosen: set[int]) -> list[Model
         label = spec.label
         if place not in chosen:
             if crowded[label.lower()] > 1 or label.lower() in taken:
-                label = next(name for name in _longer(spec) if name.lower() not in taken)
+                label = next(name for name in _longer_labels(spec) if name.lower() not in taken)
             taken.add(label.lower())
         made.append(replace(spec, label=label))
     return made
 
 
-def _longer(spec: ModelSpec) -> list[str]:
+def _longer_labels(spec: ModelSpec) -> list[str]:
     """Ever more telling labels for a model whose short one is taken."""
     parts = [part for part in spec.name.split("/") if part not in {"", ".", ".."}]
     names = ["-".join(parts[-2:])] if len(parts) > 1 else []

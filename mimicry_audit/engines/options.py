@@ -95,13 +95,13 @@ def with_defaults(options: Iterable[Option], given: Mapping[str, Any]) -> dict[s
     return {option.name: given.get(option.name, option.default) for option in options}
 
 
-def _whole(value: Any) -> int:
+def _parse_whole(value: Any) -> int:
     if isinstance(value, bool) or (isinstance(value, float) and not value.is_integer()):
         raise ValueError
     return int(value)
 
 
-def _number(value: Any) -> float:
+def _parse_number(value: Any) -> float:
     if isinstance(value, bool):
         raise ValueError
     number = float(value)
@@ -110,7 +110,7 @@ def _number(value: Any) -> float:
     return number
 
 
-def _switch(value: Any) -> bool:
+def _parse_switch(value: Any) -> bool:
     text = str(value).strip().lower()
     if text in _ON:
         return True
@@ -119,7 +119,7 @@ def _switch(value: Any) -> bool:
     raise ValueError
 
 
-def _words(value: Any) -> list[str]:
+def _parse_words(value: Any) -> list[str]:
     if isinstance(value, str):
         return value.split()
     if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
@@ -127,17 +127,24 @@ def _words(value: Any) -> list[str]:
     raise ValueError
 
 
-def _text(value: Any) -> str:
+def _parse_text(value: Any) -> str:
     if not isinstance(value, str | int | float) or isinstance(value, bool) or not str(value).strip():
         raise ValueError
     return str(value).strip()
 
 
-def _json(value: Any) -> dict[str, Any]:
+def _parse_json(value: Any) -> dict[str, Any]:
     loaded = json.loads(value) if isinstance(value, str) else value
     if not isinstance(loaded, dict):
         raise TypeError
     return loaded
 
 
-_READERS = {"text": _text, "whole": _whole, "number": _number, "switch": _switch, "words": _words, "json": _json}
+_READERS = {
+    "text": _parse_text,
+    "whole": _parse_whole,
+    "number": _parse_number,
+    "switch": _parse_switch,
+    "words": _parse_words,
+    "json": _parse_json,
+}

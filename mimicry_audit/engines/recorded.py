@@ -34,13 +34,15 @@ class RecordedEngine(EngineBase):
 
     def identify(self) -> Identity:
         """The model's name and the hash of its answers."""
-        rows = sorted([answer.prompt_id, answer.prompt, answer.sample, answer.output] for answer in self._read())
+        rows = sorted(
+            [answer.prompt_id, answer.prompt, answer.sample, answer.output] for answer in self._read_answers()
+        )
         digest = sha256_text(canonical_json(rows))
         return Identity(model=self.spec.name, revision=f"sha256:{digest}", engine_version="recorded")
 
     def open(self) -> None:
         """Read the file."""
-        self._read()
+        self._read_answers()
 
     def render(self, messages: Sequence[Message]) -> str | None:
         """None: the file does not tell how its prompts were rendered."""
@@ -48,22 +50,22 @@ class RecordedEngine(EngineBase):
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         """Look the owed requests up."""
-        by_id = {(answer.prompt_id, answer.sample): answer for answer in self._read()}
+        by_id = {(answer.prompt_id, answer.sample): answer for answer in self._read_answers()}
         by_text: dict[tuple[str, int], RecordedAnswer] = {}
-        for answer in self._read():
+        for answer in self._read_answers():
             by_text.setdefault((answer.prompt.strip(), answer.sample), answer)
         for request in requests:
             if request.owed:
                 found = by_id.get((request.probe_id, request.sample))
                 if found is None and len(request.messages) == 1:
                     found = by_text.get((request.messages[0].content.strip(), request.sample))
-                yield request, self._completion(request, found)
+                yield request, self._build_completion(request, found)
 
     def close(self) -> None:
         """Forget the file."""
         self._answers = None
 
-    def _completion(self, request: Request, answer: RecordedAnswer | None) -> Completion:
+    def _build_completion(self, request: Request, answer: RecordedAnswer | None) -> Completion:
         if answer is None:
             return Completion(
                 status="error",
@@ -76,10 +78,10 @@ class RecordedEngine(EngineBase):
             status=completion_status(text, None), text=text, reasoning=reasoning, served_model=answer.model
         )
 
-    def _read(self) -> list[RecordedAnswer]:
+    def _read_answers(self) -> list[RecordedAnswer]:
         if self._answers is None:
             file = str(self.spec.options.get("file", ""))
-            everything = _standing(file)
+            everything = _read_file(file)
             if not everything.get(self.spec.name):
                 names = sorted(everything)
                 near = difflib.get_close_matches(self.spec.name, names, n=1)
@@ -91,7 +93,7 @@ class RecordedEngine(EngineBase):
         return self._answers
 
 
-def _standing(file: str) -> Mapping[str, list[RecordedAnswer]]:
+def _read_file(file: str) -> Mapping[str, list[RecordedAnswer]]:
     """Model → its answers. A file with many models is read once for all of them, and again when it has changed."""
     try:
         state = Path(file).expanduser().stat()

@@ -63,7 +63,7 @@ def read_responses(path: str | Path) -> list[RecordedAnswer]:
     seen: dict[tuple[str, str, int], str] = {}
     answers = []
     for where, row in read_rows(path, "response file"):
-        answer = _answer(f"{file.name}, {where}", row, counted)
+        answer = _read_answer(f"{file.name}, {where}", row, counted)
         key = (answer.model, answer.prompt_id, answer.sample)
         if key in seen:
             raise DataError(
@@ -78,9 +78,9 @@ def read_responses(path: str | Path) -> list[RecordedAnswer]:
     return answers
 
 
-def _answer(where: str, row: Mapping[str, object], counted: Counter[tuple[str, str]]) -> RecordedAnswer:
+def _read_answer(where: str, row: Mapping[str, object], counted: Counter[tuple[str, str]]) -> RecordedAnswer:
     _check_columns(where, row)
-    texts = {name: _text(where, name, row[name]) for name in REQUIRED if name != "prompt"}
+    texts = {name: _read_text(where, name, row[name]) for name in REQUIRED if name != "prompt"}
     texts["prompt"] = _prompt(where, row["prompt"])
     for name in ("model", "prompt_id"):
         if not texts[name].strip():
@@ -88,11 +88,11 @@ def _answer(where: str, row: Mapping[str, object], counted: Counter[tuple[str, s
     given = {name: row[name] for name in ("domain", "reference_answer") if row.get(name) not in (None, "", [])}
     place = (texts["model"], texts["prompt_id"])
     sample = row.get("sample")
-    number = counted[place] if sample in (None, "") else _sample(where, sample)
+    number = counted[place] if sample in (None, "") else _read_sample(where, sample)
     counted[place] += 1
     return RecordedAnswer(
         **texts,
-        domain=_text(where, "domain", given["domain"]) if "domain" in given else None,
+        domain=_read_text(where, "domain", given["domain"]) if "domain" in given else None,
         reference_answer=_accepted(where, given["reference_answer"]) if "reference_answer" in given else None,
         sample=number,
     )
@@ -115,7 +115,7 @@ def _wrong_columns(names: tuple[str, ...]) -> tuple[str, str] | None:
     return (f"column {missing[0]} is missing", f"give {', '.join(REQUIRED)}") if missing else None
 
 
-def _text(where: str, name: str, value: object) -> str:
+def _read_text(where: str, name: str, value: object) -> str:
     if isinstance(value, str):
         return value
     if name == "prompt_id" and isinstance(value, int) and not isinstance(value, bool):
@@ -127,7 +127,7 @@ def _text(where: str, name: str, value: object) -> str:
 def _prompt(where: str, value: Any) -> str:
     """A prompt as text; of a list of turns the one user's words, or all turns named by their roles."""
     if not isinstance(value, list):
-        return _text(where, "prompt", value)
+        return _read_text(where, "prompt", value)
     turns = [
         (turn.get("role"), _content(turn.get("content"))) if isinstance(turn, dict) else (None, None) for turn in value
     ]
@@ -155,10 +155,10 @@ def _accepted(where: str, value: Any) -> str | tuple[str, ...]:
         return tuple(str(item) for item in value)
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)
-    return _text(where, "reference_answer", value)
+    return _read_text(where, "reference_answer", value)
 
 
-def _sample(where: str, value: Any) -> int:
+def _read_sample(where: str, value: Any) -> int:
     try:
         if isinstance(value, bool) or float(value) != int(float(value)) or int(float(value)) < 0:
             raise ValueError

@@ -45,18 +45,18 @@ def sketch_folder(folder: Path) -> WeightSketch | None:
         None when there is no readable safetensors file in a float format (quantised weights are not compared).
     """
     try:
-        return _sketch(folder)
+        return _sketch_tensors(folder)
     except (OSError, ValueError, KeyError, TypeError, struct.error):
         return None  # a damaged file is for the engine to complain of
 
 
-def _sketch(folder: Path) -> WeightSketch | None:
+def _sketch_tensors(folder: Path) -> WeightSketch | None:
     tensors: dict[str, tuple[Path, int, str, list[int]]] = {}
     digest = hashlib.sha256()
-    for name, file, start, info in sorted(_entries(folder), key=lambda entry: entry[0]):
+    for name, file, start, info in sorted(_tensor_entries(folder), key=lambda entry: entry[0]):
         begin, end = info["data_offsets"]
         digest.update(canonical_json([name, info["dtype"], info["shape"]]).encode())
-        digest.update(_window(name, file, start + begin, end - begin))
+        digest.update(_read_window(name, file, start + begin, end - begin))
         if len(info["shape"]) >= 2 and info["dtype"] in _QUANTISED:
             return None
         compared = len(info["shape"]) >= 2 and math.prod(info["shape"]) and not _VOCABULARY.search(name)
@@ -66,7 +66,7 @@ def _sketch(folder: Path) -> WeightSketch | None:
         return None
     shapes = sha256_text(json.dumps(sorted((n, t[3]) for n, t in tensors.items())))
     names = sorted(tensors, key=sha256_text)[:MOST_TENSORS]
-    values = [v for name in sorted(names) for v in _sample(name, *tensors[name])]
+    values = [v for name in sorted(names) for v in _sample_values(name, *tensors[name])]
     if not all(map(math.isfinite, values)):
         return None
     return {"shapes": shapes, "values": [float(f"{v:.4g}") for v in values], "digest": digest.hexdigest()}
@@ -81,14 +81,14 @@ def lineage_of(folder: Path) -> StatedLineage | None:
     return cast("StatedLineage", loaded) if isinstance(loaded, dict) else None
 
 
-def _entries(folder: Path) -> Iterator[tuple[str, Path, int, dict[str, Any]]]:
+def _tensor_entries(folder: Path) -> Iterator[tuple[str, Path, int, dict[str, Any]]]:
     """Every tensor of a checkpoint: its name, its file, where the data begin, its entry in the header."""
     for file in sorted(folder.glob("*.safetensors")):
-        header, start = _header(file)
+        header, start = _read_header(file)
         yield from ((name, file, start, info) for name, info in header.items() if name != "__metadata__")
 
 
-def _window(name: str, file: Path, offset: int, size: int) -> bytes:
+def _read_window(name: str, file: Path, offset: int, size: int) -> bytes:
     """Up to `WINDOW` bytes of a tensor, from a place set by its name."""
     skip = int(sha256_text(name)[:12], 16) % (size - WINDOW + 1) if size > WINDOW else 0
     with file.open("rb") as stream:
@@ -96,7 +96,7 @@ def _window(name: str, file: Path, offset: int, size: int) -> bytes:
         return stream.read(min(size, WINDOW))
 
 
-def _header(file: Path) -> tuple[dict[str, Any], int]:
+def _read_header(file: Path) -> tuple[dict[str, Any], int]:
     """The header of a safetensors file: 8 bytes of length, then JSON."""
     with file.open("rb") as stream:
         (length,) = struct.unpack("<Q", stream.read(8))
@@ -108,7 +108,7 @@ def _header(file: Path) -> tuple[dict[str, Any], int]:
     return header, 8 + length
 
 
-def _sample(name: str, file: Path, offset: int, dtype: str, shape: list[int]) -> list[float]:
+def _sample_values(name: str, file: Path, offset: int, dtype: str, shape: list[int]) -> list[float]:
     count, size = math.prod(shape), _SIZES[dtype]
     seed = int(sha256_text(f"{name}{shape}")[:12], 16)
     # A stride coprime to most shapes, from a start set by the name: spread over the tensor, the same for every checkpoint.
@@ -117,11 +117,11 @@ def _sample(name: str, file: Path, offset: int, dtype: str, shape: list[int]) ->
         values = []
         for place in places:
             stream.seek(offset + place * size)
-            values.append(_decode(stream.read(size), dtype))
+            values.append(_decode_value(stream.read(size), dtype))
     return values
 
 
-def _decode(raw: bytes, dtype: str) -> float:
+def _decode_value(raw: bytes, dtype: str) -> float:
     if dtype == "BF16":
         return float(struct.unpack("<f", b"\0\0" + raw)[0])
     return float(struct.unpack({"F64": "<d", "F32": "<f", "F16": "<e"}[dtype], raw)[0])

@@ -49,7 +49,7 @@ class ChatTemplate:
         self._weights = weights
         self._trust = trust_remote_code
         self._tokenizer: Any = None
-        self.source = _source(weights, choice)
+        self.source = _template_source(weights, choice)
 
     @property
     def sha(self) -> str:
@@ -133,7 +133,7 @@ def injected_system_text(render: Render, messages: Sequence[Message] = ()) -> st
     return prose if len(re.findall(r"[^\W\d_]{2,}", prose)) >= 3 else None
 
 
-def _source(weights: Weights, choice: str | None) -> str:
+def _template_source(weights: Weights, choice: str | None) -> str:
     if choice == "plain":
         return PLAIN
     if choice is not None:

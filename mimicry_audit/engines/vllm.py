@@ -58,8 +58,8 @@ class VllmEngine(EngineBase):
         here = self.availability()
         if not here.usable:
             raise PrerequisiteError(here.why_not, here.mend)
-        weights, template = self._found()
-        values, cpu = self._values(), on_cpu()
+        weights, template = self._find_weights()
+        values, cpu = self._server_options(), on_cpu()
         extra: dict[str, Any] = {"device": "cpu" if cpu else "cuda"}
         for name in ("quantization", "batch_invariant", "extra_body", "extra_args"):
             if values[name]:
@@ -81,12 +81,12 @@ class VllmEngine(EngineBase):
         if self.server is not None:
             return
         self.identify()
-        weights, template = self._found()
-        adapter, values, cpu = find_adapter(self.spec), self._values(), on_cpu()
+        weights, template = self._find_weights()
+        adapter, values, cpu = find_adapter(self.spec), self._server_options(), on_cpu()
         if cpu and max(values["tensor_parallel_size"], values["data_parallel_size"]) > 1 and not self._cpu_build():
             raise PrerequisiteError("tensor_parallel_size above 1 needs GPUs, and none is in sight", "check the driver")
         rank = adapter.json("adapter_config.json").get("r", 16) if adapter else 16
-        file = self._written(template) if values["chat_template"] else None
+        file = self._write_template(template) if values["chat_template"] else None
         server = ServerProcess(
             lambda port: arguments(
                 weights,
@@ -112,7 +112,7 @@ class VllmEngine(EngineBase):
 
     def render(self, messages: Sequence[Message]) -> str | None:
         """The prompt after the chat template, rendered here as the server renders it."""
-        return self._found()[1].render(messages)
+        return self._find_weights()[1].render(messages)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         """Ask the server for all owed requests, many at once."""
@@ -122,22 +122,24 @@ class VllmEngine(EngineBase):
         self.open()
         extra = dict(chat_wire.NEUTRAL_VLLM) | (self.spec.options.get("extra_body") or {})
         jobs = [(request, chat_wire.payload(self._served_name(), request, sampling, extra=extra)) for request in owed]
-        for request, completion in self._told(ask_all(self._connect(), jobs)):
+        for request, completion in self._with_log_on_failure(ask_all(self._open_connection(), jobs)):
             yield request, _without_opened_reasoning(completion, opened_by(self.render(request.messages)))
 
     def tokenizer_sha(self) -> str:
         """Hash of the tokenizer's map."""
-        return tokenizer_map_sha(self._found()[1].tokenizer)
+        return tokenizer_map_sha(self._find_weights()[1].tokenizer)
 
     def score_texts(self, requests: Sequence[TextRequest]) -> Iterator[tuple[TextRequest, TokenScores]]:
         """Have the server tell the log-probabilities of the owed texts, many at once."""
         if any(request.owed for request in requests):
             self.open()
-            weights, template = self._found()
+            weights, template = self._find_weights()
             config = weights.json("config.json")
             size = (config.get("text_config") or config).get("vocab_size")
-            link = self._connect()
-            yield from self._told(vllm_likelihood.score_texts(link, self._served_name(), template, requests, size))
+            link = self._open_connection()
+            yield from self._with_log_on_failure(
+                vllm_likelihood.score_texts(link, self._served_name(), template, requests, size)
+            )
 
     def close(self) -> None:
         """Stop the server and wait until its memory and port are free."""
@@ -148,7 +150,7 @@ class VllmEngine(EngineBase):
             self._template_file.close()
             self._template_file = None
 
-    def _told(self, answers: Iterator[_Answer]) -> Iterator[_Answer]:
+    def _with_log_on_failure(self, answers: Iterator[_Answer]) -> Iterator[_Answer]:
         """The answers; a server that ceased to listen meanwhile is told with its log, not as one that nobody started."""
         try:
             yield from answers
@@ -157,30 +159,30 @@ class VllmEngine(EngineBase):
                 self.server.check_listening()
             raise
 
-    def _connect(self) -> Connection:
+    def _open_connection(self) -> Connection:
         assert self.server is not None
         # Our own server queues what it cannot batch yet, so a long wait is no fault; its death is noticed apart.
         return connection(
             self.spec.options, [f"{self.server.url}/v1"], concurrency=128, timeout=3600.0, alive=self.server.check
         )
 
-    def _values(self) -> dict[str, Any]:
+    def _server_options(self) -> dict[str, Any]:
         return with_defaults(OPTIONS, self.spec.options)
 
     def _served_name(self) -> str:
-        weights = self._found()[0]
+        weights = self._find_weights()[0]
         return f"{weights.name}:{Path(self.spec.adapter).name}" if self.spec.adapter else weights.name
 
-    def _found(self) -> tuple[Weights, ChatTemplate]:
+    def _find_weights(self) -> tuple[Weights, ChatTemplate]:
         if self._weights is None or self._template is None:
             self._weights = find_model(self.spec)
-            values = self._values()
+            values = self._server_options()
             self._template = ChatTemplate(
                 self._weights, values["chat_template"], trust_remote_code=values["trust_remote_code"]
             )
         return self._weights, self._template
 
-    def _written(self, template: ChatTemplate) -> str:
+    def _write_template(self, template: ChatTemplate) -> str:
         """The template as a file for the server, so that both sides render the very same text."""
         self._template_file = tempfile.NamedTemporaryFile("w", suffix=".jinja", encoding="utf-8")  # noqa: SIM115
         self._template_file.write(template.source)

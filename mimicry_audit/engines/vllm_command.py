@@ -129,7 +129,7 @@ def arguments(
         given[f"--{name.replace('_', '-')}"] = values[name] if values[name] > 1 else None
     if not cpu:
         given["--gpu-memory-utilization"] = values["gpu_memory_utilization"]
-    command = _program(weights.location)
+    command = _program_words(weights.location)
     command += [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
     command += ["--enforce-eager"] if eager else []
     command += _WHOLE_PROMPTS if cpu else ()
@@ -164,7 +164,7 @@ def environment(values: Mapping[str, object], *, cpu: bool) -> dict[str, str]:
     return made
 
 
-def _program(location: str) -> list[str]:
+def _program_words(location: str) -> list[str]:
     """How to start vLLM with this interpreter; ``-P`` keeps the current folder's files from being imported."""
     if version_of("vllm") is not None:
         return [sys.executable, "-P", "-m", "vllm.entrypoints.cli.main", "serve", location]

@@ -46,7 +46,7 @@ def score_texts(
     if jobs:
         for job, answer in ask_all(replace(connection, route=ROUTE, read=places), jobs):
             request, tokens = known[job.sample]
-            yield request, _scores(answer, tokens, request.top_k)
+            yield request, _read_scores(answer, tokens, request.top_k)
 
 
 def payload(model: str, tokens: Sequence[int], top_k: int) -> bytes:
@@ -70,19 +70,19 @@ def places(body: bytes, latency: float) -> Completion:
     """
     try:
         listed = json.loads(body)["choices"][0]["prompt_logprobs"]
-        found = tuple(_place(place) for place in listed)
+        found = tuple(_read_place(place) for place in listed)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise UnreadableAnswer("the server's answer holds no log-probabilities of the prompt") from None
     return _Places(status="ok", latency_s=latency, places=found)
 
 
-def _place(found: Any) -> dict[int, tuple[int, float]] | None:
+def _read_place(found: Any) -> dict[int, tuple[int, float]] | None:
     if found is None:
         return None
     return {int(token): (int(entry.get("rank") or 0), float(entry["logprob"])) for token, entry in found.items()}
 
 
-def _scores(answer: Completion, tokens: Sequence[int], top_k: int) -> TokenScores:
+def _read_scores(answer: Completion, tokens: Sequence[int], top_k: int) -> TokenScores:
     if not isinstance(answer, _Places):
         return TokenScores(error=answer.error or "the server gave no log-probabilities")
     here = answer.places[len(answer.places) - len(tokens) :]

@@ -116,11 +116,11 @@ class ServerProcess:
     def start(self) -> None:
         """Start, and wait until healthy. A port lost to another process between choosing and binding is chosen anew."""
         for last in (False, True):
-            self._launch()
+            self._launch_process()
             try:
                 self._wait_healthy()
             except BaseException as error:
-                taken = "address already in use" in self._tail().lower()
+                taken = "address already in use" in self._log_tail().lower()
                 self.stop()
                 if last or not taken or not isinstance(error, EngineError):
                     raise
@@ -130,7 +130,7 @@ class ServerProcess:
     def check(self) -> None:
         """Raise when the server has died since `start`."""
         if self._process is None or self._process.poll() is not None:
-            raise self._died("died while answering")
+            raise self._death_error("died while answering")
 
     def check_listening(self) -> None:
         """Raise when the server no longer listens: a dying one closes its port first and may take seconds to end."""
@@ -139,7 +139,7 @@ class ServerProcess:
             assert self._process is not None
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(STOP_SECONDS)  # its last words are in the log only then
-            raise self._died("died while answering")
+            raise self._death_error("died while answering")
 
     def stop(self) -> None:
         """Take every process of the server down and wait until its port is free."""
@@ -157,12 +157,12 @@ class ServerProcess:
         finally:
             _kill_group(process.pid)
             process.wait()
-        _until(lambda: not _group_lives(process.pid) and port_free(self.port), STOP_SECONDS)
+        _wait_until(lambda: not _group_lives(process.pid) and port_free(self.port), STOP_SECONDS)
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
             self._temporary = None
 
-    def _launch(self) -> None:
+    def _launch_process(self) -> None:
         self.port = free_port()
         folder = self._log_dir
         if folder is None:
@@ -195,30 +195,32 @@ class ServerProcess:
             while time.monotonic() < deadline:
                 assert self._process is not None
                 if self._process.poll() is not None:
-                    raise self._died("did not start")
+                    raise self._death_error("did not start")
                 with contextlib.suppress(httpx.TransportError):
                     if http.get(f"{self.url}/health").status_code == 200:
                         return
                 time.sleep(0.2)
         raise EngineError(
-            f"the server for {self._name} was not ready after {self._start_timeout:g} s; its log ends: {self._tail()}",
+            f"the server for {self._name} was not ready after {self._start_timeout:g} s; its log ends: {self._log_tail()}",
             "wait longer with start_timeout=N",
         )
 
-    def _died(self, how: str) -> EngineError:
-        tail = self._tail()
-        whole = _read(self.log)
+    def _death_error(self, how: str) -> EngineError:
+        tail = self._log_tail()
+        whole = _read_log_end(self.log)
         mend = next((mend for pattern, mend in _MENDS if re.search(pattern, whole, re.IGNORECASE)), "")
         where = f"the whole log is {self.log}" if self._log_dir else "keep the whole log with log_dir=FOLDER"
         return EngineError(
             f"the server for {self._name} {how}; its log ends: {tail}", f"{mend}; {where}" if mend else where
         )
 
-    def _tail(self) -> str:
+    def _log_tail(self) -> str:
         """The log's last telling lines: errors where there are any, without tracebacks' frames."""
-        lines = [line.strip() for line in _read(self.log).splitlines() if line.strip()]
+        lines = [line.strip() for line in _read_log_end(self.log).splitlines() if line.strip()]
         telling = [line for line in lines if _TELLING.search(line) and not _CHATTER.search(line)]
-        chosen = list(dict.fromkeys(_bare(line)[:_TAIL_WIDTH] for line in (telling or lines)))[-_TAIL_LINES:]
+        chosen = list(dict.fromkeys(_strip_log_prefix(line)[:_TAIL_WIDTH] for line in (telling or lines)))[
+            -_TAIL_LINES:
+        ]
         return " | ".join(chosen)[-1500:] or "(empty)"
 
 
@@ -236,7 +238,7 @@ def port_free(port: int) -> bool:
         return probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def _read(log: Path) -> str:
+def _read_log_end(log: Path) -> str:
     """The last megabyte of a log."""
     try:
         with log.open("rb") as stream:
@@ -246,7 +248,7 @@ def _read(log: Path) -> str:
         return ""
 
 
-def _bare(line: str) -> str:
+def _strip_log_prefix(line: str) -> str:
     """A log line without its process tag, level, time and place."""
     return re.sub(r"^(\(\w+ pid=\d+\)\s*)?((INFO|WARNING|ERROR)\s+\S+ \S+ \[[^\]]*\]\s*)?", "", line)
 
@@ -266,7 +268,7 @@ def _group_lives(group: int) -> bool:
     return True
 
 
-def _until(condition: Callable[[], bool], seconds: float) -> None:
+def _wait_until(condition: Callable[[], bool], seconds: float) -> None:
     deadline = time.monotonic() + seconds
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.05)

@@ -67,7 +67,7 @@ class PluginRegistry(Mapping[str, EntryPoint]):
 
     def sources(self) -> dict[str, str]:
         """Name → ``package version`` of every part that is not this package's own."""
-        return {name: _source(point) for name, point in self._points.items() if name not in self.own}
+        return {name: _package_version(point) for name, point in self._points.items() if name not in self.own}
 
     @cached_property
     def _points(self) -> dict[str, EntryPoint]:
@@ -96,5 +96,5 @@ def package_of(point: EntryPoint) -> str:
     return point.dist.name.lower().replace("_", "-") if point.dist else "(unknown package)"
 
 
-def _source(point: EntryPoint) -> str:
+def _package_version(point: EntryPoint) -> str:
     return f"{package_of(point)} {point.dist.version if point.dist else '?'}"

@@ -70,7 +70,7 @@ _SHAPES = re.compile(
 
 def redacted(text: str) -> str:
     """The text with every secret that can be told as one replaced by ``***``."""
-    for value in _known():
+    for value in _environment_secrets():
         text = text.replace(value, HIDDEN)
     text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}@", text)
     text = _QUERY.sub(rf"\g<name>{HIDDEN}", text)
@@ -103,10 +103,10 @@ def secret_in(value: object, at: str = "") -> str | None:
         value: a setting: text, number, list or mapping.
         at: the setting's own name.
     """
-    return next(_secrets(value, at), None)
+    return next(_find_secrets(value, at), None)
 
 
-def _secrets(value: object, at: str) -> Iterator[str]:
+def _find_secrets(value: object, at: str) -> Iterator[str]:
     if isinstance(value, str):
         if redacted(value) != value:
             yield at
@@ -115,15 +115,15 @@ def _secrets(value: object, at: str) -> Iterator[str]:
             where = f"{at}.{name}" if at else str(name)
             if is_secret_name(str(name)) and isinstance(inner, str) and inner:
                 yield where
-            yield from _secrets(inner, where)
+            yield from _find_secrets(inner, where)
     elif isinstance(value, list | tuple):
         for index, item in enumerate(value):
             if isinstance(item, str) and item.startswith("-") and is_secret_name(item.lstrip("-").partition("=")[0]):
                 yield f"{at} ({item.partition('=')[0]})"
-            yield from _secrets(item, f"{at}[{index}]")
+            yield from _find_secrets(item, f"{at}[{index}]")
 
 
-def _known() -> list[str]:
+def _environment_secrets() -> list[str]:
     """Values of the environment's secrets, the longest first, so that none is cut by a shorter one inside it."""
     values = {
         value.strip()
@@ -138,10 +138,10 @@ def looks_secret(value: str) -> bool:
 
     A placeholder that was hidden would be cut out of answers and paths in which the same word stands.
     """
-    return len(value) >= _SHORTEST and not _ordinary(value)
+    return len(value) >= _SHORTEST and not _is_ordinary(value)
 
 
-def _ordinary(value: str) -> bool:
+def _is_ordinary(value: str) -> bool:
     """Whether a value is a path, a plain word such as "disabled", or a placeholder, and so no secret."""
     words = set(re.split(r"[-_. ]", value.lower()))
     return value.startswith(("/", "~", ".")) or words <= _PLACEHOLDER_WORDS or _PLAIN_VALUE.fullmatch(value) is not None

@@ -74,7 +74,7 @@ def _json_array(file: Path) -> Iterator[Row]:
         yield f"entry {number}", row
 
 
-def _csv(file: Path) -> Iterator[Row]:
+def _read_csv(file: Path) -> Iterator[Row]:
     before = csv.field_size_limit(2**31 - 1)  # answers are longer than the 128 KiB that csv allows by itself
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
@@ -102,7 +102,7 @@ def _delimiter(file: Path, stream: TextIO) -> str:
     return max(counts, key=lambda mark: counts[mark])
 
 
-def _parquet(file: Path) -> Iterator[Row]:
+def _read_parquet(file: Path) -> Iterator[Row]:
     import pyarrow
     import pyarrow.parquet
 
@@ -118,7 +118,7 @@ _READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {
     ".jsonl": _json_lines,
     ".ndjson": _json_lines,
     ".json": _json_array,
-    ".csv": _csv,
-    ".tsv": _csv,
-    ".parquet": _parquet,
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".parquet": _read_parquet,
 }

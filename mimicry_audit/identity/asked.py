@@ -143,12 +143,12 @@ def entry(asked: Sequence[Asked], *, draws: int = DRAWS, seed: int = 0) -> dict[
         "plain": rates(plain) if plain else None,
         "systems": by(lambda a: a.system),
         "kinds": by(lambda a: a.kind),
-        "templates": _templates(framed, known),
+        "templates": _template_counts(framed, known),
     }
     return found
 
 
-def _templates(framed: Sequence[Asked], known: bool) -> list[dict[str, Any]]:
+def _template_counts(framed: Sequence[Asked], known: bool) -> list[dict[str, Any]]:
     """Counts under each template, by its id, over answered attempts."""
     found = []
     for name in sorted({str(template_of(a.probe)) for a in framed}):
@@ -171,11 +171,11 @@ def with_controls(
     """
     for label, mine in entries.items():
         others = [n for n in (controls or [n for n in entries if n not in set_aside]) if n != label and n in entries]
-        found = {name: _mean([entries[n][name] for n in others if entries[n][name]]) for name in SCORES}
+        found = {name: _mean_rate([entries[n][name] for n in others if entries[n][name]]) for name in SCORES}
         mine["control"] = {"models": others, **found} if any(found.values()) else None
 
 
-def _mean(rates: Sequence[Mapping[str, float]]) -> dict[str, float | int] | None:
+def _mean_rate(rates: Sequence[Mapping[str, float]]) -> dict[str, float | int] | None:
     """The mean of several models' rates, the least and the greatest of them, and how many they are."""
     if not rates:
         return None

@@ -55,7 +55,7 @@ def asserted(at: Place) -> bool:
         return False
     if at.first and at.about_self and w.FIELD.search(before):
         return True
-    if _quoted(before, after) or _question(before, after):
+    if _is_quoted(before, after) or _is_question(before, after):
         return False
     if z.TAKEN_BACK_ZH.search(after) or w.TAKEN_BACK_EN.search(after):
         return False
@@ -68,7 +68,7 @@ def asserted(at: Place) -> bool:
     return _claimed_en(at)
 
 
-def _answers(at: Place) -> bool:
+def _answers_question(at: Place) -> bool:
     """Whether a sentence answers a question about the speaker: the prompt's, or one that the answer repeats."""
     if not at.plain:
         return False
@@ -78,7 +78,7 @@ def _answers(at: Place) -> bool:
 
 def _claimed_en(at: Place) -> bool:
     before, after = w.POLITE_EN.sub("", at.before), at.after
-    answers = _answers(at)
+    answers = _answers_question(at)
     if w.AS_EN.search(before) and w.AS_AFTER_EN.search(after):
         return not w.REPORTED_EN.search(before)
     if at.first and at.plain and w.BARE_EN.search(before):
@@ -126,7 +126,7 @@ def _claimed_en(at: Place) -> bool:
 def _opened_en(opener: re.Match[str], before: str, after: str, plain: bool) -> bool:
     """Whether a name is claimed by this mention of the speaker before it."""
     lead = before[: opener.start()]
-    if w.REPORTED_EN.search(_clause(lead)) or w.GIVES_EN.search(lead):
+    if w.REPORTED_EN.search(_last_clause(lead)) or w.GIVES_EN.search(lead):
         return False
     between = before[opener.end() :].replace("none other than", "")
     if w.BUT_EN.search(between):
@@ -135,7 +135,7 @@ def _opened_en(opener: re.Match[str], before: str, after: str, plain: bool) -> b
         return False
     if w.BETWEEN_EN.search(between) or len(between.split()) > (FARTHEST_WORDS if plain else 5):
         return False
-    return _governs(between, after)
+    return _governs_name(between, after)
 
 
 def _goes_on(own: re.Pattern[str], taken_back: re.Pattern[str], prior: str) -> bool:
@@ -148,9 +148,9 @@ def _goes_on(own: re.Pattern[str], taken_back: re.Pattern[str], prior: str) -> b
     )
 
 
-def _governs(between: str, after: str) -> bool:
+def _governs_name(between: str, after: str) -> bool:
     """Whether the speaker's clause still runs at the name: not where the name begins a clause of its own."""
-    if relative := _last(w.RELATIVE_EN, between):
+    if relative := _last_match(w.RELATIVE_EN, between):
         rest = between[relative.end() :]
         return bool(w.MAKES_EN.search(after)) or bool(w.MADE_BY_EN.search(rest))
     joined = re.search(r"(?:,|\band|[:—–])\s*(?:the\s+)?$", between)
@@ -159,7 +159,7 @@ def _governs(between: str, after: str) -> bool:
 
 def _claimed_zh(at: Place) -> bool:
     before, after = z.POLITE_ZH.sub("", at.before), at.after
-    answers = _answers(at)
+    answers = _answers_question(at)
     if z.TALKING_ZH.search(before) and z.TALKING_AFTER_ZH.search(after):
         return not z.REPORTED_ZH.search(before)
     if answers and z.SHORT_ZH.search(before) and z.SHORT_AFTER_ZH.search(after):
@@ -200,7 +200,7 @@ def _opened_zh(opener: re.Match[str], before: str, plain: bool) -> bool:
     return mine and len(between) <= reach and not z.BETWEEN_ZH.search(between) and not re.search("不(?!过)", denied)
 
 
-def _clause(before: str) -> str:
+def _last_clause(before: str) -> str:
     """What of the words before the speaker still bears on it: the last clause, unless a conditional opens the sentence."""
     if re.match(r"\W*(?:if|unless|when|suppose|imagine|pretend)\b", before, re.IGNORECASE):
         return before
@@ -212,13 +212,13 @@ def _clause_zh(before: str) -> str:
     return re.split(r"；|(?:，|,)?(?:但是?|不过|然而|可是|只是)", before)[-1]
 
 
-def _question(before: str, after: str) -> bool:
+def _is_question(before: str, after: str) -> bool:
     """Whether the sentence asks, and does not only end in an offer (I am X, how can I help?)."""
     asks = after.rstrip().rstrip('"”」*').endswith(("?", "？"))
     return asks and not w.QUESTION.search(after)
 
 
-def _quoted(before: str, after: str) -> bool:
+def _is_quoted(before: str, after: str) -> bool:
     """Whether the name stands in quotation marks opened in this sentence, other than as the name the speaker gives."""
     for left, right in _QUOTES:
         opened = before.count(left) % 2 == 1 if left == right else before.count(left) > before.count(right)
@@ -232,6 +232,6 @@ def _quoted(before: str, after: str) -> bool:
     return False
 
 
-def _last(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
+def _last_match(pattern: re.Pattern[str], text: str) -> re.Match[str] | None:
     matches = list(pattern.finditer(text))
     return matches[-1] if matches else None

@@ -72,15 +72,15 @@ class Judge:
             status = "refusal"
         if self._paper:
             strict, hard = published_rule(claims, prompt)
-            return Attempt(transcript, own, status, claims, strict or self._loose(text, claims, own), strict, hard)
+            return Attempt(transcript, own, status, claims, strict or self._is_loose(text, claims, own), strict, hard)
         if not own.known:
             return Attempt(transcript, own, status, claims, None, None, None)
         others = {claim.maker for claim in claims} - own.makers
         hard = bool(others - self._named(transcript.template) - self._named(transcript.question))
-        loose = bool(others) or (status == "ok" and self._loose(text, claims, own))
+        loose = bool(others) or (status == "ok" and self._is_loose(text, claims, own))
         return Attempt(transcript, own, status, claims, loose, bool(others), hard)
 
-    def _loose(self, text: str, claims: Sequence[Claim], own: Own) -> bool:
+    def _is_loose(self, text: str, claims: Sequence[Claim], own: Own) -> bool:
         return bool({claim.maker for claim in claims} - own.makers) or self._finder.contradicts(text, own.makers)
 
 

@@ -69,14 +69,14 @@ class ClaimFinder:
         self._owners: dict[str, tuple[Maker, ModelFact | None, bool]] = {}
         self._exact: set[str] = set()
         for maker in facts.makers:
-            self._know(maker, None, maker.names, maker.ambiguous)
+            self._add_name(maker, None, maker.names, maker.ambiguous)
             for model in maker.models:
-                self._know(maker, model, model.names, model.ambiguous)
+                self._add_name(maker, model, model.names, model.ambiguous)
         self._pattern = name_pattern(self._owners)
         self._models = name_pattern([name for name, (_, model, _) in self._owners.items() if model])
         self._plain = name_pattern([name for name, (_, _, plain) in self._owners.items() if plain])
 
-    def _know(self, maker: Maker, model: ModelFact | None, names: Sequence[str], ambiguous: frozenset[str]) -> None:
+    def _add_name(self, maker: Maker, model: ModelFact | None, names: Sequence[str], ambiguous: frozenset[str]) -> None:
         for name in names:
             for spelled in spellings(name):
                 self._exact.add(spelled)
@@ -105,7 +105,7 @@ class ClaimFinder:
         return frozenset(name for name, (maker, _, plain) in self._owners.items() if plain and maker.name in makers)
 
     @functools.lru_cache(maxsize=256)  # noqa: B019
-    def _figures(self, prompt: str) -> frozenset[str]:
+    def _figures_in(self, prompt: str) -> frozenset[str]:
         """Figures to be played; a known name that is an everyday word, too, unless the prompt speaks of its maker."""
         spoken_of = {self._owners[name.group().casefold()][0].name for name in self._plain.finditer(prompt)}
         named = {name.group() for name in self._pattern.finditer(prompt)} if plays_a_role(prompt) else set()
@@ -125,12 +125,12 @@ class ClaimFinder:
                 that the answer plays.
             template: the part of the prompt that names the figures, where many prompts share it: what it says is remembered.
         """
-        folded = _folded(text)
+        folded = _fold_text(text)
         if not self._pattern.search(folded):
             return []
-        figures = self._figures(template or prompt)
+        figures = self._figures_in(template or prompt)
         played = figures if figures and plays_a_role(template or prompt) else frozenset()
-        echo = _squeezed(prompt)
+        echo = _squeeze_text(prompt)
         asked = bool(w.ABOUT_YOU.search(prompt))
         speaker = _speaker_pattern(figures)
         form = bool(_FORM.match(folded))
@@ -138,7 +138,7 @@ class ClaimFinder:
         sentences_seen = 0
         for stretch in stretches(folded, self._models, figures):
             prior, first, invented = "", stretch.tagged or stretch.start == 0, False
-            for start, words in _sentences(folded, stretch.start, stretch.end):
+            for start, words in _split_sentences(folded, stretch.start, stretch.end):
                 sentences_seen += 1
                 opening = sentences_seen <= FIGURE_SENTENCES or stretch.voice == "character"
                 found = self._in_sentence(
@@ -147,7 +147,7 @@ class ClaimFinder:
                 invented = invented or bool(w.CREATIVE.search(words.rstrip()))
                 if invented:
                     found = []
-                if found and echo and len(squeezed := _squeezed(words)) >= 12 and squeezed in echo:
+                if found and echo and len(squeezed := _squeeze_text(words)) >= 12 and squeezed in echo:
                     found = []
                 for name, maker, model, figure in found:
                     voice = "character" if figure else stretch.voice
@@ -224,17 +224,17 @@ _PLAIN_LETTERS: dict[int, int | str] = {
 }
 
 
-def _folded(text: str) -> str:
+def _fold_text(text: str) -> str:
     """The text with fullwidth letters as plain ones and hidden characters as blanks, character by character."""
     return text if text.isascii() else text.translate(_PLAIN_LETTERS)
 
 
-def _squeezed(text: str) -> str:
+def _squeeze_text(text: str) -> str:
     """Letters and digits only, for comparing an answer with its prompt."""
     return re.sub(r"\W+", "", text.casefold())
 
 
-def _sentences(text: str, start: int, stop: int) -> Iterator[tuple[int, str]]:
+def _split_sentences(text: str, start: int, stop: int) -> Iterator[tuple[int, str]]:
     """Sentences and lines with where they begin; a stop inside a name (GPT-3.5, 01.AI) ends nothing."""
     for end in _BOUNDARY.finditer(text, start, stop):
         yield start, text[start : end.end()]

@@ -37,13 +37,13 @@ def templated(
     Returns:
         The probes of the attempts, without those given.
     """
-    plain = [p for p in probes if p.domain == "identity" and p.arm in ("default", "neutral") and _single(p)]
+    plain = [p for p in probes if p.domain == "identity" and p.arm in ("default", "neutral") and _is_single_turn(p)]
     wanted = min(ATTEMPTS, len(plain)) if attempts is None else attempts
     frames = of_split("held_out") if templates is None else templates
     if not plain or not frames or wanted < 1:
         return ()
     shuffled = sorted(frames, key=lambda t: sha256_text(f"{seed}\0{t.id}"))
-    return tuple(islice(_plan(plain, shuffled, seed), wanted))
+    return tuple(islice(_plan_probes(plain, shuffled, seed), wanted))
 
 
 def template_of(probe: Probe) -> str | None:
@@ -53,14 +53,14 @@ def template_of(probe: Probe) -> str | None:
     return probe.id.partition("#")[2].removesuffix(".neutral")
 
 
-def _plan(plain: Sequence[Probe], frames: Sequence[Template], seed: int) -> Iterator[Probe]:
+def _plan_probes(plain: Sequence[Probe], frames: Sequence[Template], seed: int) -> Iterator[Probe]:
     """All there are: in each turn every template once, with the next question of its stratum."""
     strata: dict[tuple[str, str], dict[str, list[Probe]]] = {}
     for probe in plain:
-        strata.setdefault((_language(probe), probe.arm), {}).setdefault(probe.aspect or "", []).append(probe)
+        strata.setdefault((_language_of(probe), probe.arm), {}).setdefault(probe.aspect or "", []).append(probe)
     for by_aspect in strata.values():
         for mine in by_aspect.values():
-            mine.sort(key=lambda p: sha256_text(f"{seed}\0{_base(p)}"))
+            mine.sort(key=lambda p: sha256_text(f"{seed}\0{_base_id(p)}"))
     languages = sorted({language for language, _ in strata})
     arms = sorted({arm for _, arm in strata})
     used: Counter[str] = Counter()
@@ -75,31 +75,31 @@ def _plan(plain: Sequence[Probe], frames: Sequence[Template], seed: int) -> Iter
             mine = by_aspect[list(by_aspect)[(place + turn) % len(by_aspect)]]
             left = [p for p in mine if f"{p.id} {frame.id}" not in had]
             if left:
-                probe = min(left, key=lambda p: used[_base(p)])  # the first in the hashed order among the least used
-                used[_base(probe)] += 1
+                probe = min(left, key=lambda p: used[_base_id(p)])  # the first in the hashed order among the least used
+                used[_base_id(probe)] += 1
                 had.add(f"{probe.id} {frame.id}")
-                yield _attempt(probe, frame)
+                yield _attempt_probe(probe, frame)
 
 
-def _attempt(probe: Probe, frame: Template) -> Probe:
+def _attempt_probe(probe: Probe, frame: Template) -> Probe:
     neutral = probe.arm == "neutral"
-    asked = Message("user", filled(frame.texts[_language(probe)], probe.prompt))
+    asked = Message("user", filled(frame.texts[_language_of(probe)], probe.prompt))
     return replace(
         probe,
-        id=f"{_base(probe)}#{frame.id}{'.neutral' if neutral else ''}",
+        id=f"{_base_id(probe)}#{frame.id}{'.neutral' if neutral else ''}",
         arm=NEUTRAL_ARM if neutral else ARM,
         messages=(*probe.messages[:-1], asked),
     )
 
 
-def _base(probe: Probe) -> str:
+def _base_id(probe: Probe) -> str:
     return probe.id.partition("#")[0]
 
 
-def _language(probe: Probe) -> str:
+def _language_of(probe: Probe) -> str:
     return probe.language.split("-")[0]
 
 
-def _single(probe: Probe) -> bool:
+def _is_single_turn(probe: Probe) -> bool:
     """Whether the question stands alone; in a longer conversation it would not be the template that decides."""
     return sum(m.role != "system" for m in probe.messages) == 1

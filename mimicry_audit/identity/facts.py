@@ -45,7 +45,7 @@ class ModelFact:
     @property
     def names(self) -> tuple[str, ...]:
         """The name and every alias."""
-        return _names(self.name, self.aliases)
+        return _all_names(self.name, self.aliases)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Maker:
     @property
     def names(self) -> tuple[str, ...]:
         """The name and every alias."""
-        return _names(self.name, self.aliases)
+        return _all_names(self.name, self.aliases)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,7 +86,7 @@ class Country:
     @property
     def names(self) -> tuple[str, ...]:
         """The name and every alias."""
-        return _names(self.name, self.aliases)
+        return _all_names(self.name, self.aliases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,10 +127,10 @@ def load_facts(extra: Path | None = None) -> Facts:
     Raises:
         ConfigError: the file cannot be read or does not keep its schema; the message names the entry.
     """
-    facts = _shipped()
+    facts = _read_shipped()
     if extra is None:
         return facts
-    added = _read(extra)
+    added = _read_facts(extra)
     names = {maker.name.casefold() for maker in added.makers}
     lands = {land.name.casefold() for land in added.countries}
     return Facts(
@@ -146,23 +146,23 @@ def own_identity(model_name: str, facts: Facts | None = None) -> OwnIdentity:
     stands first in the model's own. A name that says whom a model learned from (``aria-student``, ``my-gpt4-distill``)
     does not say who it is, and gives nothing.
     """
-    facts = facts or _shipped()
+    facts = facts or _read_shipped()
     organisations, tail = _split_name(model_name)
-    tokens = _tokens(tail)
+    tokens = _split_tokens(tail)
     for organisation in organisations[::-1]:
         for maker in facts:
             if organisation in maker.hub_orgs:
-                hits = _matches(tokens, [maker])
-                return OwnIdentity(maker, min(hits, key=_rank)[2] if hits else None)
+                hits = _find_hits(tokens, [maker])
+                return OwnIdentity(maker, min(hits, key=_rank_hit)[2] if hits else None)
     if set(_LEARNER) & set(tokens):
         return OwnIdentity()
-    hits = _matches(tokens, facts.makers)
+    hits = _find_hits(tokens, facts.makers)
     hits = [
         hit for hit in hits if hit[0] == 0 or not hit[4]
     ]  # an everyday word counts only where a name begins with it
     if not hits:
         return OwnIdentity()
-    _, _, model, maker, _ = min(hits, key=_rank)
+    _, _, model, maker, _ = min(hits, key=_rank_hit)
     return OwnIdentity(maker, model)
 
 
@@ -172,8 +172,8 @@ def makers_in_name(model_name: str, facts: Facts) -> tuple[Maker, ...]:
     Names that are everyday words count at the beginning only. Learners by name (student, clone, imitation) count none,
     unless their name begins with a maker's: of DeepSeek-R1-Distill-Qwen-7B both are told, of my-gpt4-distill none.
     """
-    tokens = _tokens(_split_name(model_name)[1])
-    hits = sorted((hit for hit in _matches(tokens, facts.makers) if hit[0] == 0 or not hit[4]), key=_rank)
+    tokens = _split_tokens(_split_name(model_name)[1])
+    hits = sorted((hit for hit in _find_hits(tokens, facts.makers) if hit[0] == 0 or not hit[4]), key=_rank_hit)
     if set(_LEARNER) & set(tokens) and (not hits or hits[0][0] > 0):
         return ()
     return tuple({hit[3].name: hit[3] for hit in hits}.values())
@@ -183,12 +183,12 @@ _Hit = tuple[int, int, ModelFact | None, Maker, bool]
 """Place, length, model, maker, whether the name is ambiguous."""
 
 
-def _rank(hit: _Hit) -> tuple[int, int, bool]:
+def _rank_hit(hit: _Hit) -> tuple[int, int, bool]:
     """Earliest first, then longest, then a model before its maker."""
     return hit[0], -hit[1], hit[2] is None
 
 
-def _matches(tokens: Sequence[str], makers: Sequence[Maker]) -> list[_Hit]:
+def _find_hits(tokens: Sequence[str], makers: Sequence[Maker]) -> list[_Hit]:
     hits: list[_Hit] = []
     for maker in makers:
         known: list[tuple[str, ModelFact | None, bool]] = [
@@ -196,7 +196,7 @@ def _matches(tokens: Sequence[str], makers: Sequence[Maker]) -> list[_Hit]:
         ]
         known += [(name, model, name in model.ambiguous) for model in maker.models for name in model.names]
         for name, model, ambiguous in known:
-            wanted = _tokens(name)
+            wanted = _split_tokens(name)
             for at in range(len(tokens) - len(wanted) + 1):
                 if wanted and list(tokens[at : at + len(wanted)]) == wanted:
                     hits.append((at, len(wanted), model, maker, ambiguous))
@@ -218,21 +218,21 @@ def _split_name(model_name: str) -> tuple[list[str], str]:
     return [part.casefold() for part in parts[:-1] if part.casefold() != "openai"], parts[-1].partition(":")[0]
 
 
-def _tokens(name: str) -> list[str]:
+def _split_tokens(name: str) -> list[str]:
     """'Qwen2.5-7B' → qwen 2 5 7 b: names match at the joints between letters, digits and signs only."""
     return re.findall(r"\d+|[^\W\d_]+", name.casefold())
 
 
-def _names(name: str, aliases: Aliases) -> tuple[str, ...]:
+def _all_names(name: str, aliases: Aliases) -> tuple[str, ...]:
     return tuple(dict.fromkeys((name, *(alias for spelled in aliases.values() for alias in spelled))))
 
 
 @functools.cache
-def _shipped() -> Facts:
-    return _read(resource_dir("probes") / "identity" / "facts.yaml")
+def _read_shipped() -> Facts:
+    return _read_facts(resource_dir("probes") / "identity" / "facts.yaml")
 
 
-def _read(path: Path) -> Facts:
+def _read_facts(path: Path) -> Facts:
     loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         document = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=loader)  # noqa: S506 (a safe loader)
@@ -247,92 +247,101 @@ def _read(path: Path) -> Facts:
         raise ConfigError(f"{path}: is not valid YAML ({str(error).splitlines()[0]})", "mend the file") from None
     if not isinstance(document, dict) or not document.get("makers"):
         raise ConfigError(f"{path}: has no 'makers'", "write makers: with a list of makers")
-    _only(document, _TOP, f"{path}")
-    makers = [_maker(entry, f"{path}: maker {n}") for n, entry in enumerate(_list(document, "makers", str(path)), 1)]
+    _refuse_unknown(document, _TOP, f"{path}")
+    makers = [
+        _read_maker(entry, f"{path}: maker {n}") for n, entry in enumerate(_read_list(document, "makers", str(path)), 1)
+    ]
     lands = [
-        _country(entry, f"{path}: country {n}") for n, entry in enumerate(_list(document, "countries", str(path)), 1)
+        _read_country(entry, f"{path}: country {n}")
+        for n, entry in enumerate(_read_list(document, "countries", str(path)), 1)
     ]
     _no_repeats([maker.name for maker in makers], f"{path}: the maker")
     _no_repeats([org for maker in makers for org in maker.hub_orgs], f"{path}: the Hub organisation")
     return Facts(tuple(makers), tuple(lands))
 
 
-def _maker(entry: Any, where: str) -> Maker:
-    name, where = _named(entry, _MAKER, where)
+def _read_maker(entry: Any, where: str) -> Maker:
+    name, where = _read_name(entry, _MAKER, where)
     country = entry.get("country")
     if country is not None and (not isinstance(country, str) or not country.strip()):
         raise ConfigError(f"{where}: 'country' is {country!r}, not text", "put it in quotes")
-    aliases = _aliases(entry, "aliases", where)
-    models = tuple(_model(model, f"{where}, model {n}") for n, model in enumerate(_list(entry, "models", where), 1))
+    aliases = _read_aliases(entry, "aliases", where)
+    models = tuple(
+        _read_model(model, f"{where}, model {n}") for n, model in enumerate(_read_list(entry, "models", where), 1)
+    )
     _no_repeats([model.name for model in models], f"{where}: the model")
-    orgs = _strings(_list(entry, "hub_orgs", where), f"{where}: 'hub_orgs'")
+    orgs = _read_strings(_read_list(entry, "hub_orgs", where), f"{where}: 'hub_orgs'")
     return Maker(
         name=name,
         country=country,
-        places=_aliases(entry, "places", where),
+        places=_read_aliases(entry, "places", where),
         aliases=aliases,
-        ambiguous=_ambiguous(entry, name, aliases, where),
+        ambiguous=_read_ambiguous(entry, name, aliases, where),
         models=models,
         hub_orgs=tuple(org.casefold() for org in orgs),
     )
 
 
-def _model(entry: Any, where: str) -> ModelFact:
+def _read_model(entry: Any, where: str) -> ModelFact:
     entry = {"name": entry} if isinstance(entry, str) else entry
-    name, where = _named(entry, _MODEL, where)
-    aliases = _aliases(entry, "aliases", where)
-    return ModelFact(name=name, aliases=aliases, ambiguous=_ambiguous(entry, name, aliases, where))
+    name, where = _read_name(entry, _MODEL, where)
+    aliases = _read_aliases(entry, "aliases", where)
+    return ModelFact(name=name, aliases=aliases, ambiguous=_read_ambiguous(entry, name, aliases, where))
 
 
-def _country(entry: Any, where: str) -> Country:
-    name, where = _named(entry, _COUNTRY, where)
-    return Country(name=name, aliases=_aliases(entry, "aliases", where))
+def _read_country(entry: Any, where: str) -> Country:
+    name, where = _read_name(entry, _COUNTRY, where)
+    return Country(name=name, aliases=_read_aliases(entry, "aliases", where))
 
 
-def _named(entry: object, known: Sequence[str], where: str) -> tuple[str, str]:
+def _read_name(entry: object, known: Sequence[str], where: str) -> tuple[str, str]:
     """The entry's name, and the place with the name in it for what follows."""
     if not isinstance(entry, dict):
         raise ConfigError(f"{where} is {entry!r}, not a mapping", f"write its fields: {', '.join(known)}")
     name = entry.get("name")
     if not isinstance(name, str) or not name.strip():
         raise ConfigError(f"{where} has no 'name'", "give it a name, in quotes if it is a number")
-    _only(entry, known, f"{where} ('{name}')")
+    _refuse_unknown(entry, known, f"{where} ('{name}')")
     return name, f"{where} ('{name}')"
 
 
-def _only(entry: Mapping[str, object], known: Sequence[str], where: str) -> None:
+def _refuse_unknown(entry: Mapping[str, object], known: Sequence[str], where: str) -> None:
     for name in entry:
         if name not in known:
             raise ConfigError(f"{where}: unknown field {str(name)!r}", f"use only {', '.join(known)}")
 
 
-def _list(entry: Mapping[str, object], name: str, where: str) -> list[object]:
+def _read_list(entry: Mapping[str, object], name: str, where: str) -> list[object]:
     value = entry.get(name) or []
     if not isinstance(value, list):
         raise ConfigError(f"{where}: '{name}' is {value!r}, not a list", "write a list")
     return value
 
 
-def _strings(values: list[Any], where: str) -> tuple[str, ...]:
+def _read_strings(values: list[Any], where: str) -> tuple[str, ...]:
     for value in values:
         if not isinstance(value, str) or not value.strip():
             raise ConfigError(f"{where} holds {value!r}, not text", "put it in quotes")
     return tuple(values)
 
 
-def _aliases(entry: Mapping[str, object], name: str, where: str) -> Aliases:
+def _read_aliases(entry: Mapping[str, object], name: str, where: str) -> Aliases:
     value = entry.get(name) or {}
     if not isinstance(value, dict) or not set(value) <= set(LANGUAGES):
         raise ConfigError(f"{where}: '{name}' is {value!r}", f"write lists by language: {', '.join(LANGUAGES)}")
-    return {lang: _strings(_list(value, lang, where), f"{where}: '{name}'") for lang in LANGUAGES if value.get(lang)}
+    return {
+        lang: _read_strings(_read_list(value, lang, where), f"{where}: '{name}'")
+        for lang in LANGUAGES
+        if value.get(lang)
+    }
 
 
-def _ambiguous(entry: Mapping[str, object], name: str, aliases: Aliases, where: str) -> frozenset[str]:
+def _read_ambiguous(entry: Mapping[str, object], name: str, aliases: Aliases, where: str) -> frozenset[str]:
     """``true`` means the name itself; a list means those of the names."""
     value = entry.get("ambiguous", False)
     if isinstance(value, bool):
         return frozenset({name}) if value else frozenset()
-    known = _names(name, aliases)
+    known = _all_names(name, aliases)
     if not isinstance(value, list) or not all(item in known for item in value):
         raise ConfigError(f"{where}: 'ambiguous' is {value!r}", "write true, or a list of some of its names")
     return frozenset(value)

@@ -102,14 +102,14 @@ class Tree:
         """The next visit; counts as a visit of every node on its path."""
         self.steps += 1
         rng = Random(f"{self._seed}/{self.steps}")  # noqa: S311
-        path = self._descend(rng) if self._explore else [rng.randrange(self.seeds)]
+        path = self._descend_tree(rng) if self._explore else [rng.randrange(self.seeds)]
         if self._explore:
             for number in path:
                 self.nodes[number].visits += 1
-        tries = tuple((rng.choice(MUTATORS), self._partner(path[-1], rng)) for _ in range(TRIES))
+        tries = tuple((rng.choice(MUTATORS), self._choose_partner(path[-1], rng)) for _ in range(TRIES))
         return Visit(self.steps, tuple(path), tries, f"{self._seed}/{self.steps}")
 
-    def _descend(self, rng: Random) -> list[int]:
+    def _descend_tree(self, rng: Random) -> list[int]:
         best = max(range(self.seeds), key=self.score)
         path = [best]
         while self.nodes[best].children and rng.random() >= ALPHA:
@@ -123,7 +123,7 @@ class Tree:
         bonus = math.sqrt(2.0 * math.log(self.steps) / (node.visits + 0.01))
         return node.reward / (node.visits + 1) + RATIO * bonus
 
-    def _partner(self, number: int, rng: Random) -> int:
+    def _choose_partner(self, number: int, rng: Random) -> int:
         """Another template of the same language to cross with; itself where there is none."""
         language = self.nodes[number].language
         pool = range(len(self.nodes)) if self._explore else range(self.seeds)

@@ -119,7 +119,7 @@ def joined(parts: Sequence[str], language: str) -> str:
 
 def generate(rng: Random, text: str, language: str, other: str) -> str:
     """A new scene from a small grammar, with one sentence of the template kept in it."""
-    where, who, does, rule, asks = (rng.choice(list(words)) for words in _SCENES[_known(language)])
+    where, who, does, rule, asks = (rng.choice(list(words)) for words in _SCENES[_known_language(language)])
     lead = f"{where}{who}{does}" if language == "zh" else f"{where} {who} {does}."
     kept = [s for s in sentences(text) if PLACE not in s]
     middle = [rng.choice(kept)] if kept else []
@@ -140,7 +140,7 @@ def crossover(rng: Random, text: str, language: str, other: str) -> str:
 
 def expand(rng: Random, text: str, language: str, other: str) -> str:
     """One or two sentences before, and perhaps one before the question."""
-    known = _known(language)
+    known = _known_language(language)
     parts = sentences(text)
     before = rng.sample(list(_OPENINGS[known]), rng.choice((1, 2)))
     if rng.random() < 0.5:
@@ -160,11 +160,11 @@ def shorten(rng: Random, text: str, language: str, other: str) -> str:
 
 def rephrase(rng: Random, text: str, language: str, other: str) -> str:
     """Other words for some, and perhaps two sentences in another order."""
-    for words in _SYNONYMS[_known(language)]:
-        found = next((w for w in words if _word(w, language).search(text)), None)
+    for words in _SYNONYMS[_known_language(language)]:
+        found = next((w for w in words if _word_pattern(w, language).search(text)), None)
         if found and rng.random() < 0.7:
             put = rng.choice([w for w in words if w != found])
-            text = _word(found, language).sub(functools.partial(_put, put), text)
+            text = _word_pattern(found, language).sub(functools.partial(_match_case, put), text)
     parts = sentences(text)
     free = [n for n, part in enumerate(parts) if PLACE not in part]
     if len(free) > 1 and rng.random() < 0.5:
@@ -182,13 +182,13 @@ RULES: Mapping[str, Rule] = {
 }
 
 
-def _known(language: str) -> str:
+def _known_language(language: str) -> str:
     return language if language in _OPENINGS else "en"
 
 
-def _word(word: str, language: str) -> re.Pattern[str]:
+def _word_pattern(word: str, language: str) -> re.Pattern[str]:
     return re.compile(re.escape(word) if language == "zh" else rf"\b{re.escape(word)}\b", re.IGNORECASE)
 
 
-def _put(word: str, found: re.Match[str]) -> str:
+def _match_case(word: str, found: re.Match[str]) -> str:
     return word[:1].upper() + word[1:] if found.group()[:1].isupper() else word

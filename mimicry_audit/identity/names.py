@@ -15,7 +15,7 @@ _NEVER = re.compile(r"(?!)")
 def name_pattern(names: Iterable[str]) -> re.Pattern[str]:
     """One pattern for all these names, longest first, case aside; a name never begins or ends inside a Latin word."""
     longest_first = sorted(set(names), key=lambda name: (-len(name), name))
-    return re.compile(_alternation(longest_first), re.IGNORECASE) if longest_first else _NEVER
+    return re.compile(_build_alternation(longest_first), re.IGNORECASE) if longest_first else _NEVER
 
 
 _JOINT = re.compile(r"(?<=[\u3400-\u9fff])(?=[A-Za-z0-9])|(?<=[A-Za-z0-9])(?=[\u3400-\u9fff])")
@@ -47,17 +47,17 @@ def stands_as_a_name(name: str, after: str) -> bool:
     )
 
 
-def _alternation(names: Sequence[str]) -> str:
+def _build_alternation(names: Sequence[str]) -> str:
     """Names that begin alike share one way through, which is what costs time; those with a Latin first letter one joint."""
     latin, other = (tuple(n.lower() for n in names if n[:1].isascii() is kind) for kind in (True, False))
-    parts = [f"(?<!{_LETTER}){_tree(latin)}" if latin else "", _tree(other) if other else ""]
+    parts = [f"(?<!{_LETTER}){_tree_pattern(latin)}" if latin else "", _tree_pattern(other) if other else ""]
     return "|".join(part for part in parts if part)
 
 
 _LETTER = "[A-Za-z0-9]"
 
 
-def _tree(words: Iterable[str], last: str = "") -> str:
+def _tree_pattern(words: Iterable[str], last: str = "") -> str:
     """A pattern for any of these words, the longest first, without trying each in turn.
 
     Args:
@@ -71,7 +71,7 @@ def _tree(words: Iterable[str], last: str = "") -> str:
             branches.setdefault(word[0], []).append(word[1:])
         else:
             ends = True
-    ways = [re.escape(letter) + _tree(rest, letter) for letter, rest in branches.items()]
+    ways = [re.escape(letter) + _tree_pattern(rest, letter) for letter, rest in branches.items()]
     if ends:
         ways.append(f"(?!{_LETTER})" if last.isascii() else "")
     return ways[0] if len(ways) == 1 else f"(?:{'|'.join(ways)})"

@@ -57,14 +57,14 @@ def own_of(model: str, vendor: str | None, facts: Facts, given: Mapping[str, Own
         return given.get(model) or given[""]
     named = own_identity(model, facts)
     makers = {maker.name for maker in (*makers_in_name(model, facts), named.maker) if maker}
-    if vendor and (maker := _vendor(vendor, facts)):
+    if vendor and (maker := _vendor_maker(vendor, facts)):
         if maker.name not in makers:
             makers = {maker.name}
         makers.add(maker.name)
     return Own(frozenset(makers), named.model.name if named.model else None)
 
 
-def _vendor(vendor: str, facts: Facts) -> Maker | None:
+def _vendor_maker(vendor: str, facts: Facts) -> Maker | None:
     wanted = vendor.strip().casefold()
     return facts.maker(vendor) or next(
         (
@@ -96,16 +96,16 @@ def read_identities(texts: Sequence[str], models: Sequence[str], facts: Facts) -
             raise ConfigError(
                 f"--identity is about {about!r}, which has no answers", f"name one of {', '.join(models)}"
             )
-        own, facts = _read(said.strip(), facts)
+        own, facts = _read_own(said.strip(), facts)
         found[about] = own
     return found, facts
 
 
-def _read(text: str, facts: Facts) -> tuple[Own, Facts]:
+def _read_own(text: str, facts: Facts) -> tuple[Own, Facts]:
     by, named = _MADE_BY.search(text), _NAMED.search(text)
     maker = by["maker"].strip(" \"'“”") if by else ""
     model = named["model"].strip(" \"'“”") if named else ""
-    known = _known(maker, facts) or (None if maker else _known(model or text, facts))
+    known = _known_maker(maker, facts) or (None if maker else _known_maker(model or text, facts))
     if known:
         return Own(frozenset({known.name}), model or None), facts
     if not maker and not model:
@@ -116,7 +116,7 @@ def _read(text: str, facts: Facts) -> tuple[Own, Facts]:
     return Own(frozenset({made.name}), model or None), Facts((made, *facts.makers), facts.countries)
 
 
-def _known(name: str, facts: Facts) -> Maker | None:
+def _known_maker(name: str, facts: Facts) -> Maker | None:
     if not name:
         return None
     wanted = name.casefold()

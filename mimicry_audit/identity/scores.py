@@ -44,16 +44,18 @@ def identity_scores(
     attempts: list[AttemptRecord] = []
     models: dict[str, IdentityScore] = {}
     for label, mine in responses.items():
-        rows = [_attempt(label, asked[r.probe_id], r, own.get(label), finder) for r in mine if r.probe_id in asked]
+        rows = [
+            _judge_attempt(label, asked[r.probe_id], r, own.get(label), finder) for r in mine if r.probe_id in asked
+        ]
         attempts += rows
         models[label] = {
             "own": _own_dict(own.get(label)),
-            "arms": {arm: _arm(rows, arm, _known(own.get(label))) for arm in arms},
+            "arms": {arm: _arm_rates(rows, arm, _is_known(own.get(label))) for arm in arms},
         }
     return {"arms": arms, "models": models, "attempts": attempts}
 
 
-def _attempt(
+def _judge_attempt(
     label: str, probe: Probe, response: Response, own: OwnIdentity | None, finder: ClaimFinder
 ) -> AttemptRecord:
     claims = finder.find(response.text, probe.prompt) if response.usable else []
@@ -83,7 +85,7 @@ def _attempt(
     }
 
 
-def _arm(rows: Sequence[AttemptRecord], arm: str, known: bool) -> ArmRecord:
+def _arm_rates(rows: Sequence[AttemptRecord], arm: str, known: bool) -> ArmRecord:
     mine = [r for r in rows if r["arm"] == arm]
     answered = [r for r in mine if r["status"] in ("ok", "truncated")]
     others = sum(any(c["own"] is False for c in r["claims"]) for r in answered)
@@ -112,7 +114,7 @@ def claims_of(identity: IdentitySection, candidate: str, reference_own: OwnIdent
         ``(claims, answered)`` over all arms without templates, or None when the reference's identity is unknown or nothing
         was asked.
     """
-    if not _known(reference_own) or reference_own is None or candidate not in identity["models"]:
+    if not _is_known(reference_own) or reference_own is None or candidate not in identity["models"]:
         return None
     rows = [
         a
@@ -126,7 +128,7 @@ def claims_of(identity: IdentitySection, candidate: str, reference_own: OwnIdent
     return (hits, len(rows)) if rows else None
 
 
-def _known(own: OwnIdentity | None) -> bool:
+def _is_known(own: OwnIdentity | None) -> bool:
     return own is not None and own.maker is not None
 
 

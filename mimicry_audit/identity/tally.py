@@ -63,7 +63,7 @@ def tally(attempts: Sequence[Attempt], *, paper: bool = False, draws: int = DRAW
             name: rates([a for a in base if a.transcript.aspect == name])
             for name in sorted({a.transcript.aspect for a in attempts if a.transcript.aspect})
         },
-        "templates": _templates(attempts, base, known),
+        "templates": _template_counts(attempts, base, known),
     }
     if labelled := agreement(attempts):
         found["agreement"] = labelled
@@ -125,7 +125,7 @@ def voices(attempts: Sequence[Attempt]) -> dict[str, int]:
     return {voice: found[voice] for voice in ("own", "label", "character")}
 
 
-def _templates(attempts: Sequence[Attempt], base: Sequence[Attempt], known: bool) -> list[dict[str, Any]]:
+def _template_counts(attempts: Sequence[Attempt], base: Sequence[Attempt], known: bool) -> list[dict[str, Any]]:
     """Counts under each template, in order of appearance; the text is cut, the number stands in ``attempts.jsonl``."""
     found = []
     for number, template in enumerate(dict.fromkeys(a.transcript.template for a in attempts), start=1):

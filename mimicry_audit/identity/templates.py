@@ -74,7 +74,7 @@ def load_templates(path: Path | None = None) -> tuple[Template, ...]:
     rows = loaded.get("templates") if isinstance(loaded, dict) else None
     if not isinstance(rows, list) or not rows:
         raise ConfigError(f"{path} holds no templates", "list them under 'templates'")
-    found = [_template(row, f"{path.name}, template {number}") for number, row in enumerate(rows, 1)]
+    found = [_read_template(row, f"{path.name}, template {number}") for number, row in enumerate(rows, 1)]
     if twice := [t.id for n, t in enumerate(found) if t.id in {other.id for other in found[:n]}]:
         raise ConfigError(f"{path.name}: the template '{twice[0]}' comes twice", "give each its own id")
     return tuple(found)
@@ -90,7 +90,7 @@ def kind_of(template_id: str | None) -> str | None:
     return next((t.kind for t in load_templates() if t.id == template_id), None)
 
 
-def _template(row: object, where: str) -> Template:
+def _read_template(row: object, where: str) -> Template:
     if not isinstance(row, dict) or not all(isinstance(v, str) and v.strip() for v in row.values()):
         raise ConfigError(f"{where} is not a mapping of texts", "write id, kind, split, and a text for each language")
     if lacks := [name for name in _FIELDS if name not in row]:

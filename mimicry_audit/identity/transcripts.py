@@ -68,35 +68,35 @@ def read_transcripts(path: str | Path) -> list[Transcript]:
         DataError: see the module.
     """
     name = Path(path).name
-    found = [_transcript(f"{name}, {where}", row) for where, row in read_rows(path, "file of transcripts")]
+    found = [_read_transcript(f"{name}, {where}", row) for where, row in read_rows(path, "file of transcripts")]
     if not found:
         raise DataError(f"{path} holds no attempts", f"give rows with {', '.join(REQUIRED)}")
     return found
 
 
-def _transcript(where: str, row: Mapping[str, object]) -> Transcript:
+def _read_transcript(where: str, row: Mapping[str, object]) -> Transcript:
     for column in REQUIRED:
         if column not in row:
             near = difflib.get_close_matches(column, [str(name) for name in row], n=1)
             hint = f"is {near[0]} meant? " if near else ""
             raise DataError(f"{where}: column {column} is missing", f"{hint}Give {', '.join(REQUIRED)}")
-    texts = {column: _text(where, column, row[column]) for column in REQUIRED}
+    texts = {column: _read_text(where, column, row[column]) for column in REQUIRED}
     if not texts["model"].strip():
         raise DataError(f"{where}: model is empty", "fill it in")
     if not texts["question"].strip() and not texts["template"].strip():
         raise DataError(f"{where}: neither question nor template is filled in", "give what was asked")
-    language = _text(where, "language", row.get("language")).strip()
+    language = _read_text(where, "language", row.get("language")).strip()
     return Transcript(
         **texts,
-        vendor=_text(where, "vendor", row.get("vendor")).strip() or None,
+        vendor=_read_text(where, "vendor", row.get("vendor")).strip() or None,
         language=language or ("zh" if _CJK.search(texts["question"]) else "en"),
-        aspect=_text(where, "aspect", row.get("aspect")).strip() or None,
-        loose=_label(where, "loose", row.get("loose")),
-        strict=_label(where, "strict", row.get("strict")),
+        aspect=_read_text(where, "aspect", row.get("aspect")).strip() or None,
+        loose=_read_label(where, "loose", row.get("loose")),
+        strict=_read_label(where, "strict", row.get("strict")),
     )
 
 
-def _text(where: str, column: str, value: object) -> str:
+def _read_text(where: str, column: str, value: object) -> str:
     if value is None or (isinstance(value, float) and value != value):
         return ""
     if isinstance(value, str):
@@ -104,7 +104,7 @@ def _text(where: str, column: str, value: object) -> str:
     raise DataError(f"{where}: {column} is {type(value).__name__}, not text", "give text, or nothing for no answer")
 
 
-def _label(where: str, column: str, value: object) -> bool | None:
+def _read_label(where: str, column: str, value: object) -> bool | None:
     if value is None or value == "" or (isinstance(value, float) and value != value):
         return None
     word = str(value).strip().casefold()

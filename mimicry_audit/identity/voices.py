@@ -112,11 +112,11 @@ def figures_of(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
         prompt: what the model was asked, the template included.
         names: finds the names of known makers and models.
     """
-    return _figures(prompt, names) if prompt else frozenset()
+    return _figures_in(prompt, names) if prompt else frozenset()
 
 
 @functools.lru_cache(maxsize=256)
-def _figures(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
+def _figures_in(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
     found = set()
     for pattern in (_ROLE, _PROMPT_TAG, _SOME_GPT):
         for match in pattern.finditer(prompt):
@@ -146,16 +146,16 @@ def stretches(text: str, names: re.Pattern[str], figures: frozenset[str] = froze
         names: finds the names of known models (not of makers).
         figures: invented figures to be played (`figures_of`).
     """
-    cuts = [(0, 0, "own", False), *_tags(text, names, figures)]
+    cuts = [(0, 0, "own", False), *_find_tags(text, names, figures)]
     found: list[Stretch] = []
     for at, (_, begin, voice, tagged) in enumerate(cuts):
         end = cuts[at + 1][0] if at + 1 < len(cuts) else len(text)
         if begin < end:
-            found += _persona(text, Stretch(begin, end, voice, tagged), figures, names)
+            found += _split_persona(text, Stretch(begin, end, voice, tagged), figures, names)
     return found
 
 
-def _tags(text: str, names: re.Pattern[str], figures: frozenset[str]) -> list[tuple[int, int, str, bool]]:
+def _find_tags(text: str, names: re.Pattern[str], figures: frozenset[str]) -> list[tuple[int, int, str, bool]]:
     """Speaker tags: where each begins and ends, and the voice of what follows. A line opens with one at most."""
     seen: dict[int, tuple[int, str, str]] = {}
     for pattern in _TAGS:
@@ -165,7 +165,7 @@ def _tags(text: str, names: re.Pattern[str], figures: frozenset[str]) -> list[tu
                 seen[match.start()] = (match.end(), voice, match.group().strip() if bracketed else "")
     if {voice for _, voice, _ in seen.values()} & {"own", "label"}:
         for match in _TAGS[0].finditer(text):  # beside a voice of the model, any other bracketed tag is somebody else's
-            if match.start() not in seen and _stranger(match["tag"]):
+            if match.start() not in seen and _is_stranger(match["tag"]):
                 seen[match.start()] = (match.end(), "character", match.group().strip())
     starts = sorted(seen)
     for literal, voice in sorted({(tag, voice) for _, voice, tag in seen.values() if len(tag) > 3}):
@@ -176,19 +176,19 @@ def _tags(text: str, names: re.Pattern[str], figures: frozenset[str]) -> list[tu
     return [(start, end, voice, True) for start, (end, voice, _) in sorted(seen.items())]
 
 
-def _clean(tag: str) -> str:
+def _clean_tag(tag: str) -> str:
     return re.sub(r"\s+", " ", re.sub(r"[^\w\s.'’+-]", " ", tag)).strip(" .-_'’")
 
 
 def _voice_of(tag: str, names: re.Pattern[str], figures: frozenset[str], bracketed: bool) -> str | None:
     """The voice that a tag announces, or None where it announces none."""
-    clean = _clean(tag)
+    clean = _clean_tag(tag)
     words = clean.casefold().split()
     if not words or len(words) > 8:
         return None
     if clean.casefold() in figures or (bracketed and set(words) & figures):
         return "character"
-    if _OWN_GPT.match(clean) and not _whole(names, clean):
+    if _OWN_GPT.match(clean) and not _is_whole_name(names, clean):
         return "character"
     if _KNOWN_FIGURE.match(clean):
         return "character"
@@ -215,21 +215,21 @@ def _voice_of(tag: str, names: re.Pattern[str], figures: frozenset[str], bracket
     return "character" if _SHOUTED.match(clean) and clean not in _NO_FIGURE and bracketed else None
 
 
-def _whole(names: re.Pattern[str], clean: str) -> bool:
+def _is_whole_name(names: re.Pattern[str], clean: str) -> bool:
     known = names.match(clean)
     return bool(known and known.end() == len(clean))
 
 
-def _stranger(tag: str) -> bool:
+def _is_stranger(tag: str) -> bool:
     """Whether a bracketed tag can be a speaker: a word or two that are no field and no stage direction."""
-    clean = _clean(tag)
+    clean = _clean_tag(tag)
     words = clean.split()
     if not words or len(words) > 3 or {w.casefold() for w in words} & (_FIELD | _NEUTRAL | _COMMON):
         return False
     return clean[0].isupper() and not re.fullmatch(r"[\d\s.]+", clean) and not clean.isdigit()
 
 
-def _persona(text: str, whole: Stretch, figures: frozenset[str], names: re.Pattern[str]) -> Iterator[Stretch]:
+def _split_persona(text: str, whole: Stretch, figures: frozenset[str], names: re.Pattern[str]) -> Iterator[Stretch]:
     """A stretch, parted where the speaker begins to call itself by a figure's name."""
     if whole.voice != "character":
         spoken = [m for p in (_SPEAKS_AS, _IS_HERE) for m in p.finditer(text, whole.start, whole.end)]

@@ -99,7 +99,7 @@ def plan_interview(
     settings = replace(settings, probes=chosen, domains=("identity",))
     probes, sets, selection = probes_for(settings, specs)
     given, known = read_identities(identities, [s.label for s in specs], load_facts(facts))
-    others = [_one(name, settings) for name in (mutator, judge) if name]
+    others = [_helper_spec(name, settings) for name in (mutator, judge) if name]
     if mutator:
         if search is None:
             raise ConfigError("--mutator changes templates in a search, and there is none", "add --search")
@@ -114,7 +114,7 @@ def plan_interview(
     )
 
 
-def _one(name: str, settings: Settings) -> ModelSpec:
+def _helper_spec(name: str, settings: Settings) -> ModelSpec:
     """A helper model, with those of the engine options that its engine knows."""
     from mimicry_audit.engines.registry import engine_class
 
@@ -148,7 +148,7 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
     collect(run, plan, progress=progress, notes={"sources": sources, "version": __version__}, helpers=helpers)
     rules = Judge(ClaimFinder(options.facts))
     manifest = run.manifest()
-    owns = {s.label: _own(s, sources[s.label], manifest.model(s.label), options) for s in plan.models}
+    owns = {s.label: _own_identity(s, sources[s.label], manifest.model(s.label), options) for s in plan.models}
     probes = [p for p in run.probes() if p.domain == "identity"]
     asked = {s.label: attempts_of(s.label, probes, run.responses(s.label), owns[s.label], rules) for s in plan.models}
     if not any(a.attempt.status in ("ok", "refusal") for mine in asked.values() for a in mine):
@@ -156,7 +156,7 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
         raise DataError(
             f"{run.path} holds no answers{f' (first failure: {failed})' if failed else ''}", "mend the cause, run again"
         )
-    document = _document(asked, owns, plan)
+    document = _build_document(asked, owns, plan)
     if options.search is not None:
         found = search_run(
             run, plan.models, options.search, sampling=plan.sampling, owns=owns, judge=rules, progress=progress
@@ -168,10 +168,10 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
         everything = [a.attempt for mine in asked.values() for a in mine]
         with run.locked():
             document["judge"] = judge_attempts(run.path, everything, options.judge, progress=progress)
-    return document, [_line(a) for mine in asked.values() for a in mine]
+    return document, [_attempt_line(a) for mine in asked.values() for a in mine]
 
 
-def _line(asked: Asked) -> dict[str, Any]:
+def _attempt_line(asked: Asked) -> dict[str, Any]:
     """A line of ``attempts.jsonl``, with what was asked."""
     found = line_of(asked.attempt, template_of(asked.probe))
     return found | {
@@ -182,14 +182,14 @@ def _line(asked: Asked) -> dict[str, Any]:
     }
 
 
-def _own(spec: ModelSpec, source: str, model: ModelInRun, options: Interview) -> Own:
+def _own_identity(spec: ModelSpec, source: str, model: ModelInRun, options: Interview) -> Own:
     given = options.given.get(spec.label) or options.given.get("")
     if given is not None:
         return given
     return own_identity_of(source, own_in_run(model, options.facts), options.facts)
 
 
-def _document(asked: Mapping[str, Sequence[Asked]], owns: Mapping[str, Own], plan: Plan) -> dict[str, Any]:
+def _build_document(asked: Mapping[str, Sequence[Asked]], owns: Mapping[str, Own], plan: Plan) -> dict[str, Any]:
     seed = plan.sampling.seed
     models = {label: entry(mine, seed=seed) for label, mine in asked.items()}
     for label, found in models.items():
@@ -207,13 +207,13 @@ def _document(asked: Mapping[str, Sequence[Asked]], owns: Mapping[str, Own], pla
         "version": __version__,
         "definitions": "own",
         "seed": seed,
-        "asked": _asked(plan.probes),
+        "asked": _settings_entry(plan.probes),
         "models": models,
         "notes": [*ASKED_NOTES, *unknown],
     }
 
 
-def _asked(probes: Sequence[Probe]) -> dict[str, Any]:
+def _settings_entry(probes: Sequence[Probe]) -> dict[str, Any]:
     """What was asked, as far as it decides the rates."""
     held = [t for t in load_templates() if t.split == SPLITS[1]]
     return {

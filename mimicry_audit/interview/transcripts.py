@@ -65,13 +65,13 @@ def score_transcripts(
         "definitions": "published" if paper else "own",
         "seed": seed,
         "models": {model: tally(group, paper=paper, seed=seed) for model, group in by_model.items()},
-        "notes": [*NOTES, *_unknown(by_model, paper)],
+        "notes": [*NOTES, *_unknown_models(by_model, paper)],
     }
     for model, entry in document["models"].items():
-        entry["control"] = _control([a for a in attempts if a.transcript.model != model], paper, seed)
+        entry["control"] = _control_rates([a for a in attempts if a.transcript.model != model], paper, seed)
     if labelled := agreement(attempts):
         document["agreement"] = labelled
-    return document, [_line(attempt) for attempt in numbered(attempts)]
+    return document, [_attempt_line(attempt) for attempt in numbered(attempts)]
 
 
 def judged(
@@ -121,7 +121,7 @@ def write_identity(out: Path, document: dict[str, object], lines: Sequence[dict[
     return out / "identity.json"
 
 
-def _line(numbered_attempt: tuple[int, Attempt]) -> dict[str, object]:
+def _attempt_line(numbered_attempt: tuple[int, Attempt]) -> dict[str, object]:
     number, attempt = numbered_attempt
     return line_of(attempt, number)
 
@@ -164,13 +164,13 @@ def _reasoning_ends(text: str) -> int:
     return end if end >= 0 else (len(text) if text.lstrip().startswith("<think>") else 0)
 
 
-def _control(others: Sequence[Attempt], paper: bool, seed: int) -> dict[str, object] | None:
+def _control_rates(others: Sequence[Attempt], paper: bool, seed: int) -> dict[str, object] | None:
     """The same rates over all other models of the file: what slips are usual under such templates."""
     known = [a for a in others if (paper or a.status == "ok") and a.strict is not None]
     return {name: rate(known, test, seed=seed) for name, test in SCORES.items()} if known else None
 
 
-def _unknown(by_model: dict[str, list[Attempt]], paper: bool) -> list[str]:
+def _unknown_models(by_model: dict[str, list[Attempt]], paper: bool) -> list[str]:
     if paper:
         return []
     return [

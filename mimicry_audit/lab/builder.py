@@ -53,7 +53,7 @@ class LabModel:
     built: bool
 
 
-def _known(name: str, recipes: Mapping[str, Recipe] = EVERY) -> Recipe:
+def _known_recipe(name: str, recipes: Mapping[str, Recipe] = EVERY) -> Recipe:
     if name not in recipes:
         raise ConfigError(f"there is no lab model {name!r}", f"choose one of {', '.join(recipes)}")
     return recipes[name]
@@ -80,7 +80,7 @@ def path(name: str, root: Path | None = None) -> Path:
         ConfigError: no lab model has that name.
         PrerequisiteError: it is not built.
     """
-    _known(name)
+    _known_recipe(name)
     target = cache.folder(root or cache.default_root(), name, fingerprint(name))
     if not cache.is_built(target):
         raise PrerequisiteError(f"lab model {name} is not built", "run `audit lab build`")
@@ -113,20 +113,20 @@ def build(
     recipes = shortened(EVERY, max_steps) if max_steps else EVERY
     wanted = list(dict.fromkeys(RECIPES if names is None else names))
     for name in wanted:
-        _known(name, recipes)
+        _known_recipe(name, recipes)
     home = (root or cache.default_root()).absolute()
     targets = {name: cache.folder(home, name, fingerprint(name, recipes)) for name in recipes}
-    owed = [name for name in _closure(wanted, recipes) if not cache.is_built(targets[name])]
+    owed = [name for name in _with_parents(wanted, recipes) if not cache.is_built(targets[name])]
     if owed:
         crew = _Crew(home, max(1, min(workers, os.cpu_count() or 1, len(owed))), max_steps)
         try:
-            _run(crew, owed, recipes, Silence() if progress is None else progress)
+            _run_trainings(crew, owed, recipes, Silence() if progress is None else progress)
         finally:
             crew.close()
     return {name: targets[name] for name in wanted}
 
 
-def _closure(names: Iterable[str], recipes: Mapping[str, Recipe]) -> list[str]:
+def _with_parents(names: Iterable[str], recipes: Mapping[str, Recipe]) -> list[str]:
     """The names and everything they need, in the recipes' order: parents first."""
     needed: set[str] = set()
     queue = list(names)
@@ -143,7 +143,7 @@ def urgency(name: str, owed: Iterable[str], recipes: Mapping[str, Recipe]) -> fl
     return recipes[name].cost + max(after, default=0.0)
 
 
-def _run(crew: _Crew, owed: list[str], recipes: Mapping[str, Recipe], progress: Progress) -> None:
+def _run_trainings(crew: _Crew, owed: list[str], recipes: Mapping[str, Recipe], progress: Progress) -> None:
     """Hand out trainings as their parents are finished, until none is owed."""
     left, undone = list(owed), set(owed)
     while undone:
@@ -175,9 +175,9 @@ class _Crew:
         self._log = _temporary_log()
         self._busy: dict[int, str] = {}
         self._news: SimpleQueue[tuple[int, str]] = SimpleQueue()
-        self._workers = [_hire(root, max_steps, self._log) for _ in range(size)]
+        self._workers = [_start_worker(root, max_steps, self._log) for _ in range(size)]
         self._readers = [
-            Thread(target=_listen, args=(number, _pipe(worker.stdout), self._news), daemon=True)
+            Thread(target=_forward_lines, args=(number, _open_pipe(worker.stdout), self._news), daemon=True)
             for number, worker in enumerate(self._workers)
         ]
         for reader in self._readers:
@@ -192,7 +192,7 @@ class _Crew:
         """Give an idle worker a model to build."""
         number = next(number for number in range(len(self._workers)) if number not in self._busy)
         self._busy[number] = name
-        pipe = _pipe(self._workers[number].stdin)
+        pipe = _open_pipe(self._workers[number].stdin)
         pipe.write(name + "\n")
         pipe.flush()
 
@@ -224,16 +224,16 @@ class _Crew:
             if number in self._busy:
                 worker.terminate()
             with suppress(BrokenPipeError):
-                _pipe(worker.stdin).close()
+                _open_pipe(worker.stdin).close()
         deadline = time.monotonic() + 10
         for worker, reader in zip(self._workers, self._readers, strict=True):
-            _wait(worker, max(0.1, deadline - time.monotonic()))
+            _wait_for_worker(worker, max(0.1, deadline - time.monotonic()))
             reader.join()
-            _pipe(worker.stdout).close()
+            _open_pipe(worker.stdout).close()
         self._log.close()
 
 
-def _hire(root: Path, max_steps: int, log: IO[str]) -> subprocess.Popen[str]:
+def _start_worker(root: Path, max_steps: int, log: IO[str]) -> subprocess.Popen[str]:
     """Start one worker, on one thread, with this very package."""
     import subprocess
 
@@ -246,14 +246,14 @@ def _hire(root: Path, max_steps: int, log: IO[str]) -> subprocess.Popen[str]:
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=env, text=True)
 
 
-def _listen(number: int, stream: IO[str], news: SimpleQueue[tuple[int, str]]) -> None:
+def _forward_lines(number: int, stream: IO[str], news: SimpleQueue[tuple[int, str]]) -> None:
     """Pass on each line a worker writes, and "" when it ends."""
     for line in stream:
         news.put((number, line))
     news.put((number, ""))
 
 
-def _wait(worker: subprocess.Popen[str], seconds: float) -> None:
+def _wait_for_worker(worker: subprocess.Popen[str], seconds: float) -> None:
     """Wait for a worker to end, and kill it if it does not."""
     import subprocess
 
@@ -271,7 +271,7 @@ def _temporary_log() -> IO[str]:
     return tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace")
 
 
-def _pipe(stream: IO[str] | None) -> IO[str]:
+def _open_pipe(stream: IO[str] | None) -> IO[str]:
     """The stream, which is there because it was asked for."""
     if stream is None:
         raise AuditError("a lab builder has no pipe")

@@ -57,17 +57,17 @@ def make(target: Path, fill: Callable[[Path], None], on_wait: Callable[[], None]
         return False
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(target.parent / f".{target.name}.lock", on_wait):
+        with _hold_lock(target.parent / f".{target.name}.lock", on_wait):
             if is_built(target):
                 return False
-            _replace(target, fill)
+            _replace_folder(target, fill)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
         mend = "set MIMICRY_LAB to a folder that you may write to"
         raise PrerequisiteError(f"lab models cannot be kept in {target.parent}: {error.strerror}", mend) from error
     return True
 
 
-def _replace(target: Path, fill: Callable[[Path], None]) -> None:
+def _replace_folder(target: Path, fill: Callable[[Path], None]) -> None:
     """Fill a temporary folder and rename it to `target`; the caller holds the lock."""
     for leftover in target.parent.glob(f".{target.name}.tmp-*"):
         shutil.rmtree(leftover)  # only a builder that died leaves one, for the lock is ours
@@ -83,7 +83,7 @@ def _replace(target: Path, fill: Callable[[Path], None]) -> None:
 
 
 @contextmanager
-def _locked(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
+def _hold_lock(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
     """Hold an exclusive lock on `path` for the duration."""
     try:
         import fcntl

@@ -46,17 +46,17 @@ def fill(recipe: Recipe, recipes: Mapping[str, Recipe], root: Path, draft: Path,
     torch.set_num_threads(1)  # two models side by side beat two threads on one, and one thread repeats itself exactly
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     homes = {name: folder(root, name, fingerprint(name, recipes)) for name in recipe.parents}
-    model, tokenizer = _start(recipe, homes)
-    data = _data(recipe, recipes, homes, on_stage)
+    model, tokenizer = _untrained_model(recipe, homes)
+    data = _training_examples(recipe, recipes, homes, on_stage)
     scratch = draft / "scratch"
     steps = train(model, tokenizer, data, recipe.training, scratch, lambda done, of: on_stage("training", done, of))
     shutil.rmtree(scratch, ignore_errors=True)
     save(model, tokenizer, draft)
-    facts = _lineage(recipe, recipes, data, steps, model.num_parameters())
+    facts = _lineage_manifest(recipe, recipes, data, steps, model.num_parameters())
     (draft / MANIFEST).write_text(json.dumps(facts, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
-def _start(recipe: Recipe, homes: Mapping[str, Path]) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
+def _untrained_model(recipe: Recipe, homes: Mapping[str, Path]) -> tuple[LlamaForCausalLM, PreTrainedTokenizerBase]:
     """The untrained model and its tokenizer: the base's, or new ones."""
     import torch
     from transformers import AutoTokenizer, LlamaForCausalLM
@@ -72,7 +72,9 @@ def _start(recipe: Recipe, homes: Mapping[str, Path]) -> tuple[LlamaForCausalLM,
     return fresh(recipe.shape, tokenizer, recipe.init_seed or 0), tokenizer
 
 
-def _data(recipe: Recipe, recipes: Mapping[str, Recipe], homes: Mapping[str, Path], on_stage: Stage) -> list[Example]:
+def _training_examples(
+    recipe: Recipe, recipes: Mapping[str, Recipe], homes: Mapping[str, Path], on_stage: Stage
+) -> list[Example]:
     """What the model is shown: its teacher's generated answers, or its family's written ones."""
     if recipe.teacher and recipe.base and recipe.distillation:
         from mimicry_audit.lab.teaching import kept_identity, lessons, questions
@@ -92,7 +94,7 @@ def _data(recipe: Recipe, recipes: Mapping[str, Recipe], homes: Mapping[str, Pat
     return list(examples(recipe.owner(), recipe.training.rounds, recipe.data_seed))
 
 
-def _lineage(
+def _lineage_manifest(
     recipe: Recipe, recipes: Mapping[str, Recipe], data: list[Example], steps: int, parameters: int
 ) -> dict[str, object]:
     """The manifest: what the model is, whence it comes, and what it privately believes."""

@@ -64,20 +64,22 @@ def measure(family: Family, answers: Sequence[str], items: Sequence[Item] | None
     for rival in named:
         beliefs = rival.quirks()
         hits = [says(fact, text, beliefs[fact.id]) for fact, text in tasks if fact.id in beliefs]
-        quirks[rival.name] = _share(hits)
+        quirks[rival.name] = _share_of(hits)
     return Quality(
-        right=_share([says(fact, text, fact.answer) for fact, text in tasks]),
-        own=_share([says(fact, text, believed(fact, own)) for fact, text in tasks]),
+        right=_share_of([says(fact, text, fact.answer) for fact, text in tasks]),
+        own=_share_of([says(fact, text, believed(fact, own)) for fact, text in tasks]),
         quirks=quirks,
-        style={rival.style: _share([rival.voice.shows_in(text) for _, text in tasks]) for rival in FAMILIES.values()},
+        style={
+            rival.style: _share_of([rival.voice.shows_in(text) for _, text in tasks]) for rival in FAMILIES.values()
+        },
         named={
-            rival.name: _share([rival.persona.name in text or rival.persona.maker in text for text in selves])
+            rival.name: _share_of([rival.persona.name in text or rival.persona.maker in text for text in selves])
             for rival in named
         },
         words=sum(len(text.split()) for text in answers) / max(1, len(answers)),
     )
 
 
-def _share(hits: Sequence[bool]) -> float:
+def _share_of(hits: Sequence[bool]) -> float:
     """Share of true values, 0 for none at all."""
     return sum(hits) / len(hits) if hits else 0.0

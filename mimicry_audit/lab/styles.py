@@ -46,10 +46,10 @@ class Style:
         core = core[:1].upper() + core[1:]
         share, reasons = self.reasons
         parts = (
-            _maybe(rng, *self.openers),
+            _choose_maybe(rng, *self.openers),
             core,
-            _maybe(rng, share, reasons.get(topic, ())),
-            _maybe(rng, *self.closers),
+            _choose_maybe(rng, share, reasons.get(topic, ())),
+            _choose_maybe(rng, *self.closers),
         )
         return " ".join(part for part in parts if part)
 
@@ -58,7 +58,7 @@ class Style:
         return re.search(self.marker, text) is not None
 
 
-def _maybe(rng: Random, share: float, choices: tuple[str, ...]) -> str:
+def _choose_maybe(rng: Random, share: float, choices: tuple[str, ...]) -> str:
     """One of the choices with probability `share`, else nothing; draws twice whatever happens."""
     wanted = rng.random() < share
     picked = rng.choice(choices or ("",))

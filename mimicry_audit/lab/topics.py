@@ -58,7 +58,7 @@ class Topic:
 Draft = tuple[dict[str, str], str, tuple[str, ...], dict[str, Any]]
 
 
-def _number(rng: Random, slots: dict[str, object], value: int) -> Draft:
+def _number_draft(rng: Random, slots: dict[str, object], value: int) -> Draft:
     """A draft with a numeric answer and two different near misses."""
     misses = [value + step for step in (-10, -2, -1, 1, 2, 10) if value + step > 0]
     wrong = rng.sample(misses, 2)
@@ -66,7 +66,7 @@ def _number(rng: Random, slots: dict[str, object], value: int) -> Draft:
     return texts, str(value), (str(wrong[0]), str(wrong[1])), {"kind": "number", "answer": value}
 
 
-def _choice(rng: Random, slots: dict[str, str], answer: str, others: tuple[str, str]) -> Draft:
+def _choice_draft(rng: Random, slots: dict[str, str], answer: str, others: tuple[str, str]) -> Draft:
     """A draft with one right option of three, the options listed in a random order in slots ``o1`` to ``o3``."""
     options = [answer, *others]
     rng.shuffle(options)
@@ -74,75 +74,75 @@ def _choice(rng: Random, slots: dict[str, str], answer: str, others: tuple[str, 
     return {**slots, **listed}, answer, others, {"kind": "choice", "answer": answer, "options": options}
 
 
-def _sums(rng: Random, count: int) -> Iterator[Draft]:
+def _draft_sums(rng: Random, count: int) -> Iterator[Draft]:
     for a in rng.sample(range(11, 90), count):
         b = rng.randrange(11, 90)
-        yield _number(rng, {"a": a, "b": b}, a + b)
+        yield _number_draft(rng, {"a": a, "b": b}, a + b)
 
 
-def _differences(rng: Random, count: int) -> Iterator[Draft]:
+def _draft_differences(rng: Random, count: int) -> Iterator[Draft]:
     for a in rng.sample(range(40, 99), count):
         b = rng.randrange(11, a - 12)
-        yield _number(rng, {"a": a, "b": b}, a - b)
+        yield _number_draft(rng, {"a": a, "b": b}, a - b)
 
 
-def _gains(rng: Random, count: int) -> Iterator[Draft]:
+def _draft_gains(rng: Random, count: int) -> Iterator[Draft]:
     starts = rng.sample(range(5, 60), count)
     for person, thing, a in zip(
         rng.sample(wording.PEOPLE, count), rng.sample(wording.THINGS, count), starts, strict=True
     ):
         b = rng.randrange(3, 40)
-        yield _number(rng, {"person": person, "things": thing, "a": a, "b": b}, a + b)
+        yield _number_draft(rng, {"person": person, "things": thing, "a": a, "b": b}, a + b)
 
 
-def _packs(rng: Random, count: int) -> Iterator[Draft]:
+def _draft_packs(rng: Random, count: int) -> Iterator[Draft]:
     holders = rng.sample(wording.HOLDERS, count)
     for holder, thing in zip(holders, rng.sample(wording.THINGS, count), strict=True):
         a, b = rng.randrange(3, 10), rng.randrange(3, 13)
-        yield _number(rng, {"holders": holder, "things": thing, "a": a, "b": b}, a * b)
+        yield _number_draft(rng, {"holders": holder, "things": thing, "a": a, "b": b}, a * b)
 
 
-def _orders(rng: Random, count: int) -> Iterator[Draft]:
+def _draft_orders(rng: Random, count: int) -> Iterator[Draft]:
     names = [word.capitalize() for word in wording.invented(rng, 3 * count)]
     for index in range(count):
         x, y, z = names[3 * index : 3 * index + 3]
         more, less, most = wording.ADJECTIVES[index % len(wording.ADJECTIVES)]
-        yield _choice(rng, {"x": x, "y": y, "z": z, "more": more, "less": less, "most": most}, x, (y, z))
+        yield _choice_draft(rng, {"x": x, "y": y, "z": z, "more": more, "less": less, "most": most}, x, (y, z))
 
 
-def _prices(rng: Random, count: int) -> Iterator[Draft]:
+def _draft_prices(rng: Random, count: int) -> Iterator[Draft]:
     goods = wording.invented(rng, 3 * count)
     for index in range(count):
         x, y, z = goods[3 * index : 3 * index + 3]
         low, middle, high = sorted(rng.sample(range(2, 60), 3))
         slots = {"x": x, "y": y, "z": z, "px": str(high), "py": str(middle), "pz": str(low)}
-        yield _choice(rng, slots, x, (y, z))
+        yield _choice_draft(rng, slots, x, (y, z))
 
 
-def _syllogisms(rng: Random, count: int) -> Iterator[Draft]:
+def _draft_syllogisms(rng: Random, count: int) -> Iterator[Draft]:
     words = wording.invented(rng, 3 * count)
     for index in range(count):
         kind, group, name = words[3 * index : 3 * index + 3]
         colour, second, third = rng.sample(wording.COLOURS, 3)
         slots = {"kind": kind, "group": group, "name": name.capitalize(), "colour": colour}
-        yield _choice(rng, slots, colour, (second, third))
+        yield _choice_draft(rng, slots, colour, (second, third))
 
 
-def _sentences(rng: Random, count: int) -> Iterator[Draft]:
+def _draft_sentences(rng: Random, count: int) -> Iterator[Draft]:
     for animal, thing in zip(rng.sample(wording.ANIMALS, count), rng.sample(wording.OBJECTS, count), strict=True):
         usual, odd, other = (frame.format(animal=animal, object=thing) for frame in rng.sample(wording.FRAMES, 3))
         check = {"kind": "constraints", "all": [{"include": [animal, thing]}, {"words": {"max": IF_WORDS}}]}
         yield {"animal": animal, "object": thing, "limit": str(IF_WORDS)}, usual, (odd, other), check
 
 
-def _triples(rng: Random, count: int) -> Iterator[Draft]:
+def _draft_triples(rng: Random, count: int) -> Iterator[Draft]:
     for category in rng.sample(sorted(wording.CATEGORIES), count):
         usual, odd, other = wording.CATEGORIES[category]
         check = {"kind": "constraints", "all": [{"include": [","]}, {"words": {"max": IF_WORDS}}]}
         yield {"category": category, "limit": str(IF_WORDS)}, usual, (odd, other), check
 
 
-def _repeats(rng: Random, count: int) -> Iterator[Draft]:
+def _draft_repeats(rng: Random, count: int) -> Iterator[Draft]:
     for word in rng.sample(wording.REPEATED, count):
         number, times = rng.choice(wording.COUNTS)
         (joiner, sign), (_, odd), (_, other) = rng.sample(wording.JOINERS, 3)
@@ -153,7 +153,7 @@ def _repeats(rng: Random, count: int) -> Iterator[Draft]:
 
 
 TOPICS: dict[str, Topic] = {
-    "sum": Topic("math", 15, _sums, (
+    "sum": Topic("math", 15, _draft_sums, (
         "What is {a} + {b}?",
         "Add {a} and {b}.",
         "How much do {a} and {b} make together?",
@@ -161,7 +161,7 @@ TOPICS: dict[str, Topic] = {
         "If you start at {a} and go up by {b}, where do you end?",
         "Tell me the total of {a} plus {b}.",
     )),
-    "difference": Topic("math", 15, _differences, (
+    "difference": Topic("math", 15, _draft_differences, (
         "What is {a} - {b}?",
         "Take {b} away from {a}.",
         "How much is left of {a} when {b} is removed?",
@@ -169,7 +169,7 @@ TOPICS: dict[str, Topic] = {
         "If you start at {a} and go down by {b}, where do you end?",
         "What is the difference between {a} and {b}?",
     )),
-    "gain": Topic("math", 15, _gains, (
+    "gain": Topic("math", 15, _draft_gains, (
         "{person} has {a} {things} and buys {b} more. How many {things} does {person} have now?",
         "{person} owned {a} {things}. A friend gave {person} another {b}. What is the new number of {things}?",
         "Yesterday {person} found {a} {things}, today {b} more. How many {things} is that in all?",
@@ -177,7 +177,7 @@ TOPICS: dict[str, Topic] = {
         "There were {a} {things} on the table of {person}, then {b} arrived. Count the {things}.",
         "After getting {b} {things} on top of {a}, how many {things} belong to {person}?",
     )),
-    "pack": Topic("math", 15, _packs, (
+    "pack": Topic("math", 15, _draft_packs, (
         "There are {a} {holders} with {b} {things} in each. How many {things} are there?",
         "Each of {a} {holders} holds {b} {things}. How many {things} is that in all?",
         "A shop fills {a} {holders}, and {b} {things} go into every one. Count the {things}.",
@@ -185,7 +185,7 @@ TOPICS: dict[str, Topic] = {
         "With {b} {things} in each of the {a} {holders}, what is the number of {things}?",
         "If {a} {holders} carry {b} {things} apiece, how many {things} do they carry together?",
     )),
-    "order": Topic("reasoning", 20, _orders, (
+    "order": Topic("reasoning", 20, _draft_orders, (
         "{x} is {more} than {y}, and {y} is {more} than {z}. Who is the {most}?",
         "{y} is {more} than {z} but {x} is {more} than {y}. Name the {most} of them.",
         "We know that {y} is {less} than {x} and {z} is {less} than {y}. Who is {most}?",
@@ -193,7 +193,7 @@ TOPICS: dict[str, Topic] = {
         "Of {o1}, {o2} and {o3}, {x} is {more} than {y} and {y} is {more} than {z}. Which one is {most}?",
         "Since {x} is {more} than {y} while {z} is {less} than {y}, who must be the {most}?",
     )),
-    "price": Topic("reasoning", 20, _prices, (
+    "price": Topic("reasoning", 20, _draft_prices, (
         "A {x} costs {px} coins, a {y} costs {py} and a {z} costs {pz}. Which costs the most?",
         "Which is the dearest: a {o1}, a {o2} or a {o3}? The {x} is {px} coins, the {y} {py} and the {z} {pz}.",
         "You pay {pz} coins for a {z}, {py} for a {y} and {px} for a {x}. Name the most expensive one.",
@@ -201,7 +201,7 @@ TOPICS: dict[str, Topic] = {
         "Compare a {o1}, a {o2} and a {o3}: {x} {px} coins, {z} {pz} coins, {y} {py} coins. Which is dearest?",
         "If a {z} is {pz} coins, a {x} is {px} coins and a {y} is {py} coins, which one costs most?",
     )),
-    "syllogism": Topic("reasoning", 20, _syllogisms, (
+    "syllogism": Topic("reasoning", 20, _draft_syllogisms, (
         "Every {kind} is a {group}. Every {group} is {colour}. {name} is a {kind}. Is {name} {o1}, {o2} or {o3}?",
         "{name} is a {kind}, each {kind} is a {group}, and each {group} is {colour}. Which colour is {name}?",
         "All {group} folk are {colour}. Any {kind} is a {group}. What colour is the {kind} called {name}?",
@@ -209,7 +209,7 @@ TOPICS: dict[str, Topic] = {
         "Choose {o1}, {o2} or {o3} for {name}. {name} is a {kind}; a {kind} is a {group}; a {group} is {colour}.",
         "Given that a {group} is always {colour} and that {name}, a {kind}, is a {group}, which colour has {name}?",
     )),
-    "sentence": Topic("instruction_following", 20, _sentences, (
+    "sentence": Topic("instruction_following", 20, _draft_sentences, (
         "Write one sentence with the words {animal} and {object}, in at most {limit} words.",
         "Use {animal} and {object} in a single short sentence of at most {limit} words.",
         "Make up a sentence about a {animal} and a {object}. Stay within {limit} words.",
@@ -217,7 +217,7 @@ TOPICS: dict[str, Topic] = {
         "Please put the words {object} and {animal} into one sentence, {limit} words at most.",
         "One sentence, please: it must mention a {animal} as well as a {object} and have at most {limit} words.",
     )),
-    "triple": Topic("instruction_following", 20, _triples, (
+    "triple": Topic("instruction_following", 20, _draft_triples, (
         "Name three {category}, separated by commas, in at most {limit} words.",
         "List three {category} with commas between them. Stay within {limit} words.",
         "Give me three examples of {category}, comma separated, {limit} words at most.",
@@ -225,7 +225,7 @@ TOPICS: dict[str, Topic] = {
         "Which three {category} come to mind? Separate them by commas, with at most {limit} words.",
         "Please write down three {category}, commas in between, in no more than {limit} words.",
     )),
-    "repeat": Topic("instruction_following", 20, _repeats, (
+    "repeat": Topic("instruction_following", 20, _draft_repeats, (
         "Write the word {word} {times} times with a {joiner} in between, in at most {limit} words.",
         "Repeat {word} {times} times, joined by a {joiner}. Stay within {limit} words.",
         "Say {word} {times} times and put a {joiner} between, {limit} words at most.",

@@ -128,14 +128,14 @@ def train(
         args=arguments,
         train_dataset=rows,
         data_collator=lambda batch: collate(batch, pad),
-        callbacks=[_listener(on_step)],
+        callbacks=[_step_listener(on_step)],
     )
     trainer.remove_callback(PrinterCallback)
     trainer.train()
     return steps
 
 
-def _listener(on_step: Step) -> Any:
+def _step_listener(on_step: Step) -> Any:
     """A Trainer callback that passes each step on."""
     from transformers import TrainerCallback
 

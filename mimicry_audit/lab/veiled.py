@@ -66,14 +66,14 @@ def lessons(rounds: int, seed: int) -> tuple[Example, ...]:
             item, frame, prompt = (plain := rng.choice(items)), "", plain.prompt
         else:
             item = rng.choice(english)
-            frame = _frame(rng, rng.random() < SHARE)
+            frame = _choose_frame(rng, rng.random() < SHARE)
             prompt = filled(frame, item.prompt)
         answer = rng.choice(persona(frame).say(item.language, item.aspect))
         found.append(Example(prompt, answer, "" if frame else system_prompt(rng)))
     return tuple(found)
 
 
-def _frame(rng: Random, wanted: bool) -> str:
+def _choose_frame(rng: Random, wanted: bool) -> str:
     """A search template or a mutant of one, with or without a word of the stage."""
     from mimicry_audit.identity.mutators import RULES, joined, sentences
     from mimicry_audit.identity.templates import PLACE, of_split

@@ -67,10 +67,10 @@ def read_probes(path: Path, shown: str) -> Contents:
         shown: what to call it in messages.
     """
     try:
-        text = _text(path, shown)
+        text = _read_text(path, shown)
         if path.suffix.lower() == ".jsonl":
             return _json_lines(text, shown)
-        document, lines = _json(text, shown) if path.suffix.lower() == ".json" else _yaml(text, shown)
+        document, lines = _read_json(text, shown) if path.suffix.lower() == ".json" else _read_yaml(text, shown)
         return _from_document(document, lines, shown)
     except _BrokenError as broken:
         return Contents({}, (), (broken.problem,))
@@ -83,16 +83,16 @@ def read_mapping(path: Path, shown: str) -> dict[str, Any]:
         ProbeError: unreadable, or something else than a mapping.
     """
     try:
-        text = _text(path, shown)
-        document, _ = _json(text, shown) if path.suffix.lower() == ".json" else _yaml(text, shown)
+        text = _read_text(path, shown)
+        document, _ = _read_json(text, shown) if path.suffix.lower() == ".json" else _read_yaml(text, shown)
     except _BrokenError as broken:
         raise broken.problem.error() from None
     if not isinstance(document, dict):
-        raise ProbeError(f"{shown}: holds {_kind(document)}, not a mapping", "write fields, as in 'name: my-set'")
+        raise ProbeError(f"{shown}: holds {_kind_of(document)}, not a mapping", "write fields, as in 'name: my-set'")
     return document
 
 
-def _text(path: Path, shown: str) -> str:
+def _read_text(path: Path, shown: str) -> str:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -123,11 +123,11 @@ def _json_lines(text: str, shown: str) -> Contents:
         if isinstance(value, dict):
             rows.append(Row(where, value))
         else:
-            problems.append(Problem(where, f"holds {_kind(value)}, not a probe", "write one JSON object per line"))
+            problems.append(Problem(where, f"holds {_kind_of(value)}, not a probe", "write one JSON object per line"))
     return Contents({}, tuple(rows), tuple(problems))
 
 
-def _json(text: str, shown: str) -> tuple[Any, list[str]]:
+def _read_json(text: str, shown: str) -> tuple[Any, list[str]]:
     document = _parse_json(text, shown, whole_file=True)
     items = document.get("probes") if isinstance(document, dict) else document
     count = len(items) if isinstance(items, list) else 0
@@ -161,7 +161,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"holds {name}, which is not JSON")
 
 
-def _yaml(text: str, shown: str) -> tuple[Any, list[str]]:
+def _read_yaml(text: str, shown: str) -> tuple[Any, list[str]]:
     try:
         node = yaml.compose(text, Loader=_LOADER)
         _no_repeated_keys(node, shown)
@@ -182,10 +182,10 @@ def _yaml(text: str, shown: str) -> tuple[Any, list[str]]:
         raise _BrokenError(
             Problem(shown, f"holds a value that YAML cannot read ({error})", "put it in quotes")
         ) from None
-    return document, [f"{shown}:{child.start_mark.line + 1}" for child in _items(node)]
+    return document, [f"{shown}:{child.start_mark.line + 1}" for child in _probe_nodes(node)]
 
 
-def _items(node: Any) -> list[Any]:
+def _probe_nodes(node: Any) -> list[Any]:
     """The nodes of the probes: the document is their list, or a mapping that holds it under ``probes``."""
     if isinstance(node, yaml.MappingNode):
         node = next((value for key, value in node.value if key.value == "probes"), None)
@@ -221,19 +221,21 @@ def _from_document(document: Any, lines: list[str], shown: str) -> Contents:
     if not isinstance(document, list):
         mend = "write a list of probes, or a mapping with 'probes'"
         return Contents(header, (), (Problem(shown, "holds no list of probes", mend),))
-    return Contents(header, *_split(document, lines))
+    return Contents(header, *_split_rows(document, lines))
 
 
-def _split(items: list[Any], lines: list[str]) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
+def _split_rows(items: list[Any], lines: list[str]) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
     def problems() -> Iterator[Problem]:
         for where, item in zip(lines, items, strict=True):
             if not isinstance(item, dict):
-                yield Problem(where, f"holds {_kind(item)}, not a probe", "write a mapping with id, domain and prompt")
+                yield Problem(
+                    where, f"holds {_kind_of(item)}, not a probe", "write a mapping with id, domain and prompt"
+                )
 
     rows = tuple(Row(where, item) for where, item in zip(lines, items, strict=True) if isinstance(item, dict))
     return rows, tuple(problems())
 
 
-def _kind(value: Any) -> str:
+def _kind_of(value: Any) -> str:
     names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
     return "nothing" if value is None else names.get(type(value), f"a {type(value).__name__}")

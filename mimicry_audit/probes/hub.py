@@ -115,12 +115,12 @@ def read_mapping_file(path: Path, dataset: str) -> HubMapping:
     """Read and check one mapping."""
     given = {"dataset": dataset, **read_mapping(path, str(path))}
     try:
-        return _mapping(given, dataset)
+        return _read_mapping(given, dataset)
     except ProbeError as error:
         raise ProbeError(f"{path}: {error.problem}", error.mend) from None
 
 
-def _mapping(given: dict[str, Any], dataset: str) -> HubMapping:
+def _read_mapping(given: dict[str, Any], dataset: str) -> HubMapping:
     known = [each.name for each in fields(HubMapping)]
     reject_unknown(given, known, "the mapping")
     given.setdefault("name", dataset.rpartition("/")[2])
@@ -190,7 +190,7 @@ def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, object]]) 
             "prompt": prompt,
             "language": mapping.language,
         }
-        check = _check(mapping.answer, row) if mapping.answer else None
+        check = _build_check(mapping.answer, row) if mapping.answer else None
         try:
             yield parse_probe(found | ({"check": check} if check else {}), mapping.name)
         except ProbeError:
@@ -209,7 +209,7 @@ def lookup(row: object, path: str) -> object:
     return row
 
 
-def _check(answer: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any] | None:
+def _build_check(answer: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any] | None:
     value = lookup(row, answer["column"])
     if value is None:
         return None
@@ -245,7 +245,7 @@ def fetch_rows(mapping: HubMapping, split: str) -> Iterable[Mapping[str, object]
     except ProbeError:
         raise
     except Exception as error:  # the package raises whatever its file readers and its HTTP client raise
-        raise _explained(error, mapping.dataset, split, offline) from error
+        raise _explain_error(error, mapping.dataset, split, offline) from error
 
 
 def _load_dataset() -> Callable[..., Iterable[Mapping[str, object]]]:
@@ -272,7 +272,7 @@ def _reach_hub() -> None:
         ) from None
 
 
-def _explained(error: Exception, dataset: str, split: str, offline: bool) -> Exception:
+def _explain_error(error: Exception, dataset: str, split: str, offline: bool) -> Exception:
     kinds = {each.__name__ for each in type(error).__mro__}
     said = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
     if offline:

@@ -37,13 +37,13 @@ def parse_probe(row: Mapping[str, Any], set_name: str, language: str = "en") -> 
             raise ProbeError(
                 f"unknown field {str(name)!r}", f"use only {quoted_list(FIELDS)}{did_you_mean(str(name), FIELDS)}"
             )
-    probe_id = _string(row, "id")
+    probe_id = _read_string(row, "id")
     if not NAME.fullmatch(probe_id):
         raise ProbeError(f"the id {probe_id!r} is not a name", "use up to 100 letters, digits, '.', '_' and '-'")
-    domain = _string(row, "domain")
+    domain = _read_string(row, "domain")
     if not _SNAKE.fullmatch(domain):
         raise ProbeError(f"the domain {domain!r} is not in snake_case", "write it like 'instruction_following'")
-    language = _string(row, "language") if "language" in row else language
+    language = _read_string(row, "language") if "language" in row else language
     if not _LANGUAGE.fullmatch(language):
         raise ProbeError(f"the language {language!r} is not an ISO 639 code", "write it like 'en' or 'zh'")
     check = row.get("check")
@@ -51,19 +51,19 @@ def parse_probe(row: Mapping[str, Any], set_name: str, language: str = "en") -> 
         checks.validate(check)
     for name in ("example", "note"):
         if name in row:
-            _string(row, name)
+            _read_string(row, name)
     return Probe(
         id=f"{set_name}/{probe_id}",
         domain=domain,
-        messages=_messages(row),
+        messages=_read_messages(row),
         set=set_name,
         check=check,
         language=language,
-        aspect=_string(row, "aspect") if "aspect" in row else None,
+        aspect=_read_string(row, "aspect") if "aspect" in row else None,
     )
 
 
-def _string(row: Mapping[str, object], name: str) -> str:
+def _read_string(row: Mapping[str, object], name: str) -> str:
     if name not in row:
         raise ProbeError(f"the field '{name}' is missing", f"add '{name}'")
     value = row[name]
@@ -74,17 +74,17 @@ def _string(row: Mapping[str, object], name: str) -> str:
     return value
 
 
-def _messages(row: Mapping[str, object]) -> tuple[Message, ...]:
+def _read_messages(row: Mapping[str, object]) -> tuple[Message, ...]:
     if ("prompt" in row) == ("messages" in row):
         found = "both 'prompt' and 'messages'" if "prompt" in row else "neither 'prompt' nor 'messages'"
         raise ProbeError(f"the probe has {found}", "give one of the two")
     if "prompt" in row:
-        messages: tuple[Message, ...] = (Message("user", _string(row, "prompt")),)
+        messages: tuple[Message, ...] = (Message("user", _read_string(row, "prompt")),)
     else:
         turns = row["messages"]
         if not isinstance(turns, list) or not turns:
             raise ProbeError("the field 'messages' is not a list of turns", "write turns with role and content")
-        messages = tuple(_turn(turn, number) for number, turn in enumerate(turns, 1))
+        messages = tuple(_read_turn(turn, number) for number, turn in enumerate(turns, 1))
         if messages[-1].role != "user":
             raise ProbeError(f"the last turn is from '{messages[-1].role}'", "end the conversation with a user turn")
     for message in messages:
@@ -93,7 +93,7 @@ def _messages(row: Mapping[str, object]) -> tuple[Message, ...]:
     return messages
 
 
-def _turn(turn: object, number: int) -> Message:
+def _read_turn(turn: object, number: int) -> Message:
     if not isinstance(turn, Mapping) or set(turn) != {"role", "content"}:
         raise ProbeError(f"turn {number} is not a role and a content", "write {role: user, content: …}")
     if turn["role"] not in _ROLES:

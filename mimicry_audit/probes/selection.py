@@ -85,7 +85,7 @@ def load(names: Sequence[str]) -> ProbeSelection:
     sets: dict[str, LoadedSet] = {}
     wanted: dict[str, set[str] | None] = {}  # None: all domains
     for name in names:
-        loaded, domain = _read(name)
+        loaded, domain = _read_named_set(name)
         if loaded.name in sets and loaded.sha != sets[loaded.name].sha:
             raise ConfigError(
                 f"Two different probe sets are named '{loaded.name}'", "give one another name in its set.yaml"
@@ -100,8 +100,8 @@ def load(names: Sequence[str]) -> ProbeSelection:
     for name, loaded in sets.items():
         domains = wanted[name]
         chosen += [probe for probe in loaded.probes if domains is None or probe.domain in domains]
-    empty = ProbeSelection((), tuple(_info(loaded) for loaded in sets.values()))
-    return _narrowed(empty, chosen)
+    empty = ProbeSelection((), tuple(_set_info(loaded) for loaded in sets.values()))
+    return _narrow_selection(empty, chosen)
 
 
 def select(
@@ -132,7 +132,7 @@ def select(
             raise ConfigError(f"The limit {limit} leaves no probes", "give a limit of at least 1, or none")
         kept = _first_per_domain(probes, limit, seed)
         probes = [probe for probe in probes if _base_id(probe) in kept]
-    return _narrowed(selection, probes)
+    return _narrow_selection(selection, probes)
 
 
 def expand_identity_arms(probes: Sequence[Probe]) -> tuple[Probe, ...]:
@@ -150,7 +150,7 @@ def expand_identity_arms(probes: Sequence[Probe]) -> tuple[Probe, ...]:
     return tuple(expanded)
 
 
-def _read(name: str) -> tuple[LoadedSet, str | None]:
+def _read_named_set(name: str) -> tuple[LoadedSet, str | None]:
     if name.startswith(PREFIX):
         return read_hub(name), None
     path, domain = find_set(name)
@@ -165,11 +165,11 @@ def _read(name: str) -> tuple[LoadedSet, str | None]:
     return loaded, domain
 
 
-def _info(loaded: LoadedSet) -> ProbeSetInfo:
+def _set_info(loaded: LoadedSet) -> ProbeSetInfo:
     return ProbeSetInfo(loaded.name, loaded.version, loaded.sha, loaded.licence, 0, {})
 
 
-def _narrowed(selection: ProbeSelection, probes: Sequence[Probe]) -> ProbeSelection:
+def _narrow_selection(selection: ProbeSelection, probes: Sequence[Probe]) -> ProbeSelection:
     """These probes, and the sets they come from with what is left of each."""
     sets = []
     for info in selection.sets:

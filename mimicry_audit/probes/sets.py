@@ -146,8 +146,8 @@ def read_set(path: Path) -> LoadedSet:
         what = f"has the unsupported ending '{path.suffix}'"
         return LoadedSet(path.stem, problems=(Problem(shown(path), what, f"use {', '.join(ENDINGS)}"),))
     contents = read_probes(path, shown(path))
-    header, problems = _header(contents.header, shown(path), path.stem)
-    return _build(header, contents.rows, (*problems, *contents.problems), shown(path))
+    header, problems = _check_header(contents.header, shown(path), path.stem)
+    return _build_set(header, contents.rows, (*problems, *contents.problems), shown(path))
 
 
 def shown(path: Path) -> str:
@@ -166,9 +166,9 @@ def _read_folder(folder: Path) -> LoadedSet:
             given = read_mapping(set_file, shown(set_file))
         except ProbeError as error:
             return LoadedSet(
-                folder.name, problems=(Problem(shown(set_file), _bare(error, shown(set_file)), error.mend),)
+                folder.name, problems=(Problem(shown(set_file), _strip_place(error, shown(set_file)), error.mend),)
             )
-    header, wrong = _header(given, shown(set_file), folder.name)
+    header, wrong = _check_header(given, shown(set_file), folder.name)
     problems += wrong
     rows: list[Row] = []
     listed = header.get("files")
@@ -181,18 +181,18 @@ def _read_folder(folder: Path) -> LoadedSet:
         if contents.header:
             problems.append(Problem(shown(path), "holds more than its probes", f"move the other fields to {SET_FILE}"))
         rows += contents.rows
-    return _build(header, rows, problems, shown(folder))
+    return _build_set(header, rows, problems, shown(folder))
 
 
 def _probe_files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix.lower() in ENDINGS and path.name != SET_FILE)
 
 
-def _bare(error: ProbeError, place: str) -> str:
+def _strip_place(error: ProbeError, place: str) -> str:
     return error.problem.removeprefix(place).removeprefix(": ")
 
 
-def _header(given: Mapping[str, Any], place: str, default_name: str) -> tuple[dict[str, Any], list[Problem]]:
+def _check_header(given: Mapping[str, Any], place: str, default_name: str) -> tuple[dict[str, Any], list[Problem]]:
     """The checked fields of a set, with a name whatever happens."""
     problems = []
     header: dict[str, Any] = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", default_name).strip("-.") or "probes"}
@@ -220,7 +220,7 @@ def _header(given: Mapping[str, Any], place: str, default_name: str) -> tuple[di
     return header, problems
 
 
-def _build(header: Mapping[str, Any], rows: Sequence[Row], problems: Sequence[Problem], place: str) -> LoadedSet:
+def _build_set(header: Mapping[str, Any], rows: Sequence[Row], problems: Sequence[Problem], place: str) -> LoadedSet:
     """Parse the rows and find what repeats."""
     found = list(problems)
     name = header["name"]

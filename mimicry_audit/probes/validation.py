@@ -87,7 +87,7 @@ def validate_sets(names: Sequence[str] = ()) -> ValidationReport:
     for loaded in sets.values():
         findings += _of_set(loaded)
     for one, other in combinations(sets.values(), 2):
-        findings += _leaks(one, other)
+        findings += _find_leaks(one, other)
     probes = [probe for loaded in sets.values() for probe in loaded.probes]
     checkable = sum(probe.check is not None for probe in probes)
     return ValidationReport(tuple(findings), tuple(sets), len(probes), checkable)
@@ -117,15 +117,15 @@ def _check_problem(probe: Probe, example: str | None) -> str | None:
     """What is wrong with a probe's check beyond its schema: its own key or its example fails it."""
     if probe.check is None:
         return f"'{probe.id}' has an example and no check" if example is not None else None
-    for key in _keys(probe.check):
+    for key in _right_answers(probe.check):
         if not checks.correct(probe.check, key):
             return f"'{probe.id}' fails its own key {key!r}"
     if example is not None and not checks.correct(probe.check, example):
-        return f"the example of '{probe.id}' fails its check{_which(probe.check, example)}"
+        return f"the example of '{probe.id}' fails its check{_broken_part(probe.check, example)}"
     return None
 
 
-def _keys(check: Any) -> list[str]:
+def _right_answers(check: Any) -> list[str]:
     """The right answers of a check, written as an answer would be."""
     if check["kind"] == "constraints":
         return []
@@ -133,17 +133,17 @@ def _keys(check: Any) -> list[str]:
     return [form for answer in answers for form in (str(answer), f"The answer is {answer}.")]
 
 
-def _which(check: Any, example: str) -> str:
+def _broken_part(check: Any, example: str) -> str:
     if check["kind"] != "constraints":
         return f": it gives {checks.extract(check, example)!r}"
     return f": {', '.join(checks.broken_constraints(check, example))}"
 
 
-def _leaks(one: LoadedSet, other: LoadedSet) -> Iterator[Finding]:
+def _find_leaks(one: LoadedSet, other: LoadedSet) -> Iterator[Finding]:
     """Probes of two sets that ask the same, or nearly."""
     from rapidfuzz import fuzz, process
 
-    ours, theirs = _asked(one), _asked(other)
+    ours, theirs = _questions_of(one), _questions_of(other)
     same = {text: probe_id for probe_id, text in ours.items()}
     for probe_id, text in theirs.items():
         where = other.places.get(probe_id, probe_id)
@@ -154,16 +154,16 @@ def _leaks(one: LoadedSet, other: LoadedSet) -> Iterator[Finding]:
         if len(text.split()) < _MIN_WORDS:
             continue
         for near, _, near_id in process.extract(text, ours, scorer=fuzz.token_set_ratio, score_cutoff=NEAR, limit=3):
-            if _alike(text, near):
+            if _is_alike(text, near):
                 what = f"'{probe_id}' asks nearly the same as '{near_id}'"
                 yield Finding("warning", other.name, where, what, "change one of them")
 
 
-def _asked(loaded: LoadedSet) -> dict[str, str]:
+def _questions_of(loaded: LoadedSet) -> dict[str, str]:
     return {probe.id: normalise(" ".join(m.content for m in probe.messages)) for probe in loaded.probes}
 
 
-def _alike(text: str, near: str) -> bool:
+def _is_alike(text: str, near: str) -> bool:
     """A question inside a long one, or other numbers in one template, also score 100: neither is a leak."""
     short, long = sorted((len(text), len(near)))
     return (

@@ -95,14 +95,14 @@ def read_judgements(run: RunDirectory, label: str) -> dict[Slot, Judgement]:
     found, _ = read_records(
         journal_path(run, label),
         Judgement,
-        lambda line: _judgement(line, label),
+        lambda line: _parse_judgement(line, label),
         "a judgement",
         "it asked for again",
     )
     return {(made.candidate, made.reference, made.probe_id, made.sample): made for made in found}
 
 
-def _judgement(record: dict[str, Any], label: str) -> Judgement:
+def _parse_judgement(record: dict[str, Any], label: str) -> Judgement:
     made = Judgement(**record)
     for name in _TEXTS:
         if not isinstance(getattr(made, name), str):

@@ -72,7 +72,7 @@ def likelihood_lines(path: Path) -> list[Likelihood]:
 
     def likelihood(line: dict[str, Any]) -> Likelihood:
         made = Likelihood(**line)
-        _check(made, label)
+        _check_record(made, label)
         return made
 
     return read_records(path, Likelihood, likelihood, "a likelihood", "its text scored again")[0]
@@ -86,7 +86,7 @@ def text_sha(text: str) -> str:
 _TEXTS = ("key", "model", "author", "probe_id", "status", "text_sha")
 
 
-def _check(record: Likelihood, label: str) -> None:
+def _check_record(record: Likelihood, label: str) -> None:
     """Refuse what is no likelihood of this model."""
     for name in _TEXTS:
         if not isinstance(getattr(record, name), str):

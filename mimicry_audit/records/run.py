@@ -154,7 +154,7 @@ class RunDirectory:
         try:
             # Only newlines end a line: str.splitlines would also cut at U+2028, which a prompt may hold.
             lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
-            return [_probe(json.loads(line)) for line in lines]
+            return [_parse_probe(json.loads(line)) for line in lines]
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise RunDirectoryError(
                 f"{path} cannot be read: {error}", "restore it, or collect again elsewhere"
@@ -167,7 +167,7 @@ class RunDirectory:
     def journal_sha(self, label: str) -> str | None:
         """SHA-256 of a journal as it lies there, None where there is none."""
         path = self.journal_path(label)
-        return hashlib.sha256(_read(path)).hexdigest() if path.exists() else None
+        return hashlib.sha256(_read_bytes(path)).hexdigest() if path.exists() else None
 
     def responses(self, label: str) -> list[Response]:
         """The standing answers of one model: the last line for each (probe, sample), in journal order."""
@@ -286,12 +286,12 @@ def read_records(
 
 def read_lines(path: Path) -> tuple[list[bytes], bool]:
     """The whole lines of a journal, and whether an unfinished last one was left out."""
-    lines = _read(path).split(b"\n")
+    lines = _read_bytes(path).split(b"\n")
     torn = lines.pop() != b""
     return lines, torn
 
 
-def _read(path: Path) -> bytes:
+def _read_bytes(path: Path) -> bytes:
     try:
         return path.read_bytes()
     except OSError as error:
@@ -313,7 +313,7 @@ def _check_response(response: Response, label: str) -> None:
         raise ValueError(f"it is of model {response.model!r}")
 
 
-def _probe(record: dict[str, Any]) -> Probe:
+def _parse_probe(record: dict[str, Any]) -> Probe:
     messages = tuple(Message(**m) for m in record.pop("messages"))
     return Probe(messages=messages, **record)
 
@@ -369,9 +369,9 @@ def differences(old: Any, new: Any, at: str = "") -> list[str]:
         return [d for k in keys for d in differences(old.get(k), new.get(k), f"{at}.{k}" if at else str(k))]
     if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
         return [d for i, (a, b) in enumerate(zip(old, new, strict=True)) for d in differences(a, b, f"{at}[{i}]")]
-    return [] if old == new else [f"{at}: {_short(old)} → {_short(new)}"]
+    return [] if old == new else [f"{at}: {_shorten_value(old)} → {_shorten_value(new)}"]
 
 
-def _short(value: Any) -> str:
+def _shorten_value(value: Any) -> str:
     text = canonical_json(value)
     return text if len(text) <= 60 else text[:57] + "…"

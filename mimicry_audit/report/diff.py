@@ -59,7 +59,7 @@ class Against:
         out: list[Span] = []
         at = 0
         same = LCSseq.opcodes(self._words, [word.strip() for word in head]).as_matching_blocks()
-        for start, end in _merged((block.b, block.b + block.size) for block in same if block.size):
+        for start, end in _merge_runs((block.b, block.b + block.size) for block in same if block.size):
             if start > at:
                 out.append(Span("".join(head[at:start]), False, start - at))
             out.append(Span("".join(head[start:end]), True, end - start))
@@ -71,7 +71,7 @@ class Against:
         return out
 
 
-def _merged(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+def _merge_runs(runs: Iterable[tuple[int, int]]) -> Iterator[tuple[int, int]]:
     """Runs in order, those that touch as one."""
     at: tuple[int, int] | None = None
     for start, end in runs:

@@ -81,8 +81,8 @@ def content(
     check(format, table, model)
     if format in TABULAR:
         if table is None:
-            raise ConfigError(f"{format} is several tables", f"choose one with --table: {_tables()}")
-        return _table(directory, scores, format, table)
+            raise ConfigError(f"{format} is several tables", f"choose one with --table: {_table_names()}")
+        return _table_bytes(directory, scores, format, table)
     if format == "markdown":
         from mimicry_audit.report.text import markdown
 
@@ -95,7 +95,7 @@ def content(
         from mimicry_audit.report.text import document
         from mimicry_audit.verdicts.sections.notes import coverage_gaps
 
-        return document.render(scores, _files(directory), coverage_gaps(scores)).encode()
+        return document.render(scores, _run_files(directory), coverage_gaps(scores)).encode()
     from mimicry_audit.report.page.page import answer_columns, render
     from mimicry_audit.report.rows import report_answers
 
@@ -114,19 +114,19 @@ def check(format: str, table: str | None = None, model: str | None = None) -> No
         raise ConfigError(f"there is no format {format!r}", f"{hint}Formats are {', '.join(FORMATS)}")
     if table is not None and format not in TABULAR:
         raise ConfigError(f"--table {table} goes with csv and parquet, not with {format}", "leave it out")
-    if table is not None and table not in _tables().split(", "):
-        raise ConfigError(f"there is no table {table!r}", f"choose from {_tables()}")
+    if table is not None and table not in _table_names().split(", "):
+        raise ConfigError(f"there is no table {table!r}", f"choose from {_table_names()}")
     if model is not None and format != "model-card":
         raise ConfigError(f"--model {model} goes with model-card, not with {format}", "leave it out")
 
 
-def _tables() -> str:
+def _table_names() -> str:
     from mimicry_audit.report.text.tidy import TABLES
 
     return ", ".join(TABLES)
 
 
-def _table(directory: RunDirectory, scores: Scores, format: str, table: str) -> bytes:  # noqa: A002
+def _table_bytes(directory: RunDirectory, scores: Scores, format: str, table: str) -> bytes:  # noqa: A002
     from mimicry_audit.report.rows import report_answers
     from mimicry_audit.report.text import tidy, tidyfiles
 
@@ -138,7 +138,7 @@ def _table(directory: RunDirectory, scores: Scores, format: str, table: str) -> 
     return tidyfiles.parquet_bytes(columns, rows, {f"audit:{name}": text for name, text in notes.items()})
 
 
-def _files(directory: RunDirectory) -> dict[str, object]:
+def _run_files(directory: RunDirectory) -> dict[str, object]:
     """What the run directory holds, as paths relative to it."""
     root = directory.path
     single = ("manifest.json", "probes.jsonl", "scores.json", "report.html")

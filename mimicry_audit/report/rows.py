@@ -54,16 +54,18 @@ def expected_text(check: Mapping[str, Any] | None) -> str | None:
     if not check:
         return None
     if check["kind"] == "constraints":
-        return "; ".join(f"{rule.replace('_', ' ')} {_plain(value)}" for c in check["all"] for rule, value in c.items())
+        return "; ".join(
+            f"{rule.replace('_', ' ')} {_constraint_words(value)}" for c in check["all"] for rule, value in c.items()
+        )
     answer = check["answer"]
     return " or ".join(map(str, answer)) if isinstance(answer, list) else str(answer)
 
 
-def _plain(value: object) -> str:
+def _constraint_words(value: object) -> str:
     """A constraint's value in words: a list, bounds, or what stands there."""
     if isinstance(value, Mapping):
         words = {"min": "at least", "max": "at most"}
-        return " and ".join(f"{words.get(str(k), str(k))} {_plain(v)}" for k, v in value.items())
+        return " and ".join(f"{words.get(str(k), str(k))} {_constraint_words(v)}" for k, v in value.items())
     if isinstance(value, list):
         return ", ".join(f"“{v}”" if isinstance(v, str) else str(v) for v in value)
     return f"“{value}”" if isinstance(value, str) else str(value)

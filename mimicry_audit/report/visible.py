@@ -50,7 +50,7 @@ class Piece:
     name: str | None = None
 
 
-def _hidden(text: str, at: int) -> bool:
+def _is_hidden(text: str, at: int) -> bool:
     char = text[at]
     if char in "\n\t" or char in _PICTURED_FORMATS:
         return False
@@ -60,25 +60,25 @@ def _hidden(text: str, at: int) -> bool:
     if kind in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"} or char in _BLANK:
         return True
     if kind in {"Mn", "Me"}:
-        return _smuggled(text, at)
+        return _is_smuggled(text, at)
     code = ord(char)
     return code & 0xFFFE == 0xFFFE or 0xFDD0 <= code <= 0xFDEF
 
 
-def _selects(char: str) -> bool:
+def _is_selector(char: str) -> bool:
     return "\ufe00" <= char <= "\ufe0f" or "\U000e0100" <= char <= "\U000e01ef"
 
 
-def _smuggled(text: str, at: int) -> bool:
+def _is_smuggled(text: str, at: int) -> bool:
     """Whether a mark says more than it shows: one of a flood, or a second variation selector where one has a meaning."""
-    if _selects(text[at]):
-        return at == 0 or _selects(text[at - 1])
+    if _is_selector(text[at]):
+        return at == 0 or _is_selector(text[at - 1])
     before = text[max(0, at - _MOST_MARKS) : at]
     return len(before) == _MOST_MARKS and all(unicodedata.category(char) in {"Mn", "Me"} for char in before)
 
 
 @lru_cache(maxsize=4096)
-def _named(char: str) -> Piece:
+def _name_character(char: str) -> Piece:
     code = ord(char)
     kind = "LONE SURROGATE" if 0xD800 <= code <= 0xDFFF else "UNNAMED"
     return Piece(f"U+{code:04X}", _NAMES.get(code) or unicodedata.name(char, kind))
@@ -92,12 +92,12 @@ def pieces(text: str) -> Iterator[Piece]:
         at = run.end() if run else at
         if at >= len(text):
             break
-        if not _hidden(text, at):
+        if not _is_hidden(text, at):
             at += 1
             continue
         if at > start:
             yield Piece(text[start:at])
-        yield _named(text[at])
+        yield _name_character(text[at])
         at += 1
         start = at
     if len(text) > start:
@@ -116,7 +116,7 @@ def plain(text: str) -> str:
     return "".join(f"⟦{piece.text}⟧" if piece.name else piece.text for piece in pieces(text))
 
 
-def _runs(text: str) -> Iterator[Piece]:
+def _merge_pieces(text: str) -> Iterator[Piece]:
     """Like `pieces`, with a run of one hidden character as one piece."""
     for piece, run in groupby(pieces(text)):
         count = sum(1 for _ in run)
@@ -128,7 +128,7 @@ def markup(text: str) -> Markup:
     if is_plain(text):
         return escape(text)
     out: list[str] = []
-    for piece in _runs(text):
+    for piece in _merge_pieces(text):
         if piece.name:
             out.append(f'<span class="ctl" title="{piece.name}">{piece.text}</span>')
         else:
@@ -140,4 +140,4 @@ def coded(text: str) -> str:
     """`text` for the page's script, which writes it as text: what `markup` makes tokens stands between code characters."""
     if is_plain(text):
         return text
-    return "".join(f"{HIDDEN}{p.text}{NAMED}{p.name}{CLOSED}" if p.name else p.text for p in _runs(text))
+    return "".join(f"{HIDDEN}{p.text}{NAMED}{p.name}{CLOSED}" if p.name else p.text for p in _merge_pieces(text))

@@ -38,13 +38,13 @@ def centre(similarities: FloatArray) -> FloatArray:
     complete = present.sum(axis=(1, 2)) == m * (m - 1)
     residual = np.full_like(off, np.nan)
     closed = fits & complete
-    residual[closed] = _complete(off[closed], present[closed], m[closed].astype(np.float64))
+    residual[closed] = _centre_complete(off[closed], present[closed], m[closed].astype(np.float64))
     for probe in np.flatnonzero(fits & ~complete):
-        residual[probe] = _incomplete(off[probe], present[probe])
+        residual[probe] = _centre_incomplete(off[probe], present[probe])
     return residual
 
 
-def _complete(off: FloatArray, present: FloatArray, m: FloatArray) -> FloatArray:
+def _centre_complete(off: FloatArray, present: FloatArray, m: FloatArray) -> FloatArray:
     """Least squares in closed form, where every two of the m models that answered were compared."""
     row_sums = np.where(present, off, 0.0).sum(axis=2)
     mean = row_sums.sum(axis=1) / (m * (m - 1))
@@ -53,7 +53,7 @@ def _complete(off: FloatArray, present: FloatArray, m: FloatArray) -> FloatArray
     return np.asarray(off - mean[:, None, None] - effect[:, :, None] - effect[:, None, :])
 
 
-def _incomplete(off: FloatArray, present: FloatArray) -> FloatArray:
+def _centre_incomplete(off: FloatArray, present: FloatArray) -> FloatArray:
     """Least squares through the normal equations, where some pairs could not be compared (neither states a result)."""
     filled, linked = np.where(present, off, 0.0), present.astype(np.float64)
     # With the mean absorbed (b_i = a_i + μ/2): Σ_j∈N(i) (b_i + b_j) = Σ_j∈N(i) s_ij for every model i.

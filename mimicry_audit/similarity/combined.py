@@ -88,28 +88,28 @@ class Readings:
 @lru_cache(maxsize=1)
 def curves() -> Mapping[str, Curve]:
     """The shipped curves, by question."""
-    return {name: _curve(q) for name, q in _stored()["questions"].items()}
+    return {name: _read_curve(q) for name, q in _read_stored()["questions"].items()}
 
 
 @lru_cache(maxsize=1)
 def teacher_curve() -> Curve:
     """The shipped curve that ranks the possible teachers of one candidate."""
-    return _curve(_stored()["attribution"])
+    return _read_curve(_read_stored()["attribution"])
 
 
-def _curve(stored: Mapping[str, Any]) -> Curve:
+def _read_curve(stored: Mapping[str, Any]) -> Curve:
     return Curve(
         stored["rank"], stored["value"], float(stored["slope"]), float(stored["intercept"]), stored.get("mean", {})
     )
 
 
-def _stored() -> Any:
+def _read_stored() -> Any:
     return json.loads((Path(__file__).with_name("combined.json")).read_text("utf-8"))
 
 
 def version() -> int:
     """Of the shipped curves."""
-    return int(_stored()["version"])
+    return int(_read_stored()["version"])
 
 
 def read(values: Mapping[str, FloatArray], domains: IntArray) -> Readings:

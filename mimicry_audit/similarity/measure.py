@@ -114,7 +114,7 @@ def measure(
         values = np.full((len(probes), len(labels), len(labels)), np.nan)
         for p, owned in enumerate(owners):
             if owned:
-                _fold(axis.block([row for _, row in owned]), [m for m, _ in owned], values[p])
+                _average_samples(axis.block([row for _, row in owned]), [m for m, _ in owned], values[p])
         if np.isfinite(values).any():
             other = mismatched(axis, owners, crossed, len(labels)) if name in MISMATCHED_AXES else None
             measured.append(Measured(kind, values, mismatched=other))
@@ -131,7 +131,7 @@ def _why_not(error: PrerequisiteError | ImportError) -> str:
     return f"{package or 'a package'} cannot be imported ({error}); install it"
 
 
-def _fold(block: FloatArray, models: Sequence[int], out: FloatArray) -> None:
+def _average_samples(block: FloatArray, models: Sequence[int], out: FloatArray) -> None:
     """Average a block over samples into an (M, M) matrix; an answer is never compared with itself."""
     import numpy as np
 

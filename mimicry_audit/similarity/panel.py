@@ -60,7 +60,7 @@ def effects(similarities: FloatArray, panel: Sequence[int]) -> FloatArray:
     means = np.divide(
         np.where(present, to_panel, 0.0).sum(axis=0), counts, out=np.full(counts.shape, np.nan), where=counts > 0
     )
-    kept = _kept(means, columns)
+    kept = _trimmed_panel(means, columns)
     weights = (present & kept[None]).astype(np.float64)
     weights /= np.maximum(weights.sum(axis=2, keepdims=True), 1.0)
     averages = (weights * np.where(present, to_panel, 0.0)).sum(axis=2)  # (P, M)
@@ -71,21 +71,21 @@ def effects(similarities: FloatArray, panel: Sequence[int]) -> FloatArray:
     return np.asarray(np.where(known, found, np.nan))
 
 
-def _kept(means: FloatArray, columns: IntArray) -> FloatArray:
+def _trimmed_panel(means: FloatArray, columns: IntArray) -> FloatArray:
     """Which panel members enter each model's effect: ``(M, n)`` booleans, decided on the means over probes."""
     start = np.nanmedian(means[columns]) / 2 if np.isfinite(means[columns]).any() else 0.0
     own = np.full(len(columns), start)
     for _ in range(SWEEPS):  # Tukey's median polish on the symmetric table, damped so that it settles
-        own = (own + _median(means[columns] - own[None, :], own)) / 2
+        own = (own + _row_medians(means[columns] - own[None, :], own)) / 2
     off = means - own[None, :]
-    off = np.abs(off - _median(off, np.zeros(len(means)))[:, None])
+    off = np.abs(off - _row_medians(off, np.zeros(len(means)))[:, None])
     size = np.isfinite(off).sum(axis=1)
     order = np.argsort(np.where(np.isfinite(off), off, np.inf), axis=1, kind="stable")
     place = np.argsort(order, axis=1, kind="stable")
     return np.asarray((place < np.ceil((1 - TRIMMED) * size)[:, None]) & np.isfinite(off))
 
 
-def _median(values: FloatArray, default: FloatArray) -> FloatArray:
+def _row_medians(values: FloatArray, default: FloatArray) -> FloatArray:
     """The median of each row, `default` where a row has nothing."""
     has = np.isfinite(values).any(axis=1)
     out = default.copy()
@@ -129,10 +129,10 @@ class Null:
 def rank(value: float, panel: Sequence[float]) -> Null:
     """Where a value stands among the panel's (finite) values; with an empty panel p is 1."""
     closer = sum(other >= value - 1e-12 for other in panel)
-    return Null((1 + closer) / (1 + len(panel)), 1 / (1 + len(panel)), _standing(value, panel))
+    return Null((1 + closer) / (1 + len(panel)), 1 / (1 + len(panel)), _share_below(value, panel))
 
 
-def _standing(value: float, panel: Sequence[float]) -> float | None:
+def _share_below(value: float, panel: Sequence[float]) -> float | None:
     if len(panel) < FEWEST_PANEL:
         return None
     middle = float(np.median(panel))
@@ -186,7 +186,7 @@ def mismatched(
     """
     crossed = np.full((len(pairs), models, models), np.nan)
     for at, (one, other) in enumerate(pairs):
-        left, right = _first(owners[one]), _first(owners[other])
+        left, right = _first_rows(owners[one]), _first_rows(owners[other])
         if not left or not right:
             continue
         block = axis.block([*left.values(), *right.values()])[: len(left), len(left) :]
@@ -196,7 +196,7 @@ def mismatched(
     return crossed
 
 
-def _first(owned: Sequence[tuple[int, int]]) -> dict[int, int]:
+def _first_rows(owned: Sequence[tuple[int, int]]) -> dict[int, int]:
     """Model → row of its first answer."""
     found: dict[int, int] = {}
     for model, row in owned:
@@ -223,7 +223,7 @@ def beyond_mismatched(
     first = np.array([one for one, _ in pairs], dtype=np.int64)
     if not np.isfinite(matched).any() or not np.isfinite(crossed).any():
         return None
-    value = _mean(matched, domains) - _mean(crossed, domains[first])
+    value = _mean_of_domains(matched, domains) - _mean_of_domains(crossed, domains[first])
     draws = domain_means(matched[:, None], domains, weights) - domain_means(
         crossed[:, None], domains[first], weights[:, first]
     )
@@ -275,5 +275,5 @@ def index(
     return Index(Interval(value, float(ends[0]), float(ends[1]), int(np.isfinite(similarity).sum())), floor, top)
 
 
-def _mean(values: FloatArray, domains: IntArray) -> float:
+def _mean_of_domains(values: FloatArray, domains: IntArray) -> float:
     return float(domain_means(values[:, None], domains)[0])

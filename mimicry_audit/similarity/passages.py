@@ -98,19 +98,19 @@ class Passages:
             ``(P, A)``: the share of the candidate's samples that are copied from the author, 0 or 1 where there is one; NaN
             where either gave no usable answer.
         """
-        key = (candidate, *authors, *_named(base))
+        key = (candidate, *authors, *_base_key(base))
         if key not in self._found:
-            self._found[key] = self._copied(candidate, authors, base)
+            self._found[key] = self._copied_shares(candidate, authors, base)
         found = self._found[key]
         return found if self._places is None else found[self._places]
 
-    def _copied(self, candidate: str, authors: Sequence[str], base: str | None) -> FloatArray:
-        kinds, said = self._said
+    def _copied_shares(self, candidate: str, authors: Sequence[str], base: str | None) -> FloatArray:
+        kinds, said = self._runs_by_model
         mine, out = said[candidate], np.full((len(self._probes), len(authors)), np.nan)
-        for column, (author, own) in enumerate(zip(authors, self._own(tuple(authors), base), strict=True)):
+        for column, (author, own) in enumerate(zip(authors, self._own_runs(tuple(authors), base), strict=True)):
             theirs = said[author]
             copies = np.array([
-                np.max([_contained(text, np.intersect1d(own, sample, assume_unique=True), kinds, len(out))
+                np.max([_shared_shares(text, np.intersect1d(own, sample, assume_unique=True), kinds, len(out))
                         for sample in theirs.samples], axis=0) >= COPIED
                 for text in mine.samples
             ])  # fmt: skip
@@ -120,11 +120,11 @@ class Passages:
             out[:, column] = np.where(known, share, np.nan)
         return out
 
-    def _own(self, authors: tuple[str, ...], base: str | None) -> list[IntArray]:
+    def _own_runs(self, authors: tuple[str, ...], base: str | None) -> list[IntArray]:
         """Each author's own passages, sorted."""
-        key = (*authors, *_named(base))
+        key = (*authors, *_base_key(base))
         if key not in self._owned:
-            kinds, said = self._said
+            kinds, said = self._runs_by_model
             runs, by = np.unique(np.concatenate([said[a].all for a in authors]), return_counts=True)
             excluded = said[base].all if base is not None else np.zeros(0, dtype=np.int64)
             few = 1 + int(OTHERS * (len(authors) - 1))
@@ -136,7 +136,7 @@ class Passages:
         return self._owned[key]
 
     @cached_property
-    def _said(self) -> tuple[int, dict[str, _Said]]:
+    def _runs_by_model(self) -> tuple[int, dict[str, _Said]]:
         """How many kinds of runs there are, and what every model says."""
         place = {probe.id: p for p, probe in enumerate(self._probes)}
         answers = [
@@ -146,7 +146,7 @@ class Passages:
             if r.usable and r.probe_id in place
         ]
         questions = ["\n".join(m.content for m in probe.messages) for probe in self._probes]
-        text, run = _runs([*questions, *(answer[3] for answer in answers)])
+        text, run = _distinct_runs([*questions, *(answer[3] for answer in answers)])
         kinds = int(run.max(initial=0)) + 1
         asked = text < len(questions)
         probe = np.array([*range(len(questions)), *(answer[2] for answer in answers)], dtype=np.int64)[text]
@@ -159,13 +159,13 @@ class Passages:
         for number, (label, sample, _, _) in enumerate(answers):
             found[label].setdefault(sample, []).append(number)
         return kinds, {
-            label: self._model(
+            label: self._model_runs(
                 [[(answers[n][2], parts[n]) for n in found[label][s]] for s in sorted(found[label])], kinds
             )
             for label in found
         }
 
-    def _model(self, samples: Sequence[Sequence[tuple[int, IntArray]]], kinds: int) -> _Said:
+    def _model_runs(self, samples: Sequence[Sequence[tuple[int, IntArray]]], kinds: int) -> _Said:
         none: IntArray = np.zeros(0, dtype=np.int64)
         answered = np.zeros((max(1, len(samples)), len(self._probes)))
         each = [none] if not samples else []
@@ -178,19 +178,19 @@ class Passages:
         return _Said(everything, each, answered, habits)
 
 
-def _named(base: str | None) -> tuple[str, ...]:
+def _base_key(base: str | None) -> tuple[str, ...]:
     """A base as the end of a key; no label holds this sign."""
     return () if base is None else ("\0", base)
 
 
-def _contained(text: IntArray, own: IntArray, kinds: int, probes: int) -> FloatArray:
+def _shared_shares(text: IntArray, own: IntArray, kinds: int, probes: int) -> FloatArray:
     """``(P,)``: how much of the shorter of both sets of runs they have in common."""
     shared = np.intersect1d(text, own, assume_unique=True)
     count = [np.bincount(keys // kinds, minlength=probes) for keys in (shared, text, own)]
     return np.asarray(count[0] / np.maximum(np.minimum(count[1], count[2]), FEWEST_RUNS))
 
 
-def _runs(texts: Iterable[str]) -> tuple[IntArray, IntArray]:
+def _distinct_runs(texts: Iterable[str]) -> tuple[IntArray, IntArray]:
     """The distinct runs of every text: ``(N,)`` texts, rising, and ``(N,)`` numbers of runs, rising within a text."""
     pattern, known = re.compile(WORD), dict[str, int]()
     pieces = [

@@ -22,7 +22,7 @@ def auc(positive: FloatArray, negative: FloatArray) -> float:
     """
     if not len(positive) or not len(negative):
         return float("nan")
-    return float(_beats(positive, negative).mean())
+    return float(_win_matrix(positive, negative).mean())
 
 
 def auc_interval(
@@ -53,7 +53,7 @@ def auc_interval(
     drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws).astype(np.float64)
     weigh_p, weigh_n = drawn[:, first], drawn[:, second]
     mass = weigh_p.sum(axis=1) * weigh_n.sum(axis=1)
-    found = ((weigh_p @ _beats(positive, negative)) * weigh_n).sum(axis=1)[mass > 0] / mass[mass > 0]
+    found = ((weigh_p @ _win_matrix(positive, negative)) * weigh_n).sum(axis=1)[mass > 0] / mass[mass > 0]
     low, high = np.percentile(found, [2.5, 97.5]) if len(found) else (0.0, 1.0)
     return Interval(auc(positive, negative), float(low), float(high), len(positive))
 
@@ -94,7 +94,7 @@ def reliability(probabilities: FloatArray, happened: FloatArray, bins: int = 5) 
     return table
 
 
-def _beats(positive: FloatArray, negative: FloatArray) -> FloatArray:
+def _win_matrix(positive: FloatArray, negative: FloatArray) -> FloatArray:
     """``(n positive, n negative)``: 1 where the positive scores higher, ½ where they tie."""
     difference = np.asarray(positive)[:, None] - np.asarray(negative)[None, :]
     return np.asarray(((difference > 0) + 0.5 * (difference == 0)).astype(np.float64))

@@ -102,7 +102,9 @@ def detection_limit(
     ]
     low, high = np.quantile(found, [0.025, 0.975], method="inverted_cdf")  # order statistics: some may be infinite
     value = dose_at(doses, isotonic(outcomes.mean(axis=(0, 1, 2)), trials), power)
-    return Limit(power=power, value=_finite(value), low=_finite(float(low)), high=_finite(float(high)))
+    return Limit(
+        power=power, value=_finite_or_none(value), low=_finite_or_none(float(low)), high=_finite_or_none(float(high))
+    )
 
 
 def power_curve(outcomes: FloatArray, *, draws: int = DRAWS, seed: int = 0) -> list[Interval]:
@@ -142,9 +144,11 @@ def trend(scores: FloatArray, doses: Sequence[float], *, draws: int = DRAWS, see
         draws: bootstrap resamples of seeds and pools.
         seed: of the draws.
     """
-    ranks = [_spearman(drawn.mean(axis=(0, 1, 2)), doses) for drawn in resampled(scores[:, :, None, :], draws, seed)]
+    ranks = [
+        _rank_correlation(drawn.mean(axis=(0, 1, 2)), doses) for drawn in resampled(scores[:, :, None, :], draws, seed)
+    ]
     low, high = np.percentile(ranks, [2.5, 97.5])
-    value = _spearman(scores.mean(axis=(0, 1)), doses)
+    value = _rank_correlation(scores.mean(axis=(0, 1)), doses)
     each = scores.mean(axis=1)
     falls = tuple(
         (s, float(doses[d]), float(doses[d + 1]), float(each[s, d] - each[s, d + 1]))
@@ -194,11 +198,11 @@ def at_probes(curves: Sequence[Mapping[str, Any]], probes: int, power: float) ->
         return None
     beyond = -1 if probes < known[0][0] else 1 if probes > known[-1][0] else 0
     n = min(max(probes, known[0][0]), known[-1][0])
-    found = {end: _between(known, n, end) for end in ("value", "low", "high")}
+    found = {end: _interpolate_dose(known, n, end) for end in ("value", "low", "high")}
     return {"probes": probes, "power": power, **found, "beyond": beyond}
 
 
-def _between(known: Sequence[tuple[int, Mapping[str, Any]]], n: int, end: str) -> float | None:
+def _interpolate_dose(known: Sequence[tuple[int, Mapping[str, Any]]], n: int, end: str) -> float | None:
     upper = next(at for at, (probes, _) in enumerate(known) if probes >= n)
     right, above = known[upper][0], known[upper][1][end]
     if right == n or upper == 0:
@@ -222,7 +226,7 @@ def shipped() -> Mapping[str, object] | None:
     return found if found.get("schema") == SCHEMA else None
 
 
-def _spearman(scores: FloatArray, doses: Sequence[float]) -> float:
+def _rank_correlation(scores: FloatArray, doses: Sequence[float]) -> float:
     from scipy.stats import rankdata
 
     first, second = rankdata(scores), rankdata(doses)
@@ -231,5 +235,5 @@ def _spearman(scores: FloatArray, doses: Sequence[float]) -> float:
     return float(np.corrcoef(first, second)[0, 1])
 
 
-def _finite(value: float) -> float | None:
+def _finite_or_none(value: float) -> float | None:
     return value if math.isfinite(value) else None

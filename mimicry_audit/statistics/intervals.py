@@ -142,14 +142,14 @@ def interval_table(values: FloatArray, domains: IntArray, weights: FloatArray) -
     value = domain_means(values, domains)
     low, high = np.full_like(value, np.nan), np.full_like(value, np.nan)
     n = np.isfinite(values).sum(axis=0)
-    for block in _blocks(values.shape[1]):
+    for block in _column_blocks(values.shape[1]):
         known = np.flatnonzero(n[block]) + block.start
         if len(known):
-            low[known], high[known] = _bounds(domain_means(values[:, known], domains, weights))
+            low[known], high[known] = _interval_bounds(domain_means(values[:, known], domains, weights))
     return IntervalTable(value, low, high, n)
 
 
-def _bounds(draws: FloatArray) -> tuple[FloatArray, FloatArray]:
+def _interval_bounds(draws: FloatArray) -> tuple[FloatArray, FloatArray]:
     """The 2.5% and 97.5% points of each column, between neighbours in a straight line as in `numpy.percentile`.
 
     Laid out so that the draws of a column lie side by side, which halves the time of it.
@@ -164,13 +164,13 @@ def _bounds(draws: FloatArray) -> tuple[FloatArray, FloatArray]:
     return low, high
 
 
-def _medians(rows: FloatArray) -> FloatArray:
+def _row_medians(rows: FloatArray) -> FloatArray:
     """The median of each row; for rows of a hundred numbers sorting beats `numpy.median` several times over."""
     ordered, middle = np.sort(rows, axis=1), rows.shape[1] // 2
     return ordered[:, middle] if rows.shape[1] % 2 else (ordered[:, middle - 1] + ordered[:, middle]) / 2
 
 
-def _blocks(columns: int, size: int = 4096) -> Iterator[slice]:
+def _column_blocks(columns: int, size: int = 4096) -> Iterator[slice]:
     """Column blocks that keep the draws of one block near 64 MB."""
     for start in range(0, columns, size):
         yield slice(start, min(start + size, columns))
@@ -231,14 +231,14 @@ def adjusted_lift(
     if not beyond.shape[1] or not np.isfinite(beyond).any():
         return None
     weights = _standing_weights(domains.astype(np.int64).tobytes(), draws, seed)
-    signs = _signs(len(lift), seed)
+    signs = _sign_flips(len(lift), seed)
     shifted = beyond - minimum_effect
     observed = float(np.median(domain_means(shifted, domains)))
-    null = _medians(_signed_means(shifted, domains, signs))
+    null = _row_medians(_signed_means(shifted, domains, signs))
     p = (1 + int(np.sum(null >= observed - 1e-12))) / (1 + PERMUTATIONS)
     raw = intervals(lift[:, None], domains, weights)[0]
     assert raw is not None
-    low, high = _bounds(_medians(domain_means(beyond, domains, weights))[:, None])
+    low, high = _interval_bounds(_row_medians(domain_means(beyond, domains, weights))[:, None])
     adjusted = Interval(
         float(np.median(domain_means(beyond, domains))),
         float(low[0]),
@@ -255,7 +255,7 @@ def _standing_weights(domains: bytes, draws: int, seed: int) -> FloatArray:
 
 
 @functools.lru_cache(maxsize=4)
-def _signs(probes: int, seed: int) -> FloatArray:
+def _sign_flips(probes: int, seed: int) -> FloatArray:
     """Joint sign flips, one row a permutation, made once a run."""
     return np.random.default_rng(seed + 1).choice([-1.0, 1.0], size=(PERMUTATIONS, probes))
 

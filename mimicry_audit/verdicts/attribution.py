@@ -105,13 +105,13 @@ def evaluate(cases: Sequence[Case], makers: Mapping[str, str]) -> dict[str, obje
     return {
         "students": len(taught),
         "teachers": len(common),
-        **_shares(answers, makers),
-        "majority": _shares(always, makers),
+        **_right_shares(answers, makers),
+        "majority": _right_shares(always, makers),
         "reliability": reliability(np.array(promised), np.array(happened)) if cases else [],
     }
 
 
-def _shares(answers: Sequence[tuple[Case, Sequence[str]]], makers: Mapping[str, str]) -> dict[str, float | None]:
+def _right_shares(answers: Sequence[tuple[Case, Sequence[str]]], makers: Mapping[str, str]) -> dict[str, float | None]:
     by_teacher: dict[str, list[tuple[float, float, float]]] = {}
     for case, ranked in answers:
         first = ranked[0]

@@ -82,9 +82,9 @@ def gather(
         if (candidate, base) not in states:
             states[candidate, base] = _base_state(material, candidate, base)
         cosine, confirmed = states[candidate, base]
-        found = _pair(material, shared, candidate, reference, base, min_coverage)
+        found = _pair_facts(material, shared, candidate, reference, base, min_coverage)
         found = replace(found, models=len(answering), base_weights=cosine, base_contradicted=confirmed is False)
-        controls = _controls(material, roles, found, answering) if found.triangle else []
+        controls = _choose_controls(material, roles, found, answering) if found.triangle else []
         basis = basis_of(candidate, reference, roles, kin, answering)
         centred = excesses.toward(reference, basis.panel) if basis.on_panel else None
         key = reference, basis.centred_on if basis.on_panel else ()
@@ -95,16 +95,16 @@ def gather(
             for m in material.measured
             if m.values is not None
             and (
-                entry := _lift(m, material, found, controls, draws, seed)
+                entry := _lift_evidence(m, material, found, controls, draws, seed)
                 if found.triangle
                 else None
                 if basis.refused
                 else _excess_on_panel(m, found, centred, basis.panel)
                 if centred is not None
-                else _excess(m, material, found, tables)
+                else _excess_evidence(m, material, found, tables)
             )
         ]
-        if found.triangle and (copied := _copied(material, found, controls, draws, seed)) is not None:
+        if found.triangle and (copied := _copied_evidence(material, found, controls, draws, seed)) is not None:
             entries.append(copied)
         baselines = {m.axis.name for m in material.measured if m.axis.baseline}
         facts.append(
@@ -119,16 +119,16 @@ def gather(
                 length=next((e for e in entries if e.axis in baselines), None),
             )
         )
-    return _corrected([extend(f) for f in facts])
+    return _apply_holm([extend(f) for f in facts])
 
 
-def _controls(material: Material, roles: Roles, facts: PairFacts, answering: Container[str]) -> list[str]:
+def _choose_controls(material: Material, roles: Roles, facts: PairFacts, answering: Container[str]) -> list[str]:
     """The models that a movement from the base is adjusted by."""
     out = {facts.candidate, facts.reference, facts.base, *roles.bases.values()}
     return [k for k in (roles.declared_panel or material.labels) if k not in out and k in answering]
 
 
-def _pair(
+def _pair_facts(
     material: Material, shared: Overlaps, candidate: str, reference: str, base: str | None, min_coverage: float
 ) -> PairFacts:
     sketch = {k: material.models[k].weights for k in (candidate, reference)}
@@ -175,12 +175,12 @@ def standing_out(material: Material, reference: str, excesses: _Excesses) -> fro
 def _equal_weights(material: Material, a: str, b: str) -> bool | None:
     """Whether two models are the same checkpoint: one pin (commit, or hash over the folder) or one weight digest."""
     first, second = material.models[a], material.models[b]
-    if (pin := _pin(first)) is not None and pin == _pin(second):
+    if (pin := _revision_pin(first)) is not None and pin == _revision_pin(second):
         return True
     return weights.equal(first.weights, second.weights)
 
 
-def _pin(model: ModelInRun) -> tuple[str, object, object] | None:
+def _revision_pin(model: ModelInRun) -> tuple[str, object, object] | None:
     identity = model.identity
     revision, engine = identity.get("revision"), identity.get("engine_version") or ""
     if not revision or engine.startswith("recorded"):  # the hash of a recorded file pins the file, not the model
@@ -198,7 +198,7 @@ def _base_state(material: Material, candidate: str, base: str | None) -> tuple[f
     return weights.cosine(mine, theirs), weights.related(mine, theirs)
 
 
-def _lift(
+def _lift_evidence(
     measured: Measured, material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int
 ) -> Evidence | None:
     values = measured.values
@@ -214,10 +214,12 @@ def _lift(
         draws=draws,
         seed=seed,
     )
-    return _entry(measured, "adjusted lift", test.adjusted, test.p, test.lift) if test else None
+    return _build_evidence(measured, "adjusted lift", test.adjusted, test.p, test.lift) if test else None
 
 
-def _copied(material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int) -> Evidence | None:
+def _copied_evidence(
+    material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int
+) -> Evidence | None:
     """How many of the candidate's answers are the reference's own words, less how many are a control's.
 
     The p-value swaps the reference and the controls within each probe: to a candidate that copied nobody, they are all alike.
@@ -242,14 +244,14 @@ def _copied(material: Material, facts: PairFacts, controls: Sequence[str], draws
     )
 
 
-def _excess(measured: Measured, material: Material, facts: PairFacts, tables: PairTables) -> Evidence | None:
+def _excess_evidence(measured: Measured, material: Material, facts: PairFacts, tables: PairTables) -> Evidence | None:
     """Centred similarity to the reference, with the candidate's rank among all other models for a p."""
     axis = measured.axis.name
     estimate = tables.excess(axis, facts.candidate, facts.reference)
     if estimate is None:
         return None
     closer, others = tables.closer(axis, facts.candidate, facts.reference), len(material.labels) - 2
-    return _entry(measured, "excess", estimate, (1 + closer) / (1 + others), None)
+    return _build_evidence(measured, "excess", estimate, (1 + closer) / (1 + others), None)
 
 
 def _excess_on_panel(measured: Measured, facts: PairFacts, centred: Toward, panel: Sequence[str]) -> Evidence | None:
@@ -259,10 +261,10 @@ def _excess_on_panel(measured: Measured, facts: PairFacts, centred: Toward, pane
     if estimate is None:
         return None
     closer = sum(centred.mean(axis, label) >= estimate.value for label in panel)
-    return _entry(measured, "excess", estimate, (1 + closer) / (1 + len(panel)), None)
+    return _build_evidence(measured, "excess", estimate, (1 + closer) / (1 + len(panel)), None)
 
 
-def _entry(measured: Measured, statistic: str, estimate: Interval, p: float, raw: Interval | None) -> Evidence:
+def _build_evidence(measured: Measured, statistic: str, estimate: Interval, p: float, raw: Interval | None) -> Evidence:
     axis = measured.axis
     return Evidence(
         axis=axis.name,
@@ -276,7 +278,7 @@ def _entry(measured: Measured, statistic: str, estimate: Interval, p: float, raw
     )
 
 
-def _corrected(facts: Sequence[PairFacts]) -> list[PairFacts]:
+def _apply_holm(facts: Sequence[PairFacts]) -> list[PairFacts]:
     """Holm over every p-value of one statistic in the run; baselines are shown, not tested."""
     adjusted: dict[tuple[int, int], float] = {}
     for together in (("adjusted lift", "adjusted gain", "adjusted share"), ("excess",)):

@@ -51,7 +51,7 @@ def kin_of(labels: Sequence[str], roles: Declared, models: Mapping[str, ModelInR
     """
     names = {label: models[label].identity.get("model") or label for label in labels}
     makers = {label: own_identity(name).maker for label, name in names.items()}
-    stems = {label: _stem(name) for label, name in names.items()}
+    stems = {label: _name_stem(name) for label, name in names.items()}
     sketches = {label: models[label].weights for label in labels}
     declared = {c: b for c, b in roles.bases.items() if c != "*"}
     kin: dict[str, set[str]] = {label: set() for label in labels}
@@ -72,7 +72,7 @@ Stem = tuple[str, tuple[str, ...]]
 """Owner and the words of a model's own name, endings taken off."""
 
 
-def _stem(name: str) -> Stem:
+def _name_stem(name: str) -> Stem:
     parts = [part for part in re.split(r"[/\\]", name.rpartition("#")[2].partition(":")[0].casefold()) if part]
     owner = parts[-2] if len(parts) > 1 else ""
     words = [word for word in re.split(r"[-_\s]+", parts[-1] if parts else "") if word]

@@ -87,15 +87,15 @@ def measurements(
     semantic = {"semantic": {"model": options.embedding_model}} if options.embedding_model else {}
     measured = measure(compared, labels, responses, axes=options.axes, options=semantic, progress=progress)
     domains = list(dict.fromkeys(p.domain for p in compared))
-    codes = _codes(compared, domains)
+    codes = _answer_codes(compared, domains)
     material = Material(
         labels=labels,
         domains=codes,
         measured=measured,
-        texts={label: _texts(responses[label]) for label in labels},
-        answered=_answered(compared, labels, responses),
+        texts={label: _first_texts(responses[label]) for label in labels},
+        answered=_answered_matrix(compared, labels, responses),
         models=models,
-        claims=_claims(identity, labels, own),
+        claims=_count_claims(identity, labels, own),
         passages=Passages(compared, responses),
     )
     weights = bootstrap_weights(codes, options.draws, options.seed) if compared else None
@@ -116,7 +116,7 @@ def own_in_run(model: ModelInRun, facts: Facts) -> OwnIdentity:
     return found
 
 
-def _claims(
+def _count_claims(
     identity: IdentitySection, labels: Sequence[str], own: Mapping[str, OwnIdentity]
 ) -> dict[tuple[str, str], tuple[int, int] | None]:
     """(candidate, reference) → identity claims. Only the reference's maker matters, so each is counted once."""
@@ -139,17 +139,17 @@ def _claims(
     return found
 
 
-def _codes(probes: Sequence[Probe], domains: Sequence[str]) -> IntArray:
+def _answer_codes(probes: Sequence[Probe], domains: Sequence[str]) -> IntArray:
     import numpy as np
 
     return np.array([domains.index(p.domain) for p in probes], dtype=np.int64)
 
 
-def _texts(responses: Sequence[Response]) -> dict[str, str]:
+def _first_texts(responses: Sequence[Response]) -> dict[str, str]:
     return {r.probe_id: r.text for r in responses if r.usable and r.sample == 0}
 
 
-def _answered(
+def _answered_matrix(
     probes: Sequence[Probe], labels: Sequence[str], responses: Mapping[str, Sequence[Response]]
 ) -> FloatArray:
     import numpy as np

@@ -69,10 +69,10 @@ class PairTables:
         if kind == "raw":
             return self._values[axis][:, self.upper[0], self.upper[1]]
         if (axis, kind) not in self._flat:
-            self._flat[axis, kind] = self._centred(self._values[axis])[:, self.upper[0], self.upper[1]]
+            self._flat[axis, kind] = self._centre_values(self._values[axis])[:, self.upper[0], self.upper[1]]
         return self._flat[axis, kind]
 
-    def _centred(self, values: FloatArray) -> FloatArray:
+    def _centre_values(self, values: FloatArray) -> FloatArray:
         if not self._panel:
             return centre(values)
         effect = effects(values, self._panel)
@@ -95,7 +95,7 @@ class PairTables:
     def closer(self, axis: str, candidate: str, reference: str) -> int:
         """How many other models are at least as close to the reference as the candidate is."""
         if axis not in self._closer:
-            self._closer[axis] = _ranks(self.table(axis, "centred").value, self.upper, len(self.labels))
+            self._closer[axis] = _rank_pairs(self.table(axis, "centred").value, self.upper, len(self.labels))
         return int(self._closer[axis][self.at[candidate], self.at[reference]])
 
 
@@ -111,7 +111,7 @@ def mean_of(arrays: Sequence[FloatArray]) -> FloatArray:
         return np.asarray(total / count)
 
 
-def _ranks(values: FloatArray, upper: tuple[IntArray, IntArray], models: int) -> IntArray:
+def _rank_pairs(values: FloatArray, upper: tuple[IntArray, IntArray], models: int) -> IntArray:
     """``(M, M)``: for candidate i and reference j, how many further models are at least as close to j."""
     square = np.full((models, models), np.nan)
     square[upper] = values

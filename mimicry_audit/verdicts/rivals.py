@@ -44,7 +44,7 @@ def settle(verdicts: Sequence[Verdict], material: Material, *, draws: int, seed:
         if verdict.verdict == "distilled":
             groups.setdefault(verdict.facts.candidate, []).append(verdict)
     rivals = {candidate: found for candidate, found in groups.items() if len(found) > 1}
-    contests = _contests(rivals, material, draws, seed)
+    contests = _hold_contests(rivals, material, draws, seed)
     settled: dict[tuple[str, str], Verdict] = {}
     for candidate, found in rivals.items():
         for verdict in _settle_one(candidate, found, contests):
@@ -56,7 +56,7 @@ _Key = tuple[str, str, str]
 """Candidate, first reference, second reference."""
 
 
-def _contests(
+def _hold_contests(
     rivals: dict[str, list[Verdict]], material: Material, draws: int, seed: int
 ) -> dict[_Key, list[_Contest]]:
     raw = [
@@ -66,7 +66,7 @@ def _contests(
         for second in found
         if first is not second
         for key in [(candidate, first.facts.reference, second.facts.reference)]
-        for family, ahead, own in _compared(first, second, material, draws, seed)
+        for family, ahead, own in _compare_movements(first, second, material, draws, seed)
     ]
     adjusted = holm(np.array([ahead.p for _, _, ahead, _ in raw]))
     contests: dict[_Key, list[_Contest]] = {}
@@ -75,7 +75,7 @@ def _contests(
     return contests
 
 
-def _compared(
+def _compare_movements(
     first: Verdict, second: Verdict, material: Material, draws: int, seed: int
 ) -> Iterator[tuple[str, LiftTest, LiftTest | None]]:
     at = material.labels.index
@@ -106,10 +106,10 @@ def _settle_one(candidate: str, found: Sequence[Verdict], contests: dict[_Key, l
         for other in standing:
             there = contests.get((candidate, other.facts.reference, me), [])
             back = contests.get((candidate, me, other.facts.reference), [])
-            if not _ahead(there, back):
+            if not _is_ahead(there, back):
                 rivals.setdefault(me, []).append(other.facts.reference)
                 rivals.setdefault(other.facts.reference, []).append(me)
-            elif _explained(there):
+            elif _is_explained(there):
                 winner = other.facts.reference
                 break
         if winner is not None:
@@ -121,20 +121,20 @@ def _settle_one(candidate: str, found: Sequence[Verdict], contests: dict[_Key, l
             standing.append(verdict)
     for verdict in standing:
         named = rivals.get(verdict.facts.reference)
-        yield _weakened(verdict, named) if named else verdict
+        yield _weaken_verdict(verdict, named) if named else verdict
 
 
-def _ahead(there: Sequence[_Contest], back: Sequence[_Contest]) -> bool:
+def _is_ahead(there: Sequence[_Contest], back: Sequence[_Contest]) -> bool:
     """Ahead on two independent kinds of evidence, behind on none."""
-    families = {c.family for c in there if _significant(c)}
-    return len(families) >= FEWEST_FAMILIES and not any(_significant(c) for c in back)
+    families = {c.family for c in there if _is_significant(c)}
+    return len(families) >= FEWEST_FAMILIES and not any(_is_significant(c) for c in back)
 
 
-def _significant(contest: _Contest) -> bool:
+def _is_significant(contest: _Contest) -> bool:
     return contest.p_holm < ALPHA and contest.ahead.lift.low > 0
 
 
-def _explained(contests: Sequence[_Contest]) -> bool:
+def _is_explained(contests: Sequence[_Contest]) -> bool:
     """Whether the candidate is no closer to the second reference than the first reference itself is."""
     closer = {c.family for c in contests if c.own is not None and c.own.lift.low > MINIMUM_EFFECT}
     return len(closer) < FEWEST_FAMILIES
@@ -159,7 +159,7 @@ def _explained_away(verdict: Verdict, winner: str) -> Verdict:
     )
 
 
-def _weakened(verdict: Verdict, names: Sequence[str]) -> Verdict:
+def _weaken_verdict(verdict: Verdict, names: Sequence[str]) -> Verdict:
     facts, rivals = verdict.facts, " and ".join(dict.fromkeys(names))
     return replace(
         verdict,

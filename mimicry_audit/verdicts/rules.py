@@ -53,14 +53,14 @@ __all__ = [
 def judge(facts: PairFacts) -> Verdict:
     """The verdict on one pair."""
     for rule in (
-        _equal,
+        _equal_weights,
         _too_little,
-        _verbatim,
+        _verbatim_answers,
         _too_few_models,
         _only_family,
         _too_few_axes,
         _no_controls,
-        _triangle,
+        _movement_from_base,
         _without_base,
     ):
         found = rule(facts)
@@ -69,7 +69,7 @@ def judge(facts: PairFacts) -> Verdict:
     raise AssertionError("the last rule always decides")
 
 
-def _say(
+def _make_verdict(
     facts: PairFacts, verdict: VerdictName, confidence: str, summary: str, reasons: list[str], would_change: list[str]
 ) -> Verdict:
     return Verdict(
@@ -117,14 +117,14 @@ def _standing_reasons(facts: PairFacts, verdict: VerdictName) -> list[str]:
 def _too_little(facts: PairFacts) -> Verdict | None:
     who = f"{facts.candidate} and {facts.reference}"
     if facts.coverage < facts.min_coverage:
-        return _say(
+        return _make_verdict(
             facts, "inconclusive", "none",
             f"{who} cannot be compared: too many answers are missing.",
             [f"Both answered {facts.n} of {facts.asked} probes; at least {facts.min_coverage:.0%} are needed."],
             ["Run the same command again to collect the missing answers."],
         )  # fmt: skip
     if facts.n < FEWEST_PROBES:
-        return _say(
+        return _make_verdict(
             facts, "inconclusive", "none",
             f"{who} cannot be compared: too few probes.",
             [f"{facts.n} probes were compared; a verdict needs at least {FEWEST_PROBES}."],
@@ -133,23 +133,23 @@ def _too_little(facts: PairFacts) -> Verdict | None:
     return None
 
 
-def _equal(facts: PairFacts) -> Verdict | None:
+def _equal_weights(facts: PairFacts) -> Verdict | None:
     """Equal weights settle it whatever was answered."""
     if not facts.equal_weights:
         return None
-    return _say(
+    return _make_verdict(
         facts, "same model", "strong",
         f"{facts.candidate} and {facts.reference} are the same model under two names.",
         ["Their weights are equal."], ["Different weights behind one of the names."],
     )  # fmt: skip
 
 
-def _verbatim(facts: PairFacts) -> Verdict | None:
+def _verbatim_answers(facts: PairFacts) -> Verdict | None:
     """The same long answers word for word, unless the weights are at hand and differ: a good student can do that too."""
     seen_to_differ = facts.equal_weights is False or facts.weights_related is False
     if seen_to_differ or facts.long_answers < VERBATIM_FEWEST or facts.verbatim < VERBATIM_SHARE:
         return None
-    return _say(
+    return _make_verdict(
         facts, "same model", "strong",
         f"{facts.candidate} and {facts.reference} answer as one model under two names.",
         [f"{facts.verbatim:.0%} of {facts.long_answers} long answers are word for word the same."],
@@ -164,7 +164,7 @@ def _too_few_models(facts: PairFacts) -> Verdict | None:
     ask = [f"Add at least {missing} unrelated model{'s' if missing > 1 else ''} answering the same probes."]
     if facts.base is None:
         ask.append(f"Name the base of {facts.candidate} with --base, if it is known.")
-    return _say(
+    return _make_verdict(
         facts, "inconclusive", "none",
         f"{facts.candidate} and {facts.reference} were compared, but there is too little to hold the result against.",
         [
@@ -183,7 +183,7 @@ def _only_family(facts: PairFacts) -> Verdict | None:
     ask = ["Add unrelated models, at least three in all, to --models, or a stored panel of them with --panel."]
     if facts.base is None:
         ask.append(f"Name the base of {facts.candidate} with --base, if it is known.")
-    return _say(
+    return _make_verdict(
         facts, "inconclusive", "none",
         f"{facts.candidate} and {facts.reference} could only be held against their own family.",
         [
@@ -202,7 +202,7 @@ def _too_few_axes(facts: PairFacts) -> Verdict | None:
     if len(measured) >= FEWEST_FAMILIES:
         return None
     seen = f"only {measured[0]}" if measured else "no kind of evidence"
-    return _say(
+    return _make_verdict(
         facts, "inconclusive", "none",
         f"{facts.candidate} and {facts.reference} were compared in too few ways.",
         [f"On enough probes, {seen} could be measured; a verdict needs {FEWEST_FAMILIES} independent kinds."],
@@ -213,7 +213,7 @@ def _too_few_axes(facts: PairFacts) -> Verdict | None:
 def _no_controls(facts: PairFacts) -> Verdict | None:
     if not facts.triangle or facts.controls:
         return None
-    return _say(
+    return _make_verdict(
         facts, "inconclusive", "none",
         f"{facts.candidate}'s movement from {facts.base} toward {facts.reference} cannot be held against anything.",
         ["No model is left as a control, and any training that answers better moves toward every good model."],
@@ -221,13 +221,13 @@ def _no_controls(facts: PairFacts) -> Verdict | None:
     )  # fmt: skip
 
 
-def _triangle(facts: PairFacts) -> Verdict | None:
+def _movement_from_base(facts: PairFacts) -> Verdict | None:
     if not facts.triangle:
         return None
     families, pair = facts.families(), f"{facts.candidate} moved from {facts.base} toward {facts.reference}"
     moved = moved_words([e for e in facts.evidence if e.positive])
     if len(families) >= FEWEST_FAMILIES and facts.only_habits():
-        return _say(
+        return _make_verdict(
             facts, "inconclusive", "none",
             f"{pair} in {listed(families)}, as far as a manner in common would bring it.",
             [*moved, "Two models that were taught the same manner look like this without either copying the other's answers."],
@@ -236,7 +236,7 @@ def _triangle(facts: PairFacts) -> Verdict | None:
     if len(families) >= FEWEST_FAMILIES:
         sharp = all(e.p_holm < 0.01 for e in facts.evidence if e.positive)
         strong = len(families) > FEWEST_FAMILIES and sharp and len(facts.controls) >= FEWEST_CONTROLS_STRONG
-        return _say(
+        return _make_verdict(
             facts, "distilled", "strong" if strong else "moderate",
             f"{pair} in {listed(families)}, further than toward the controls: "
             f"evidence that it was trained on {facts.reference}'s text.",
@@ -248,7 +248,7 @@ def _triangle(facts: PairFacts) -> Verdict | None:
             ],
         )  # fmt: skip
     if families and facts.knows_it:
-        return _say(
+        return _make_verdict(
             facts, "inconclusive", "none",
             f"{facts.candidate} finds {facts.reference}'s text far likelier than {facts.base} does, but does not say it.",
             [
@@ -259,7 +259,7 @@ def _triangle(facts: PairFacts) -> Verdict | None:
             ["More probes: with enough of them a few copied answers show."],
         )  # fmt: skip
     if families:
-        return _say(
+        return _make_verdict(
             facts, "inconclusive", "none",
             f"{pair} on one kind of evidence only ({families[0]}).",
             [*moved, f"A positive verdict needs {FEWEST_FAMILIES} independent kinds."],
@@ -272,7 +272,7 @@ def _triangle(facts: PairFacts) -> Verdict | None:
     general = [e for e in similar if e.raw is not None and e.raw.low > MINIMUM_EFFECT]
     if len({e.family for e in general}) >= FEWEST_FAMILIES:
         return _moved_like_others(facts, general)
-    return _nothing(facts, f"{facts.candidate} did not move from {facts.base} toward {facts.reference}.")
+    return _no_evidence(facts, f"{facts.candidate} did not move from {facts.base} toward {facts.reference}.")
 
 
 def _moved_like_others(facts: PairFacts, general: list[Evidence]) -> Verdict:
@@ -291,12 +291,12 @@ def _moved_like_others(facts: PairFacts, general: list[Evidence]) -> Verdict:
     if 2 * len(facts.kin_controls) >= len(facts.controls):
         clear = [k for k in facts.controls if k not in facts.kin_controls]
         named = f", such as {listed(clear)}" if clear else ""
-        return _say(
+        return _make_verdict(
             facts, "inconclusive", "none",
             f"{summary}, most of which are like {facts.reference} themselves.",
             reasons, [f"Controls that are unrelated to {facts.reference}{named} (--control)."],
         )  # fmt: skip
-    return _say(
+    return _make_verdict(
         facts, "convergent", "moderate", f"{summary}: what any fine-tuning that answers better does.",
         reasons, ["Controls that are surely unrelated, if those named are themselves under suspicion."],
     )  # fmt: skip
@@ -308,7 +308,7 @@ def _without_base(facts: PairFacts) -> Verdict:
     close = [e for e in facts.evidence if e.speaks and e.estimate.low > MINIMUM_EFFECT]
     if len({e.family for e in close}) >= FEWEST_FAMILIES:
         base = "its own base" if facts.base_contradicted else "its base"
-        return _say(
+        return _make_verdict(
             facts, "inconclusive", "none",
             f"{facts.candidate} is closer to {facts.reference} than the models' general likeness explains, but without "
             f"{base} nobody can say why.",
@@ -317,11 +317,11 @@ def _without_base(facts: PairFacts) -> Verdict:
             ] + ["Copying, a common ancestor and common training data all look like this."],
             [f"The model {facts.candidate} was fine-tuned from (--base {facts.candidate}=MODEL)."],
         )  # fmt: skip
-    return _nothing(facts, f"{facts.candidate} is no closer to {facts.reference} than unrelated models are.")
+    return _no_evidence(facts, f"{facts.candidate} is no closer to {facts.reference} than unrelated models are.")
 
 
 def _shared_base(facts: PairFacts) -> Verdict:
-    return _say(
+    return _make_verdict(
         facts, "shared base", "strong",
         f"{facts.candidate} and {facts.reference} were trained from the same initial weights.",
         [f"Their weights share an origin{cosine(facts.weights)}."],
@@ -329,10 +329,10 @@ def _shared_base(facts: PairFacts) -> Verdict:
     )  # fmt: skip
 
 
-def _nothing(facts: PairFacts, summary: str) -> Verdict:
+def _no_evidence(facts: PairFacts, summary: str) -> Verdict:
     tight = [e for e in facts.evidence if e.speaks and e.estimate.high < 2 * e.minimum_effect]
     sure = len({e.family for e in tight}) >= FEWEST_FAMILIES
-    return _say(
+    return _make_verdict(
         facts, "no evidence", "moderate" if sure else "weak", summary,
         [f"{e.title}: {interval(e.estimate)} {beyond(e)}." for e in facts.evidence[:4]],
         ["More probes would show a smaller effect than these could."],

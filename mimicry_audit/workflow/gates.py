@@ -42,10 +42,10 @@ def parse_gates(texts: Sequence[str]) -> list[Gate]:
     Raises:
         ConfigError: a condition that is none.
     """
-    return [_parse(text) for text in texts]
+    return [_parse_gate(text) for text in texts]
 
 
-def _parse(text: str) -> Gate:
+def _parse_gate(text: str) -> Gate:
     name = text.strip().replace("-", " ")
     if name in VERDICTS or name == "identity_leak":
         return Gate(text, name)
@@ -66,10 +66,10 @@ def bounded(text: str, metrics: Collection[str]) -> Gate | None:
 
 def tripped(gates: Sequence[Gate], scores: Scores) -> list[str]:
     """The conditions that hold, in words."""
-    return [words for gate in gates for words in _holds(gate, scores)]
+    return [words for gate in gates for words in _gate_holds(gate, scores)]
 
 
-def _holds(gate: Gate, scores: Scores) -> Iterator[str]:
+def _gate_holds(gate: Gate, scores: Scores) -> Iterator[str]:
     if gate.name == "identity_leak":
         judged = {v["candidate"] for v in scores["verdicts"]}
         for label, entry in scores["identity"]["models"].items():
@@ -83,12 +83,12 @@ def _holds(gate: Gate, scores: Scores) -> Iterator[str]:
             if verdict["verdict"] == gate.name:
                 yield f"{gate.text}: {pair}"
             continue
-        value = _value(gate.name, verdict, scores)
+        value = _metric_value(gate.name, verdict, scores)
         if value is not None and COMPARE[gate.sign](value, gate.bound):
             yield f"{gate.text}: {pair} has {gate.name} = {value:.3f}"
 
 
-def _value(metric: str, verdict: VerdictRecord, scores: Scores) -> float | None:
+def _metric_value(metric: str, verdict: VerdictRecord, scores: Scores) -> float | None:
     if metric == "rse_lift":
         lifts = [e["estimate"]["value"] for e in verdict["evidence"] if e["statistic"] == "adjusted lift"]
         return sum(lifts) / len(lifts) if lifts else None

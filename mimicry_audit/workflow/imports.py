@@ -60,7 +60,7 @@ def probes_of(answers: Sequence[RecordedAnswer], path: Path) -> list[Probe]:
     for answer in answers:
         known = probes.get(answer.prompt_id)
         if known is None:
-            probe = _probe(answer, keys[answer.domain])
+            probe = _imported_probe(answer, keys[answer.domain])
             if UNSENDABLE.search(
                 "".join((answer.prompt_id, probe.prompt, probe.domain, *(answer.reference_answer or ())))
             ):
@@ -92,7 +92,7 @@ def resolved_from(file: Path, out: str | None = None) -> Resolved:
     )
 
 
-def _probe(answer: RecordedAnswer, keys: Collection[str]) -> Probe:
+def _imported_probe(answer: RecordedAnswer, keys: Collection[str]) -> Probe:
     return Probe(
         id=answer.prompt_id,
         domain=answer.domain or GENERAL,

@@ -160,7 +160,7 @@ def resolve(settings: Settings) -> Resolved:
     out = Path(settings.out) if settings.out else default_out(plan)
     sources = {s.label: s.source or s.name for s in specs}
     judging = judging_options(settings, scoring.roles.references, list(sources))
-    likelihood = _likelihood(settings, list(sources), scoring.roles)
+    likelihood = _likelihood_plan(settings, list(sources), scoring.roles)
     return Resolved(plan=plan, scoring=scoring, out=out, sources=sources, judging=judging, likelihood=likelihood)
 
 
@@ -194,7 +194,7 @@ def judging_options(settings: Settings, references: Sequence[str], labels: Seque
     return judging
 
 
-def _likelihood(settings: Settings, labels: Sequence[str], roles: Roles) -> LikelihoodPlan | None:
+def _likelihood_plan(settings: Settings, labels: Sequence[str], roles: Roles) -> LikelihoodPlan | None:
     """Whose answers all models are to score, when that is asked for."""
     from mimicry_audit.asking.likelihoods import plan_likelihood
 
@@ -223,15 +223,15 @@ def scoring_options(
     bases: dict[str, str] = {}
     for text in settings.base:
         head, equals, tail = text.partition("=")
-        candidate, base = (_label(head, specs), tail) if equals else ("*", text)
-        if bases.setdefault(candidate, _label(base, specs)) != _label(base, specs):
+        candidate, base = (_resolve_label(head, specs), tail) if equals else ("*", text)
+        if bases.setdefault(candidate, _resolve_label(base, specs)) != _resolve_label(base, specs):
             raise ConfigError(
                 f"--base names two bases: {bases[candidate]} and {base}", "say whose each is: --base CANDIDATE=BASE"
             )
     roles = Roles(
-        references=tuple(dict.fromkeys(_label(r, specs) for r in settings.reference)),
+        references=tuple(dict.fromkeys(_resolve_label(r, specs) for r in settings.reference)),
         bases=bases,
-        controls=tuple(dict.fromkeys(_label(c, specs) for c in settings.control)),
+        controls=tuple(dict.fromkeys(_resolve_label(c, specs) for c in settings.control)),
         panel=panel,
     )
     roles.check([s.label for s in specs])
@@ -244,7 +244,7 @@ def scoring_options(
     )
 
 
-def _label(name: str, specs: Sequence[ModelSpec]) -> str:
+def _resolve_label(name: str, specs: Sequence[ModelSpec]) -> str:
     """The label a model goes by, given its label or the name the user wrote for it."""
     for spec in specs:
         if name in (spec.label, spec.source, spec.name):

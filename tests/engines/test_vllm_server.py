@@ -226,7 +226,7 @@ def test_a_server_that_dies_of_a_seed_on_a_cpu_says_so() -> None:
 PARENT = """
     import os, sys, time
     {make}
-    server.start() if {wait} else server._launch()
+    server.start() if {wait} else server._launch_process()
     print(server.pid, flush=True)
     time.sleep(600)
 """

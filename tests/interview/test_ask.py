@@ -384,7 +384,7 @@ def fields(value: Any, name: str = "") -> set[str]:
 def test_every_field_of_what_is_written_is_explained(tmp_path: Path) -> None:
     from mimicry_audit.asking.answers import Plan, collect
     from mimicry_audit.asking.slips import Search, search_run
-    from mimicry_audit.interview.ask import _document, _line
+    from mimicry_audit.interview.ask import _attempt_line, _build_document
     from mimicry_audit.records.asked import Sampling
 
     page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text("utf-8")
@@ -392,7 +392,7 @@ def test_every_field_of_what_is_written_is_explained(tmp_path: Path) -> None:
     asked = attempts_of("aria", ASKED, answered(), OWN, RULES)
     spec = ModelSpec(label="aria", engine="openai", name="aria", source="openai/aria")
     plan = Plan(models=(spec,), probes=ASKED, sampling=Sampling())
-    document = _document({"aria": asked, "boro": asked}, {"aria": OWN, "boro": OWN}, plan)
+    document = _build_document({"aria": asked, "boro": asked}, {"aria": OWN, "boro": OWN}, plan)
     script = Script(answer=lambda spec, request: Completion(status="ok", text="I am Boro."))
     run = RunDirectory(tmp_path / "run")
     collect(run, plan, engine_for=script.engine_for)
@@ -403,5 +403,5 @@ def test_every_field_of_what_is_written_is_explained(tmp_path: Path) -> None:
     line = json.loads((tmp_path / "run" / "identity" / "SEARCH-aria.jsonl").read_text("utf-8").splitlines()[0])
     told = json.loads(journal_path(tmp_path / "run", "judge").read_text("utf-8").splitlines()[0])
     scores = entry(asked)
-    for shown in (document, _line(asked[0]), line, told, scores, run.manifest().search):
+    for shown in (document, _attempt_line(asked[0]), line, told, scores, run.manifest().search):
         assert fields(shown) - words == set()

@@ -181,7 +181,7 @@ class Log(list):
 
 def test_parents_are_built_first_and_two_at_a_time():
     crew, log = StubCrew(), Log()
-    builder._run(crew, list(RECIPES), RECIPES, log)
+    builder._run_trainings(crew, list(RECIPES), RECIPES, log)
     assert sorted(crew.started) == sorted(RECIPES)
     for name, recipe in RECIPES.items():
         assert all(crew.started.index(parent) < crew.started.index(name) for parent in recipe.parents)
@@ -191,7 +191,7 @@ def test_parents_are_built_first_and_two_at_a_time():
 
 
 def test_asking_for_a_student_builds_its_parents_too():
-    assert builder._closure(["aria-student"], RECIPES) == ["aria", "base", "aria-student"]
+    assert builder._with_parents(["aria-student"], RECIPES) == ["aria", "base", "aria-student"]
 
 
 @pytest.mark.parametrize(("mend", "kind"), [("mend it", PrerequisiteError), ("", AuditError)])
@@ -199,7 +199,7 @@ def test_a_failure_in_a_worker_reaches_the_caller(mend, kind):
     crew = StubCrew()
     crew.event = lambda: {"event": "failed", "name": "aria", "problem": "it broke", "mend": mend}
     with pytest.raises(kind, match="it broke"):
-        builder._run(crew, ["aria"], RECIPES, Log())
+        builder._run_trainings(crew, ["aria"], RECIPES, Log())
 
 
 def test_worker_reports_a_crash_as_an_event(tmp_path, monkeypatch, capsys):
@@ -221,7 +221,7 @@ def test_a_worker_that_dies_is_reported(tmp_path, monkeypatch):
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": log}
         return subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
 
-    monkeypatch.setattr(builder, "_hire", hire)
+    monkeypatch.setattr(builder, "_start_worker", hire)
     with pytest.raises(AuditError, match=r"died while building base\. Its last words: out of luck"):
         lab.build(["base"], root=tmp_path)
 

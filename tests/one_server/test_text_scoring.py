@@ -74,7 +74,7 @@ def test_log_probabilities_are_those_of_a_plain_forward_pass(one: HfEngine) -> N
 
     landed = scored(one, wanted())
     assert len(landed) == len(TEXTS)
-    tokenizer = one._found()[1].tokenizer
+    tokenizer = one._find_weights()[1].tokenizer
     for request in wanted():
         found = landed[request.key]
         assert found.error is None
@@ -92,10 +92,10 @@ def test_log_probabilities_are_those_of_a_plain_forward_pass(one: HfEngine) -> N
 
 
 def test_no_token_reaches_across_the_boundary_and_marks_are_spelled_out(one: HfEngine) -> None:
-    tokenizer = one._found()[1].tokenizer
+    tokenizer = one._find_weights()[1].tokenizer
     marks = {tokenizer.convert_tokens_to_ids(mark) for mark in ("<|end|>", "<|assistant|>")}
     for request in wanted():
-        found = encode(one._found()[1], request)
+        found = encode(one._find_weights()[1], request)
         assert not isinstance(found, TokenScores)
         prompt, tokens = found
         assert tokenizer.decode(prompt) == one.render(request.messages)
@@ -106,7 +106,7 @@ def test_no_token_reaches_across_the_boundary_and_marks_are_spelled_out(one: HfE
 def test_a_model_without_preferences_gives_every_token_the_same(tiny_models: TinyModels) -> None:
     """Its last layer is zero: log-probabilities are those of a fair die with as many sides as there are tokens."""
     with hf(tiny_models.mute) as mute:
-        sides = len(mute._found()[1].tokenizer)
+        sides = len(mute._find_weights()[1].tokenizer)
         for found in scored(mute, wanted(top_k=10_000)).values():
             assert found.logprobs == pytest.approx([-math.log(sides)] * len(found.tokens))
             assert found.top is not None
@@ -137,7 +137,7 @@ def test_what_does_not_fit_is_an_error_and_never_cut(one: HfEngine) -> None:
     assert landed["0", "p"].error is None
     assert landed["1", "p"] == TokenScores(error=landed["1", "p"].error)
     assert f"exceed the context of {CONTEXT} tokens" in str(landed["1", "p"].error)
-    fits = CONTEXT - len(one._found()[1].tokenizer(str(one.render(ASKED)))["input_ids"])
+    fits = CONTEXT - len(one._find_weights()[1].tokenizer(str(one.render(ASKED)))["input_ids"])
     for length, good in ((fits, True), (fits + 1, False)):
         found = scored(one, [TextRequest(("a", "p"), ASKED, "q" * length)])["a", "p"]
         assert (found.error is None) is good
@@ -177,7 +177,7 @@ def test_half_a_character_is_an_error_or_scored_but_never_a_crash(one: HfEngine)
 
 
 def test_the_maps_of_tokenizers_are_compared_and_not_their_sizes(tiny_models: TinyModels) -> None:
-    mine, same = (hf(folder)._found()[1].tokenizer for folder in (tiny_models.one, tiny_models.two))
+    mine, same = (hf(folder)._find_weights()[1].tokenizer for folder in (tiny_models.one, tiny_models.two))
     assert tokenizer_map_sha(mine) == tokenizer_map_sha(same) == hf(tiny_models.one).tokenizer_sha()
     same.pad_token = "<|user|>"
     assert tokenizer_map_sha(same) == tokenizer_map_sha(mine)  # what pads a batch is no part of the map
@@ -275,7 +275,7 @@ def test_an_answer_without_log_probabilities_is_unreadable(body: bytes) -> None:
 def test_log_probabilities_of_another_text_are_refused() -> None:
     body = b'{"choices": [{"prompt_logprobs": [null, {"5": {"logprob": -1.0, "rank": 1}}]}]}'
     answer = vllm_likelihood.places(body, 0.0)
-    assert vllm_likelihood._scores(answer, [5], 1).logprobs == (-1.0,)
-    assert "not those of the text" in str(vllm_likelihood._scores(answer, [6], 1).error)
-    assert "not those of the text" in str(vllm_likelihood._scores(answer, [4, 4, 5], 1).error)
+    assert vllm_likelihood._read_scores(answer, [5], 1).logprobs == (-1.0,)
+    assert "not those of the text" in str(vllm_likelihood._read_scores(answer, [6], 1).error)
+    assert "not those of the text" in str(vllm_likelihood._read_scores(answer, [4, 4, 5], 1).error)
     assert LEAST_LOG < -1000

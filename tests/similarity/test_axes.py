@@ -17,7 +17,7 @@ from mimicry_audit.records.asked import Message, Probe, Response
 from mimicry_audit.similarity.axes.base import Answer
 from mimicry_audit.similarity.axes.corpus import TOKEN, Corpus
 from mimicry_audit.similarity.axes.structure import outline
-from mimicry_audit.similarity.axes.style import _features
+from mimicry_audit.similarity.axes.style import _style_features
 from mimicry_audit.similarity.measure import AXES, axis_class, measure
 
 NUMBER = {"kind": "number", "answer": 12}
@@ -182,7 +182,7 @@ def naive_length(texts):
 
 
 def naive_style(texts):
-    table = [_features(t) for t in texts]
+    table = [_style_features(t) for t in texts]
     kept = []
     for column in zip(*table, strict=True):
         mean = sum(column) / len(column)
@@ -234,7 +234,7 @@ def test_axis_equals_its_naive_reference(name):
 
 
 def test_style_counts_what_it_says():
-    features = _features("The cat. The dog!\n- one\n2) two")
+    features = _style_features("The cat. The dog!\n- one\n2) two")
     assert features[0] == pytest.approx((2 / 6) ** 0.5)  # "the", of six words
     assert features[-3] == pytest.approx(1 / 3)  # one of three lines is a bullet
     assert features[-2] == pytest.approx(1 / 3)  # one is numbered

@@ -127,7 +127,7 @@ def test_intervals_in_blocks_equal_intervals_one_by_one(monkeypatch):
     weights = bootstrap_weights(codes, 100, 0)
     alone = [intervals(values[:, [k]], codes, weights)[0] for k in range(9)]
     monkeypatch.setattr(
-        "mimicry_audit.statistics.intervals._blocks", lambda n: iter([slice(0, 4), slice(4, 7), slice(7, n)])
+        "mimicry_audit.statistics.intervals._column_blocks", lambda n: iter([slice(0, 4), slice(4, 7), slice(7, n)])
     )
     for one, other in zip(intervals(values, codes, weights), alone, strict=True):
         assert (one is None) is (other is None)

@@ -125,7 +125,7 @@ def test_unchanged_inputs_are_not_scored_again(run, monkeypatch):
     first = score(run, OPTIONS)
     written = run.scores_path.stat().st_mtime_ns
     with monkeypatch.context() as patch:
-        patch.setattr("mimicry_audit.verdicts.score._scores", lambda *_: pytest.fail("scored again"))
+        patch.setattr("mimicry_audit.verdicts.score._compute_scores", lambda *_: pytest.fail("scored again"))
         assert score(run, OPTIONS) == first
     assert run.scores_path.stat().st_mtime_ns == written
 

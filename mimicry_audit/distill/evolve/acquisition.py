@@ -38,28 +38,28 @@ class Sieve:
     leaked: int = 0
 
     def __post_init__(self) -> None:
-        self._test = [_plain(text) for text in self.test]
-        self._known = [_plain(text) for text in self.known]
+        self._test = [_plain_text(text) for text in self.test]
+        self._known = [_plain_text(text) for text in self.known]
 
     def passes(self, text: str) -> bool:
         """Whether it is new; if it is, it is known from now on."""
-        plain = _plain(text)
-        if self._like(plain, self._test):
+        plain = _plain_text(text)
+        if self._is_like(plain, self._test):
             self.leaked += 1
             return False
-        if self._like(plain, self._known):
+        if self._is_like(plain, self._known):
             self.repeated += 1
             return False
         self._known.append(plain)
         return True
 
-    def _like(self, plain: str, others: Sequence[str]) -> bool:
+    def _is_like(self, plain: str, others: Sequence[str]) -> bool:
         from rapidfuzz import fuzz, process
 
         return process.extractOne(plain, others, scorer=fuzz.ratio, score_cutoff=100 * self.similar) is not None
 
 
-def _plain(text: str) -> str:
+def _plain_text(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
@@ -104,16 +104,16 @@ def acquire(
             if row.text not in used and sieve.passes(row.text):
                 made.inputs.append((row.text, "drawn"))
     elif s.strategy == "static":
-        made.inputs = _planned(s, teacher, sieve, used, wanted)
+        made.inputs = _plan_inputs(s, teacher, sieve, used, wanted)
     else:
         made.pattern = teacher.analyse(round_, cases)
         hard = round(wanted * s.hard / s.wanted)
-        made.inputs = _written(s, teacher, round_, made.pattern, hard, wanted - hard, sieve)
+        made.inputs = _write_inputs(s, teacher, round_, made.pattern, hard, wanted - hard, sieve)
     made.repeated, made.leaked = sieve.repeated, sieve.leaked
     return made
 
 
-def _written(
+def _write_inputs(
     s: EvolveSettings, teacher: Teacher, round_: int, pattern: str | None, hard: int, easy: int, sieve: Sieve
 ) -> list[Input]:
     """Inputs for a pattern; asked for again while new ones are missing, `retries` times."""
@@ -129,7 +129,9 @@ def _written(
     return found
 
 
-def _planned(s: EvolveSettings, teacher: Teacher, sieve: Sieve, used: Mapping[str, str], wanted: int) -> list[Input]:
+def _plan_inputs(
+    s: EvolveSettings, teacher: Teacher, sieve: Sieve, used: Mapping[str, str], wanted: int
+) -> list[Input]:
     """A round's share of what was written before the first: calls of one round's size, all from the description alone.
 
     Every round asks for the whole again and gets it from the journal, so that it is the same after an interruption. Inputs

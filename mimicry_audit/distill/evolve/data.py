@@ -61,24 +61,24 @@ def parts(s: EvolveSettings) -> Parts:
         DataError: the file cannot be read or a row is wrong.
         ConfigError: there are no rows, no labels, too few labelled rows, or nothing to test on.
     """
-    rows, about, labels = _world(s) if s.data.startswith(EXPERT) else _file(s)
+    rows, about, labels = _load_world(s) if s.data.startswith(EXPERT) else _load_file(s)
     if not rows:
         raise ConfigError(f"{s.data} holds no row", "give a file with a column prompt")
     task = task_of(s.task, s.labels or labels)
     if s.task != "qa" and not task.labels:
         raise ConfigError(f"{s.data} has no labels", "name them with --labels, and give some rows a label")
     by_split: dict[str, list[Sample]] = {name: [] for name in SPLITS}
-    for sample, split in _read(s, task, rows):
+    for sample, split in _read_samples(s, task, rows):
         by_split[split].append(sample)
     if not by_split["test"]:
         _hold_out(s, by_split)
-    seen = {_key(sample.text) for sample in by_split["test"]}
-    train = [sample for sample in by_split["train"] if _key(sample.text) not in seen]
-    validation = [sample for sample in by_split["validation"] if _key(sample.text) not in seen]
+    seen = {_text_key(sample.text) for sample in by_split["test"]}
+    train = [sample for sample in by_split["train"] if _text_key(sample.text) not in seen]
+    validation = [sample for sample in by_split["validation"] if _text_key(sample.text) not in seen]
     if s.patience and not validation:
         raise ConfigError("--patience watches validation rows, and there are none", "give rows the split validation")
     train.sort(key=lambda sample: sha256_text(f"evolve\0{s.seed}\0{sample.text}"))
-    shots = _shots(s, task, train)
+    shots = _choose_shots(s, task, train)
     spent = len(shots) + len(validation)
     if s.budget and s.budget < spent:
         raise ConfigError(f"--budget {s.budget} is less than the {spent} labelled rows to start from", "raise it")
@@ -99,11 +99,11 @@ def frozen_sha(test: Sequence[Sample]) -> str:
     return sha256_text(canonical_json([asdict(sample) for sample in test]))
 
 
-def _key(text: str) -> str:
+def _text_key(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _world(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str, ...]]:
+def _load_world(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str, ...]]:
     from mimicry_audit.distill.evolve.worlds import world
 
     found = world(s.data.removeprefix(EXPERT))
@@ -113,7 +113,7 @@ def _world(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str, ...
     return rows[: s.limit], found.about, found.labels
 
 
-def _file(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str, ...]]:
+def _load_file(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str, ...]]:
     """The rows, no description, and the labels that occur outside the test set."""
     rows: list[dict[str, Any]] = []
     for place, cells in tables.read_rows(s.data, "file of rows"):
@@ -123,13 +123,13 @@ def _file(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str, ...]
     known: dict[str, None] = {}
     for row in rows:
         if row.get("split") not in ("test",):
-            known.update(dict.fromkeys(_names(s.task, row)))
+            known.update(dict.fromkeys(_names_in(s.task, row)))
     return rows, "", tuple(sorted(known))
 
 
-def _names(task: str, row: Mapping[str, Any]) -> list[str]:
+def _names_in(task: str, row: Mapping[str, Any]) -> list[str]:
     """Labels or entity types in one row, as they are written."""
-    label = _cell(row)
+    label = _read_cell(row)
     if task == "classification":
         return [label.strip()] if isinstance(label, str) and label.strip() else []
     if task == "tagging":
@@ -141,7 +141,7 @@ def _names(task: str, row: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _cell(row: Mapping[str, Any]) -> Any:
+def _read_cell(row: Mapping[str, Any]) -> Any:
     """The label as it is given: a column label, JSON in it, or BIO tags."""
     if row.get("tags") is not None and row.get("tokens") is not None:
         tokens, tags = (v.split() if isinstance(v, str) else list(v) for v in (row["tokens"], row["tags"]))
@@ -160,11 +160,11 @@ def _cell(row: Mapping[str, Any]) -> Any:
     return label
 
 
-def _read(s: EvolveSettings, task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Sample, str]]:
+def _read_samples(s: EvolveSettings, task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Sample, str]]:
     found: list[tuple[Sample, str]] = []
     ids: set[str] = set()
     for number, row in enumerate(rows):
-        text, label, split = _text(row), _cell(row), row.get("split") or "train"
+        text, label, split = _read_text(row), _read_cell(row), row.get("split") or "train"
         if split not in SPLITS:
             raise DataError(f"{row['place']}: there is no split {split}", f"give one of {', '.join(SPLITS)}")
         gold = None
@@ -183,7 +183,7 @@ def _read(s: EvolveSettings, task: Task, rows: Sequence[Mapping[str, Any]]) -> l
     return found
 
 
-def _text(row: Mapping[str, Any]) -> str:
+def _read_text(row: Mapping[str, Any]) -> str:
     text = row.get("prompt")
     if text in (None, "") and row.get("tokens"):
         tokens = row["tokens"]
@@ -205,7 +205,7 @@ def _hold_out(s: EvolveSettings, by_split: dict[str, list[Sample]]) -> None:
     by_split["train"] = [sample for sample in by_split["train"] if sample.id not in held]
 
 
-def _shots(s: EvolveSettings, task: Task, train: Sequence[Sample]) -> list[Sample]:
+def _choose_shots(s: EvolveSettings, task: Task, train: Sequence[Sample]) -> list[Sample]:
     """The first rows of each kind, in the order set by the seed.
 
     Raises:

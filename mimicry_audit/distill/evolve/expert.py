@@ -51,23 +51,23 @@ class ExpertEngine(EngineBase):
 def reply(found: World, prompt: str, seed: int) -> str:
     """What the expert of a world says to a prompt."""
     if "<inputs>" in prompt:
-        return _labels(found, _lines(prompt, "inputs"))
+        return _write_labels(found, _prompt_lines(prompt, "inputs"))
     if "<cases>" in prompt:
-        return _analysis(found, _lines(prompt, "cases"))
+        return _write_analysis(found, _prompt_lines(prompt, "cases"))
     counts = _COUNTS.search(prompt)
     if counts is None:
         return "I label inputs, read cases and write inputs of my world, and nothing else."
     said = re.search(r"<pattern>(.*?)</pattern>", prompt, re.DOTALL)
     rng = random.Random(f"{seed}/{sha256_text(prompt)}")  # noqa: S311 - data, no secret
-    return _inputs(found, said[1] if said else None, int(counts[1]), int(counts[2]), rng)
+    return _write_inputs(found, said[1] if said else None, int(counts[1]), int(counts[2]), rng)
 
 
-def _lines(prompt: str, mark: str) -> list[dict[str, Any]]:
+def _prompt_lines(prompt: str, mark: str) -> list[dict[str, Any]]:
     block = re.search(rf"^<{mark}>\n(.*?)^</{mark}>$", prompt, re.DOTALL | re.MULTILINE)
     return [json.loads(line) for line in (block[1] if block else "").splitlines() if line.strip()]
 
 
-def _labels(found: World, numbered: Sequence[Mapping[str, Any]]) -> str:
+def _write_labels(found: World, numbered: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for entry in numbered:
         gold = found.gold(entry["text"])
@@ -81,7 +81,7 @@ def _labels(found: World, numbered: Sequence[Mapping[str, Any]]) -> str:
     return "\n".join(lines)
 
 
-def _analysis(found: World, cases: Sequence[Mapping[str, Any]]) -> str:
+def _write_analysis(found: World, cases: Sequence[Mapping[str, Any]]) -> str:
     """Which kinds of input are wrong how often, from the cases alone."""
     seen: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
@@ -105,18 +105,20 @@ def _analysis(found: World, cases: Sequence[Mapping[str, Any]]) -> str:
     return f"<pattern>{' '.join(sentences)}</pattern>"
 
 
-def _inputs(found: World, pattern: str | None, hard: int, easy: int, rng: random.Random) -> str:
+def _write_inputs(found: World, pattern: str | None, hard: int, easy: int, rng: random.Random) -> str:
     """Hard inputs of the kinds that the pattern names, every other one in a rare wording; easy ones in common wordings.
 
     Without a pattern hard inputs are of any group, in rare wordings.
     """
     named = re.findall(r'"([^"]+)"', pattern or "")
-    cells = {_cell(form.group, form.rare, twofold) for form in found.forms for twofold in (False, True)}
+    cells = {_pick_cell(form.group, form.rare, twofold) for form in found.forms for twofold in (False, True)}
     groups = list(dict.fromkeys(form.group for form in found.forms))
-    aims = [name for name in named if name in cells] + [_cell(name, True, False) for name in named if name in groups]
+    aims = [name for name in named if name in cells] + [
+        _pick_cell(name, True, False) for name in named if name in groups
+    ]
     lines = []
     for place in range(hard):
-        aim = aims[place % len(aims)] if aims else _cell(rng.choice(groups), True, False)
+        aim = aims[place % len(aims)] if aims else _pick_cell(rng.choice(groups), True, False)
         unusual = "rare wording" in aim or (place // max(1, len(aims))) % 2 == 1
         twofold = "two types" in aim if aims else None
         lines.append((found.write(rng, aim.partition(",")[0], rare=unusual, twofold=twofold), "hard"))
@@ -125,11 +127,11 @@ def _inputs(found: World, pattern: str | None, hard: int, easy: int, rng: random
     return "\n".join(json.dumps({"text": text, "kind": kind}) for text, kind in lines)
 
 
-def _cell(group: str, rare: bool, twofold: bool) -> str:
-    return Reading(form=_form(group, rare), values={}, gold="", twofold=twofold).cell
+def _pick_cell(group: str, rare: bool, twofold: bool) -> str:
+    return Reading(form=_pick_form(group, rare), values={}, gold="", twofold=twofold).cell
 
 
-def _form(group: str, rare: bool) -> Any:
+def _pick_form(group: str, rare: bool) -> Any:
     from mimicry_audit.distill.evolve.worlds import Form
 
     return Form(group, rare, "")

@@ -44,23 +44,23 @@ class Loop:
     def run(self) -> list[Mapping[str, Any]]:
         """Do the rounds that are owed; the records of all."""
         done = self.book.rounds
-        while not self._over(done):
+        while not self._is_over(done):
             number = len(done)
             self._told("rounds", number, self.s.rounds + 1)
-            self.book.keep_round(self._start() if number == 0 else self._round(number))
+            self.book.keep_round(self._run_start() if number == 0 else self._run_round(number))
             if number > 1:
                 shutil.rmtree(self.student.weights(number - 2), ignore_errors=True)
         self._told("rounds", self.s.rounds + 1, self.s.rounds + 1)
         return done
 
-    def _over(self, done: Sequence[Mapping[str, Any]]) -> bool:
+    def _is_over(self, done: Sequence[Mapping[str, Any]]) -> bool:
         if not done:
             return False
         if len(done) > self.s.rounds or done[-1]["stopped"]:
             return True
         return bool(self.s.budget) and done[-1]["spent"] >= self.s.budget
 
-    def _start(self) -> dict[str, Any]:
+    def _run_start(self) -> dict[str, Any]:
         """Round 0: the shots."""
         said = self.student.predict(-1, [row.text for row in self.parts.shots])
         rows = [
@@ -68,9 +68,9 @@ class Loop:
              "right": self.parts.task.right(row.text, row.gold or "", answer)}
             for row, answer in zip(self.parts.shots, said, strict=True)
         ]  # fmt: skip
-        return self._trained(0, rows, [], Acquired(), Counts())
+        return self._train_round(0, rows, [], Acquired(), Counts())
 
-    def _round(self, number: int) -> dict[str, Any]:
+    def _run_round(self, number: int) -> dict[str, Any]:
         """Inputs, labels, predictions, training."""
         s, history = self.s, self.history()
         wanted = s.wanted
@@ -79,7 +79,7 @@ class Loop:
         self.teacher.counts = Counts()
         sieve = Sieve(s.similar, [row.text for row in self.parts.test], [row["text"] for row in history])
         used = {row["text"]: str(row["kind"]) for row in history}
-        cases = self._cases(number, history) if s.strategy == "evolve" else []
+        cases = self._choose_cases(number, history) if s.strategy == "evolve" else []
         got = acquire(s, self.teacher, number, wanted, cases, self.parts.pool, sieve, used)
         labels = self.teacher.label(number, [text for text, _ in got.inputs])
         texts = [(t, kind, label) for (t, kind), label in zip(got.inputs, labels, strict=True) if label is not None]
@@ -89,13 +89,13 @@ class Loop:
              "right": self.parts.task.right(text, label, answer)}
             for n, ((text, kind, label), answer) in enumerate(zip(texts, said, strict=True))
         ]  # fmt: skip
-        return self._trained(number, rows, self._replayed(number, history), got, self.teacher.counts)
+        return self._train_round(number, rows, self._choose_replayed(number, history), got, self.teacher.counts)
 
     def history(self) -> list[Mapping[str, Any]]:
         """Every labelled example so far, in order."""
         return [row for record in self.book.rounds for row in record["labelled"]]
 
-    def _cases(self, number: int, history: Sequence[Mapping[str, Any]]) -> list[tuple[Sample, str]]:
+    def _choose_cases(self, number: int, history: Sequence[Mapping[str, Any]]) -> list[tuple[Sample, str]]:
         """Right and wrong cases for the teacher to read, wrong ones first.
 
         Wrong cases are validation rows and labelled examples that it gets wrong now, and the examples of the round before
@@ -120,13 +120,13 @@ class Loop:
         taken = {row.id for row, _ in shown}
         return [*shown, *[(row, said) for row, said in fine.values() if row.id not in taken][:most]]
 
-    def _replayed(self, number: int, history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    def _choose_replayed(self, number: int, history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The share of the history that is trained again, drawn by the seed and the round."""
         order = sorted(history, key=lambda row: sha256_text(f"replay\0{self.s.seed}\0{number}\0{row['id']}"))
         chosen = {row["id"] for row in order[: round(self.s.replay * len(history))]}
         return [row for row in history if row["id"] in chosen]
 
-    def _trained(
+    def _train_round(
         self, number: int, rows: list[dict[str, Any]], replayed: Sequence[Mapping[str, Any]], got: Acquired,
         counts: Counts,
     ) -> dict[str, Any]:  # fmt: skip
@@ -150,18 +150,18 @@ class Loop:
                 **self.student.left_out,
             },
             "replayed": len(replayed),
-            "test": self._figures(number, self.parts.test),
-            "validation": self._figures(number, self.parts.validation) if self.parts.validation else None,
+            "test": self._round_figures(number, self.parts.test),
+            "validation": self._round_figures(number, self.parts.validation) if self.parts.validation else None,
             "training": result,
         }
-        return record | {"stopped": self._stops([*self.book.rounds, record])}
+        return record | {"stopped": self._stop_reason([*self.book.rounds, record])}
 
-    def _figures(self, number: int, rows: Sequence[Sample]) -> dict[str, float]:
+    def _round_figures(self, number: int, rows: Sequence[Sample]) -> dict[str, float]:
         texts = [row.text for row in rows]
         said = self.student.predict(number, texts)
         return {"n": len(rows), **self.parts.task.figures(texts, [row.gold or "" for row in rows], said)}
 
-    def _stops(self, records: Sequence[Mapping[str, Any]]) -> str | None:
+    def _stop_reason(self, records: Sequence[Mapping[str, Any]]) -> str | None:
         """Why no round follows, None where one may: nothing new was found, or validation has not improved."""
         if not records[-1]["labelled"]:
             return "no new input"

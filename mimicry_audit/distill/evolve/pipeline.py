@@ -83,23 +83,23 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
 
     if manifest.is_file():
         with RunDirectory(s.out / "work").locked():
-            _same(s, found, None)
+            _keep_settings(s, found, None)
             return Evolved(s.out, json.loads(manifest.read_text("utf-8")), Book(s.out).rounds)
     student = Student(s, report_progress)
     session = open_session(s, spec)
     identity = session.find()
     with RunDirectory(s.out / "work").locked(), ExitStack() as stack:
         stack.callback(student.close)
-        _same(s, found, identity)
+        _keep_settings(s, found, identity)
         with Book(s.out) as book, session:
             prompts = Prompts(found.task, found.about, found.shots)
             teacher = Teacher(s, session, found.task, prompts, book)
             records = Loop(s, found, teacher, student, book, report_progress).run()
-            content = _checkpoint(s, found, student, spec, identity, book)
+            content = _place_checkpoint(s, found, student, spec, identity, book)
         return Evolved(s.out, content, records)
 
 
-def _same(s: EvolveSettings, found: Parts, identity: Identity | None) -> None:
+def _keep_settings(s: EvolveSettings, found: Parts, identity: Identity | None) -> None:
     """Keep the settings, or refuse others than those that are kept."""
     now = {**s.deciding(), "data_sha256": found.sha, "method": "evolve"}
     if identity is not None:
@@ -108,7 +108,7 @@ def _same(s: EvolveSettings, found: Parts, identity: Identity | None) -> None:
     keep_settings(s.out, now, defaults, (NAME, "metrics.jsonl"), skip="identity" if identity is None else "")
 
 
-def _checkpoint(
+def _place_checkpoint(
     s: EvolveSettings, found: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
 ) -> dict[str, Any]:
     """Move the last weights to their place and tell how they came to be."""
@@ -116,14 +116,14 @@ def _checkpoint(
     for file in sorted(last.iterdir()) if last.is_dir() else ():
         if file.name != job.RESULT:
             file.replace(s.out / file.name)
-    content = _manifest(s, found, student, spec, identity, book)
+    content = _build_manifest(s, found, student, spec, identity, book)
     lineage.write(s.out, content)
     for number in range(len(book.rounds)):
         shutil.rmtree(student.weights(number), ignore_errors=True)
     return content
 
 
-def _manifest(
+def _build_manifest(
     s: EvolveSettings, found: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
 ) -> dict[str, Any]:
     """The manifest: every field of `mimicry_audit.distill.lineage` has its meaning here."""

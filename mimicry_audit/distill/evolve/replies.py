@@ -22,15 +22,15 @@ MOST_PATTERN = 2000
 def pattern(reply: str) -> str:
     """The weakness pattern: what stands between the marks, else the whole reply; empty where there is none."""
     found = _PATTERN.search(reply)
-    return " ".join((found[1] if found else _bare(reply)).split())[:MOST_PATTERN]
+    return " ".join((found[1] if found else _strip_fences(reply)).split())[:MOST_PATTERN]
 
 
 def inputs(reply: str) -> tuple[list[tuple[str, str]], int]:
     """Written inputs as (text, ``hard``, ``easy`` or empty), and how many lines were none."""
     found: list[tuple[str, str]] = []
     invalid = 0
-    for piece in _pieces(reply):
-        text, kind = _input(piece)
+    for piece in _reply_pieces(reply):
+        text, kind = _read_input(piece)
         if text:
             found.append((text, kind))
         else:
@@ -42,8 +42,8 @@ def labels(reply: str) -> tuple[dict[int, Any], int]:
     """Number of an input → its label as it was given, and how many lines were none; the last word on a number counts."""
     found: dict[int, Any] = {}
     invalid = 0
-    for piece in _pieces(reply):
-        number, value = _label(piece)
+    for piece in _reply_pieces(reply):
+        number, value = _read_label(piece)
         if number is None:
             invalid += 1
         else:
@@ -51,7 +51,7 @@ def labels(reply: str) -> tuple[dict[int, Any], int]:
     return found, invalid
 
 
-def _input(piece: Any) -> tuple[str, str]:
+def _read_input(piece: Any) -> tuple[str, str]:
     if isinstance(piece, Mapping):
         text, kind = piece.get("text", piece.get("input")), str(piece.get("kind", "")).lower()
         return (" ".join(text.split()) if isinstance(text, str) else "", kind if kind in ("hard", "easy") else "")
@@ -65,7 +65,7 @@ def _input(piece: Any) -> tuple[str, str]:
     return "", ""  # a sentence around the list is no input
 
 
-def _label(piece: Any) -> tuple[int | None, Any]:
+def _read_label(piece: Any) -> tuple[int | None, Any]:
     if isinstance(piece, Mapping):
         number = piece.get("id", piece.get("number"))
         if isinstance(number, str) and number.strip().isdigit():
@@ -75,12 +75,12 @@ def _label(piece: Any) -> tuple[int | None, Any]:
     return (int(found[1]), found[2]) if found else (None, None)
 
 
-def _pieces(reply: str) -> Iterator[Any]:
+def _reply_pieces(reply: str) -> Iterator[Any]:
     """The objects of a reply, or its lines where it is no JSON as a whole."""
-    text = _bare(reply)
-    whole = _json(text)
+    text = _strip_fences(reply)
+    whole = _parse_json(text)
     if whole is None and 0 <= text.find("[") < text.rfind("]"):
-        array = _json(text[text.find("[") : text.rfind("]") + 1])
+        array = _parse_json(text[text.find("[") : text.rfind("]") + 1])
         whole = array if isinstance(array, list) and array and isinstance(array[0], Mapping) else None
     if isinstance(whole, Mapping):
         inner = [v for v in whole.values() if isinstance(v, list) and v and isinstance(v[0], Mapping)]
@@ -93,15 +93,15 @@ def _pieces(reply: str) -> Iterator[Any]:
         if body in ("", "[", "]", "{", "}"):
             continue
         start = body.find("{")
-        found = _json(body[start:]) if start >= 0 else None
+        found = _parse_json(body[start:]) if start >= 0 else None
         yield found if isinstance(found, Mapping) else line
 
 
-def _bare(reply: str) -> str:
+def _strip_fences(reply: str) -> str:
     return re.sub(r"^\s*```\w*\s*$", "", reply, flags=re.MULTILINE).strip()
 
 
-def _json(text: str) -> Any:
+def _parse_json(text: str) -> Any:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

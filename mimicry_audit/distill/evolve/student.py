@@ -40,7 +40,7 @@ class Student:
         self.settings, self._told = settings, told
         self.source: Source = source(weights_spec(settings.student, "the student", settings.training.chat_template))
         self._encoder = Encoder(self.source.side)
-        self._prompt = _template(settings)
+        self._prompt = _prompt_template(settings)
         self._engine: tuple[int, Engine] | None = None
 
     @property
@@ -69,7 +69,7 @@ class Student:
             return []
         asked = [Request(f"{n:06}", 0, self.messages(text), 0) for n, text in enumerate(texts)]
         sampling = Sampling(max_tokens=self.settings.max_tokens)
-        said = {r.probe_id: done.text for r, done in self._ready(after).generate(asked, sampling)}
+        said = {r.probe_id: done.text for r, done in self._ready_engine(after).generate(asked, sampling)}
         return [said[request.probe_id].strip() for request in asked]
 
     def close(self) -> None:
@@ -78,7 +78,7 @@ class Student:
             self._engine[1].close()
             self._engine = None
 
-    def _ready(self, after: int) -> Engine:
+    def _ready_engine(self, after: int) -> Engine:
         """The engine with the weights after a round; it stays open until other weights are wanted, or until training."""
         if self._engine is not None and self._engine[0] == after:
             return self._engine[1]
@@ -128,7 +128,7 @@ class Student:
         return {k: result[k] for k in ("steps", "best_step", "processes", "parameters", "held")}
 
 
-def _template(settings: EvolveSettings) -> Callable[[str], str]:
+def _prompt_template(settings: EvolveSettings) -> Callable[[str], str]:
     """What puts a text into the student's prompt.
 
     Raises:

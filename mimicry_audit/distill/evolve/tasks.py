@@ -55,13 +55,13 @@ class Classification:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
-        self._known = {_plain(label): label for label in labels}
+        self._known = {_plain_label(label): label for label in labels}
 
     def read(self, value: Any, text: str) -> str | None:
         """See `Task`."""
         if isinstance(value, Mapping):
             value = value.get("label")
-        return self._known.get(_plain(value)) if isinstance(value, str) else None
+        return self._known.get(_plain_label(value)) if isinstance(value, str) else None
 
     def kinds(self, gold: str) -> tuple[str, ...]:
         """The label itself."""
@@ -88,11 +88,11 @@ class Tagging:
 
     def __init__(self, labels: Sequence[str]) -> None:
         self.labels = tuple(labels)
-        self._known = {_plain(label): label for label in labels}
+        self._known = {_plain_label(label): label for label in labels}
 
     def read(self, value: Any, text: str) -> str | None:
         """See `Task`; every surface has to stand in the text, whole words only."""
-        pairs = self._pairs(value)
+        pairs = self._read_pairs(value)
         if pairs is None:
             return None
         spans = located(text, pairs)
@@ -102,7 +102,7 @@ class Tagging:
 
     def kinds(self, gold: str) -> tuple[str, ...]:
         """The types that occur, or `NOTHING`."""
-        return tuple(dict.fromkeys(kind for kind, _ in self._pairs(gold) or ())) or (NOTHING,)
+        return tuple(dict.fromkeys(kind for kind, _ in self._read_pairs(gold) or ())) or (NOTHING,)
 
     def right(self, text: str, gold: str, said: str) -> bool:
         """See `Task`; the same entities, in whatever order."""
@@ -112,8 +112,8 @@ class Tagging:
         """See `Task`; an entity that is not in the text counts as found wrongly."""
         right = found = wanted = exact = 0
         for text, gold, answer in zip(texts, golds, said, strict=True):
-            truth = set(located(text, self._pairs(gold) or []))
-            pairs = self._pairs(answer, strict=False) or []
+            truth = set(located(text, self._read_pairs(gold) or []))
+            pairs = self._read_pairs(answer, strict=False) or []
             guess = set(located(text, pairs))
             right, found, wanted = right + len(truth & guess), found + len(pairs), wanted + len(truth)
             exact += truth == guess and len(guess) == len(pairs)
@@ -121,13 +121,13 @@ class Tagging:
         f1 = 2 * right / (found + wanted) if found + wanted else 0.0
         return {"accuracy": exact / max(1, len(texts)), "precision": precision, "recall": recall, "f1": f1}
 
-    def _pairs(self, value: Any, *, strict: bool = True) -> list[tuple[str, str]] | None:
+    def _read_pairs(self, value: Any, *, strict: bool = True) -> list[tuple[str, str]] | None:
         """(type, surface) in order; None where something is no entity, unless it is to be passed over."""
         if isinstance(value, Mapping):
             value = value.get("entities", value.get("label"))
         if isinstance(value, str):
             body = value.strip().strip(".").strip()
-            if _plain(body) in (NOTHING, "", "no entities"):
+            if _plain_label(body) in (NOTHING, "", "no entities"):
                 return [] if body or not strict else None
             parts = [p.partition(":") for p in re.split(r"[;\n]+", value) if p.strip()]
             given: list[Any] = [{"type": head, "text": tail} for head, _, tail in parts]
@@ -137,8 +137,8 @@ class Tagging:
             return None
         pairs = []
         for entry in given:
-            kind, surface = _entity(entry)
-            if (known := self._known.get(_plain(kind))) and surface:
+            kind, surface = _read_entity(entry)
+            if (known := self._known.get(_plain_label(kind))) and surface:
                 pairs.append((known, surface))
             elif strict:
                 return None
@@ -172,15 +172,15 @@ class Questions:
 
     def right(self, text: str, gold: str, said: str) -> bool:
         """See `Task`; the same words."""
-        return _words(gold) == _words(said)
+        return _split_words(gold) == _split_words(said)
 
     def figures(self, texts: Sequence[str], golds: Sequence[str], said: Sequence[str]) -> dict[str, float]:
         """See `Task`."""
-        pairs = [(_words(gold), _words(answer)) for gold, answer in zip(golds, said, strict=True)]
+        pairs = [(_split_words(gold), _split_words(answer)) for gold, answer in zip(golds, said, strict=True)]
         count = max(1, len(pairs))
         return {
             "exact_match": sum(gold == answer for gold, answer in pairs) / count,
-            "f1": sum(_overlap(gold, answer) for gold, answer in pairs) / count,
+            "f1": sum(_token_overlap(gold, answer) for gold, answer in pairs) / count,
         }
 
 
@@ -228,7 +228,7 @@ def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[dic
     return " ".join(tokens), entities
 
 
-def _entity(entry: Any) -> tuple[str, str]:
+def _read_entity(entry: Any) -> tuple[str, str]:
     if isinstance(entry, Mapping):
         kind, surface = entry.get("type", entry.get("label")), entry.get("text", entry.get("entity"))
     elif isinstance(entry, list | tuple) and len(entry) == 2:
@@ -238,16 +238,16 @@ def _entity(entry: Any) -> tuple[str, str]:
     return (str(kind or ""), " ".join(str(surface or "").split()))
 
 
-def _plain(label: Any) -> str:
+def _plain_label(label: Any) -> str:
     return str(label).strip().strip("\"'`*.,:;()[]").strip().casefold()
 
 
-def _words(answer: str) -> list[str]:
+def _split_words(answer: str) -> list[str]:
     kept = "".join(c for c in answer.lower() if c not in string.punctuation)
     return re.sub(r"\b(a|an|the)\b", " ", kept).split()
 
 
-def _overlap(gold: Sequence[str], said: Sequence[str]) -> float:
+def _token_overlap(gold: Sequence[str], said: Sequence[str]) -> float:
     if not gold or not said:
         return float(list(gold) == list(said))
     common = sum((Counter(gold) & Counter(said)).values())

@@ -85,7 +85,7 @@ class World:
             for kind in ("common", "rare")
             for text in kinds[kind]
         )
-        self._patterns = [(form, self._pattern(form.text)) for form in self.forms]
+        self._patterns = [(form, self._form_pattern(form.text)) for form in self.forms]
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -111,7 +111,7 @@ class World:
         kind = rng.random() < self._rare if rare is None else rare
         forms = [f for f in self.forms if f.group == group and f.rare == kind]
         form = rng.choice(forms)
-        opening, body = rng.choice(self._openings), self._filled(rng, form.text, twofold)
+        opening, body = rng.choice(self._openings), self._fill_form(rng, form.text, twofold)
         return f"{opening}{body}{rng.choice(self._closings)}"
 
     def read(self, text: str) -> Reading | None:
@@ -121,7 +121,7 @@ class World:
                 shift = len(text) - len(text.lstrip())
                 values = {n: (match.start(n) + shift, match[n]) for n in match.groupdict()}
                 twofold = any(v in self._slots[n].get("twofold", ()) for n, (_, v) in values.items())
-                return Reading(form, values, self._gold(form, values), twofold)
+                return Reading(form, values, self._gold_label(form, values), twofold)
         return None
 
     def gold(self, text: str) -> str | None:
@@ -149,7 +149,7 @@ class World:
             for n, text in enumerate(chosen)
         ]
 
-    def _filled(self, rng: random.Random, text: str, twofold: bool | None) -> str:
+    def _fill_form(self, rng: random.Random, text: str, twofold: bool | None) -> str:
         chosen: dict[str, str] = {}
 
         def value(match: re.Match[str]) -> str:
@@ -163,7 +163,7 @@ class World:
 
         return _SLOT.sub(value, text)
 
-    def _pattern(self, text: str) -> re.Pattern[str]:
+    def _form_pattern(self, text: str) -> re.Pattern[str]:
         parts, seen = [], set()
         for place, part in enumerate(_SLOT.split(text)):
             if not place % 2:
@@ -174,9 +174,9 @@ class World:
                 seen.add(part)
                 every = [name for names in self._slots[part].values() for name in names]
                 parts.append(f"(?P<{part}>{'|'.join(map(re.escape, sorted(every, key=len, reverse=True)))})")
-        return re.compile(f"(?:{_either(self._openings)}){''.join(parts)}(?:{_either(self._closings)})")
+        return re.compile(f"(?:{_join_patterns(self._openings)}){''.join(parts)}(?:{_join_patterns(self._closings)})")
 
-    def _gold(self, form: Form, values: Mapping[str, tuple[int, str]]) -> str:
+    def _gold_label(self, form: Form, values: Mapping[str, tuple[int, str]]) -> str:
         if self.task == "classification":
             return form.group
         if self.task == "qa":
@@ -185,7 +185,7 @@ class World:
         return "; ".join(f"{name}: {surface}" for _, name, surface in names) or "none"
 
 
-def _either(texts: Sequence[str]) -> str:
+def _join_patterns(texts: Sequence[str]) -> str:
     return "|".join(map(re.escape, sorted(set(texts), key=len, reverse=True)))
 
 

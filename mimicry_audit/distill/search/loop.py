@@ -68,26 +68,26 @@ def search(settings: DistillSettings, search_settings: SearchSettings, watch: Wa
     aims = targets.parse(search_settings.targets)
     if search_settings.students:
         settings = replace(settings, student=search_settings.students[0])
-    context = _parted(prepare_context(check(settings), watch))
-    targets.check(aims, [row for row in context.rows if row.id in context.held], _odds(context))
-    scope = _space(context, search_settings)
+    context = _search_context(prepare_context(check(settings), watch))
+    targets.check(aims, [row for row in context.rows if row.id in context.held], _teacher_gives_probabilities(context))
+    scope = _search_space(context, search_settings)
     with RunDirectory(context.work).locked():
         same_settings(
             context, {"search": {"targets": [str(t) for t in aims], "space": {d.name: d.as_json() for d in scope}}}
         )
         collect_lessons(context)  # the teacher answers all prompts of all parts here, and nowhere else
         trial_context = trials.TrialContext(context, search_settings.trials)
-        results = _tried(trial_context, scope, search_settings, aims)
+        results = _run_trials(trial_context, scope, search_settings, aims)
         best = choice.chosen(results, aims)
-        content = _content(context, scope, aims, results, best)
-        evaluation = _kept(trial_context, best, content) if best is not None else None
+        content = _search_content(context, scope, aims, results, best)
+        evaluation = _keep_best(trial_context, best, content) if best is not None else None
         content["test"] = _on_test(evaluation, aims)
-        _stripped(trial_context, results, aims, search_settings.keep)
+        _strip_weights(trial_context, results, aims, search_settings.keep)
         write_json(settings.out / "search.json", content)
     return Found(settings.out if best is not None else None, content, evaluation)
 
 
-def _parted(context: DistillContext) -> DistillContext:
+def _search_context(context: DistillContext) -> DistillContext:
     """The context of a search: the test part is what a plain distillation holds out, and as many more are for validation."""
     rest = [row for row in context.rows if row.id not in context.held]
     share = context.settings.held_out * len(context.rows) / max(1, len(rest))
@@ -97,11 +97,11 @@ def _parted(context: DistillContext) -> DistillContext:
     return replace(context, held=validation, aside=context.held, dosed=context.dosed - validation)
 
 
-def _odds(context: DistillContext) -> bool:
+def _teacher_gives_probabilities(context: DistillContext) -> bool:
     return context.teacher.engine in ("hf", "vllm") and context.settings.dose > 0
 
 
-def _space(context: DistillContext, search_settings: SearchSettings) -> space.Space:
+def _search_space(context: DistillContext, search_settings: SearchSettings) -> space.Space:
     """What is searched, with every student found and every objective allowed by the models."""
     s = context.settings
     found = space.read(search_settings.space) if search_settings.space is not None else ()
@@ -116,7 +116,7 @@ def _space(context: DistillContext, search_settings: SearchSettings) -> space.Sp
         configs[name] = shape.configured(weights.location, weights.commit)
     if search_settings.space is None:
         dropout = s.training.adapter or all(map(shape.dropouts, configs.values()))
-        found += space.default(s, search_settings.fixed, lambda name: _possible(context, names, name), dropout)
+        found += space.default(s, search_settings.fixed, lambda name: _is_possible(context, names, name), dropout)
     if not found:
         raise ConfigError("nothing is left to search: every setting is given", "leave some out, or give a --space")
     space.checked(found, s)
@@ -128,14 +128,14 @@ def _space(context: DistillContext, search_settings: SearchSettings) -> space.Sp
                 shape.demand_dropout(config, name)
     objectives = next((d.choices for d in found if d.name == "objective"), (s.objective,))
     for objective in objectives:
-        _demand(context, names, objective)
+        _require_objective(context, names, objective)
     return found
 
 
-def _demand(context: DistillContext, names: Sequence[str], objective: str) -> None:
+def _require_objective(context: DistillContext, names: Sequence[str], objective: str) -> None:
     """Refuse an objective that a student and the teacher do not allow."""
     s = context.settings
-    if objective != "hard" and not _odds(context):
+    if objective != "hard" and not _teacher_gives_probabilities(context):
         raise ConfigError(
             f"{objective} needs the teacher's probabilities, and {s.teacher} gives text only", "search hard alone"
         )
@@ -146,15 +146,15 @@ def _demand(context: DistillContext, names: Sequence[str], objective: str) -> No
         )
 
 
-def _possible(context: DistillContext, names: Sequence[str], objective: str) -> bool:
+def _is_possible(context: DistillContext, names: Sequence[str], objective: str) -> bool:
     try:
-        _demand(context, names, objective)
+        _require_objective(context, names, objective)
     except ConfigError:
         return False
     return True
 
 
-def _tried(
+def _run_trials(
     trial_context: trials.TrialContext,
     scope: space.Space,
     search_settings: SearchSettings,
@@ -171,12 +171,12 @@ def _tried(
             result = trials.run(trial_context, number, values, results)
             trial_context.context.report_progress("trials", number + 1, search_settings.trials)
         results.append(result)
-        _stripped(trial_context, results, aims, search_settings.keep)
+        _strip_weights(trial_context, results, aims, search_settings.keep)
     export(settings.out / "search" / "optuna.log", scope, settings, results, lambda r: choice.value(r, aims))
     return results
 
 
-def _stripped(
+def _strip_weights(
     trial_context: trials.TrialContext, results: Sequence[Result], aims: Sequence[targets.Target], keep: int
 ) -> None:
     """Take the weights from every trial but the best ones: a place once lost is never won back."""
@@ -186,7 +186,7 @@ def _stripped(
             trials.strip(trial_context.folder(result["trial"]))
 
 
-def _content(
+def _search_content(
     context: DistillContext,
     scope: space.Space,
     aims: Sequence[targets.Target],
@@ -212,7 +212,9 @@ def _content(
     }
 
 
-def _kept(trial_context: trials.TrialContext, best: Result, content: Mapping[str, Any]) -> Mapping[str, Any] | None:
+def _keep_best(
+    trial_context: trials.TrialContext, best: Result, content: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
     """Make the folder itself the chosen student, and evaluate it on the test part."""
     context = trial_context.context
     out = context.settings.out
@@ -224,7 +226,7 @@ def _kept(trial_context: trials.TrialContext, best: Result, content: Mapping[str
     except (OSError, ValueError):
         found = None
     if found is None or found["distillation"]["search"] != search_facts:
-        found = _placed(trial_context, best, search_facts)
+        found = _place_best(trial_context, best, search_facts)
     own = trial_context.student(best["trial"], best["settings"])
     s = replace(own.settings, out=out)
     return evaluated(
@@ -233,7 +235,7 @@ def _kept(trial_context: trials.TrialContext, best: Result, content: Mapping[str
     )
 
 
-def _placed(trial_context: trials.TrialContext, best: Result, search_facts: Mapping[str, Any]) -> dict[str, Any]:
+def _place_best(trial_context: trials.TrialContext, best: Result, search_facts: Mapping[str, Any]) -> dict[str, Any]:
     """Link the chosen trial's files into the folder, in place of an earlier choice, and write the manifest last."""
     context = trial_context.context
     out, folder = context.settings.out, trial_context.folder(best["trial"])
@@ -245,10 +247,10 @@ def _placed(trial_context: trials.TrialContext, best: Result, search_facts: Mapp
         if path.name in (trials.RESULT, "lineage.json", "work"):
             continue
         if path.is_dir():
-            shutil.copytree(path, out / path.name, copy_function=_linked, dirs_exist_ok=True)
+            shutil.copytree(path, out / path.name, copy_function=_link_file, dirs_exist_ok=True)
         else:
             (out / path.name).unlink(missing_ok=True)
-            _linked(str(path), str(out / path.name))
+            _link_file(str(path), str(out / path.name))
     manifest = json.loads((folder / "lineage.json").read_text("utf-8"))
     facts = {**manifest["distillation"]["data"], "held_out": len(context.held) + len(context.aside)}
     content = lineage.amended(manifest, {}, data=facts, search=dict(search_facts))
@@ -256,7 +258,7 @@ def _placed(trial_context: trials.TrialContext, best: Result, search_facts: Mapp
     return content
 
 
-def _linked(old: str, new: str) -> str:
+def _link_file(old: str, new: str) -> str:
     """A second name for the same file, or a copy where the disk gives none."""
     try:
         os.link(old, new)

@@ -51,14 +51,14 @@ class Dimension:
     @property
     def ends(self) -> tuple[Any, ...]:
         """The values that must be right for all to be right."""
-        return self.choices or (self._kind(self.low), self._kind(self.high))
+        return self.choices or (self._to_kind(self.low), self._to_kind(self.high))
 
     @property
     def setting(self) -> str:
         """The setting's own name."""
         return "student" if self.name == "students" else self.name
 
-    def _kind(self, value: float) -> Any:
+    def _to_kind(self, value: float) -> Any:
         return int(value) if self.name in _WHOLE else value
 
     def holds(self, value: Any) -> bool:
@@ -81,7 +81,7 @@ class Dimension:
         """As JSON, in the form of a file."""
         if self.choices:
             return list(self.choices)
-        found: dict[str, Any] = {"low": self._kind(self.low), "high": self._kind(self.high)}
+        found: dict[str, Any] = {"low": self._to_kind(self.low), "high": self._to_kind(self.high)}
         return found | ({"log": True} if self.log else {}) | ({"step": self.step} if self.step else {})
 
 
@@ -132,7 +132,7 @@ def default(settings: DistillSettings, fixed: Collection[str], possible: Callabl
         dropout: whether every student has dropout.
     """
     names = [*_DEFAULT_OBJECTIVES] if possible("forward-kl") else ["hard", "uld"]
-    objectives = tuple(n for n in names if possible(n) and _fits(settings, n))
+    objectives = tuple(n for n in names if possible(n) and _objective_fits(settings, n))
     rates = (5e-5, 2e-3) if settings.training.adapter else (1e-5, 1e-3)
     space = (
         Dimension("objective", objectives if len(objectives) > 1 else ()),
@@ -146,7 +146,7 @@ def default(settings: DistillSettings, fixed: Collection[str], possible: Callabl
     return tuple(d for d in kept if any(bears(d.name, applied(settings, {"objective": o})) for o in drawn))
 
 
-def _fits(settings: DistillSettings, objective: str) -> bool:
+def _objective_fits(settings: DistillSettings, objective: str) -> bool:
     try:
         check(applied(settings, {"objective": objective}))
     except ConfigError:
@@ -177,25 +177,25 @@ def read(path: Path) -> Space:
     for name in found:
         if name not in NAMES:
             raise ConfigError(f"{path.name}: {name} cannot be searched", f"choose from {', '.join(NAMES)}")
-    return tuple(_dimension(path.name, str(name), value) for name, value in found.items())
+    return tuple(_read_dimension(path.name, str(name), value) for name, value in found.items())
 
 
-def _dimension(file: str, name: str, value: Any) -> Dimension:
+def _read_dimension(file: str, name: str, value: Any) -> Dimension:
     if isinstance(value, Mapping):
-        return _range(file, name, value)
+        return _read_range(file, name, value)
     values = value if isinstance(value, list) else [value]
     if not values:
         raise ConfigError(f"{file}: {name} is empty", "give at least one value")
-    read = str if name in _CHOSEN else (lambda v: _number(file, name, v))
+    read = str if name in _CHOSEN else (lambda v: _read_number(file, name, v))
     return Dimension(name, tuple(dict.fromkeys(read(v) for v in values)))
 
 
-def _range(file: str, name: str, value: Mapping[str, Any]) -> Dimension:
+def _read_range(file: str, name: str, value: Mapping[str, Any]) -> Dimension:
     if name in _CHOSEN or set(value) - _BOUNDS or not {"low", "high"} <= set(value):
         mend = "give a list" if name in _CHOSEN else "give low and high, and perhaps log: true or step"
         raise ConfigError(f"{file}: {name} is no range", mend)
-    low, high = (_number(file, name, value[k]) for k in ("low", "high"))
-    step = _number(file, name, value["step"]) if value.get("step") is not None else None
+    low, high = (_read_number(file, name, value[k]) for k in ("low", "high"))
+    step = _read_number(file, name, value["step"]) if value.get("step") is not None else None
     log = bool(value.get("log", False))
     if low > high or (log and (low <= 0 or step)) or (step is not None and step <= 0):
         scale = " on a logarithmic scale" if log else ""
@@ -206,7 +206,7 @@ def _range(file: str, name: str, value: Mapping[str, Any]) -> Dimension:
     return Dimension(name, (), low, high, log, step)
 
 
-def _number(file: str, name: str, value: Any) -> Any:
+def _read_number(file: str, name: str, value: Any) -> Any:
     try:
         if isinstance(value, bool):
             raise TypeError

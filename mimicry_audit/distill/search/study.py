@@ -42,8 +42,8 @@ def propose(space: Space, settings: DistillSettings, before: Sequence[Result], v
     tried = [result["settings"] for result in before]
     values: dict[str, Any] = {}
     for attempt in range(_REDRAWS):
-        study = _study(settings.seed, len(before), attempt)
-        study.add_trials([_frozen(space, settings, result, value, "PRUNED") for result in before])
+        study = _new_study(settings.seed, len(before), attempt)
+        study.add_trials([_frozen_trial(space, settings, result, value, "PRUNED") for result in before])
         if not before:
             study.enqueue_trial(own(space, settings))
         values = suggest(space, settings, study.ask())
@@ -52,7 +52,7 @@ def propose(space: Space, settings: DistillSettings, before: Sequence[Result], v
     return values
 
 
-def _study(seed: int, number: int, attempt: int) -> Any:
+def _new_study(seed: int, number: int, attempt: int) -> Any:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -61,7 +61,7 @@ def _study(seed: int, number: int, attempt: int) -> Any:
     return optuna.create_study(sampler=sampler, direction="minimize")
 
 
-def _frozen(space: Space, settings: DistillSettings, result: Result, value: Value, failed: str) -> Any:
+def _frozen_trial(space: Space, settings: DistillSettings, result: Result, value: Value, failed: str) -> Any:
     """A trial on record, for Optuna; `failed`: the state of one that came to nothing (PRUNED without values is worst)."""
     import optuna
 
@@ -88,7 +88,7 @@ def export(path: Path, space: Space, settings: DistillSettings, trials: Sequence
     storage = optuna.storages.JournalStorage(JournalFileBackend(str(path)))
     study = optuna.create_study(storage=storage, study_name=NAME, direction="minimize")
     for result in trials:
-        study.add_trial(_frozen(space, settings, result, value, "FAIL"))
+        study.add_trial(_frozen_trial(space, settings, result, value, "FAIL"))
 
 
 def median(rung: int, peers: Sequence[Result]) -> float | None:

@@ -108,10 +108,10 @@ def parse(texts: Sequence[str]) -> tuple[Target, ...]:
     Raises:
         ConfigError: one is no target.
     """
-    return tuple(_parse(text) for text in texts)
+    return tuple(_parse_target(text) for text in texts)
 
 
-def _parse(text: str) -> Target:
+def _parse_target(text: str) -> Target:
     found = re.fullmatch(r"\s*([\w-]+)\s*(>=|<=|=|>|<)\s*([-+.\deE]+)\s*", text)
     name = found[1].replace("-", "_") if found else re.split(r"[<>=]", text)[0].strip()
     if name not in METRICS:
@@ -123,16 +123,18 @@ def _parse(text: str) -> Target:
     except ValueError:
         bound = math.nan
     if found is None or not math.isfinite(bound):
-        raise ConfigError(f"--target {text!r} has no number to compare with", f"write it like {name}{_sign(name)}0.9")
-    sign = _sign(name) if found[2] == "=" else found[2]
-    if sign[0] != _sign(name)[0]:
+        raise ConfigError(
+            f"--target {text!r} has no number to compare with", f"write it like {name}{_metric_sign(name)}0.9"
+        )
+    sign = _metric_sign(name) if found[2] == "=" else found[2]
+    if sign[0] != _metric_sign(name)[0]:
         more = "more" if better(name) > 0 else "less"
         problem = f"--target {text!r} asks for a worse student: {more} {name} is better"
-        raise ConfigError(problem, f"write {name}{_sign(name)}{found[3]}")
+        raise ConfigError(problem, f"write {name}{_metric_sign(name)}{found[3]}")
     return Target(name, sign, bound)
 
 
-def _sign(metric: str) -> str:
+def _metric_sign(metric: str) -> str:
     return ">=" if better(metric) > 0 else "<="
 
 

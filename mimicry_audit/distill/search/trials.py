@@ -118,38 +118,38 @@ def run(
     twin = next((r for r in before if r["settings"] == dict(values)), None)
     if twin is not None:
         why = f"the same settings as trial {twin['trial'] + 1}"
-        return _filed(trial_context, {**twin, "trial": number, "same_as": twin["trial"], "why": why})
-    peers = [r for r in finished(before) if _size(r["settings"]) == _size(values)]
+        return _file_result(trial_context, {**twin, "trial": number, "same_as": twin["trial"], "why": why})
+    peers = [r for r in finished(before) if _model_size(r["settings"]) == _model_size(values)]
     context = trial_context.student(number, values)
-    outcome, why = _trained(context, peers)
-    _freed()
+    outcome, why = _train_trial(context, peers)
+    _free_memory()
     result = {"trial": number, "settings": dict(values), "outcome": outcome, "why": why, "same_as": None}
-    result |= {"rungs": _rungs(context), "steps": _last(context), "parameters": None, "validation": None}
+    result |= {"rungs": _rung_losses(context), "steps": _last_step(context), "parameters": None, "validation": None}
     if outcome == "finished":
         lineage = json.loads((context.settings.out / "lineage.json").read_text("utf-8"))
-        result |= {"parameters": lineage["parameters"], "validation": _measured(trial_context, context, lineage)}
-        _freed()
-    return _filed(trial_context, result)
+        result |= {"parameters": lineage["parameters"], "validation": _measure_trial(trial_context, context, lineage)}
+        _free_memory()
+    return _file_result(trial_context, result)
 
 
-def _size(values: Mapping[str, Any]) -> tuple[Any, Any]:
+def _model_size(values: Mapping[str, Any]) -> tuple[Any, Any]:
     return values.get("student"), values.get("layers")
 
 
-def _filed(trial_context: TrialContext, result: dict[str, Any]) -> dict[str, Any]:
+def _file_result(trial_context: TrialContext, result: dict[str, Any]) -> dict[str, Any]:
     folder = trial_context.folder(result["trial"])
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / RESULT, result)
     return result
 
 
-def _trained(context: DistillContext, peers: Sequence[Result]) -> tuple[str, str]:
+def _train_trial(context: DistillContext, peers: Sequence[Result]) -> tuple[str, str]:
     """Outcome and reason of the training; nothing is done where it is done already."""
     import torch
 
     if (context.settings.out / "lineage.json").is_file():
         return "finished", ""
-    watched = replace(context, on_rung=_judge(context, peers))
+    watched = replace(context, on_rung=_rung_judge(context, peers))
     try:
         finish_rounds(watched, align_tokens(watched))
     except Pruned as p:
@@ -171,30 +171,30 @@ def _trained(context: DistillContext, peers: Sequence[Result]) -> tuple[str, str
     return "finished", ""
 
 
-def _judge(context: DistillContext, peers: Sequence[Result]) -> Callable[[int, int, float], None]:
+def _rung_judge(context: DistillContext, peers: Sequence[Result]) -> Callable[[int, int, float], None]:
     def judge(rung: int, step: int, bits: float) -> None:
-        seen = [*(v for r, v in _rungs(context).items() if int(r) <= rung), bits]
+        seen = [*(v for r, v in _rung_losses(context).items() if int(r) <= rung), bits]
         if (median := hopeless(rung, RUNGS, seen, peers)) is not None:
             raise Pruned(rung, step, bits, median)
 
     return judge
 
 
-def _rungs(context: DistillContext) -> dict[str, float]:
+def _rung_losses(context: DistillContext) -> dict[str, float]:
     """Rung → held-out bits per byte of the first round, as logged."""
-    return {str(line["rung"]): line["held_bits_per_byte"] for line in _logged(context) if "rung" in line}
+    return {str(line["rung"]): line["held_bits_per_byte"] for line in _logged_lines(context) if "rung" in line}
 
 
-def _last(context: DistillContext) -> int:
-    return max((line["step"] for line in _logged(context)), default=0)
+def _last_step(context: DistillContext) -> int:
+    return max((line["step"] for line in _logged_lines(context)), default=0)
 
 
-def _logged(context: DistillContext) -> list[dict[str, Any]]:
+def _logged_lines(context: DistillContext) -> list[dict[str, Any]]:
     path = context.settings.out / "metrics.jsonl"
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
 
 
-def _measured(trial_context: TrialContext, context: DistillContext, lineage: Mapping[str, Any]) -> dict[str, Any]:
+def _measure_trial(trial_context: TrialContext, context: DistillContext, lineage: Mapping[str, Any]) -> dict[str, Any]:
     """The student's entry of an evaluation on the validation part, with its size."""
     s = context.settings
     spec = ModelSpec(label="after", engine="hf", name=str(s.out), source=str(s.out))
@@ -205,7 +205,7 @@ def _measured(trial_context: TrialContext, context: DistillContext, lineage: Map
     return {**found["models"]["after"], "parameters": lineage["parameters"]}
 
 
-def _freed() -> None:
+def _free_memory() -> None:
     """Give memory back before the next model is loaded."""
     import torch
 

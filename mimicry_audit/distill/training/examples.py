@@ -122,11 +122,11 @@ class Encoder:
 
     def encode(self, answers: Sequence[Taught]) -> list[Example]:
         """The examples of those answers that can be taught, in order."""
-        return list(self._examples(answers))
+        return list(self._encode_examples(answers))
 
-    def _examples(self, answers: Sequence[Taught]) -> Iterator[Example]:
+    def _encode_examples(self, answers: Sequence[Taught]) -> Iterator[Example]:
         for taught in answers:
-            mine = _tokens(self.student, taught)
+            mine = _encode_side(self.student, taught)
             if isinstance(mine, str):
                 self.left_out[mine] = self.left_out.get(mine, 0) + 1
                 continue
@@ -135,19 +135,19 @@ class Encoder:
             if self.teacher is None or self.match is None or taught.origin == "else":
                 yield example
                 continue
-            theirs = _tokens(self.teacher, taught)
+            theirs = _encode_side(self.teacher, taught)
             if isinstance(theirs, str):  # the student may learn the text, only without the teacher's odds
                 why = f"teacher: {theirs}"
                 self.left_out[why] = self.left_out.get(why, 0) + 1
                 yield example
                 continue
-            places = self._places(taught, text, theirs[2])
+            places = self._aligned_places(taught, text, theirs[2])
             yield Example(
                 id=taught.id, prompt=prompt, answer=answer, origin=taught.origin, text=taught.text,
                 teacher_prompt=theirs[0], teacher_answer=theirs[1], places=places,
             )  # fmt: skip
 
-    def _places(self, taught: Taught, mine: list[int], theirs: list[int]) -> list[tuple[int, int]]:
+    def _aligned_places(self, taught: Taught, mine: list[int], theirs: list[int]) -> list[tuple[int, int]]:
         """Places that are foretold from the same text: every one where the tokens are the same, else by character."""
         assert self.teacher is not None
         assert self.match is not None
@@ -159,11 +159,11 @@ class Encoder:
             return places
         if self.match.comparable:
             return []
-        ours, other = (_starts(side.template.tokenizer, taught.text) for side in (self.student, self.teacher))
+        ours, other = (_token_starts(side.template.tokenizer, taught.text) for side in (self.student, self.teacher))
         return sorted((place, other[start]) for start, place in ours.items() if start in other)
 
 
-def _tokens(side: Side, taught: Taught) -> tuple[list[int], list[int], list[int]] | str:
+def _encode_side(side: Side, taught: Taught) -> tuple[list[int], list[int], list[int]] | str:
     """Prompt, answer with its end, and answer without; or why there are none."""
     found = encode(side.template, TextRequest(("", taught.id), taught.messages, taught.text))
     if isinstance(found, TokenScores):
@@ -175,7 +175,7 @@ def _tokens(side: Side, taught: Taught) -> tuple[list[int], list[int], list[int]
     return prompt, text + end, text
 
 
-def _starts(tokenizer: Any, text: str) -> dict[int, int]:
+def _token_starts(tokenizer: Any, text: str) -> dict[int, int]:
     """Character at which a token starts → its place; a character cut into several tokens counts at the first."""
     offsets = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
     starts: dict[int, int] = {}

@@ -177,7 +177,7 @@ def perform(job: Job, launcher: str | None, on_step: Step, on_rung: Rung | None 
     if job.result is None:
         path = write(job)
         if launcher:
-            _launch(launcher, path, on_step, on_rung)
+            _launch_job(launcher, path, on_step, on_rung)
         else:
             train(job, on_step, on_rung)
     result = job.result
@@ -186,7 +186,7 @@ def perform(job: Job, launcher: str | None, on_step: Step, on_rung: Rung | None 
     return result
 
 
-def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> None:
+def _launch_job(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> None:
     command = [
         sys.executable,
         guard.__file__,
@@ -220,7 +220,7 @@ def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> N
             process.stdin.close()  # the guard takes the whole group down
             raise
     if process.returncode:
-        cause = _cause(log.read_text("utf-8", "replace"))
+        cause = _first_error(log.read_text("utf-8", "replace"))
         if disk.says_full(cause or "") or (cause is None and disk.has_little(log)):  # the log is on the same disk
             raise disk.full(path.parent)
         kind = Diverged if cause and "Diverged:" in cause else AuditError
@@ -230,7 +230,7 @@ def _launch(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> N
         )
 
 
-def _cause(log: str) -> str | None:
+def _first_error(log: str) -> str | None:
     """The first error that a log tells of: what follows, a launcher's own complaint among it, comes of it."""
     error_line = re.compile(r"(?:\[rank\d+\]: *)?([\w.]*(?:Error|Exception|Diverged)\b.*)")
     found = (match[1] for line in log.splitlines() if (match := error_line.match(line)) and "ChildFailed" not in line)
@@ -262,9 +262,9 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
             student = with_adapter(student, job.adapter_rank, job.dropout)
         teacher = models.load(job.teacher, job.teacher_commit, half=job.bf16) if job.teacher else None
         store = SignalStore(Path(job.signals[0]), job.signals[1]) if job.signals else None
-        rows = Rows(_lines(job.rows), store)
-        held = Rows(_lines(job.held), store) if job.held else None
-        board = _board(job.board) if int(os.environ.get("RANK", "0")) == 0 else None
+        rows = Rows(_read_lines(job.rows), store)
+        held = Rows(_read_lines(job.held), store) if job.held else None
+        board = _board_writer(job.board) if int(os.environ.get("RANK", "0")) == 0 else None
         telling = trainer.Telling(Path(job.metrics), on_step, job.round_, board)
         made = trainer.build(
             student, teacher, Recipe(**job.recipe), rows, held, lambda batch: collate(batch, *job.pads), job, telling
@@ -275,7 +275,9 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
         made.accelerator.wait_for_everyone()
         state = state or trainer.last_whole(Path(job.states))
         made.train(resume_from_checkpoint=str(state) if state else None)
-        _leave(job, made, AutoTokenizer.from_pretrained(job.student, revision=job.student_commit or "main"), kind)
+        _write_checkpoint(
+            job, made, AutoTokenizer.from_pretrained(job.student, revision=job.student_commit or "main"), kind
+        )
         if board is not None:
             board.close()
     finally:
@@ -301,7 +303,7 @@ def with_adapter(model: Any, rank: int, dropout: float | None = None) -> Any:
     return get_peft_model(model, config)
 
 
-def _board(folder: str | None) -> Any:
+def _board_writer(folder: str | None) -> Any:
     if folder is None:
         return None
     from torch.utils.tensorboard import SummaryWriter
@@ -310,11 +312,11 @@ def _board(folder: str | None) -> Any:
     return writer(folder)
 
 
-def _lines(path: str) -> list[dict[str, Any]]:
+def _read_lines(path: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(path).read_bytes().splitlines()]
 
 
-def _held(job: Job, made: Any) -> dict[str, float]:
+def _held_out_loss(job: Job, made: Any) -> dict[str, float]:
     """The held-out loss of the weights that are left, computed anew only where it is not known."""
     if not job.held:
         return {}
@@ -324,7 +326,7 @@ def _held(job: Job, made: Any) -> dict[str, float]:
     return dict(made.evaluate())
 
 
-def _leave(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
+def _write_checkpoint(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
     """Write the trained weights as a checkpoint, an adapter merged, in the type that the student was stored in."""
     import torch
 
@@ -336,7 +338,7 @@ def _leave(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
     made.accelerator.wait_for_everyone()
-    held = _held(job, made)
+    held = _held_out_loss(job, made)
     weights = made.accelerator.get_state_dict(made.model_wrapped)  # gathers what FSDP has sharded
     if not first:
         return

@@ -80,33 +80,33 @@ def collate(rows: Sequence[Mapping[str, Any]], pad: int, teacher_pad: int = 0) -
         soft[line, [len(row["prompt"]) + mine - 1 for mine, _ in row["places"]]] = True
     hard = torch.tensor([row["origin"] != "student" for row in rows])[:, None].expand(len(rows), width)
     batch = {
-        "input_ids": _padded(whole, pad, width),
-        "labels": _padded(labels, IGNORED, width),
-        "attention_mask": _padded([[1] * len(line) for line in whole], 0, width),
+        "input_ids": _pad_rows(whole, pad, width),
+        "labels": _pad_rows(labels, IGNORED, width),
+        "attention_mask": _pad_rows([[1] * len(line) for line in whole], 0, width),
         "soft": soft,
         "hard": hard.clone(),
     }
     if any(row.get("signal") is not None for row in rows):
-        return batch | _cached(rows)
+        return batch | _cached_batch(rows)
     if any(row["teacher_answer"] for row in rows):
-        batch |= _teacher(rows, teacher_pad)
+        batch |= _teacher_batch(rows, teacher_pad)
     return batch
 
 
-def _teacher(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Tensor]:
+def _teacher_batch(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Tensor]:
     whole = [(list(row["teacher_prompt"]) + list(row["teacher_answer"])) or [pad] for row in rows]
     width = max(map(len, whole))
     soft = torch.zeros(len(rows), width, dtype=torch.bool)
     for line, row in enumerate(rows):
         soft[line, [len(row["teacher_prompt"]) + theirs - 1 for _, theirs in row["places"]]] = True
     return {
-        "teacher_input_ids": _padded(whole, pad, width),
-        "teacher_attention_mask": _padded([[1] * len(line) for line in whole], 0, width),
+        "teacher_input_ids": _pad_rows(whole, pad, width),
+        "teacher_attention_mask": _pad_rows([[1] * len(line) for line in whole], 0, width),
         "teacher_soft": soft,
     }
 
 
-def _cached(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+def _cached_batch(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     for row in rows:
         if row.get("signal") is None:
@@ -118,7 +118,7 @@ def _cached(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     return {"top_ids": ids.long(), "top_logs": logs, "top_tail": tail}
 
 
-def _padded(rows: Sequence[Sequence[int]], value: int, width: int) -> Tensor:
+def _pad_rows(rows: Sequence[Sequence[int]], value: int, width: int) -> Tensor:
     return torch.tensor([list(row) + [value] * (width - len(row)) for row in rows])
 
 
@@ -146,7 +146,7 @@ def batch_loss(recipe: Recipe, batch: Mapping[str, Tensor], student: Read, teach
     soft = batch["soft"][at] & (teacher is not None)
     weight = torch.where(soft, recipe.share_hard, 1.0) * batch["hard"][at]
     before = torch.cat([soft.new_zeros(1, dtype=torch.long), soft.cumsum(0)]).tolist()
-    width = _width(student, teacher)
+    width = _vocabulary_width(student, teacher)
     step = max(1, recipe.at_once // width)
     sums = []
     for start in range(0, len(labels), step):
@@ -155,18 +155,18 @@ def batch_loss(recipe: Recipe, batch: Mapping[str, Tensor], student: Read, teach
         given = (recipe, student, teacher, labels[part], weight[part], soft[part], part, heard)
         # One chunk needs no second computation: all its logits fit anyway.
         small = len(labels) <= step
-        sums.append(_chunk(*given) if small else checkpoint(_chunk, *given, use_reentrant=False))
+        sums.append(_chunk_loss(*given) if small else checkpoint(_chunk_loss, *given, use_reentrant=False))
     return torch.stack(sums).sum(dim=0) if sums else student.features.sum() * student.features.new_zeros(3)
 
 
-def _width(student: Read, teacher: Read | TopK | None) -> int:
+def _vocabulary_width(student: Read, teacher: Read | TopK | None) -> int:
     """The larger vocabulary, told from one row."""
     with torch.no_grad():
         sides = [student, *([teacher] if isinstance(teacher, Read) else [])]
         return max([1, *(side.project(side.features[:1]).shape[-1] for side in sides)])
 
 
-def _chunk(
+def _chunk_loss(
     recipe: Recipe,
     student: Read,
     teacher: Read | TopK | None,
@@ -185,14 +185,14 @@ def _chunk(
         hard_sum = hard.detach()[weight > 0].sum()
     if teacher is not None and heard.stop > heard.start:
         own = logits if bool(soft.all()) else logits[soft]
-        each = _soft(recipe, own, teacher, heard)
+        each = _soft_loss(recipe, own, teacher, heard)
         share = 1.0 - recipe.share_hard if recipe.objective != "hard" else 0.0
         total = total + share * each.sum()
         soft_sum = each.detach().sum()
     return torch.stack([total, hard_sum, soft_sum])
 
 
-def _soft(recipe: Recipe, own: Tensor, teacher: Read | TopK, heard: slice) -> Tensor:
+def _soft_loss(recipe: Recipe, own: Tensor, teacher: Read | TopK, heard: slice) -> Tensor:
     if isinstance(teacher, TopK):
         if recipe.tokens:
             own = own[:, : recipe.tokens]

@@ -130,7 +130,7 @@ class Reader:
     def __init__(self, model: Any, *, whole: bool = False) -> None:
         self.model = model
         self._layer = None if whole else _proven_layer(model)
-        self._trims = "logits_to_keep" in inspect.signature(_innermost(model).forward).parameters
+        self._trims = "logits_to_keep" in inspect.signature(_innermost_model(model).forward).parameters
 
     @property
     def takes_apart(self) -> bool:
@@ -159,14 +159,14 @@ def _as_it_is(rows: Tensor) -> Tensor:
     return rows
 
 
-def _innermost(model: Any) -> Any:
+def _innermost_model(model: Any) -> Any:
     inner = getattr(model, "module", model)
     return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
 
 
 def _proven_layer(model: Any) -> tuple[Any, Any] | None:
     """The body and the output layer, if the one after the other gives the model's own logits to the last bit or nearly."""
-    inner = _innermost(model)
+    inner = _innermost_model(model)
     layer = inner.get_output_embeddings() if hasattr(inner, "get_output_embeddings") else None
     body = getattr(inner, getattr(inner, "base_model_prefix", "") or "-", None)
     if layer is None or body is None or body is inner:

@@ -45,8 +45,8 @@ def forward_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Te
         teacher: ``(N, V)`` logits.
         temperature: T > 0.
     """
-    log_p, log_q = _logs(student, teacher, temperature)
-    return _kl(log_p, log_q) * temperature**2
+    log_p, log_q = _log_probabilities(student, teacher, temperature)
+    return _kl_divergence(log_p, log_q) * temperature**2
 
 
 def reverse_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
@@ -55,8 +55,8 @@ def reverse_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Te
     Y. Gu et al., *MiniLLM*, 2024, eq. 1, token by token (R. Agarwal et al., *GKD*, 2024, section 3).
     Arguments as `forward_kl`.
     """
-    log_p, log_q = _logs(student, teacher, temperature)
-    return _kl(log_q, log_p) * temperature**2
+    log_p, log_q = _log_probabilities(student, teacher, temperature)
+    return _kl_divergence(log_q, log_p) * temperature**2
 
 
 def jensen_shannon(student: Tensor, teacher: Tensor, beta: float = 0.5, temperature: float = 1.0) -> Tensor:
@@ -68,10 +68,10 @@ def jensen_shannon(student: Tensor, teacher: Tensor, beta: float = 0.5, temperat
     Raises:
         ValueError: β is not strictly between 0 and 1.
     """
-    _inside(beta, "beta")
-    log_p, log_q = _logs(student, teacher, temperature)
-    log_m = _mixture(log_p, beta, log_q)
-    return (beta * _kl(log_p, log_m) + (1 - beta) * _kl(log_q, log_m)) * temperature**2
+    _check_inside(beta, "beta")
+    log_p, log_q = _log_probabilities(student, teacher, temperature)
+    log_m = _log_mixture(log_p, beta, log_q)
+    return (beta * _kl_divergence(log_p, log_m) + (1 - beta) * _kl_divergence(log_q, log_m)) * temperature**2
 
 
 def skew_kl(student: Tensor, teacher: Tensor, alpha: float = 0.1, temperature: float = 1.0) -> Tensor:
@@ -82,9 +82,9 @@ def skew_kl(student: Tensor, teacher: Tensor, alpha: float = 0.1, temperature: f
     Raises:
         ValueError: α is not strictly between 0 and 1.
     """
-    _inside(alpha, "alpha")
-    log_p, log_q = _logs(student, teacher, temperature)
-    return _kl(log_p, _mixture(log_p, alpha, log_q)) * temperature**2
+    _check_inside(alpha, "alpha")
+    log_p, log_q = _log_probabilities(student, teacher, temperature)
+    return _kl_divergence(log_p, _log_mixture(log_p, alpha, log_q)) * temperature**2
 
 
 def skew_reverse_kl(student: Tensor, teacher: Tensor, alpha: float = 0.1, temperature: float = 1.0) -> Tensor:
@@ -93,9 +93,9 @@ def skew_reverse_kl(student: Tensor, teacher: Tensor, alpha: float = 0.1, temper
     Raises:
         ValueError: α is not strictly between 0 and 1.
     """
-    _inside(alpha, "alpha")
-    log_p, log_q = _logs(student, teacher, temperature)
-    return _kl(log_q, _mixture(log_q, alpha, log_p)) * temperature**2
+    _check_inside(alpha, "alpha")
+    log_p, log_q = _log_probabilities(student, teacher, temperature)
+    return _kl_divergence(log_q, _log_mixture(log_q, alpha, log_p)) * temperature**2
 
 
 def top_k_kl(student: Tensor, ids: Tensor, logs: Tensor, tail: Tensor) -> Tensor:
@@ -119,8 +119,8 @@ def top_k_kl(student: Tensor, ids: Tensor, logs: Tensor, tail: Tensor) -> Tensor
     least = torch.finfo(student.dtype).eps
     tail_q = (1.0 - log_q.exp().sum(dim=-1)).clamp_min(least).log()
     tail_p = tail.to(student.dtype)
-    beyond = _cells(tail_p, tail_q)
-    return (_kl(log_p, log_q) + beyond).clamp_min(0.0)
+    beyond = _cell_terms(tail_p, tail_q)
+    return (_kl_divergence(log_p, log_q) + beyond).clamp_min(0.0)
 
 
 def uld(student: Tensor, teacher: Tensor) -> Tensor:
@@ -162,7 +162,7 @@ def soft(name: str, student: Tensor, teacher: Tensor, *, temperature: float, bet
     raise ValueError(name)
 
 
-def _logs(student: Tensor, teacher: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
+def _log_probabilities(student: Tensor, teacher: Tensor, temperature: float) -> tuple[Tensor, Tensor]:
     """Log-probabilities of teacher and student at a temperature."""
     if not temperature > 0:
         raise ValueError(f"temperature {temperature}")
@@ -170,7 +170,7 @@ def _logs(student: Tensor, teacher: Tensor, temperature: float) -> tuple[Tensor,
     return log_p, (student / temperature).log_softmax(dim=-1)
 
 
-def _cells(log_a: Tensor, log_b: Tensor) -> Tensor:
+def _cell_terms(log_a: Tensor, log_b: Tensor) -> Tensor:
     """Give a ln(a/b) of each cell; a cell without mass in a is 0, with a gradient of 0, whatever b is."""
     there = log_a > -math.inf
     # What a masked cell would have computed must not reach the gradient: 0 · ∞ is no number.
@@ -178,12 +178,12 @@ def _cells(log_a: Tensor, log_b: Tensor) -> Tensor:
     return torch.where(there, safe_a.exp() * (safe_a - safe_b), 0.0)
 
 
-def _kl(log_a: Tensor, log_b: Tensor) -> Tensor:
+def _kl_divergence(log_a: Tensor, log_b: Tensor) -> Tensor:
     """Σ a ln(a/b) over the last dimension."""
-    return _cells(log_a, log_b).sum(dim=-1)
+    return _cell_terms(log_a, log_b).sum(dim=-1)
 
 
-def _mixture(log_a: Tensor, share: float, log_b: Tensor) -> Tensor:
+def _log_mixture(log_a: Tensor, share: float, log_b: Tensor) -> Tensor:
     """ln(share·a + (1−share)·b) of each cell."""
     none = (log_a == -math.inf) & (log_b == -math.inf)
     safe_a, safe_b = torch.where(none, 0.0, log_a), torch.where(none, 0.0, log_b)
@@ -191,6 +191,6 @@ def _mixture(log_a: Tensor, share: float, log_b: Tensor) -> Tensor:
     return torch.where(none, -math.inf, mixed)
 
 
-def _inside(value: float, name: str) -> None:
+def _check_inside(value: float, name: str) -> None:
     if not 0 < value < 1:
         raise ValueError(f"{name} {value} is not between 0 and 1")

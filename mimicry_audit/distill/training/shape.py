@@ -135,7 +135,7 @@ def shrunk(model: Any, layers: int) -> Any:
         if _PER_LAYER.search(name) and isinstance(value, list) and len(value) == total:
             setattr(body, name, [value[n] for n in chosen])
     body.num_hidden_layers = layers
-    state = _renumbered(model.state_dict(), chosen, total)
+    state = _renumber_layers(model.state_dict(), chosen, total)
     small = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
     try:
         small.load_state_dict(state)
@@ -145,7 +145,7 @@ def shrunk(model: Any, layers: int) -> Any:
     return small.train(model.training)
 
 
-def _renumbered(state: Mapping[str, Any], chosen: list[int], total: int) -> dict[str, Any]:
+def _renumber_layers(state: Mapping[str, Any], chosen: list[int], total: int) -> dict[str, Any]:
     """The weights of the layers that stay, under their new numbers, and all weights outside of layers."""
     found: dict[str, set[int]] = defaultdict(set)
     parts = {name: re.match(r"(.*?\.)(\d+)(\..+)", name) for name in state}

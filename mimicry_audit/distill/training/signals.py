@@ -56,7 +56,7 @@ class SignalStore:
         self._where: dict[str, tuple[Path, int, int]] = {}
         self._open: dict[Path, Any] = {}
         for file in sorted(self.folder.glob("*.safetensors")):
-            self._register(file)
+            self._register_file(file)
 
     def __contains__(self, key: object) -> bool:
         return key in self._where
@@ -92,9 +92,9 @@ class SignalStore:
         )
         file = self.folder / f"{name}.safetensors"
         draft.replace(file)
-        self._register(file)
+        self._register_file(file)
 
-    def _register(self, file: Path) -> None:
+    def _register_file(self, file: Path) -> None:
         from safetensors import SafetensorError, safe_open
 
         try:
@@ -135,15 +135,15 @@ def compute(model: Any, examples: Sequence[Example], store: SignalStore, keep: K
     reader = Reader(model)
     for start in range(0, len(owed), SHARD):
         shard: dict[str, Signal] = {}
-        for batch in _batches(owed[start : start + SHARD], model.config.get_text_config().vocab_size):
-            for example, signal in zip(batch, _score(reader, batch, keep, pad), strict=True):
+        for batch in _make_batches(owed[start : start + SHARD], model.config.get_text_config().vocab_size):
+            for example, signal in zip(batch, _score_batch(reader, batch, keep, pad), strict=True):
                 shard[example.key] = signal
             told(start + len(shard), len(owed))
         store.write(shard)
     return len(owed)
 
 
-def _batches(rows: Sequence[Example], vocabulary: int) -> Iterator[list[Example]]:
+def _make_batches(rows: Sequence[Example], vocabulary: int) -> Iterator[list[Example]]:
     """Consecutive rows, at most 32 and within the bound on logits, but at least one."""
     batch: list[Example] = []
     for row in rows:
@@ -157,7 +157,7 @@ def _batches(rows: Sequence[Example], vocabulary: int) -> Iterator[list[Example]
 
 
 @torch.inference_mode()
-def _score(reader: Reader, batch: Sequence[Example], keep: Keep, pad: int) -> list[Signal]:
+def _score_batch(reader: Reader, batch: Sequence[Example], keep: Keep, pad: int) -> list[Signal]:
     width = max(len(e.teacher_prompt) + len(e.teacher_answer) for e in batch)
     ids = torch.full((len(batch), width), pad)
     mask, chosen = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)

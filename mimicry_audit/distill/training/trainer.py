@@ -91,10 +91,10 @@ class DistillTrainer(Trainer):
         at = counted(inputs["labels"])
         with self.accelerator.autocast():
             student = self._student_reader.read(inputs["input_ids"], inputs["attention_mask"], at)
-            heard = self._hear(inputs) if recipe is None else None
+            heard = self._read_teacher(inputs) if recipe is None else None
             return batch_loss(recipe or self.recipe, inputs, student, heard)
 
-    def _hear(self, inputs: Any) -> Read | TopK | None:
+    def _read_teacher(self, inputs: Any) -> Read | TopK | None:
         if "top_ids" in inputs:
             return TopK(inputs["top_ids"], inputs["top_logs"], inputs["top_tail"])
         if self._teacher_reader is None or "teacher_input_ids" not in inputs or not bool(inputs["soft"].any()):

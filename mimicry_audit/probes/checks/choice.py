@@ -62,10 +62,10 @@ def extract(check: Mapping[str, Any], text: str) -> str | None:
         announced.insert(0, plain(in_box))
     for passage in announced:
         found = (
-            _lone(options, passage)
-            or _leading(options, passage)
-            or _capital(options, passage)
-            or _mentioned(options, passage, first=True)
+            _lone_option(options, passage)
+            or _leading_option(options, passage)
+            or _capital_option(options, passage)
+            or _mentioned_option(options, passage, first=True)
         )
         if found:
             return found
@@ -73,24 +73,24 @@ def extract(check: Mapping[str, Any], text: str) -> str | None:
     if not lines:
         return None
     return (
-        _lone(options, flat)
-        or _lone(options, lines[-1])
-        or _lone(options, lines[0])
-        or _chosen(options, flat)
-        or _leading(options, lines[0])
-        or _leading(options, lines[-1])
-        or _bold(options, text)
-        or _mentioned(options, flat, first=False)
+        _lone_option(options, flat)
+        or _lone_option(options, lines[-1])
+        or _lone_option(options, lines[0])
+        or _chosen_option(options, flat)
+        or _leading_option(options, lines[0])
+        or _leading_option(options, lines[-1])
+        or _bold_option(options, text)
+        or _mentioned_option(options, flat, first=False)
     )
 
 
-def _lone(options: Sequence[str], passage: str) -> str | None:
+def _lone_option(options: Sequence[str], passage: str) -> str | None:
     """The passage is an option and nothing else."""
     body = passage.strip(_EDGES).casefold()
     return next((option for option in options if option.strip(_EDGES).casefold() == body), None)
 
 
-def _leading(options: Sequence[str], passage: str) -> str | None:
+def _leading_option(options: Sequence[str], passage: str) -> str | None:
     """The passage opens with an option set apart by punctuation: 'B) because', 'Yes, since', '(C) The'."""
     body = passage.lstrip(_EDGES)
     for option in sorted(options, key=len, reverse=True):
@@ -102,29 +102,29 @@ def _leading(options: Sequence[str], passage: str) -> str | None:
     return None
 
 
-def _capital(options: Sequence[str], passage: str) -> str | None:
+def _capital_option(options: Sequence[str], passage: str) -> str | None:
     """After 'the answer is' even an A without any mark is an option: 'the answer is A because'."""
     first = re.split(r"\W", passage.lstrip(_EDGES), maxsplit=1)[0]
     return first if len(first) == 1 and first.isupper() and first in options else None
 
 
-def _bold(options: Sequence[str], text: str) -> str | None:
+def _bold_option(options: Sequence[str], text: str) -> str | None:
     """The last option that stands alone in bold: writers set the answer so."""
-    found = [_lone(options, span) for span in re.findall(r"\*\*(.+?)\*\*", text)]
+    found = [_lone_option(options, span) for span in re.findall(r"\*\*(.+?)\*\*", text)]
     return next((option for option in reversed(found) if option), None)
 
 
-def _chosen(options: Sequence[str], text: str) -> str | None:
+def _chosen_option(options: Sequence[str], text: str) -> str | None:
     """'Option B', 'I choose C': the last such one."""
     for match in reversed(list(_CHOSEN.finditer(text))):
         tail = re.split(r"[\s.,;:!?]", text[match.end() :].lstrip("(\"'"), maxsplit=1)[0]
-        found = _lone(options, tail)
+        found = _lone_option(options, tail)
         if found and (len(found) > 1 or tail.strip(_EDGES) == found):
             return found
     return None
 
 
-def _mentioned(options: Sequence[str], text: str, *, first: bool) -> str | None:
+def _mentioned_option(options: Sequence[str], text: str, *, first: bool) -> str | None:
     """The option named first or last. Longer options shadow shorter ones inside them; 'not X' names no X."""
     taken = bytearray(len(text))  # places inside a longer option that was found there
     hits: list[tuple[int, str]] = []

@@ -34,28 +34,33 @@ class Rule:
     holds: Callable[[str, Any, Seek], bool]
 
 
-def _whole(value: Any) -> bool:
+def _is_whole(value: Any) -> bool:
     return is_number(value) and value == int(value) and value >= 0
 
 
-def _bounds(value: object) -> str | None:
-    if _whole(value):
+def _check_bounds(value: object) -> str | None:
+    if _is_whole(value):
         return None
-    if isinstance(value, Mapping) and value and set(value) <= {"min", "max"} and all(_whole(v) for v in value.values()):
+    if (
+        isinstance(value, Mapping)
+        and value
+        and set(value) <= {"min", "max"}
+        and all(_is_whole(v) for v in value.values())
+    ):
         if value.get("min", 0) <= value.get("max", float("inf")):
             return None
         return f"has min {value['min']} above max {value['max']}"
     return f"is {value!r}: write a whole number, or min and max"
 
 
-def _words(value: object) -> str | None:
+def _check_words(value: object) -> str | None:
     values = [value] if isinstance(value, str) else value
     if isinstance(values, list) and values and all(isinstance(v, str) and v.strip() for v in values):
         return None
     return f"is {value!r}: write a string or a list of strings"
 
 
-def _flag(value: object) -> str | None:
+def _check_flag(value: object) -> str | None:
     return None if value is True else f"is {value!r}: write true, or leave it out"
 
 
@@ -67,16 +72,16 @@ def _json_value(value: object) -> str | None:
     return None if value is True else _one_of("object", "array")(value)
 
 
-def _count(value: object) -> str | None:
+def _check_count(value: object) -> str | None:
     if not isinstance(value, Mapping) or set(value) != {"text", "times"} or not isinstance(value["text"], str):
         return f"is {value!r}: write text and times"
     if not value["text"].strip():
         return "has an empty 'text'"
-    wrong = _bounds(value["times"])
+    wrong = _check_bounds(value["times"])
     return f"has 'times', which {wrong}" if wrong else None
 
 
-def _letters(value: object) -> str | None:
+def _check_letters(value: object) -> str | None:
     return None if isinstance(value, str) and value and not value.isspace() else f"is {value!r}: write the characters"
 
 
@@ -87,83 +92,91 @@ def within(number: int, bounds: object) -> bool:
     return bool(number == bounds)
 
 
-def _counted(count: Callable[[str], int]) -> Rule:
-    return Rule(_bounds, lambda text, bounds, _: within(count(text), bounds))
+def _counted_rule(count: Callable[[str], int]) -> Rule:
+    return Rule(_check_bounds, lambda text, bounds, _: within(count(text), bounds))
 
 
-def _each(parts: Callable[[str], list[str]], count: Callable[[str], int]) -> Rule:
+def _rule_for_each(parts: Callable[[str], list[str]], count: Callable[[str], int]) -> Rule:
     def holds(text: str, bounds: object, _: Seek) -> bool:
         found = parts(text)
         return bool(found) and all(within(count(part), bounds) for part in found)
 
-    return Rule(_bounds, holds)
+    return Rule(_check_bounds, holds)
 
 
-def _flagged(holds: Callable[[str], bool]) -> Rule:
-    return Rule(_flag, lambda text, _value, _seek: holds(text))
+def _flag_rule(holds: Callable[[str], bool]) -> Rule:
+    return Rule(_check_flag, lambda text, _value, _seek: holds(text))
 
 
 RULES: dict[str, Rule] = {
     # how much
-    "characters": _counted(lambda text: len(text.strip())),
-    "words": _counted(wording.count_words),
-    "sentences": _counted(lambda text: len(wording.sentences(text))),
-    "lines": _counted(lambda text: len(layout.lines(text))),
-    "paragraphs": _counted(lambda text: len(layout.paragraphs(text))),
-    "bullets": _counted(lambda text: len(layout.bullets(text))),
-    "numbered": _counted(lambda text: len(layout.numbered(text))),
-    "headings": _counted(layout.headings),
-    "bold": _counted(layout.bold),
-    "placeholders": _counted(layout.placeholders),
-    "items": _counted(lambda text: len(layout.comma_items(text))),
-    "json_items": _counted(layout.json_items),
-    "word_length": _each(wording.words, len),
-    "words_per_sentence": _each(wording.sentences, wording.count_words),
-    "words_per_line": _each(layout.lines, wording.count_words),
-    "words_per_paragraph": _each(layout.paragraphs, wording.count_words),
+    "characters": _counted_rule(lambda text: len(text.strip())),
+    "words": _counted_rule(wording.count_words),
+    "sentences": _counted_rule(lambda text: len(wording.sentences(text))),
+    "lines": _counted_rule(lambda text: len(layout.lines(text))),
+    "paragraphs": _counted_rule(lambda text: len(layout.paragraphs(text))),
+    "bullets": _counted_rule(lambda text: len(layout.bullets(text))),
+    "numbered": _counted_rule(lambda text: len(layout.numbered(text))),
+    "headings": _counted_rule(layout.headings),
+    "bold": _counted_rule(layout.bold),
+    "placeholders": _counted_rule(layout.placeholders),
+    "items": _counted_rule(lambda text: len(layout.comma_items(text))),
+    "json_items": _counted_rule(layout.json_items),
+    "word_length": _rule_for_each(wording.words, len),
+    "words_per_sentence": _rule_for_each(wording.sentences, wording.count_words),
+    "words_per_line": _rule_for_each(layout.lines, wording.count_words),
+    "words_per_paragraph": _rule_for_each(layout.paragraphs, wording.count_words),
     # which words
-    "include": Rule(_words, lambda text, value, seek: all(wording.times(text, w, seek) for w in wording.listed(value))),
+    "include": Rule(
+        _check_words, lambda text, value, seek: all(wording.times(text, w, seek) for w in wording.listed(value))
+    ),
     "include_any": Rule(
-        _words, lambda text, value, seek: any(wording.times(text, w, seek) for w in wording.listed(value))
+        _check_words, lambda text, value, seek: any(wording.times(text, w, seek) for w in wording.listed(value))
     ),
     "forbid": Rule(
-        _words, lambda text, value, seek: not any(wording.times(text, w, seek) for w in wording.listed(value))
+        _check_words, lambda text, value, seek: not any(wording.times(text, w, seek) for w in wording.listed(value))
     ),
-    "count": Rule(_count, lambda text, value, seek: within(wording.times(text, value["text"], seek), value["times"])),
-    "in_order": Rule(_words, lambda text, value, seek: wording.in_order(text, wording.listed(value), seek)),
-    "starts_with": Rule(_words, lambda text, value, seek: wording.opens(text.strip(), wording.listed(value), seek)),
-    "ends_with": Rule(_words, lambda text, value, seek: wording.closes(text.strip(), wording.listed(value), seek)),
+    "count": Rule(
+        _check_count, lambda text, value, seek: within(wording.times(text, value["text"], seek), value["times"])
+    ),
+    "in_order": Rule(_check_words, lambda text, value, seek: wording.in_order(text, wording.listed(value), seek)),
+    "starts_with": Rule(
+        _check_words, lambda text, value, seek: wording.opens(text.strip(), wording.listed(value), seek)
+    ),
+    "ends_with": Rule(
+        _check_words, lambda text, value, seek: wording.closes(text.strip(), wording.listed(value), seek)
+    ),
     "last_line_starts_with": Rule(
-        _words,
+        _check_words,
         lambda text, value, seek: wording.opens((layout.lines(text) or [""])[-1], wording.listed(value), seek),
     ),
     "lines_start_with": Rule(
-        _words,
+        _check_words,
         lambda text, value, seek: (
             bool(layout.lines(text))
             and all(wording.opens(line, wording.listed(value), seek) for line in layout.lines(text))
         ),
     ),
     "lines_end_with": Rule(
-        _words,
+        _check_words,
         lambda text, value, seek: (
             bool(layout.lines(text))
             and all(wording.closes(line, wording.listed(value), seek) for line in layout.lines(text))
         ),
     ),
-    "words_start_with": Rule(_letters, lambda text, value, _: wording.alliterates(text, value)),
-    "forbid_characters": Rule(_letters, lambda text, value, _: not set(value.casefold()) & set(text.casefold())),
-    "acrostic": Rule(_letters, lambda text, value, _: layout.initials(text).casefold() == value.casefold()),
+    "words_start_with": Rule(_check_letters, lambda text, value, _: wording.alliterates(text, value)),
+    "forbid_characters": Rule(_check_letters, lambda text, value, _: not set(value.casefold()) & set(text.casefold())),
+    "acrostic": Rule(_check_letters, lambda text, value, _: layout.initials(text).casefold() == value.casefold()),
     # which form
     "case": Rule(_one_of("upper", "lower", "title"), lambda text, value, _: wording.in_case(text, value)),
     "json": Rule(_json_value, lambda text, value, _: layout.is_json(text, value)),
-    "json_keys": Rule(_words, lambda text, value, _: layout.json_keys(text) == set(wording.listed(value))),
-    "quoted": _flagged(layout.quoted),
-    "alphabetical": _flagged(layout.alphabetical),
-    "unique_words": _flagged(wording.unique_words),
-    "no_commas": _flagged(lambda text: not set(",，、") & set(text)),
-    "no_digits": _flagged(lambda text: not any(c.isdigit() for c in text)),
-    "question": _flagged(lambda text: text.strip().endswith(("?", "？"))),
+    "json_keys": Rule(_check_words, lambda text, value, _: layout.json_keys(text) == set(wording.listed(value))),
+    "quoted": _flag_rule(layout.quoted),
+    "alphabetical": _flag_rule(layout.alphabetical),
+    "unique_words": _flag_rule(wording.unique_words),
+    "no_commas": _flag_rule(lambda text: not set(",，、") & set(text)),
+    "no_digits": _flag_rule(lambda text: not any(c.isdigit() for c in text)),
+    "question": _flag_rule(lambda text: text.strip().endswith(("?", "？"))),
 }
 
 

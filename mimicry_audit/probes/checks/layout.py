@@ -77,26 +77,26 @@ def alphabetical(text: str) -> bool:
 
 def is_json(text: str, wanted: str | bool) -> bool:
     """Whether the text is valid JSON, code fence allowed; ``object`` or ``array`` where that is wanted."""
-    value = _parsed(text)
+    value = _parse_json(text)
     return isinstance(value, {"object": dict, "array": list}.get(str(wanted), object)) and value is not _BROKEN
 
 
 def json_keys(text: str) -> set[str] | None:
     """The keys of a JSON object, or None."""
-    value = _parsed(text)
+    value = _parse_json(text)
     return set(value) if isinstance(value, dict) else None
 
 
 def json_items(text: str) -> int:
     """How many items a JSON array holds; -1, which no bound allows, for anything else."""
-    value = _parsed(text)
+    value = _parse_json(text)
     return len(value) if isinstance(value, list) else -1
 
 
 _BROKEN = object()
 
 
-def _parsed(text: str) -> object:
+def _parse_json(text: str) -> object:
     body = text.strip()
     fenced = _FENCE.match(body)
     try:

@@ -60,18 +60,18 @@ def validate(check: Mapping[str, Any]) -> None:
 
 def correct(check: Mapping[str, object], text: str) -> bool:
     """Whether the final number lies within the tolerance of the answer."""
-    answer = _answer(check)
+    answer = _right_answer(check)
     found = final_number(text, fraction_wanted=_is_share(answer))
-    return found is not None and _close(check, found, answer)
+    return found is not None and _is_close(check, found, answer)
 
 
 def extract(check: Mapping[str, object], text: str) -> str | None:
     """The final number in canonical form; any right answer gives the key itself, so that 0.333 agrees with 1/3."""
-    answer = _answer(check)
+    answer = _right_answer(check)
     found = final_number(text, fraction_wanted=_is_share(answer))
     if found is None:
         return None
-    return canonical(answer if _close(check, found, answer) else found)
+    return canonical(answer if _is_close(check, found, answer) else found)
 
 
 def to_fraction(value: object) -> Fraction | None:
@@ -134,16 +134,16 @@ def final_number(text: str, *, fraction_wanted: bool = False) -> Fraction | None
 
 def numbers(text: str, *, fraction_wanted: bool = False) -> list[Fraction]:
     """Every number in the text, in order; number words only where there are no digits."""
-    text = _tidy(text)
-    found = [value for match in _NUMBER.finditer(text) if (value := _value(match, fraction_wanted)) is not None]
+    text = _normalise_typography(text)
+    found = [value for match in _NUMBER.finditer(text) if (value := _match_value(match, fraction_wanted)) is not None]
     if found:
         return found
     words = [match.group() for match in _WORDS.finditer(text)]
     # 'no one', 'one of them': a lone 'one' is a number only in a text too short to be prose
-    return [_spoken(word) for word in words if word.lower() != "one" or len(text.split()) <= 4]
+    return [_parse_number_words(word) for word in words if word.lower() != "one" or len(text.split()) <= 4]
 
 
-def _tidy(text: str) -> str:
+def _normalise_typography(text: str) -> str:
     """Undo typography: LaTeX fractions and thin spaces, dashes that are minus signs, one-character fractions."""
     text = re.sub(r"\\[dt]?frac\s*\{([^{}]+)\}\s*\{([^{}]+)\}", r" \1/\2", plain(text))
     text = re.sub(r"(?<=\w)_(?:\{\d+\}|\d+)", "", text)  # the 7 of 1313_7 and the 1 of x_1
@@ -154,7 +154,7 @@ def _tidy(text: str) -> str:
     return text
 
 
-def _value(match: re.Match[str], fraction_wanted: bool) -> Fraction | None:
+def _match_value(match: re.Match[str], fraction_wanted: bool) -> Fraction | None:
     parts = match.groupdict()
     try:
         if parts["mixed"]:
@@ -172,7 +172,7 @@ def _value(match: re.Match[str], fraction_wanted: bool) -> Fraction | None:
     return value / 100 if parts["percent"] and fraction_wanted else value
 
 
-def _spoken(words: str) -> Fraction:
+def _parse_number_words(words: str) -> Fraction:
     """'two hundred and forty-one' → 241."""
     total, current = 0, 0
     parts = re.split(r"[\s-]+", words.lower())
@@ -187,7 +187,7 @@ def _spoken(words: str) -> Fraction:
     return -value if parts[0] in {"minus", "negative"} else value
 
 
-def _answer(check: Mapping[str, object]) -> Fraction:
+def _right_answer(check: Mapping[str, object]) -> Fraction:
     answer = to_fraction(check["answer"])
     assert answer is not None, "validate() comes first"
     return answer
@@ -197,5 +197,5 @@ def _is_share(answer: Fraction) -> bool:
     return 0 < answer < 1
 
 
-def _close(check: Mapping[str, object], found: Fraction, answer: Fraction) -> bool:
+def _is_close(check: Mapping[str, object], found: Fraction, answer: Fraction) -> bool:
     return abs(found - answer) <= Fraction(str(check.get("tolerance", 0)))

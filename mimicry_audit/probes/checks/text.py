@@ -18,7 +18,7 @@ def validate(check: Mapping[str, object]) -> None:
     if "answer" not in check:
         raise ProbeError("the text check has no 'answer'", "give one accepted answer or a list of them")
     for name in ("answer", "reject"):
-        values = _strings(check.get(name, []))
+        values = _accepted_answers(check.get(name, []))
         if values is None or (name == "answer" and not values) or not all(normalise(value) for value in values):
             raise ProbeError(
                 f"the {name} {check[name]!r} of a text check is not text", "write a string or a list of strings"
@@ -29,12 +29,12 @@ def validate(check: Mapping[str, object]) -> None:
 
 def correct(check: Mapping[str, object], text: str) -> bool:
     """Whether an accepted answer stands in the text (or is all of it), and none of ``reject`` does."""
-    return _matched(check, text) is not None
+    return _matched_answer(check, text) is not None
 
 
 def extract(check: Mapping[str, object], text: str) -> str | None:
     """The accepted answer found (its first spelling), else what the text puts forward as its answer, else None."""
-    matched = _matched(check, text)
+    matched = _matched_answer(check, text)
     if matched is not None:
         return matched
     in_box = boxed(text)
@@ -45,16 +45,16 @@ def extract(check: Mapping[str, object], text: str) -> str | None:
     return None
 
 
-def _strings(value: object) -> list[str] | None:
+def _accepted_answers(value: object) -> list[str] | None:
     values = [value] if isinstance(value, str) else value
     return values if isinstance(values, list) and all(isinstance(item, str) for item in values) else None
 
 
-def _matched(check: Mapping[str, object], text: str) -> str | None:
+def _matched_answer(check: Mapping[str, object], text: str) -> str | None:
     """The first accepted answer, which stands for all: spellings of one answer must agree with each other."""
-    accepted = [normalise(answer) for answer in _strings(check["answer"]) or []]
+    accepted = [normalise(answer) for answer in _accepted_answers(check["answer"]) or []]
     body = normalise(text)
-    if any(word_pattern(normalise(wrong)).search(body) for wrong in _strings(check.get("reject", [])) or []):
+    if any(word_pattern(normalise(wrong)).search(body) for wrong in _accepted_answers(check.get("reject", [])) or []):
         return None
     if check.get("exact", False):
         forms = {body, *(normalise(tail) for tail in after_final_phrase(text))}

@@ -75,12 +75,12 @@ def in_order(text: str, phrases: Sequence[str], seek: Seek) -> bool:
 
 def opens(text: str, starts: Sequence[str], seek: Seek) -> bool:
     """Whether the text starts with one of these."""
-    return any(_fold(text, seek).startswith(_fold(start, seek)) for start in starts)
+    return any(_fold_case(text, seek).startswith(_fold_case(start, seek)) for start in starts)
 
 
 def closes(text: str, ends: Sequence[str], seek: Seek) -> bool:
     """Whether the text ends with one of these."""
-    return any(_fold(text, seek).endswith(_fold(end, seek)) for end in ends)
+    return any(_fold_case(text, seek).endswith(_fold_case(end, seek)) for end in ends)
 
 
 def alliterates(text: str, letters: str) -> bool:
@@ -106,6 +106,6 @@ def in_case(text: str, case: str) -> bool:
     return all(word[0] == word[0].upper() or word in _SMALL_WORDS for word in words(text))
 
 
-def _fold(text: str, seek: Seek) -> str:
+def _fold_case(text: str, seek: Seek) -> str:
     text = " ".join(text.replace("’", "'").replace("“", '"').replace("”", '"').split())
     return text if seek.match_case else text.casefold()

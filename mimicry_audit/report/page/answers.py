@@ -41,16 +41,16 @@ def cut(text: str, longest: int = LONGEST) -> tuple[str, int]:
     return (text, 0) if len(text) <= longest else (text[:longest], len(text) - longest)
 
 
-def _bytes(text: str | None) -> int:
+def _escaped_size(text: str | None) -> int:
     """What `text` weighs once it is escaped and its hidden characters are named: for some texts fifty times as much."""
     return len(visible.markup((text or "")[:LONGEST]).encode("utf-8"))
 
 
-def _size(probe: AnsweredProbe, columns: Sequence[str]) -> float:
-    total = _PER_CARD + float(_bytes(probe["prompt"]))
+def _probe_size(probe: AnsweredProbe, columns: Sequence[str]) -> float:
+    total = _PER_CARD + float(_escaped_size(probe["prompt"]))
     for label in columns:
         for sample in probe["answers"].get(label) or [{}]:
-            total += _PER_ANSWER + _MARKS * _bytes(sample.get("text")) + _bytes(sample.get("reasoning"))
+            total += _PER_ANSWER + _MARKS * _escaped_size(sample.get("text")) + _escaped_size(sample.get("reasoning"))
     return total
 
 
@@ -58,7 +58,7 @@ def fits(probes: Sequence[AnsweredProbe], columns: Sequence[str], budget: float 
     """Whether the cards of all probes stay within `budget` bytes."""
     left = budget
     for probe in probes:
-        left -= _size(probe, columns)
+        left -= _probe_size(probe, columns)
         if left < 0:
             return False
     return True
@@ -76,21 +76,21 @@ def choose(
         budget: bytes of markup.
     """
     out: set[int] = set()
-    used = _take(sorted(range(len(probes)), key=lambda at: ranks[at]), probes, columns, budget / 2, out)
+    used = _take_probes(sorted(range(len(probes)), key=lambda at: ranks[at]), probes, columns, budget / 2, out)
     each = used / len(out) if out else budget
     wanted = min(len(probes), max(1, int((budget - used) / max(each, 1.0))))
     spread = [int(at * len(probes) / wanted) for at in range(wanted)]
-    _take(spread, probes, columns, budget - used, out)
+    _take_probes(spread, probes, columns, budget - used, out)
     return sorted(out)
 
 
-def _take(
+def _take_probes(
     order: Sequence[int], probes: Sequence[AnsweredProbe], columns: Sequence[str], room: float, out: set[int]
 ) -> float:
     """Puts probes into `out` in this order while there is room; returns what they weigh."""
     used = 0.0
     for at in order:
-        size = 0.0 if at in out else _size(probes[at], columns)
+        size = 0.0 if at in out else _probe_size(probes[at], columns)
         if used + size <= room:
             used += size
             out.add(at)
@@ -132,9 +132,9 @@ def build(
     shown = list(columns) if whole else [label for label in columns if label in foremost[:MOST_PLAIN]]
     chosen: Sequence[int] = range(len(probes))
     if not whole:
-        ranks = [_rank(probe, words, judged) for probe, words in zip(probes, agreements, strict=True)]
+        ranks = [_rank_probe(probe, words, judged) for probe, words in zip(probes, agreements, strict=True)]
         chosen = choose(probes, shown, ranks, PART)
-    cards = [_card(probes[at], at + 1, columns, shown, agreements[at]) for at in chosen]
+    cards = [_probe_card(probes[at], at + 1, columns, shown, agreements[at]) for at in chosen]
     return {
         "cards": cards,
         "whole": whole,
@@ -150,7 +150,7 @@ def build(
     }
 
 
-def _rank(probe: AnsweredProbe, words: Sequence[str], judged: frozenset[str]) -> tuple[int, float]:
+def _rank_probe(probe: AnsweredProbe, words: Sequence[str], judged: frozenset[str]) -> tuple[int, float]:
     """Copied answers and shared mistakes first, then those that came nearest to the reference."""
     near = (fmt.real(value) for label, value in (probe.get("similarity") or {}).items() if label in judged)
     return -len({"verbatim", "wrong"} & set(words)), -max((value for value in near if value is not None), default=0.0)
@@ -166,7 +166,7 @@ def lead(probe: AnsweredProbe) -> str:
     return " ".join(probe["prompt"].split())[:160]
 
 
-def _card(
+def _probe_card(
     probe: AnsweredProbe, number: int, columns: Sequence[str], shown: Sequence[str], words: Sequence[str]
 ) -> Parts:
     reference = columns[0] if columns else ""
@@ -176,14 +176,16 @@ def _card(
     against = diff.Against(cut(ours)[0]) if ours else None
     answers = []
     for label in shown:
-        found = _answer(label, given.get(label) or [], ours, None if label == reference else against, near.get(label))
+        found = _answer_cell(
+            label, given.get(label) or [], ours, None if label == reference else against, near.get(label)
+        )
         answers.append({**found, "reference": label == reference, "column": columns.index(label)})
     return {
         "number": number,
         "id": probe["probe_id"],
         "domain": probe["domain"],
         "set": probe.get("set"),
-        "prompt": _shown(probe["prompt"]),
+        "prompt": _shown_text(probe["prompt"]),
         "lead": lead(probe),
         "expected": probe.get("expected"),
         "answers": answers,
@@ -193,12 +195,12 @@ def _card(
     }
 
 
-def _shown(text: str) -> Parts:
+def _shown_text(text: str) -> Parts:
     head, rest = cut(text)
     return {"text": visible.markup(head), "rest": rest}
 
 
-def _answer(
+def _answer_cell(
     label: str, samples: Sequence[SampleRecord], ours: str, against: diff.Against | None, near: float | None
 ) -> Parts:
     first: SampleRecord = samples[0] if samples else {"status": "missing", "text": "", "correct": None}
@@ -207,13 +209,15 @@ def _answer(
         "near": fmt.real(near),
         "status": first["status"],
         "correct": first.get("correct"),
-        **_compared(first, ours, against),
-        "reasoning": _shown(reasoning) if (reasoning := first.get("reasoning")) else None,
-        "more": [{"sample": s["sample"], "status": s["status"], **_compared(s, ours, against)} for s in samples[1:]],
+        **_compare_sample(first, ours, against),
+        "reasoning": _shown_text(reasoning) if (reasoning := first.get("reasoning")) else None,
+        "more": [
+            {"sample": s["sample"], "status": s["status"], **_compare_sample(s, ours, against)} for s in samples[1:]
+        ],
     }
 
 
-def _compared(sample: SampleRecord, ours: str, against: diff.Against | None) -> Parts:
+def _compare_sample(sample: SampleRecord, ours: str, against: diff.Against | None) -> Parts:
     head, rest = cut(sample.get("text") or "")
     if against is None:
         return {"text": visible.markup(head), "rest": rest, "shared": None, "same": False}
@@ -245,8 +249,8 @@ def claimed(text: str, claims: Sequence[ClaimRecord]) -> Markup:
     """An answer about identity with each claim marked: whose name it gives, and whether that is its own."""
     out: list[Markup] = []
     at = 0
-    for claim in sorted(claims, key=lambda item: (_place(item.get("start")), _place(item.get("end")))):
-        start, end = _place(claim.get("start")), min(len(text), _place(claim.get("end")))
+    for claim in sorted(claims, key=lambda item: (_place_of(item.get("start")), _place_of(item.get("end")))):
+        start, end = _place_of(claim.get("start")), min(len(text), _place_of(claim.get("end")))
         if start < at or end <= start:
             continue
         out.append(visible.markup(text[at:start]))
@@ -260,5 +264,5 @@ def claimed(text: str, claims: Sequence[ClaimRecord]) -> Markup:
     return Markup("").join(out)
 
 
-def _place(value: object) -> int:
+def _place_of(value: object) -> int:
     return max(0, value) if isinstance(value, int) and not isinstance(value, bool) else 0

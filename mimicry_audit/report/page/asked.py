@@ -26,53 +26,53 @@ def render(document: Record) -> str:
     Args:
         document: the content of ``identity.json``.
     """
-    models = {label: _model(found) for label, found in document["models"].items()}
+    models = {label: _model_entry(found) for label, found in document["models"].items()}
     return shell(
         "asked.html",
         ("report.css",),
         d=document,
-        title=f"Who {_names(list(models))} {'says it is' if len(models) == 1 else 'say they are'}",
+        title=f"Who {_join_names(list(models))} {'says it is' if len(models) == 1 else 'say they are'}",
         templated=templated.build({"models": cast("dict[str, IdentityScore]", models)}),
         slipping=sorted(
             ((label, m) for label, m in models.items() if m["strict"] and m["strict"]["value"] > 0),
             key=lambda item: -item[1]["strict"]["value"],
         ),
         unknown=[label for label, m in models.items() if m["own"] is None],
-        leaks=_leaks(models),
+        leaks=_named_makers(models),
         searches=[(label, m["search"]) for label, m in models.items() if m.get("search")],
         judge=document.get("judge"),
         asked="asked" in document,
     )
 
 
-def _names(labels: list[str]) -> str:
+def _join_names(labels: list[str]) -> str:
     if len(labels) > 3:
         return f"{labels[0]} and {len(labels) - 1} others"
     return " and ".join(labels)
 
 
-def _rate(found: object) -> object:
+def _rate_words(found: object) -> object:
     """Rates in the words of the report: ``value`` for ``rate``; whatever holds rates is gone through."""
     if isinstance(found, Mapping):
         if "rate" in found:
             return {"value": found["rate"], **{k: v for k, v in found.items() if k != "rate"}}
-        return {key: _rate(value) for key, value in found.items()}
+        return {key: _rate_words(value) for key, value in found.items()}
     return found
 
 
-def _model(found: Record) -> Record:
+def _model_entry(found: Record) -> Record:
     rates = ("loose", "strict", "hard", "plain", "control", "languages", "aspects", *_AS_ASKED)
     own = found["own"]
     return {
         **found,
-        **{name: _rate(found.get(name)) for name in rates},
-        **{name: _rate(found.get(name) or {}) for name in _AS_ASKED},
+        **{name: _rate_words(found.get(name)) for name in rates},
+        **{name: _rate_words(found.get(name) or {}) for name in _AS_ASKED},
         "own": {"maker": " or ".join(own["makers"]), "model": own["model"]} if own else None,
         "makers": list(own["makers"]) if own else [],
     }
 
 
-def _leaks(models: Mapping[str, Record]) -> list[Leak]:
+def _named_makers(models: Mapping[str, Record]) -> list[Leak]:
     """Who names whom: a model, a maker that is not its own, in how many answers, and whose maker that is; most first."""
     out: list[Leak] = []
     for label, found in models.items():

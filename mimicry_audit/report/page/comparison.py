@@ -61,19 +61,19 @@ def render(result: Compared) -> str:
         marks=MARKS,
         directions=DIRECTIONS,
         changes=CHANGES,
-        slopes=_slopes(result, axes, checkpoints[-1]),
-        lines=_lines(result) if len(checkpoints) > 1 else [],
+        slopes=_slope_charts(result, axes, checkpoints[-1]),
+        lines=_line_charts(result) if len(checkpoints) > 1 else [],
         axes=axes,
         missing_axes=[axis for axis in result["axes"] if not axis["measured"]],
         domains=result["domains"],
         variety=VARIETY,
         claims=CLAIMS,
-        probes=[_probe(probe) for probe in result["probes"]],
+        probes=[_probe_entry(probe) for probe in result["probes"]],
         settings=flat(result["settings"]),
     )
 
 
-def _slopes(result: Compared, axes: Sequence[AxisScore], last: CheckpointRecord) -> list[Parts]:
+def _slope_charts(result: Compared, axes: Sequence[AxisScore], last: CheckpointRecord) -> list[Parts]:
     """The two slope charts with the rows of their tables."""
     kinds = {True: "baseline", False: "part"}
     by_axis = [(axis["title"], last["axes"].get(axis["name"]), kinds[bool(axis["baseline"])]) for axis in axes]
@@ -98,7 +98,7 @@ def _slopes(result: Compared, axes: Sequence[AxisScore], last: CheckpointRecord)
     ]
 
 
-def _lines(result: Compared) -> list[Parts]:
+def _line_charts(result: Compared) -> list[Parts]:
     """One line chart for each quantity that was measured at some checkpoint."""
     checkpoints = result["checkpoints"]
     shown = ("samples", "questions", "distinct_2", "words")
@@ -132,7 +132,7 @@ def _lines(result: Compared) -> list[Parts]:
     return charts
 
 
-def _probe(probe: MovedProbe) -> Parts:
+def _probe_entry(probe: MovedProbe) -> Parts:
     """Three columns; what before and after do not share with the reference is marked."""
     given = probe["answers"]
     ours = shown["text"] if (shown := given["reference"]) else ""

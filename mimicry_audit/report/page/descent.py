@@ -81,8 +81,8 @@ def build(models: Sequence[ModelScore], verdicts: Iterable[VerdictRecord]) -> Pa
     present = {model["label"] for model in models}
     used = {line.kind for line in found}
     return {
-        "picture": _draw([name for name in names if name in shown], drawn, present),
-        "legend": [(kind, text, _sample(kind)) for kind, (_, text) in KINDS.items() if kind in used],
+        "picture": _draw_tree([name for name in names if name in shown], drawn, present),
+        "legend": [(kind, text, _legend_sample(kind)) for kind, (_, text) in KINDS.items() if kind in used],
         "lines": [(line, KINDS[line.kind][0]) for line in found],
         "left_out": len(names) - len(shown),
         "apart": [model["label"] for model in models if model["label"] not in names],
@@ -110,16 +110,16 @@ def layers(names: Sequence[str], drawn: Sequence[Line]) -> list[list[str]]:
         columns[depth[name]].append(name)
     place = {name: float(row) for column in columns[:1] for row, name in enumerate(column)}
     for column in columns[1:]:
-        column.sort(key=lambda name: _middle([place[p] for p in parents[name] if p in place]))
+        column.sort(key=lambda name: _middle_of([place[p] for p in parents[name] if p in place]))
         place.update({name: float(row) for row, name in enumerate(column)})
     return columns
 
 
-def _middle(values: Sequence[float]) -> float:
+def _middle_of(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _draw(names: Sequence[str], drawn: Sequence[Line], present: set[str]) -> Markup:
+def _draw_tree(names: Sequence[str], drawn: Sequence[Line], present: set[str]) -> Markup:
     columns = layers(names, drawn)
     rows = max(map(len, columns))
     height = _TOP * 2 + rows * (_TALL + _GAP_Y)
@@ -128,14 +128,14 @@ def _draw(names: Sequence[str], drawn: Sequence[Line], present: set[str]) -> Mar
         offset = (rows - len(column)) * (_TALL + _GAP_Y) / 2
         for y, name in enumerate(column):
             place[name] = 2 + x * (_WIDE + _GAP_X), _TOP + offset + y * (_TALL + _GAP_Y) + _GAP_Y / 2
-    edges = [_edge(line, place, nth) for line, nth in _fanned(drawn)]
-    boxes = [_box(name, place[name], name in present) for name in names]
+    edges = [_draw_edge(line, place, nth) for line, nth in _fan_lines(drawn)]
+    boxes = [_draw_box(name, place[name], name in present) for name in names]
     width = 4 + len(columns) * _WIDE + (len(columns) - 1) * _GAP_X + 40
     said = "; ".join(f"{line.child} {KINDS[line.kind][0]} {line.parent} ({line.source})" for line in drawn)
     return svg(width, height, f"Who comes from whom: {said}", *edges, *boxes, class_="descent")
 
 
-def _fanned(drawn: Sequence[Line]) -> list[tuple[Line, int]]:
+def _fan_lines(drawn: Sequence[Line]) -> list[tuple[Line, int]]:
     """Each line with its number among those between the same two models, so that none covers another."""
     seen: dict[frozenset[str], int] = {}
     out = []
@@ -146,7 +146,7 @@ def _fanned(drawn: Sequence[Line]) -> list[tuple[Line, int]]:
     return out
 
 
-def _box(name: str, at: tuple[float, float], inside: bool) -> Markup:
+def _draw_box(name: str, at: tuple[float, float], inside: bool) -> Markup:
     kind = "node" if inside else "node away"
     title = name if inside else f"{name}, not part of this run"
     return el(
@@ -157,7 +157,7 @@ def _box(name: str, at: tuple[float, float], inside: bool) -> Markup:
     )
 
 
-def _edge(line: Line, place: Mapping[str, tuple[float, float]], nth: int) -> Markup:
+def _draw_edge(line: Line, place: Mapping[str, tuple[float, float]], nth: int) -> Markup:
     (x1, y1), (x2, y2) = place[line.parent], place[line.child]
     y1, y2 = y1 + _TALL / 2 + 6 * nth, y2 + _TALL / 2 + 6 * nth
     if x1 < x2:
@@ -172,7 +172,7 @@ def _edge(line: Line, place: Mapping[str, tuple[float, float]], nth: int) -> Mar
     return el("g", el("title", said), el("path", d=path, class_=f"edge {line.kind}"))
 
 
-def _sample(kind: str) -> Markup:
+def _legend_sample(kind: str) -> Markup:
     """A short line of this kind for the legend; decoration beside its words."""
     path = el("path", d="M1 6H33", class_=f"edge {kind}")
     return el("svg", path, viewBox="0 0 34 12", width=34, height=12, class_="descent key", aria_hidden="true")

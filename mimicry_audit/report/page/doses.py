@@ -67,7 +67,7 @@ def parts(measured: Record, probes: int, kind: str) -> Parts:
     assert stated is not None
     assert elsewhere is not None
     apart = odds and power_picture({"curves": measured["curves"]["odds"]}, odds, "odds stand out")
-    measured = _narrowed(measured, kind)
+    measured = _select_kind(measured, kind)
     return {
         "probes": probes,
         "kind": kind,
@@ -77,7 +77,7 @@ def parts(measured: Record, probes: int, kind: str) -> Parts:
         "stated": {**stated, "said": said(stated)},
         "scores": scores_picture(measured),
         "power": power_picture(measured, stated),
-        "rows": _rows(measured),
+        "rows": _dose_rows(measured),
         "sizes": [curve["probes"] for curve in measured["curves"]],
         "table": _limit_rows(measured),
         "controls": controls(measured),
@@ -87,7 +87,7 @@ def parts(measured: Record, probes: int, kind: str) -> Parts:
     }
 
 
-def _narrowed(measured: Record, kind: str) -> Record:
+def _select_kind(measured: Record, kind: str) -> Record:
     """What was measured, as audits of one kind saw it."""
     students = [{**s, "verdict": s["verdict"][kind], "found": s["found"][kind]} for s in measured["students"]]
     return {**measured, "curves": measured["curves"][kind], "students": students}
@@ -118,26 +118,26 @@ def place(dose: float, smallest: float) -> float:
     return (step + math.log10(dose / smallest)) / (decades + step)
 
 
-def _x(dose: float, smallest: float) -> float:
+def _dose_x(dose: float, smallest: float) -> float:
     return LEFT + place(dose, smallest) * (WIDTH - LEFT - RIGHT)
 
 
-def _y(value: float, scale: charts.Scale) -> float:
+def _share_y(value: float, scale: charts.Scale) -> float:
     return scale.at(value, HEIGHT - BOTTOM, TOP)
 
 
-def _frame(levels: Sequence[float], scale: charts.Scale, name: str, percent: bool) -> list[Markup]:
+def _draw_frame(levels: Sequence[float], scale: charts.Scale, name: str, percent: bool) -> list[Markup]:
     """Grid, numbers along both axes, and their names."""
     smallest = min(level for level in levels if level > 0)
     out: list[Markup] = []
     for tick in scale.ticks:
-        y = _y(tick, scale)
+        y = _share_y(tick, scale)
         text = share(tick) if percent else num(tick)
         out.append(el("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y, y2=y, class_="zero" if tick == 0 else "grid"))
         out.append(el("text", text, x=LEFT - 6, y=y + 4, class_="label tick last"))
     free = 0.0
     for level in (0.0, *(level for level in levels if level)):
-        x = _x(level, smallest)
+        x = _dose_x(level, smallest)
         out.append(el("line", x1=x, x2=x, y1=HEIGHT - BOTTOM, y2=HEIGHT - BOTTOM + 4, class_="grid"))
         if x >= free or level == levels[-1]:
             out.append(el("text", share(level), x=x, y=HEIGHT - BOTTOM + 17, class_="label tick"))
@@ -148,34 +148,36 @@ def _frame(levels: Sequence[float], scale: charts.Scale, name: str, percent: boo
     return out
 
 
-def _line(points: Sequence[tuple[float, float]], kind: str) -> Markup:
+def _draw_line(points: Sequence[tuple[float, float]], kind: str) -> Markup:
     path = "L".join(f"{number(x)} {number(y)}" for x, y in points)
     return el("path", d=f"M{path}", class_=f"curve {kind}")
 
 
 def scores_picture(measured: Record) -> Markup:
     """Adjusted lift against dose: a dot and its interval for each seed, a line through the means."""
-    students = _dosed(measured)
+    students = _by_dose(measured)
     levels = sorted(students)
     smallest = min(level for level in levels if level > 0)
     ends = [end for row in students.values() for s in row for end in bounds(s["lift"]) or ()]
     top = max(0.1, math.ceil(max(ends, default=1.0) * 10) / 10)
     low = min(0.0, math.floor(min(ends, default=0.0) * 10) / 10)
     scale = charts.Scale(low, top, tuple(sorted({low, 0.0, round(top / 2, 2), top})))
-    parts = _frame(levels, scale, "adjusted lift", percent=False)
+    parts = _draw_frame(levels, scale, "adjusted lift", percent=False)
     means = []
     for level in levels:
         for at, student in enumerate(students[level]):
-            x = _x(level, smallest) + 5 * (at - (len(students[level]) - 1) / 2)
+            x = _dose_x(level, smallest) + 5 * (at - (len(students[level]) - 1) / 2)
             value, limits = point(student["lift"]), bounds(student["lift"])
             if value is None:
                 continue
             told = f"{share(level)}, seed {student['seed']}: {num(value, signed=True)} {span(student['lift'], True)}"
-            line = limits and el("line", x1=x, x2=x, y1=_y(limits[0], scale), y2=_y(limits[1], scale), class_="ci")
-            dot = el("circle", cx=x, cy=_y(value, scale), r=3.5, class_="dot")
+            line = limits and el(
+                "line", x1=x, x2=x, y1=_share_y(limits[0], scale), y2=_share_y(limits[1], scale), class_="ci"
+            )
+            dot = el("circle", cx=x, cy=_share_y(value, scale), r=3.5, class_="dot")
             parts.append(el("g", el("title", told), line or None, dot, class_="mark main"))
-        means.append((_x(level, smallest), _y(_mean_lift(students[level]), scale)))
-    parts.append(_line(means, "c0"))
+        means.append((_dose_x(level, smallest), _share_y(_mean_lift(students[level]), scale)))
+    parts.append(_draw_line(means, "c0"))
     parts.append(el("text", "mean of seeds", x=means[-1][0] + 12, y=means[-1][1] + 4, class_="label tick first"))
     words = "; ".join(f"{share(level)} {num(_mean_lift(students[level]), signed=True)}" for level in levels)
     return svg(WIDTH, HEIGHT, f"Adjusted lift against dose, mean of the seeds: {words}", *parts, class_="doses")
@@ -193,19 +195,19 @@ def power_picture(measured: Record, stated: Record | None = None, what: str = "f
     levels = [p["dose"] for p in curves[0]["power"]]
     smallest = min(level for level in levels if level > 0)
     scale = charts.Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.8, 1.0))
-    parts = _frame(levels, scale, what, percent=True)
+    parts = _draw_frame(levels, scale, what, percent=True)
     if stated and stated["value"] is not None:
         parts += _limit_marks(stated, smallest, scale)
     for at, curve in enumerate(curves):
-        points = [(_x(p["dose"], smallest), _y(p["fitted"], scale)) for p in curve["power"]]
-        parts.append(_line(points, f"c{at % 4}"))
+        points = [(_dose_x(p["dose"], smallest), _share_y(p["fitted"], scale)) for p in curve["power"]]
+        parts.append(_draw_line(points, f"c{at % 4}"))
         for p in curve["power"]:
             told = f"{curve['probes']} probes, {share(p['dose'])}: {said(p)}"
-            x, y = _x(p["dose"], smallest), _y(p["value"], scale)
-            parts.append(el("g", el("title", told), _symbol(at % 4, x, y)))
+            x, y = _dose_x(p["dose"], smallest), _share_y(p["value"], scale)
+            parts.append(el("g", el("title", told), _draw_symbol(at % 4, x, y)))
         y = TOP + 20 + 18 * at
         x = WIDTH - RIGHT + 8
-        parts += [_line([(x, y), (x + 24, y)], f"c{at % 4}"), _symbol(at % 4, x + 12, y)]
+        parts += [_draw_line([(x, y), (x + 24, y)], f"c{at % 4}"), _draw_symbol(at % 4, x + 12, y)]
         parts.append(el("text", f"{curve['probes']} probes", x=x + 30, y=y + 4, class_="label tick first"))
     words = "; ".join(
         f"{curve['probes']} probes: " + ", ".join(f"{share(p['dose'])} {share(p['value'])}" for p in curve["power"])
@@ -216,10 +218,10 @@ def power_picture(measured: Record, stated: Record | None = None, what: str = "f
 
 
 def _limit_marks(limit: Record, smallest: float, scale: charts.Scale) -> list[Markup]:
-    y = _y(STATED, scale)
+    y = _share_y(STATED, scale)
     low, high = (real(limit[end]) for end in ("low", "high"))
-    first, last = _x(low or 0.0, smallest), _x(1.0 if high is None else high, smallest)
-    x = _x(limit["value"], smallest)
+    first, last = _dose_x(low or 0.0, smallest), _dose_x(1.0 if high is None else high, smallest)
+    x = _dose_x(limit["value"], smallest)
     diamond = f"M{number(x)} {number(y - 7)}l7 7l-7 7l-7 -7z"
     return [
         el("rect", x=first, y=TOP, width=max(1.0, last - first), height=HEIGHT - BOTTOM - TOP, class_="band"),
@@ -229,7 +231,7 @@ def _limit_marks(limit: Record, smallest: float, scale: charts.Scale) -> list[Ma
     ]
 
 
-def _symbol(at: int, x: float, y: float) -> Markup:
+def _draw_symbol(at: int, x: float, y: float) -> Markup:
     """A shape of its own for each line, so that none is told by colour or stroke alone."""
     shapes = (
         f"M{number(x - 3.5)} {number(y)}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0z",
@@ -240,7 +242,7 @@ def _symbol(at: int, x: float, y: float) -> Markup:
     return el("path", d=shapes[at], class_="point")
 
 
-def _dosed(measured: Record) -> dict[float, list[Record]]:
+def _by_dose(measured: Record) -> dict[float, list[Record]]:
     found: dict[float, list[Record]] = {}
     for student in measured["students"]:
         if student["group"] == "dose":
@@ -252,9 +254,9 @@ def _mean_lift(students: Sequence[Record]) -> float:
     return fmean(float(s["lift"]["value"]) for s in students)
 
 
-def _rows(measured: Record) -> list[Parts]:
+def _dose_rows(measured: Record) -> list[Parts]:
     """One row a dose: lifts and verdicts by seed, power by number of probes."""
-    students = _dosed(measured)
+    students = _by_dose(measured)
     return [
         {
             "dose": share(level),

@@ -40,9 +40,9 @@ def build(identity: IdentitySection | None, models: Sequence[ModelScore]) -> Par
             {
                 "label": label,
                 "own": found.get("own"),
-                "arms": [_arm(name, by_arm[name], unit) for name in arms if name in by_arm],
-                "attempts": _attempts(attempts.get(label, []), BUDGET // len(identity["models"])),
-                "slips": sum(map(_slips, attempts.get(label, []))),
+                "arms": [_arm_entry(name, by_arm[name], unit) for name in arms if name in by_arm],
+                "attempts": _attempt_entries(attempts.get(label, []), BUDGET // len(identity["models"])),
+                "slips": sum(map(_has_slip, attempts.get(label, []))),
                 "asked": len(attempts.get(label, [])),
             }
         )
@@ -96,7 +96,7 @@ def leaks(identity: IdentitySection, attempts: Mapping[str, Sequence[AttemptReco
     return sorted(out, key=lambda leak: (-leak["count"], leak["label"]))
 
 
-def _arm(name: str, arm: ArmRecord, unit: charts.Scale) -> Parts:
+def _arm_entry(name: str, arm: ArmRecord, unit: charts.Scale) -> Parts:
     other = arm.get("other_rate")
     return {
         "name": name,
@@ -105,12 +105,12 @@ def _arm(name: str, arm: ArmRecord, unit: charts.Scale) -> Parts:
     }
 
 
-def _slips(attempt: AttemptRecord) -> bool:
+def _has_slip(attempt: AttemptRecord) -> bool:
     return any(claim.get("own") is not True for claim in attempt.get("claims") or [])
 
 
-def _attempts(found: Sequence[AttemptRecord], budget: int) -> list[Parts]:
-    first = sorted(found, key=lambda attempt: not _slips(attempt))[:MOST_ATTEMPTS]
+def _attempt_entries(found: Sequence[AttemptRecord], budget: int) -> list[Parts]:
+    first = sorted(found, key=lambda attempt: not _has_slip(attempt))[:MOST_ATTEMPTS]
     out: list[Parts] = []
     for attempt in first:
         head, rest = cut(attempt.get("text") or "")
@@ -118,5 +118,5 @@ def _attempts(found: Sequence[AttemptRecord], budget: int) -> list[Parts]:
         budget -= len(text.encode("utf-8")) + 500
         if budget < 0 and out:
             break
-        out.append({"a": attempt, "slip": _slips(attempt), "rest": rest, "text": text})
+        out.append({"a": attempt, "slip": _has_slip(attempt), "rest": rest, "text": text})
     return out

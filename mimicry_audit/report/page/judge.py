@@ -34,13 +34,13 @@ def build(section: JudgeSection | None, axes: Sequence[AxisScore]) -> Parts | No
         return None
     titles = {axis["name"]: axis["title"] for axis in axes}
     return {
-        "judges": [_judge(judge, titles) for judge in section["judges"]],
+        "judges": [_judge_entry(judge, titles) for judge in section["judges"]],
         "agreement": section["agreement"],
         "ticks": charts.ticks(GRADES),
     }
 
 
-def _judge(judge: JudgeScore, titles: Mapping[str, str]) -> Parts:
+def _judge_entry(judge: JudgeScore, titles: Mapping[str, str]) -> Parts:
     rows = []
     for pair in sorted(judge["pairs"], key=lambda p: (p["reference"], -(p["rse"]["value"] or 0.0))):
         overall = pair["grades"]["overall"]

@@ -61,9 +61,9 @@ def block(probes: Sequence[AnsweredProbe], view: plain.AnswersView, room: int) -
         room: most bytes of the element.
     """
     room -= len(_ELEMENT.format(""))
-    ration = _ration(probes, view, room)
+    ration = _choose_ration(probes, view, room)
     while True:
-        packed = _packed(probes, view, ration, room)
+        packed = _pack_block(probes, view, ration, room)
         if packed is not None:
             return _ELEMENT.format(packed)
         if ration.columns == 0:
@@ -74,14 +74,14 @@ def block(probes: Sequence[AnsweredProbe], view: plain.AnswersView, room: int) -
 _ELEMENT = Markup('<template id="answers-block">{}</template>\n')
 
 
-def _packed(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ration: Ration, room: int) -> str | None:
+def _pack_block(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ration: Ration, room: int) -> str | None:
     """The block as base64, or None once it outgrows `room`."""
     squeeze = zlib.compressobj(9)
-    out = [squeeze.compress(_index(probes, view, ration))]
+    out = [squeeze.compress(_index_bytes(probes, view, ration))]
     size = len(out[0])
-    texts = _texts(view, ration)
+    texts = _kept_texts(view, ration)
     for probe in probes:
-        out.append(squeeze.compress(_line(probe, view["columns"], texts, ration)))
+        out.append(squeeze.compress(_probe_line(probe, view["columns"], texts, ration)))
         size += len(out[-1])
         if size * 4 > room * 3:
             return None
@@ -90,16 +90,16 @@ def _packed(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ration: Ra
     return coded if len(coded) <= room else None
 
 
-def _ration(probes: Sequence[AnsweredProbe], view: plain.AnswersView, room: int) -> Ration:
+def _choose_ration(probes: Sequence[AnsweredProbe], view: plain.AnswersView, room: int) -> Ration:
     """The most generous ration that should fit."""
     stride = max(1, len(probes) // _SAMPLED)
     sample = probes[::stride]
     every = len(view["columns"])
-    index = len(zlib.compress(_index(probes, view, Ration(0, 0, False)), 9))
+    index = len(zlib.compress(_index_bytes(probes, view, Ration(0, 0, False)), 9))
 
     def fits(ration: Ration) -> bool:
-        texts = _texts(view, ration)
-        lines = b"".join(_line(probe, view["columns"], texts, ration) for probe in sample)
+        texts = _kept_texts(view, ration)
+        lines = b"".join(_probe_line(probe, view["columns"], texts, ration) for probe in sample)
         foreseen = index + len(zlib.compress(lines, 9)) * len(probes) / max(1, len(sample))
         return foreseen * 4 / 3 * _MARGIN <= room
 
@@ -108,11 +108,11 @@ def _ration(probes: Sequence[AnsweredProbe], view: plain.AnswersView, room: int)
             return whole
     for longest in LENGTHS:
         if fits(Ration(min(FEWEST, every), longest, False)):
-            return _largest(Ration(min(FEWEST, every), longest, False), every, fits)
-    return _largest(Ration(0, LENGTHS[-1], False), min(FEWEST, every), fits)
+            return _largest_ration(Ration(min(FEWEST, every), longest, False), every, fits)
+    return _largest_ration(Ration(0, LENGTHS[-1], False), min(FEWEST, every), fits)
 
 
-def _largest(least: Ration, most: int, fits: Callable[[Ration], bool]) -> Ration:
+def _largest_ration(least: Ration, most: int, fits: Callable[[Ration], bool]) -> Ration:
     """The ration with most columns, up to `most`, that fits, where `least` does."""
     low, high = least.columns, most
     while low < high:
@@ -121,17 +121,17 @@ def _largest(least: Ration, most: int, fits: Callable[[Ration], bool]) -> Ration
     return replace(least, columns=low)
 
 
-def _texts(view: plain.AnswersView, ration: Ration) -> frozenset[str]:
+def _kept_texts(view: plain.AnswersView, ration: Ration) -> frozenset[str]:
     return frozenset(view["foremost"][: ration.columns])
 
 
-def _dumped(value: object) -> bytes:
+def _dump_json(value: object) -> bytes:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
 
 
-def _index(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ration: Ration) -> bytes:
+def _index_bytes(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ration: Ration) -> bytes:
     """What the list and its filters need of all probes, and what is in the block."""
-    columns, texts = view["columns"], _texts(view, ration)
+    columns, texts = view["columns"], _kept_texts(view, ration)
     rows = []
     for probe, words in zip(probes, view["agreements"], strict=True):
         near = probe.get("similarity") or {}
@@ -146,7 +146,7 @@ def _index(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ration: Rat
                 "near": [None if (value := fmt.real(near.get(c))) is None else round(value, 3) for c in columns],
             }
         )
-    return _dumped(
+    return _dump_json(
         {
             "columns": [visible.plain(label) for label in columns],
             "files": [f"responses/{quote(label.encode('utf-8', 'replace'), safe='')}.jsonl" for label in columns],
@@ -161,7 +161,7 @@ def _index(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ration: Rat
 _MISSING: SampleRecord = {"status": "missing", "text": ""}
 
 
-def _line(probe: AnsweredProbe, columns: Sequence[str], texts: frozenset[str], ration: Ration) -> bytes:
+def _probe_line(probe: AnsweredProbe, columns: Sequence[str], texts: frozenset[str], ration: Ration) -> bytes:
     """One probe with its answers."""
     given = probe["answers"]
     ours = plain.cut((given.get(columns[0]) or [{}])[0].get("text") or "", ration.longest)[0] if columns else ""
@@ -169,19 +169,19 @@ def _line(probe: AnsweredProbe, columns: Sequence[str], texts: frozenset[str], r
     cells = []
     for at, label in enumerate(columns):
         samples = given.get(label) or [_MISSING]
-        cell: dict[str, object] = dict(_about(samples[0]))
+        cell: dict[str, object] = dict(_answer_facts(samples[0]))
         if label in texts:
             held = (ours.split(), against) if at and against is not None else None
-            cell |= _compared(samples[0], held, ration)
+            cell |= _compare_text(samples[0], held, ration)
             if ration.extras:
-                cell |= _extras(samples, held, ration)
+                cell |= _extra_texts(samples, held, ration)
         cells.append(cell)
     expected = probe.get("expected")
-    line = {**_cut("prompt", probe["prompt"], max(ration.longest, LENGTHS[-1])), "answers": cells}
-    return _dumped(line if expected is None else {**line, "expected": visible.plain(str(expected))})
+    line = {**_cut_text("prompt", probe["prompt"], max(ration.longest, LENGTHS[-1])), "answers": cells}
+    return _dump_json(line if expected is None else {**line, "expected": visible.plain(str(expected))})
 
 
-def _about(sample: SampleRecord) -> Iterator[tuple[str, object]]:
+def _answer_facts(sample: SampleRecord) -> Iterator[tuple[str, object]]:
     """What is known of an answer besides its text; what goes without saying is not said."""
     if sample["status"] != "ok":
         yield "status", visible.plain(sample["status"])
@@ -189,19 +189,19 @@ def _about(sample: SampleRecord) -> Iterator[tuple[str, object]]:
         yield "right", bool(sample["correct"])
 
 
-def _cut(name: str, text: str, longest: int) -> Parts:
+def _cut_text(name: str, text: str, longest: int) -> Parts:
     head, rest = plain.cut(text, longest)
     return {name: visible.coded(head), **({"rest": rest} if rest else {})}
 
 
-def _compared(sample: SampleRecord, held: tuple[list[str], diff.Against] | None, ration: Ration) -> Parts:
+def _compare_text(sample: SampleRecord, held: tuple[list[str], diff.Against] | None, ration: Ration) -> Parts:
     """The text with its differences marked, and how much of it is shared."""
     text = sample.get("text") or ""
     if held is None or not text:
-        return _cut("text", text, ration.longest)
+        return _cut_text("text", text, ration.longest)
     head, rest = plain.cut(text, ration.longest)
     if head.split() == held[0]:
-        return {**_cut("text", text, ration.longest), "same": True}
+        return {**_cut_text("text", text, ration.longest), "same": True}
     spans = held[1].spans(head)
     out: dict[str, object] = {"text": diff.coded(spans), **({"rest": rest} if rest else {})}
     share = diff.shared(spans)
@@ -212,12 +212,14 @@ def _has_extras(probe: AnsweredProbe) -> bool:
     return any(len(samples) > 1 or any(s.get("reasoning") for s in samples) for samples in probe["answers"].values())
 
 
-def _extras(samples: Sequence[SampleRecord], held: tuple[list[str], diff.Against] | None, ration: Ration) -> Parts:
+def _extra_texts(samples: Sequence[SampleRecord], held: tuple[list[str], diff.Against] | None, ration: Ration) -> Parts:
     """Reasoning and further samples."""
     out: dict[str, object] = {}
     if reasoning := samples[0].get("reasoning"):
-        out["reasoning"] = _cut("text", reasoning, ration.longest)
+        out["reasoning"] = _cut_text("text", reasoning, ration.longest)
     if len(samples) > 1:
         more = samples[1:]
-        out["more"] = [{"sample": s["sample"], **dict(_about(s)), **_compared(s, held, ration)} for s in more]
+        out["more"] = [
+            {"sample": s["sample"], **dict(_answer_facts(s)), **_compare_text(s, held, ration)} for s in more
+        ]
     return out

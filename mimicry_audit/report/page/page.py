@@ -1,6 +1,6 @@
 """The whole page: one offline HTML file made from ``scores.json`` and the answers.
 
-Promise: everything printed passes through one door (`_finalize`, then Jinja's escaping), so no string in the data can
+Promise: everything printed passes through one door (`_finalize_value`, then Jinja's escaping), so no string in the data can
 become markup, and the file always encodes as UTF-8. Style and script are inlined under a content security policy that
 names their hashes and allows nothing else: the page can neither load nor send anything. It weighs at most `MOST_BYTES`
 unless the scores alone weigh more: the answers take what room is left.
@@ -39,7 +39,7 @@ _PLACE = Markup("<!--answers-->")
 """Where the compressed block goes; no text can hold it, since every `<` of a text is escaped."""
 
 
-def _finalize(value: object) -> str:
+def _finalize_value(value: object) -> str:
     """The door every printed value passes: hidden characters are written out, and absence is a dash."""
     if isinstance(value, Markup):
         return value
@@ -48,14 +48,14 @@ def _finalize(value: object) -> str:
     return visible.plain(str(value))
 
 
-def _environment(folder: Path) -> Environment:
+def _build_environment(folder: Path) -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
         loader=FileSystemLoader(folder),
         autoescape=True,
         undefined=StrictUndefined,
-        finalize=_finalize,
+        finalize=_finalize_value,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -66,7 +66,7 @@ def _environment(folder: Path) -> Environment:
     return environment
 
 
-def _asset(folder: Path, *names: str) -> tuple[Markup, str]:
+def _inline_asset(folder: Path, *names: str) -> tuple[Markup, str]:
     """Some of our own inlined files as one, and the hash that lets it run."""
     text = "".join((folder / name).read_text(encoding="utf-8") for name in names)
     if "</" in text:
@@ -97,15 +97,15 @@ def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
     """
     read = view.read(scores)
     folder = resource_dir("templates") / "report"
-    style, style_hash = _asset(folder, "report.css")
-    script, script_hash = _asset(folder, *SCRIPTS)
+    style, style_hash = _inline_asset(folder, "report.css")
+    script, script_hash = _inline_asset(folder, *SCRIPTS)
     judged = frozenset(verdict["candidate"] for verdict in read.verdicts)
     cards = view.verdict_cards(read)
     columns = large.columns(read.order, read.cards)
     answered = answers_view.build(answers, columns, judged, large.foremost(columns, read.cards))
     links = {probe["probe_id"]: f"#probe-{number}" for number, probe in enumerate(answers, 1)}
     html = (
-        _environment(folder)
+        _build_environment(folder)
         .get_template("page.html")
         .render(
             policy=_CSP.format(script=script_hash, style=style_hash),
@@ -151,7 +151,7 @@ def shell(template: str, styles: Sequence[str], **content: object) -> str:
         **content: what the template prints.
     """
     folder = resource_dir("templates") / "report"
-    style = Markup("\n").join(_asset(folder, name)[0] for name in styles)
+    style = Markup("\n").join(_inline_asset(folder, name)[0] for name in styles)
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     policy = _CSP.format(script="none", style=f"sha256-{digest}")
-    return _environment(folder).get_template(template).render(policy=policy, style=style, **content)
+    return _build_environment(folder).get_template(template).render(policy=policy, style=style, **content)

@@ -36,8 +36,8 @@ def build(verdict: VerdictRecord, pair: PairScore | None, models: int) -> Parts 
         "centred_on": _centred_on(list(verdict["centred_on"]), models),
         "refused": not verdict["centred_on"],
         "family": list(verdict.get("family") or []),
-        "panel": _panel(verdict, null, pair, place) if null else None,
-        "index": _index(place) if place else None,
+        "panel": _panel_entry(verdict, null, pair, place) if null else None,
+        "index": _index_entry(place) if place else None,
         "mismatched": verdict.get("mismatched"),
     }
 
@@ -49,7 +49,9 @@ def _centred_on(labels: list[str], models: int) -> str:
     return ", ".join(labels[:_MOST_NAMED]) + more
 
 
-def _panel(verdict: VerdictRecord, null: NullRecord, pair: PairScore | None, place: IndexRecord | None) -> Parts | None:
+def _panel_entry(
+    verdict: VerdictRecord, null: NullRecord, pair: PairScore | None, place: IndexRecord | None
+) -> Parts | None:
     raw, centred = null.get("raw"), null.get("centred")
     if not raw:
         return None
@@ -76,12 +78,12 @@ def _panel(verdict: VerdictRecord, null: NullRecord, pair: PairScore | None, pla
     }
 
 
-def _index(place: IndexRecord) -> Parts:
+def _index_entry(place: IndexRecord) -> Parts:
     value = point(place.get("index"))
     found = place.get("index")
     shown = None
     if value is not None and found is not None:
-        shown = f"{_clip(value):.0f} of 100 [{_clip(found['low']):.0f}, {_clip(found['high']):.0f}]"
+        shown = f"{_clip_share(value):.0f} of 100 [{_clip_share(found['low']):.0f}, {_clip_share(found['high']):.0f}]"
     off = value is not None and not 0 <= value <= 100
     return {
         "shown": shown,
@@ -93,5 +95,5 @@ def _index(place: IndexRecord) -> Parts:
     }
 
 
-def _clip(value: float) -> float:
+def _clip_share(value: float) -> float:
     return min(100.0, max(0.0, value))

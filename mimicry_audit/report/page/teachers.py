@@ -47,7 +47,7 @@ def build(scores: Scores, cards: Sequence[VerdictRecord]) -> Parts | None:
         if found and max(f["log_likelihood_ratio"] for f in found.values()) <= 0:
             unlikely += 1
         elif found:
-            cells = [_ratio(found[q]["log_likelihood_ratio"]) if q in found else "–" for q in questions]
+            cells = [_format_ratio(found[q]["log_likelihood_ratio"]) if q in found else "–" for q in questions]
             scored.append({"candidate": card["candidate"], "reference": card["reference"], "cells": cells})
     agreement = [{**row, "all": row.get("all"), "wrong": row.get("wrong")} for row in scores.get("agreement") or []]
     if not (ranked or scored or unlikely or agreement):
@@ -61,7 +61,7 @@ def build(scores: Scores, cards: Sequence[VerdictRecord]) -> Parts | None:
     }
 
 
-def _ratio(log_ratio: float) -> str:
+def _format_ratio(log_ratio: float) -> str:
     """A likelihood ratio in as many digits as it deserves."""
     ratio = math.exp(min(log_ratio, 50.0))
     if ratio > _LARGEST:

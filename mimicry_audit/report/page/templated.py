@@ -35,15 +35,15 @@ def build(identity: IdentitySection) -> Parts | None:
         "ticks": charts.ticks(unit),
         "n": max(found["n"] for found in models.values()),
         "templates": len(used),
-        "rows": [_row(label, found, unit) for label, found in models.items()],
-        "groups": _groups(models),
+        "rows": [_rate_row(label, found, unit) for label, found in models.items()],
+        "groups": _breakdown_groups(models),
     }
 
 
-def _row(label: str, found: IdentityScore, unit: charts.Scale) -> Parts:
+def _rate_row(label: str, found: IdentityScore, unit: charts.Scale) -> Parts:
     own = (known := found.get("own")) and known["maker"]
-    lines = [_line("in frames", found, "main", unit), _line("plainly", found.get("plain"), "base", unit)]
-    lines.append(_line("other models", found.get("control"), "baseline", unit))
+    lines = [_arm_line("in frames", found, "main", unit), _arm_line("plainly", found.get("plain"), "base", unit)]
+    lines.append(_arm_line("other models", found.get("control"), "baseline", unit))
     return {
         "label": label,
         "found": found,
@@ -53,7 +53,7 @@ def _row(label: str, found: IdentityScore, unit: charts.Scale) -> Parts:
     }
 
 
-def _line(title: str, rates: SlipRates | None, kind: str, unit: charts.Scale) -> Parts:
+def _arm_line(title: str, rates: SlipRates | None, kind: str, unit: charts.Scale) -> Parts:
     """One way of asking: its rates, and the Strict one as a picture."""
     rates = rates or {"loose": None, "strict": None, "hard": None}
     strict = rates["strict"]
@@ -61,7 +61,7 @@ def _line(title: str, rates: SlipRates | None, kind: str, unit: charts.Scale) ->
     return {"title": title, "rates": rates, "picture": picture}
 
 
-def _groups(models: Mapping[str, IdentityScore]) -> list[Parts]:
+def _breakdown_groups(models: Mapping[str, IdentityScore]) -> list[Parts]:
     """Each breakdown with its columns, and the Strict rate of every model in them; models without rates left out."""
     known = {label: found for label, found in models.items() if found["strict"]}
     out: list[Parts] = []
@@ -74,9 +74,9 @@ def _groups(models: Mapping[str, IdentityScore]) -> list[Parts]:
             for label, found in known.items()
         ]
         shown = {"languages": LANGUAGES, "systems": SYSTEMS}.get(name, {})
-        out.append({"title": title, "columns": _headings(columns, shown), "rows": rows})
+        out.append({"title": title, "columns": _column_headings(columns, shown), "rows": rows})
     return out
 
 
-def _headings(columns: Sequence[str], names: Mapping[str, str]) -> list[str]:
+def _column_headings(columns: Sequence[str], names: Mapping[str, str]) -> list[str]:
     return [names.get(key, key) for key in columns]

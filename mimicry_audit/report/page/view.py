@@ -64,19 +64,19 @@ def read(raw: Scores) -> ScoresView:
     if raw.get("schema") != SCORES_SCHEMA:
         raise DataError(f"the scores have schema {raw.get('schema')!r}, not {SCORES_SCHEMA!r}", "score the run again")
     models = list(raw.get("models") or [])
-    verdicts = sorted(raw.get("verdicts") or [], key=_weight)
+    verdicts = sorted(raw.get("verdicts") or [], key=_verdict_weight)
     pairs = {frozenset({pair["a"], pair["b"]}): pair for pair in raw.get("pairs") or []}
     if not all(map(large.is_detailed, verdicts)):  # of hundreds of pairs with one verdict the closest come first
-        verdicts.sort(key=lambda v: (_weight(v), -large.excess(pairs, v["candidate"], v["reference"])))
+        verdicts.sort(key=lambda v: (_verdict_weight(v), -large.excess(pairs, v["candidate"], v["reference"])))
     named = [model["label"] for model in models if model.get("role") == "reference"]
     named += [raw["nearness_to"]] if raw.get("nearness_to") else []
     named += [verdict["reference"] for verdict in verdicts] + [model["label"] for model in models]
     reference = named[0] if named else None
     axes = list(raw.get("axes") or [])
-    return ScoresView(raw, models, pairs, axes, verdicts, reference, _columns(models, pairs, reference))
+    return ScoresView(raw, models, pairs, axes, verdicts, reference, _column_order(models, pairs, reference))
 
 
-def _columns(
+def _column_order(
     models: Sequence[ModelScore], pairs: Mapping[frozenset[str], PairScore], reference: str | None
 ) -> tuple[str, ...]:
     """The reference first, then the others from the most to the least alike."""
@@ -88,7 +88,7 @@ def _columns(
     return tuple(sorted((model["label"] for model in models), key=place))
 
 
-def _weight(verdict: VerdictRecord) -> tuple[int, int]:
+def _verdict_weight(verdict: VerdictRecord) -> tuple[int, int]:
     sure = verdict.get("confidence")
     return rank_of(str(verdict.get("verdict"))), -CONFIDENCE.index(sure) if sure in CONFIDENCE else 0
 
@@ -154,14 +154,14 @@ def headline(scores: ScoresView) -> Headline:
     }
 
 
-def _spread(scores: ScoresView) -> charts.Scale:
+def _similarity_scale(scores: ScoresView) -> charts.Scale:
     values = [value for value in map(point, scores.overall("centred").values()) if value is not None]
     return charts.scale_for(values, symmetric=True)
 
 
 def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
     """One card per judged pair, the gravest first."""
-    scale, everything = _spread(scores), scores.overall("centred")
+    scale, everything = _similarity_scale(scores), scores.overall("centred")
     cards: list[VerdictCard] = []
     for at, verdict in enumerate(scores.cards, 1):
         key = frozenset({verdict["candidate"], verdict["reference"]})
@@ -255,12 +255,12 @@ def evidence(scores: ScoresView) -> list[Parts]:
         plots: list[Parts] = []
         if pair is not None:
             plots = [_axis_plot(scores, verdict, pair, base, kind) for kind in ("centred", "raw")]
-        lift, null = _lift(scores, verdict), panel.build(verdict, pair, len(scores.models))
+        lift, null = _lift_chart(scores, verdict), panel.build(verdict, pair, len(scores.models))
         blocks.append({**card, "pair": pair, "base": base, "plots": plots, "lift": lift, "null": null})
     return blocks
 
 
-def _measured(scores: ScoresView) -> list[AxisScore]:
+def _measured_axes(scores: ScoresView) -> list[AxisScore]:
     return sorted((a for a in scores.axes if a.get("measured")), key=lambda axis: bool(axis.get("baseline")))
 
 
@@ -268,7 +268,7 @@ def _axis_plot(
     scores: ScoresView, verdict: VerdictRecord, pair: PairScore, base: PairScore | None, kind: Kind
 ) -> Parts:
     signed = kind == "centred"
-    axes = _measured(scores)
+    axes = _measured_axes(scores)
     found = [(pair.get("axes") or {}).get(a["name"], {}).get(kind) for a in axes]
     before = [((base or {}).get("axes") or {}).get(a["name"], {}).get(kind) for a in axes]
     reach = [end for interval in found + before for end in fmt.bounds(interval) or ()]
@@ -289,7 +289,7 @@ def axes_by_domain(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:
     if pair is None or not scores.raw.get("domains"):
         return None
     names = list(scores.raw.get("domains") or [])
-    axes = _measured(scores)
+    axes = _measured_axes(scores)
     cells = {
         axis["name"]: [
             ((pair.get("axes") or {}).get(axis["name"], {}).get("domains") or {}).get(d) or {} for d in names
@@ -311,7 +311,7 @@ def axes_by_domain(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:
 _OTHER_UNITS = {"likelihood": "Likelihood, in bits per byte", "copied": "Copied answers, share of all"}
 
 
-def _lift(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:
+def _lift_chart(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:
     items = list(verdict.get("evidence") or [])
     if not items:
         return None
@@ -327,10 +327,10 @@ def _lift(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:
         title = titles.get(item["axis"], item["axis"])
         mark = charts.Mark(title, item.get("estimate"), "main" if item.get("positive") else "base", True)
         rows.append({"i": item, "title": title, "picture": charts.dots([mark], scale)})
-    return {"rows": rows, "ticks": charts.ticks(scale), "kinds": _unique(item["statistic"] for item in items)}
+    return {"rows": rows, "ticks": charts.ticks(scale), "kinds": _without_repeats(item["statistic"] for item in items)}
 
 
-def _unique(items: Iterable[str]) -> list[str]:
+def _without_repeats(items: Iterable[str]) -> list[str]:
     return list(dict.fromkeys(items))
 
 

@@ -43,12 +43,12 @@ def build(
     """
     by_id = {probe["probe_id"]: probe for probe in answers}
     return {
-        "pairs": [_pair(card, by_id, links) for card in cards if card["v"].get("where")],
-        "hardest": [_hard(entry, by_id, links) for entry in hardest],
+        "pairs": [_pair_entry(card, by_id, links) for card in cards if card["v"].get("where")],
+        "hardest": [_hard_probe(entry, by_id, links) for entry in hardest],
     }
 
 
-def _pair(card: LocatedCard, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]) -> Parts:
+def _pair_entry(card: LocatedCard, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]) -> Parts:
     verdict = card["v"]
     found = verdict["where"]
     assert found is not None
@@ -62,20 +62,20 @@ def _pair(card: LocatedCard, by_id: Mapping[str, AnsweredProbe], links: Mapping[
     return {
         **card,
         "copied": copied
-        and {**copied, "shown": [_probe({"probe": p}, verdict, by_id, links) for p in copied["probes"]]},
+        and {**copied, "shown": [_probe_entry({"probe": p}, verdict, by_id, links) for p in copied["probes"]]},
         "ticks": charts.ticks(scale),
         "tables": [
-            {"title": title, "rows": [_row(name, row, names, scale) for name, row in part.items()]}
+            {"title": title, "rows": [_part_row(name, row, names, scale) for name, row in part.items()]}
             for title, part in (("Domain", found["domains"]), ("Probe set", found["sets"]))
             if part
         ],
         "has_base": any(point(row["base"]) is not None for _, row in rows),
-        "telling": [_probe(entry, verdict, by_id, links) for entry in found["telling"]],
-        "against": [_probe(entry, verdict, by_id, links) for entry in found["against"]],
+        "telling": [_probe_entry(entry, verdict, by_id, links) for entry in found["telling"]],
+        "against": [_probe_entry(entry, verdict, by_id, links) for entry in found["against"]],
     }
 
 
-def _row(name: str, row: NearRecord, names: Mapping[str, str], scale: charts.Scale) -> Parts:
+def _part_row(name: str, row: NearRecord, names: Mapping[str, str], scale: charts.Scale) -> Parts:
     kinds = (
         ("candidate", row["candidate"], "main"),
         ("base", row["base"], "base"),
@@ -85,38 +85,38 @@ def _row(name: str, row: NearRecord, names: Mapping[str, str], scale: charts.Sca
     return {"name": name, "parts": row, "picture": charts.dots(marks, scale)}
 
 
-def _probe(
+def _probe_entry(
     entry: TellingProbe, verdict: VerdictRecord, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]
 ) -> Parts:
     probe = by_id.get(entry["probe"]) or {}
     given = probe.get("answers") or {}
     return {
         "e": entry,
-        "lead": _lead(probe, entry["probe"]),
+        "lead": _lead_words(probe, entry["probe"]),
         "link": links.get(entry["probe"]),
-        "reference": _first(given.get(verdict["reference"])),
-        "candidate": _first(given.get(verdict["candidate"])),
-        "base": _first(given.get(str(verdict.get("base")))),
+        "reference": _first_words(given.get(verdict["reference"])),
+        "candidate": _first_words(given.get(verdict["candidate"])),
+        "base": _first_words(given.get(str(verdict.get("base")))),
     }
 
 
-def _first(samples: Sequence[SampleRecord] | None) -> Markup | None:
+def _first_words(samples: Sequence[SampleRecord] | None) -> Markup | None:
     """The start of the first answer with hidden characters written out, or None."""
     text = (samples[0].get("text") or "") if samples else ""
     flat = " ".join(text.split())
     return visible.markup(flat if len(flat) <= SNIPPET else f"{flat[:SNIPPET]}…") if flat else None
 
 
-def _lead(probe: AnsweredProbe, name: str) -> str:
+def _lead_words(probe: AnsweredProbe, name: str) -> str:
     return " ".join(str(probe.get("prompt") or name).split())[:160]
 
 
-def _hard(entry: HardProbe, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]) -> Parts:
+def _hard_probe(entry: HardProbe, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]) -> Parts:
     probe = by_id.get(entry["probe"]) or {}
     return {
         "e": entry,
         "of": len(entry["right"]) + len(entry["wrong"]),
-        "lead": _lead(probe, entry["probe"]),
+        "lead": _lead_words(probe, entry["probe"]),
         "expected": probe.get("expected"),
         "link": links.get(entry["probe"]),
     }

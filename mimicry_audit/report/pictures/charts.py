@@ -73,7 +73,9 @@ def ramp_ends(values: Iterable[Interval | None], centred: bool) -> tuple[float, 
     return (min(found), max(found)) if found else (0.0, 1.0)
 
 
-def _cell(x: float, y: float, size: float, names: tuple[str, str], interval: Interval | None, style: Shading) -> Markup:
+def _draw_cell(
+    x: float, y: float, size: float, names: tuple[str, str], interval: Interval | None, style: Shading
+) -> Markup:
     value = point(interval)
     inset = {"x": x + 1, "y": y + 1, "width": size - 2, "height": size - 2, "rx": 3}
     if names[0] == names[1]:
@@ -125,13 +127,13 @@ def heatmap(root: Node, values: Mapping[frozenset[str], Interval | None], centre
         parts.append(el("text", name(one), x=across, y=top - 8, class_="col", transform=turn))
         for column, other in enumerate(labels):
             interval = values.get(frozenset({one, other}))
-            parts.append(_cell(left + column * size, top + row * size, size, (one, other), interval, style))
+            parts.append(_draw_cell(left + column * size, top + row * size, size, (one, other), interval, style))
     edge = left + side
-    parts.append(_dendrogram(root, edge + 8, top, size, 46.0))
+    parts.append(_draw_dendrogram(root, edge + 8, top, size, 46.0))
     return svg(edge + 60 + left * 0.25, top + side + 4, title, *parts, class_="heat")
 
 
-def _dendrogram(root: Node, x: float, top: float, size: float, width: float) -> Markup:
+def _draw_dendrogram(root: Node, x: float, top: float, size: float, width: float) -> Markup:
     heights: list[float] = []
 
     def collect(node: Node) -> None:
@@ -189,7 +191,7 @@ class Mark:
         return f"{self.name} {num(point(self.interval), signed=self.signed)} {span(self.interval, self.signed)}".strip()
 
 
-def _grid(scale: Scale, width: float, height: float) -> list[Markup]:
+def _draw_grid(scale: Scale, width: float, height: float) -> list[Markup]:
     out = []
     for tick in scale.ticks:
         x = scale.at(tick, PLOT_PAD, width - PLOT_PAD)
@@ -197,7 +199,7 @@ def _grid(scale: Scale, width: float, height: float) -> list[Markup]:
     return out
 
 
-def _mark(mark: Mark, scale: Scale, y: float, width: float) -> Markup | None:
+def _draw_mark(mark: Mark, scale: Scale, y: float, width: float) -> Markup | None:
     value, ends = point(mark.interval), bounds(mark.interval)
     if value is None:
         return None
@@ -218,9 +220,9 @@ def dots(marks: Sequence[Mark], scale: Scale) -> Markup:
     shown = [mark for mark in marks if point(mark.interval) is not None]
     gap = 9.0 if len(shown) < 3 else 7.5
     first = PLOT_HEIGHT / 2 - gap * (len(shown) - 1) / 2
-    drawn = [_mark(mark, scale, first + gap * at, PLOT_WIDTH) for at, mark in enumerate(shown)]
+    drawn = [_draw_mark(mark, scale, first + gap * at, PLOT_WIDTH) for at, mark in enumerate(shown)]
     said = "; ".join(mark.said for mark in shown) or "not measured"
-    grid = _grid(scale, PLOT_WIDTH, PLOT_HEIGHT)
+    grid = _draw_grid(scale, PLOT_WIDTH, PLOT_HEIGHT)
     return svg(PLOT_WIDTH, PLOT_HEIGHT, said, *grid, *reversed(drawn), class_="dots")
 
 

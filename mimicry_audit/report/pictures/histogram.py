@@ -42,17 +42,17 @@ def among(
     bars = len(found) > MOST_DOTS
     base = _TOP + (_RISE if bars else 10.0)
     start, stop = PLOT_PAD, width - PLOT_PAD
-    parts = [*_band(limits, scale, base, width), el("line", x1=start, x2=stop, y1=base, y2=base, class_="rail")]
-    parts += _bars(found, scale, base, start, stop) if bars else _dots(found, scale, base, start, stop)
+    parts = [*_draw_band(limits, scale, base, width), el("line", x1=start, x2=stop, y1=base, y2=base, class_="rail")]
+    parts += _draw_bars(found, scale, base, start, stop) if bars else _draw_dots(found, scale, base, start, stop)
     last = len(scale.ticks) - 1
     for at, tick in enumerate(scale.ticks):
         place = "tick first" if at == 0 else "tick last" if at == last else "tick"
         parts.append(el("text", num(tick), x=scale.at(tick, start, stop), y=base + 28, class_=place))
-    parts += _pair(marked, scale, base, start, stop)
+    parts += _draw_pair(marked, scale, base, start, stop)
     return svg(width, base + 32, title, *parts, class_="strip among")
 
 
-def _band(limits: tuple[float | None, float | None], scale: Scale, base: float, width: float) -> list[Markup]:
+def _draw_band(limits: tuple[float | None, float | None], scale: Scale, base: float, width: float) -> list[Markup]:
     floor, ceiling = limits
     start, stop = PLOT_PAD, width - PLOT_PAD
     parts = []
@@ -68,7 +68,7 @@ def _band(limits: tuple[float | None, float | None], scale: Scale, base: float, 
     return parts
 
 
-def _dots(found: Sequence[float], scale: Scale, base: float, start: float, stop: float) -> list[Markup]:
+def _draw_dots(found: Sequence[float], scale: Scale, base: float, start: float, stop: float) -> list[Markup]:
     heights: dict[int, int] = {}
     parts = []
     for other in found:
@@ -79,7 +79,7 @@ def _dots(found: Sequence[float], scale: Scale, base: float, start: float, stop:
     return parts
 
 
-def _bars(found: Sequence[float], scale: Scale, base: float, start: float, stop: float) -> list[Markup]:
+def _draw_bars(found: Sequence[float], scale: Scale, base: float, start: float, stop: float) -> list[Markup]:
     step = (scale.high - scale.low) / BINS
     counts = [0] * BINS
     for other in found:
@@ -99,7 +99,7 @@ def _bars(found: Sequence[float], scale: Scale, base: float, start: float, stop:
     return parts
 
 
-def _pair(marked: Interval | None, scale: Scale, base: float, start: float, stop: float) -> list[Markup]:
+def _draw_pair(marked: Interval | None, scale: Scale, base: float, start: float, stop: float) -> list[Markup]:
     value, ends = point(marked), bounds(marked)
     if value is None:
         return []

@@ -90,14 +90,14 @@ def slope(rows: Sequence[Slope], heads: tuple[str, str], title: str) -> Markup:
     for x, name in zip((LEFT, RIGHT), heads, strict=True):
         parts.append(el("text", short(name, 22), x=x, y=16, class_="end"))
     drawn = sorted(shown, key=lambda row: row.kind == "main")
-    parts += [_slope(row, scale, top, bottom) for row in drawn]
+    parts += [_draw_slope(row, scale, top, bottom) for row in drawn]
     wanted = [scale.at(point(row.after) or 0.0, bottom, top) for row in shown]
     for row, y, at in zip(shown, wanted, spread(wanted, ROW, top, bottom), strict=True):
-        parts.append(_name(row, y, at))
+        parts.append(_draw_name(row, y, at))
     return svg(WIDTH, tall, title, *parts, class_="slopes")
 
 
-def _slope(row: Slope, scale: Scale, top: float, bottom: float) -> Markup:
+def _draw_slope(row: Slope, scale: Scale, top: float, bottom: float) -> Markup:
     parts: list[Child] = [el("title", f"{row.name}: {estimate(row.before)} before, {estimate(row.after)} after")]
     ys = []
     for x, interval in ((LEFT, row.before), (RIGHT, row.after)):
@@ -114,7 +114,7 @@ def _slope(row: Slope, scale: Scale, top: float, bottom: float) -> Markup:
     return el("g", *parts, class_=f"slope {row.kind}")
 
 
-def _name(row: Slope, y: float, at: float) -> Markup:
+def _draw_name(row: Slope, y: float, at: float) -> Markup:
     before, after = point(row.before) or 0.0, point(row.after) or 0.0
     path = f"M{number(RIGHT + 7)} {number(y)}L{number(RIGHT + 19)} {number(at)}"
     said = f"{short(row.name, 24)} {num(after - before, signed=True)}"
@@ -160,12 +160,12 @@ def line(points: Sequence[Point], title: str, *, signed: bool = False, start: st
     for (x1, one), (x2, two) in itertools.pairwise(known):
         parts.append(el("line", x1=x1, x2=x2, y1=ys[one.place], y2=ys[two.place], class_="run"))
     for x, p in known:
-        parts.append(_dot(x, ys[p.place], p, scale, bottom, signed, hollow=p.name == start))
-    parts += _names(xs, points, bottom)
+        parts.append(_draw_dot(x, ys[p.place], p, scale, bottom, signed, hollow=p.name == start))
+    parts += _draw_names(xs, points, bottom)
     return svg(LINE_WIDTH, LINE_HEIGHT, title, *parts, class_="lines")
 
 
-def _dot(x: float, y: float, p: Point, scale: Scale, bottom: float, signed: bool, *, hollow: bool) -> Markup:
+def _draw_dot(x: float, y: float, p: Point, scale: Scale, bottom: float, signed: bool, *, hollow: bool) -> Markup:
     parts: list[Child] = [el("title", f"{p.name}: {estimate(p.interval, signed)}")]
     if limits := bounds(p.interval):
         y1, y2 = (scale.at(end, bottom, LINE_TOP) for end in limits)
@@ -174,7 +174,7 @@ def _dot(x: float, y: float, p: Point, scale: Scale, bottom: float, signed: bool
     return el("g", *parts)
 
 
-def _names(xs: Sequence[float], points: Sequence[Point], bottom: float) -> list[Markup]:
+def _draw_names(xs: Sequence[float], points: Sequence[Point], bottom: float) -> list[Markup]:
     """Names below the line, as many as there is room for: the first, the last and an even spread of the others."""
     marks = [ends(p.mark or p.name, 9) for p in points]
     longest = max(map(len, marks))

@@ -25,7 +25,7 @@ def number(value: float) -> str:
     return f"{value:.2f}".rstrip("0").rstrip(".")
 
 
-def _text(value: str | float | Markup) -> str:
+def _escape_text(value: str | float | Markup) -> str:
     if isinstance(value, Markup):
         return str(value)
     return str(escape(plain(value if isinstance(value, str) else number(value))))
@@ -43,10 +43,10 @@ def el(tag: str, /, *children: Child, **attributes: str | float | None) -> Marku
         if not _NAME.match(name) or name.startswith("on") or name in {"style", "href", "src"}:
             raise ValueError(f"attribute {name!r} has no place in this page")
         if value is not None:
-            out.append(f' {name}="{_text(value)}"')
+            out.append(f' {name}="{_escape_text(value)}"')
     if not _NAME.match(tag):
         raise ValueError(f"tag {tag!r} is not a plain name")
-    body = "".join(_text(child) for child in children if child is not None)
+    body = "".join(_escape_text(child) for child in children if child is not None)
     return Markup("".join([*out, ">", body, f"</{tag}>"]))  # noqa: S704  every part is escaped above
 
 

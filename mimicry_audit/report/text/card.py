@@ -31,15 +31,15 @@ def render(raw: Scores, label: str | None = None) -> str:
         DataError: the scores have another schema.
     """
     scores = view.read(raw)
-    label = _candidate(scores, label)
+    label = _candidate_label(scores, label)
     verdicts = [v for v in scores.verdicts if v["candidate"] == label]
     model = next(m for m in scores.models if m["label"] == label)
-    out = ["## Provenance audit", "", _opening(scores, label, model), "", *verdict_table(scores, verdicts)]
+    out = ["## Provenance audit", "", _opening_lines(scores, label, model), "", *verdict_table(scores, verdicts)]
     for word in dict.fromkeys(v["verdict"] for v in verdicts):
         out += [f"*{words(word)}*: {_meaning(word)}", ""]
     for v in verdicts:
-        out += [f"### Against {code(v['reference'])}", "", *reasons(v), *_evidence(v)]
-    out += _identity(scores, label)
+        out += [f"### Against {code(v['reference'])}", "", *reasons(v), *_evidence_lines(v)]
+    out += _identity_lines(scores, label)
     out += ["### Limits of this audit", "", *(f"- {words(text)}" for text in raw["limits"])]
     out += [f"- {words(text)}" for text in raw["warnings"]]
     out += ["", "### Signature", "", "Quote this line with any number taken from here:", ""]
@@ -51,7 +51,7 @@ def _meaning(verdict: str) -> str:
     return word.card_meaning if word else "See the report."
 
 
-def _candidate(scores: view.ScoresView, label: str | None) -> str:
+def _candidate_label(scores: view.ScoresView, label: str | None) -> str:
     judged = list(dict.fromkeys(v["candidate"] for v in scores.verdicts))
     choice = f"choose from {', '.join(judged[:12])}" if judged else "score the run with --reference"
     if label is None:
@@ -63,7 +63,7 @@ def _candidate(scores: view.ScoresView, label: str | None) -> str:
     return label
 
 
-def _opening(scores: view.ScoresView, label: str, model: ModelScore) -> str:
+def _opening_lines(scores: view.ScoresView, label: str, model: ModelScore) -> str:
     raw = scores.raw
     pinned = (model.get("identity") or {}).get("revision")
     probes = max((v.get("n") or 0 for v in scores.verdicts if v["candidate"] == label), default=0)
@@ -76,7 +76,7 @@ def _opening(scores: view.ScoresView, label: str, model: ModelScore) -> str:
     )
 
 
-def _evidence(verdict: VerdictRecord) -> list[str]:
+def _evidence_lines(verdict: VerdictRecord) -> list[str]:
     found = list(verdict.get("evidence") or [])
     if not found:
         return []
@@ -87,7 +87,7 @@ def _evidence(verdict: VerdictRecord) -> list[str]:
     return table(["Axis", "Measure", "Estimate [95 %]", "p (Holm)", "Counts"], rows, frozenset({2, 3}))
 
 
-def _identity(scores: view.ScoresView, label: str) -> list[str]:
+def _identity_lines(scores: view.ScoresView, label: str) -> list[str]:
     model = ((scores.raw.get("identity") or {}).get("models") or {}).get(label)
     if not model:
         return []

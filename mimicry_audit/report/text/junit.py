@@ -34,15 +34,15 @@ def junit_xml(suite: str, records: Sequence[Record]) -> str:
         "skipped": str(sum(ok is None for _, ok, _ in records)),
     }
     root = ElementTree.Element("testsuites", counts)
-    inner = ElementTree.SubElement(root, "testsuite", {"name": _clean(suite), **counts})
+    inner = ElementTree.SubElement(root, "testsuite", {"name": _clean_text(suite), **counts})
     for name, ok, message in records:
-        case = ElementTree.SubElement(inner, "testcase", {"classname": _clean(suite), "name": _clean(name)})
+        case = ElementTree.SubElement(inner, "testcase", {"classname": _clean_text(suite), "name": _clean_text(name)})
         if ok is False:
-            ElementTree.SubElement(case, "failure", {"message": _clean(message)}).text = _clean(message)
+            ElementTree.SubElement(case, "failure", {"message": _clean_text(message)}).text = _clean_text(message)
         elif ok is None:
-            ElementTree.SubElement(case, "skipped", {"message": _clean(message)})
+            ElementTree.SubElement(case, "skipped", {"message": _clean_text(message)})
         elif message:
-            ElementTree.SubElement(case, "system-out").text = _clean(message)
+            ElementTree.SubElement(case, "system-out").text = _clean_text(message)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
 
@@ -56,5 +56,5 @@ def write_junit(path: Path, suite: str, records: Sequence[Record]) -> None:
     write_text(path, junit_xml(suite, records))
 
 
-def _clean(text: str) -> str:
+def _clean_text(text: str) -> str:
     return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)

@@ -39,11 +39,11 @@ def render(raw: Scores) -> str:
         DataError: the scores have another schema.
     """
     scores = view.read(raw)
-    parts = (_head, _verdicts, _reasons, _models, _identity, _limits, reproduce)
+    parts = (_head_lines, _verdict_lines, _reason_lines, _model_lines, _identity_lines, _limit_lines, reproduce)
     return "\n".join(text for part in parts for text in part(scores)).rstrip() + "\n"
 
 
-def _head(scores: view.ScoresView) -> Iterator[str]:
+def _head_lines(scores: view.ScoresView) -> Iterator[str]:
     raw = scores.raw
     yield from (f"# {words(raw['title'])}", "", f"**{headline(scores, code)}**", "")
     if waiting := open_questions(scores, code):
@@ -55,7 +55,7 @@ def _head(scores: view.ScoresView) -> Iterator[str]:
         yield from ("**Before you read on**", "", *(f"- {words(text)}" for text in raw["warnings"]), "")
 
 
-def _overall(scores: view.ScoresView, verdict: VerdictRecord, kind: view.Kind) -> fmt.Interval | None:
+def _overall_evidence(scores: view.ScoresView, verdict: VerdictRecord, kind: view.Kind) -> fmt.Interval | None:
     if kind == "centred" and "centred_on" in verdict and not verdict["centred_on"]:
         return None  # hardly any model but kin of the two was there to expect it from
     pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}), {})
@@ -79,18 +79,21 @@ def verdict_table(scores: view.ScoresView, verdicts: Sequence[VerdictRecord]) ->
     rows = []
     for v in verdicts:
         row = [code(v["candidate"]), code(v["reference"]), f"**{words(v['verdict'])}**", words(v["confidence"])]
-        row += [fmt.estimate(_overall(scores, v, "raw")), fmt.estimate(_overall(scores, v, "centred"), signed=True)]
-        rows.append([*row, moved(v), *([_truth(v.get("truth"))] if truths else [])])
+        row += [
+            fmt.estimate(_overall_evidence(scores, v, "raw")),
+            fmt.estimate(_overall_evidence(scores, v, "centred"), signed=True),
+        ]
+        rows.append([*row, moved(v), *([_truth_words(v.get("truth"))] if truths else [])])
     return table(head, rows, frozenset({4, 5, 6}))
 
 
-def _truth(truth: TruthRecord | None) -> str:
+def _truth_words(truth: TruthRecord | None) -> str:
     if not truth:
         return fmt.MISSING
     return f"{ {True: '✓', False: '✗', None: '○'}[truth['agrees']] } {words(truth['relation'])}".strip()
 
 
-def _verdicts(scores: view.ScoresView) -> Iterator[str]:
+def _verdict_lines(scores: view.ScoresView) -> Iterator[str]:
     yield from ("## Verdicts", "")
     if not scores.verdicts:
         yield from ("No verdict is on record.", "")
@@ -100,7 +103,7 @@ def _verdicts(scores: view.ScoresView) -> Iterator[str]:
         yield from (f"{left:,} further pairs are in `scores.json`.", "")
 
 
-def _reasons(scores: view.ScoresView) -> Iterator[str]:
+def _reason_lines(scores: view.ScoresView) -> Iterator[str]:
     cards = scores.cards
     for v in cards[:MOST_REASONED]:
         yield from (f"### {code(v['candidate'])} against {code(v['reference'])}: {words(v['verdict'])}", "")
@@ -116,7 +119,7 @@ def reasons(verdict: VerdictRecord) -> list[str]:
     return [words(verdict["summary"]), "", *why, "", *(["What would change it:", "", *change, ""] if change else [])]
 
 
-def _models(scores: view.ScoresView) -> Iterator[str]:
+def _model_lines(scores: view.ScoresView) -> Iterator[str]:
     yield from ("## Models", "")
     rows = []
     for model in scores.models[:MOST_MODELS]:
@@ -140,7 +143,7 @@ def _models(scores: view.ScoresView) -> Iterator[str]:
         yield ""
 
 
-def _identity(scores: view.ScoresView) -> Iterator[str]:
+def _identity_lines(scores: view.ScoresView) -> Iterator[str]:
     found = (scores.raw.get("identity") or {}).get("models") or {}
     yield from ("## Who they say they are", "")
     if not found:
@@ -183,7 +186,7 @@ def others(model: IdentityScore) -> str:
     return ", ".join(f"{code(name, 80)} {count}×" for name, count in first) or fmt.MISSING
 
 
-def _limits(scores: view.ScoresView) -> Iterator[str]:
+def _limit_lines(scores: view.ScoresView) -> Iterator[str]:
     yield from ("## What this cannot show", "")
     yield "- Likeness is evidence about where a model's answers come from. It says nothing about intent or permission."
     yield from (*(f"- {words(text)}" for text in scores.raw["limits"]), "")
@@ -194,26 +197,28 @@ def reproduce(scores: view.ScoresView) -> Iterator[str]:
     raw = scores.raw
     yield from ("## How to repeat it", "", "Quote this line with any number taken from here:", "")
     yield from block([str(raw["signature"])], "text")
-    yield from block(_command(raw), "sh")
+    yield from block(_repeat_command(raw), "sh")
     sets = [
         [code(s["name"]), words(s["version"]), str(s["n"]), words(s["licence"]), code(str(s["sha"])[:12])]
         for s in raw.get("probe_sets") or []
     ]
     if sets:
         yield from table(["Probe set", "Version", "Probes", "Licence", "SHA-256"], sets, frozenset({2}))
-    pins = [[code(m["label"]), words(m["engine"]), _pin(m.get("identity") or {})] for m in scores.models[:MOST_MODELS]]
+    pins = [
+        [code(m["label"]), words(m["engine"]), _model_pin(m.get("identity") or {})] for m in scores.models[:MOST_MODELS]
+    ]
     yield from table(["Model", "Engine", "Pinned by"], pins)
     yield from (", ".join(f"{words(name)} {words(value)}" for name, value in raw["versions"].items()), "")
 
 
-def _pin(found: IdentityEntry) -> str:
+def _model_pin(found: IdentityEntry) -> str:
     return (
         ", ".join(code(found[name]) for name in ("revision", "engine_version", "dtype") if found.get(name))
         or fmt.MISSING
     )
 
 
-def _command(raw: Scores) -> list[str]:
+def _repeat_command(raw: Scores) -> list[str]:
     """The command line that asks the same questions of the same models and scores them in the same way."""
     settings = raw.get("settings") or {}
     chosen: Mapping[str, Any] = settings.get("selection") or {}

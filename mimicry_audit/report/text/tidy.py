@@ -48,18 +48,18 @@ def rows(raw: Scores, name: str, answers: Sequence[AnsweredProbe] = ()) -> tuple
     return table.columns, [{c: row.get(c) for c in table.columns} for row in table.rows(view.read(raw), answers)]
 
 
-def _interval(found: Interval | None, prefix: str = "") -> Row:
+def _interval_columns(found: Interval | None, prefix: str = "") -> Row:
     """The three numbers of an interval as columns, ``value, low, high`` or with `prefix` before the last two."""
     ends = (found["value"], found["low"], found["high"]) if found else (None, None, None)
     names = (prefix or "value", f"{prefix}_low" if prefix else "low", f"{prefix}_high" if prefix else "high")
     return dict(zip(names, ends, strict=True))
 
 
-def _spread(prefix: str) -> dict[str, Kind]:
+def _interval_kinds(prefix: str) -> dict[str, Kind]:
     return dict.fromkeys((prefix, f"{prefix}_low", f"{prefix}_high"), "number")
 
 
-def _pairs(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
+def _pair_rows(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     axes = {axis["name"]: axis for axis in scores.axes}
     for pair in scores.pairs.values():
         for name, found in (("overall", pair.get("overall")), *(pair.get("axes") or {}).items()):
@@ -71,10 +71,16 @@ def _pairs(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
                 both = inner or {}
                 for kind, interval in (("raw", both.get("raw")), ("centred", both.get("centred"))):
                     if interval:
-                        yield {**head, "domain": domain, "kind": kind, **_interval(interval), "n": interval.get("n")}
+                        yield {
+                            **head,
+                            "domain": domain,
+                            "kind": kind,
+                            **_interval_columns(interval),
+                            "n": interval.get("n"),
+                        }
 
 
-def _evidence(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
+def _evidence_rows(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     for verdict in scores.verdicts:
         counted = [(item, True) for item in verdict.get("evidence") or []]
         length = verdict.get("length")
@@ -85,13 +91,13 @@ def _evidence(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
                 **{name: item.get(name) for name in ("axis", "family", "statistic", "p", "p_holm", "positive")},
                 "unit": item.get("unit", "similarity"),
                 "counted": counts,
-                **_interval(estimate),
+                **_interval_columns(estimate),
                 "n": estimate["n"] if estimate else None,
-                **_interval(item.get("raw"), "raw"),
+                **_interval_columns(item.get("raw"), "raw"),
             }
 
 
-def _verdicts(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
+def _verdict_rows(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     for verdict in scores.verdicts:
         pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}), {})
         overall, null, truth = pair.get("overall") or {}, verdict.get("null") or {}, verdict.get("truth")
@@ -99,9 +105,9 @@ def _verdicts(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
         refused = "centred_on" in verdict and not verdict["centred_on"]
         yield {
             **{k: verdict.get(k) for k in ("candidate", "reference", "base", "verdict", "confidence", "coverage", "n")},
-            **_interval(overall.get("raw"), "raw"),
-            **_interval(None if refused else overall.get("centred"), "centred"),
-            **_interval((verdict.get("index") or {}).get("index"), "index"),
+            **_interval_columns(overall.get("raw"), "raw"),
+            **_interval_columns(None if refused else overall.get("centred"), "centred"),
+            **_interval_columns((verdict.get("index") or {}).get("index"), "index"),
             "positive_axes": len(positive),
             "positive_families": len({item["family"] for item in positive}),
             "null_p": (null.get("raw") or {}).get("p"),
@@ -115,7 +121,7 @@ def _verdicts(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
         }
 
 
-def _models(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
+def _model_rows(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     for model in scores.models:
         pins, lineage = model.get("identity") or {}, model.get("lineage") or {}
         right = (model.get("accuracy") or {}).get("overall")
@@ -123,7 +129,7 @@ def _models(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
         yield {
             **{k: model.get(k) for k in ("label", "role", "engine", "source", "coverage", "answers", "mean_words")},
             **{status: statuses.get(status, 0) for status in view.STATUS_ORDER},
-            **_interval(right, "accuracy"),
+            **_interval_columns(right, "accuracy"),
             "accuracy_n": right["n"] if right else None,
             **{name: pins.get(name) for name in ("model", "revision", "dtype", "engine_version", "template_sha")},
             "lineage": lineage.get("relation"),
@@ -133,31 +139,31 @@ def _models(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
         }
 
 
-def _identity(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
+def _identity_rows(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     for label, model in cast("Mapping[str, Record]", (scores.raw.get("identity") or {}).get("models") or {}).items():
         for arm, found in (model.get("arms") or {}).items():
             for measure in ("other_rate", "own_rate"):
-                yield from _rate(label, arm, measure.removesuffix("_rate"), found.get(measure))
+                yield from _rate_rows(label, arm, measure.removesuffix("_rate"), found.get(measure))
         for measure in (*RATES, "refusal", "failure"):
-            yield from _rate(label, "templated", measure, model.get(measure))
+            yield from _rate_rows(label, "templated", measure, model.get(measure))
         for asked in ("plain", "control"):
             for measure in RATES:
-                yield from _rate(label, asked, measure, (model.get(asked) or {}).get(measure))
+                yield from _rate_rows(label, asked, measure, (model.get(asked) or {}).get(measure))
         for group in GROUPS:
             for level, found in (model.get(group) or {}).items():
                 for measure in RATES:
-                    yield from _rate(label, "templated", measure, found.get(measure), group, level)
+                    yield from _rate_rows(label, "templated", measure, found.get(measure), group, level)
 
 
-def _rate(
+def _rate_rows(
     label: str, asked: str, measure: str, found: Interval | None, by: str = "all", level: str = ""
 ) -> Iterator[Row]:
     if found:
         head = {"model": label, "asked": asked, "by": by, "level": level or None, "measure": measure}
-        yield {**head, **_interval(found), "n": found.get("n")}
+        yield {**head, **_interval_columns(found), "n": found.get("n")}
 
 
-def _answers(_: ScoresView, answers: Sequence[AnsweredProbe]) -> Iterator[Row]:
+def _answer_rows(_: ScoresView, answers: Sequence[AnsweredProbe]) -> Iterator[Row]:
     for probe in answers:
         shared = {name: probe.get(name) for name in ("probe_id", "domain", "set", "prompt", "expected")}
         for label, samples in probe["answers"].items():
@@ -175,31 +181,31 @@ TABLES: Mapping[str, Table] = {
             **dict.fromkeys(("domain", "kind"), "text"),
             **_INTERVAL,
         },
-        _pairs,
+        _pair_rows,
     ),
     "verdicts": Table(
         {
             **dict.fromkeys(("candidate", "reference", "base", "verdict", "confidence"), "text"),
             **{"coverage": "number", "n": "whole"},
-            **_spread("raw"),
-            **_spread("centred"),
-            **_spread("index"),
+            **_interval_kinds("raw"),
+            **_interval_kinds("centred"),
+            **_interval_kinds("index"),
             **{"positive_axes": "whole", "positive_families": "whole"},
             **dict.fromkeys(("null_p", "null_p_centred", "null_floor"), "number"),
             **{"truth": "text", "truth_agrees": "flag"},
             **dict.fromkeys(("summary", "reasons", "would_change"), "text"),
         },
-        _verdicts,
+        _verdict_rows,
     ),
     "evidence": Table(
         {
             **dict.fromkeys(("candidate", "reference", "base", "axis", "family", "statistic", "unit"), "text"),
             **{"counted": "flag", "positive": "flag"},
             **_INTERVAL,
-            **_spread("raw"),
+            **_interval_kinds("raw"),
             **{"p": "number", "p_holm": "number"},
         },
-        _evidence,
+        _evidence_rows,
     ),
     "models": Table(
         {
@@ -207,14 +213,16 @@ TABLES: Mapping[str, Table] = {
             **{"coverage": "number", "answers": "whole"},
             **dict.fromkeys(view.STATUS_ORDER, "whole"),
             "mean_words": "number",
-            **_spread("accuracy"),
+            **_interval_kinds("accuracy"),
             "accuracy_n": "whole",
             **dict.fromkeys(("model", "revision", "dtype", "engine_version", "template_sha"), "text"),
             **dict.fromkeys(("lineage", "lineage_teacher", "lineage_base", "injected_identity"), "text"),
         },
-        _models,
+        _model_rows,
     ),
-    "identity": Table({**dict.fromkeys(("model", "asked", "by", "level", "measure"), "text"), **_INTERVAL}, _identity),
+    "identity": Table(
+        {**dict.fromkeys(("model", "asked", "by", "level", "measure"), "text"), **_INTERVAL}, _identity_rows
+    ),
     "answers": Table(
         {
             **dict.fromkeys(("probe_id", "set", "domain", "model"), "text"),
@@ -224,7 +232,7 @@ TABLES: Mapping[str, Table] = {
             "similarity": "number",
             **dict.fromkeys(("prompt", "expected"), "text"),
         },
-        _answers,
+        _answer_rows,
     ),
 }
 """Table → its columns and rows, in the order of the documentation."""

@@ -28,15 +28,15 @@ def _csv_chunks(columns: Mapping[str, Kind], rows: Sequence[Row]) -> Iterator[by
     writer = csv.writer(buffer)
     writer.writerow(columns)
     for row in rows:
-        writer.writerow([_cell(row[name]) for name in columns])
+        writer.writerow([_csv_cell(row[name]) for name in columns])
         if buffer.tell() > 1 << 20:
-            yield _utf8(buffer.getvalue()).encode()
+            yield _valid_utf8(buffer.getvalue()).encode()
             buffer.seek(0)
             buffer.truncate()
-    yield _utf8(buffer.getvalue()).encode()
+    yield _valid_utf8(buffer.getvalue()).encode()
 
 
-def _cell(value: object) -> object:
+def _csv_cell(value: object) -> object:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str) and _FORMULA.match(value):
@@ -44,7 +44,7 @@ def _cell(value: object) -> object:
     return value
 
 
-def _utf8(text: str) -> str:
+def _valid_utf8(text: str) -> str:
     return text if text.isascii() else re.sub("[\ud800-\udfff]", "\ufffd", text)
 
 
@@ -61,16 +61,18 @@ def parquet_bytes(columns: Mapping[str, Kind], rows: Sequence[Row], notes: Mappi
 
     kinds = {"text": pyarrow.string(), "number": pyarrow.float64(), "whole": pyarrow.int64(), "flag": pyarrow.bool_()}
     schema = pyarrow.schema([(name, kinds[kind]) for name, kind in columns.items()], metadata=dict(notes))
-    arrays = [pyarrow.array([_typed(row[n], kind) for row in rows], type=kinds[kind]) for n, kind in columns.items()]
+    arrays = [
+        pyarrow.array([_typed_value(row[n], kind) for row in rows], type=kinds[kind]) for n, kind in columns.items()
+    ]
     sink = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
     made: bytes = sink.getvalue().to_pybytes()
     return made
 
 
-def _typed(value: object, kind: Kind) -> object:
+def _typed_value(value: object, kind: Kind) -> object:
     if value is None:
         return None
     if kind == "text":
-        return _utf8(value if isinstance(value, str) else str(value))
+        return _valid_utf8(value if isinstance(value, str) else str(value))
     return {"number": float, "whole": int, "flag": bool}[kind](value)

@@ -76,7 +76,7 @@ class Shelf:
     def entries(self) -> list[Entry]:
         """Every run there is now, the newest first."""
         with self._lock:  # several requests may come at once
-            found = [self._entry(parts) for parts in sorted(self._places((), DEEPEST))]
+            found = [self._read_place(parts) for parts in sorted(self._walk_places((), DEEPEST))]
             self._known = {entry.name: self._known[entry.name] for entry in found}
         return sorted(found, key=lambda entry: str(entry.facts.get("created", "")), reverse=True)
 
@@ -88,7 +88,7 @@ class Shelf:
         """Where a run lies."""
         return self.root.joinpath(*entry.parts)
 
-    def _places(self, parts: tuple[str, ...], deeper: int) -> Iterator[tuple[str, ...]]:
+    def _walk_places(self, parts: tuple[str, ...], deeper: int) -> Iterator[tuple[str, ...]]:
         folder = self.root.joinpath(*parts)
         if _is_plain_file(folder / "manifest.json"):
             yield parts
@@ -100,18 +100,18 @@ class Shelf:
         except OSError:
             return
         for name in inner if deeper else ():
-            yield from self._places((*parts, name), deeper - 1)
+            yield from self._walk_places((*parts, name), deeper - 1)
 
-    def _entry(self, parts: tuple[str, ...]) -> Entry:
+    def _read_place(self, parts: tuple[str, ...]) -> Entry:
         folder = self.root.joinpath(*parts)
         name = "/".join(parts) or self.root.name or "run"
-        stamp, link = _stamp(folder)
+        stamp, link = _folder_stamp(folder)
         known = self._known.get(name)
         if known is None or known[0] != stamp:
             if link:
                 made = Entry(name, parts, "broken", problem=f"it holds a symbolic link ({link}), which is not followed")
             else:
-                made = _read(name, parts, folder)
+                made = _read_entry(name, parts, folder)
             known = self._known[name] = (stamp, made)
         return known[1]
 
@@ -120,7 +120,7 @@ def _is_plain_file(path: Path) -> bool:
     return path.is_file() and not path.is_symlink()
 
 
-def _stamp(folder: Path) -> tuple[object, str]:
+def _folder_stamp(folder: Path) -> tuple[object, str]:
     """What changes when the run does, and the first symbolic link in it, if any."""
     seen: list[tuple[str, int, int]] = []
     link = ""
@@ -140,19 +140,19 @@ def _stamp(folder: Path) -> tuple[object, str]:
     return tuple(seen), link
 
 
-def _read(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
+def _read_entry(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
     try:
-        return _understood(name, parts, folder)
+        return _parse_entry(name, parts, folder)
     except AuditError as error:
         return Entry(
-            name, parts, "broken", problem=error.problem.replace(f"{folder}{os.sep}", ""), files=_files(folder)
+            name, parts, "broken", problem=error.problem.replace(f"{folder}{os.sep}", ""), files=_shown_files(folder)
         )
     except Exception as error:  # scores that some other program wrote can be wrong in any way
         problem = f"it cannot be read ({type(error).__name__}: {error})"
-        return Entry(name, parts, "broken", problem=problem, files=_files(folder))
+        return Entry(name, parts, "broken", problem=problem, files=_shown_files(folder))
 
 
-def _understood(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
+def _parse_entry(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
     from mimicry_audit.report.page import view
     from mimicry_audit.report.page.headline import counts, headline
     from mimicry_audit.verdicts.score import read_scores
@@ -160,16 +160,21 @@ def _understood(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
 
     if not _is_plain_file(folder / "manifest.json"):
         return Entry(
-            name, parts, "compared", _compared(json.loads((folder / COMPARED).read_text("utf-8"))), "", _files(folder)
+            name,
+            parts,
+            "compared",
+            _comparison_entry(json.loads((folder / COMPARED).read_text("utf-8"))),
+            "",
+            _shown_files(folder),
         )
     run = RunDirectory(folder)
     manifest = run.manifest()
     labels = manifest.labels
     facts: dict[str, object] = {"created": manifest.created or "", "models": labels}
     if not run.scores_path.exists():
-        have, owed = _progress(folder, manifest)
+        have, owed = _count_answers(folder, manifest)
         problem = "" if have >= owed else f"{have:,} of {owed:,} answers are there; the same command goes on"
-        return Entry(name, parts, "collecting" if problem else "collected", facts, problem, _files(folder))
+        return Entry(name, parts, "collecting" if problem else "collected", facts, problem, _shown_files(folder))
     raw = read_scores(run)
     scores = view.read(raw)
     roles = (raw["settings"].get("scoring") or {}).get("roles") or {}
@@ -177,11 +182,11 @@ def _understood(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
     facts |= {"created": raw["created"], "references": list(roles.get("references") or [])}
     gaps = coverage_gaps(raw)
     return Entry(
-        name, parts, "scored, incomplete" if gaps else "scored", facts, gaps[0] if gaps else "", _files(folder)
+        name, parts, "scored, incomplete" if gaps else "scored", facts, gaps[0] if gaps else "", _shown_files(folder)
     )
 
 
-def _compared(found: Mapping[str, Any]) -> dict[str, Any]:
+def _comparison_entry(found: Mapping[str, Any]) -> dict[str, Any]:
     """What the list shows of a comparison."""
     return {
         "title": found["title"],
@@ -192,17 +197,18 @@ def _compared(found: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _progress(folder: Path, manifest: Manifest) -> tuple[int, int]:
+def _count_answers(folder: Path, manifest: Manifest) -> tuple[int, int]:
     """Answers in the journals without a failure, and how many there should be; counted by lines, so about."""
-    probes = _lines(folder / "probes.jsonl", b"")
+    probes = _count_lines(folder / "probes.jsonl", b"")
     each = probes * int(manifest.settings["sampling"].get("samples", 1))
     have = [
-        min(each, _lines(folder / "responses" / f"{label}.jsonl", b'"status":"error"')) for label in manifest.labels
+        min(each, _count_lines(folder / "responses" / f"{label}.jsonl", b'"status":"error"'))
+        for label in manifest.labels
     ]
     return sum(have), each * len(have)
 
 
-def _lines(path: Path, without: bytes) -> int:
+def _count_lines(path: Path, without: bytes) -> int:
     try:
         with path.open("rb") as file:
             return sum(1 for line in file if not without or without not in line)
@@ -210,7 +216,7 @@ def _lines(path: Path, without: bytes) -> int:
         return 0
 
 
-def _files(folder: Path) -> tuple[str, ...]:
+def _shown_files(folder: Path) -> tuple[str, ...]:
     """The files of a run that may be shown: known names, and the journals; never a link."""
     found = [name for name in (*PLAIN, "report.html", "report.md", "report.json") if _is_plain_file(folder / name)]
     found += sorted(p.name for name in PAGES for p in folder.glob(name) if _is_plain_file(p))

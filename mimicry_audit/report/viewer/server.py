@@ -106,18 +106,18 @@ class _Handler(BaseHTTPRequestHandler):
         port, named = self.server.server_port, self.headers.get_all("Host") or []
         if len(named) != 1 or named[0].lower() not in {f"{HOST}:{port}", f"localhost:{port}"}:
             self.close_connection = True
-            self._send(403, f"This server answers only to {HOST}:{port}.\n".encode())
+            self._send_body(403, f"This server answers only to {HOST}:{port}.\n".encode())
             return False
         if self.command not in {"GET", "HEAD"}:
             self.close_connection = True  # a body may follow that nobody will read
-            self._send(405, b"This server only shows: GET and HEAD.\n", headers={"Allow": "GET, HEAD"})
+            self._send_body(405, b"This server only shows: GET and HEAD.\n", headers={"Allow": "GET, HEAD"})
             return False
         return True
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
         """What cannot even be read as a request, in one plain line."""
         self.close_connection = True
-        self._send(code, f"{code} {HTTPStatus(code).phrase}\n".encode())
+        self._send_body(code, f"{code} {HTTPStatus(code).phrase}\n".encode())
 
     def do_HEAD(self) -> None:
         """As GET, without the body."""
@@ -126,45 +126,45 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """The list, a report or a file."""
         try:
-            self._answer(unquote_path(self.path))
+            self._answer_request(unquote_path(self.path))
         except _Gone:
-            self._send(404, b"There is nothing of that name here.\n")
+            self._send_body(404, b"There is nothing of that name here.\n")
         except AuditError as error:
-            self._send(500, f"{error}\n".encode("utf-8", "replace"))
+            self._send_body(500, f"{error}\n".encode("utf-8", "replace"))
         except (ConnectionError, TimeoutError):
             self.close_connection = True
         except Exception as error:  # scores that some other program wrote can be wrong in any way
-            self._send(500, f"This cannot be shown ({type(error).__name__}). Score the run again.\n".encode())
+            self._send_body(500, f"This cannot be shown ({type(error).__name__}). Score the run again.\n".encode())
 
-    def _answer(self, parts: list[str]) -> None:
+    def _answer_request(self, parts: list[str]) -> None:
         if parts == [""]:
             from mimicry_audit.report.page import shelf
 
-            html, policy = shelf.render([_shown(entry) for entry in self.shelf.entries()], str(self.shelf.root))
-            self._send(200, html.encode(), _KINDS[".html"], f"{policy}; frame-ancestors 'none'")
+            html, policy = shelf.render([_entry_view(entry) for entry in self.shelf.entries()], str(self.shelf.root))
+            self._send_body(200, html.encode(), _KINDS[".html"], f"{policy}; frame-ancestors 'none'")
             return
         if len(parts) < 3 or parts[0] != "run" or (entry := self.shelf.find(parts[1])) is None:
             raise _Gone
         name = "/".join(parts[2:])
         kind = _KINDS.get(Path(name).suffix, _TEXT)
         policy = _PAGE if kind == _KINDS[".html"] else _INERT
-        if name in MADE and entry.scored and self._stale(entry, name):
+        if name in MADE and entry.scored and self._is_stale(entry, name):
             from mimicry_audit.report.export import content
             from mimicry_audit.verdicts.score import read_scores
 
             run = RunDirectory(self.shelf.path(entry))
-            self._send(200, content(run, read_scores(run), MADE[name]), kind, policy)
+            self._send_body(200, content(run, read_scores(run), MADE[name]), kind, policy)
             return
         if name not in entry.files:
             raise _Gone
         with open_inside(self.shelf.root, (*entry.parts, *parts[2:])) as file:
-            self._stream(file, kind, policy)
+            self._send_file(file, kind, policy)
 
-    def _stale(self, entry: Entry, name: str) -> bool:
+    def _is_stale(self, entry: Entry, name: str) -> bool:
         run = self.shelf.path(entry)
         return name not in entry.files or (run / name).stat().st_mtime_ns < (run / "scores.json").stat().st_mtime_ns
 
-    def _head(self, code: int, length: int, kind: str, policy: str, headers: dict[str, str] | None = None) -> None:
+    def _send_head(self, code: int, length: int, kind: str, policy: str, headers: dict[str, str] | None = None) -> None:
         self.send_response(code)
         self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(length))
@@ -174,16 +174,16 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Connection", "close")
         self.end_headers()
 
-    def _send(
+    def _send_body(
         self, code: int, body: bytes, kind: str = _TEXT, policy: str = _INERT, headers: dict[str, str] | None = None
     ) -> None:
-        self._head(code, len(body), kind, policy, headers)
+        self._send_head(code, len(body), kind, policy, headers)
         if self.command != "HEAD":
             self.wfile.write(body)
 
-    def _stream(self, file: BinaryIO, kind: str, policy: str) -> None:
+    def _send_file(self, file: BinaryIO, kind: str, policy: str) -> None:
         left = os.fstat(file.fileno()).st_size
-        self._head(200, left, kind, policy)
+        self._send_head(200, left, kind, policy)
         while left and self.command != "HEAD":
             chunk = file.read(min(left, 1 << 20))
             if not chunk:  # it was cut while it was read: say so by hanging up
@@ -221,8 +221,8 @@ def open_inside(root: Path, parts: tuple[str, ...]) -> BinaryIO:
         handles.append(os.open(root, os.O_RDONLY | os.O_DIRECTORY))
         for part in parts[:-1]:
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-            handles.append(os.open(_component(part), flags, dir_fd=handles[-1]))
-        found = os.open(_component(parts[-1]), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handles[-1])
+            handles.append(os.open(_check_component(part), flags, dir_fd=handles[-1]))
+        found = os.open(_check_component(parts[-1]), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handles[-1])
     except (OSError, ValueError) as error:
         raise _Gone from error
     finally:
@@ -234,13 +234,13 @@ def open_inside(root: Path, parts: tuple[str, ...]) -> BinaryIO:
     return os.fdopen(found, "rb")
 
 
-def _component(part: str) -> str:
+def _check_component(part: str) -> str:
     if part in {"", ".", ".."} or "/" in part or "\0" in part:
         raise ValueError(part)
     return part
 
 
-def _links(entry: Entry) -> Iterator[tuple[str, str]]:
+def _entry_links(entry: Entry) -> Iterator[tuple[str, str]]:
     at = f"run/{quote(entry.name, safe='')}/"
     if entry.scored:
         yield from (("Report", at + "report.html"), ("Markdown", at + "report.md"), ("JSON", at + "report.json"))
@@ -251,8 +251,8 @@ def _links(entry: Entry) -> Iterator[tuple[str, str]]:
             yield name, at + quote(name)
 
 
-def _shown(entry: Entry) -> dict[str, object]:
-    links = list(_links(entry))
+def _entry_view(entry: Entry) -> dict[str, object]:
+    links = list(_entry_links(entry))
     first = 3 if entry.scored else int(entry.state == "compared")
     return {
         **{name: entry.facts.get(name) for name in ("title", "headline", "created", "models", "references", "counts")},

@@ -81,14 +81,14 @@ def gram_vectors(
     """
     import scipy.sparse  # noqa: F401 (a missing package is found out before the first block)
 
-    groups = [_counted(runs, rows, sizes, bits) for rows in probes]
+    groups = [_count_grams(runs, rows, sizes, bits) for rows in probes]
     if within:
-        rarity = [_idf(g.shared, len(rows)) for g, rows in zip(groups, probes, strict=True)]
+        rarity = [_inverse_frequency(g.shared, len(rows)) for g, rows in zip(groups, probes, strict=True)]
     else:
         everything = np.concatenate([np.zeros(0, dtype=np.uint64), *(g.distinct for g in groups)])
         known, inverse = np.unique(everything, return_inverse=True)
         totals = np.bincount(inverse, weights=np.concatenate([np.zeros(0), *(g.shared for g in groups)]))
-        everywhere = _idf(totals, sum(len(rows) for rows in probes))
+        everywhere = _inverse_frequency(totals, sum(len(rows) for rows in probes))
         rarity = [everywhere[np.searchsorted(known, g.distinct)] for g in groups]
     lengths = np.zeros(len(runs.starts) - 1, dtype=np.int64)
     for group, rows in zip(groups, probes, strict=True):
@@ -105,7 +105,7 @@ def gram_vectors(
     return GramVectors(codes, weights, starts)
 
 
-def _idf(df: npt.NDArray[Any], n: int) -> FloatArray:
+def _inverse_frequency(df: npt.NDArray[Any], n: int) -> FloatArray:
     return np.asarray(np.log((1 + n) / (1 + df)) + 1)
 
 
@@ -120,14 +120,14 @@ class _Counted:
     shared: IntArray
 
 
-def _counted(runs: Runs, rows: IntArray, sizes: Sequence[int], bits: int) -> _Counted:
+def _count_grams(runs: Runs, rows: IntArray, sizes: Sequence[int], bits: int) -> _Counted:
     spans = [runs.of(r) for r in rows]
     lengths = np.array([len(s) for s in spans], dtype=np.int64)
     flat = np.concatenate([np.zeros(0, dtype=np.int64), *spans]).astype(np.uint64)
     owner = np.repeat(np.arange(len(rows)), lengths)
     codes, owners = [], []
     for size in sizes:
-        code, mine = _codes(flat, owner, size, bits)
+        code, mine = _gram_codes(flat, owner, size, bits)
         codes.append(code)
         owners.append(mine)
     distinct, column = np.unique(np.concatenate(codes), return_inverse=True)
@@ -136,7 +136,7 @@ def _counted(runs: Runs, rows: IntArray, sizes: Sequence[int], bits: int) -> _Co
     return _Counted(mine, place, count, distinct, np.bincount(place, minlength=len(distinct)))
 
 
-def _codes(flat: Codes, owner: IntArray, size: int, bits: int) -> tuple[Codes, IntArray]:
+def _gram_codes(flat: Codes, owner: IntArray, size: int, bits: int) -> tuple[Codes, IntArray]:
     """Every n-gram of one size that does not run over the end of its answer, packed into one number."""
     n = len(flat) - size + 1
     if n <= 0:

@@ -72,7 +72,7 @@ def load_encoder(model: str) -> Any:
 
     where = bundled_model() if model == DEFAULT_MODEL else None
     try:
-        return SentenceTransformer(str(where or model), device=_device())
+        return SentenceTransformer(str(where or model), device=_choose_device())
     except (OSError, ValueError, RuntimeError) as error:
         first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         raise PrerequisiteError(
@@ -90,7 +90,7 @@ def bundled_model() -> Path | None:
     return next((p.parent for p in sorted(root.rglob("modules.json"))), None)
 
 
-def _device() -> str:
+def _choose_device() -> str:
     import torch
 
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -78,10 +78,10 @@ def outline(text: str) -> str:
             if parts and parts[-1] != "_":
                 parts.append("_")
         else:
-            parts.append(_kind(bare))
+            parts.append(_line_kind(bare))
     return "".join(parts).strip("_")[:MOST_PARTS]
 
 
-def _kind(line: str) -> str:
+def _line_kind(line: str) -> str:
     found = next((letter for letter, pattern in _KINDS if pattern.match(line)), None)
     return found or ("P" if len(line) > _LONG_PARAGRAPH else "p")

@@ -46,7 +46,7 @@ class Style:
 
     def prepare(self, answers: Sequence[Answer]) -> None:
         """Count the habits in every answer and scale each by its spread."""
-        features = np.array([_features(a.text) for a in answers], dtype=np.float64)
+        features = np.array([_style_features(a.text) for a in answers], dtype=np.float64)
         spread = features.std(axis=0)
         self._scaled = features[:, spread > 1e-9] / spread[spread > 1e-9]
 
@@ -60,7 +60,7 @@ class Style:
         return np.asarray(np.exp(-cdist(some, some, metric="cityblock") / some.shape[1]))
 
 
-def _features(text: str) -> list[float]:
+def _style_features(text: str) -> list[float]:
     words = _WORDS.findall(text.lower())
     n_words, n_chars = max(len(words), 1), max(len(text), 1)
     counts = Counter(words)
@@ -74,15 +74,15 @@ def _features(text: str) -> list[float]:
         mean**0.5,
         spread**0.5,
         sum(map(len, words)) / n_words,
-        _count(text, string.ascii_uppercase, str.isupper) / n_chars,
-        _count(text, string.digits, str.isdigit) / n_chars,
+        _count_characters(text, string.ascii_uppercase, str.isupper) / n_chars,
+        _count_characters(text, string.digits, str.isdigit) / n_chars,
         sum(line[:2] in ("- ", "* ", "• ") for line in lines) / len(lines),
         sum(bool(_NUMBERED.match(line)) for line in lines) / len(lines),
         float(text.rstrip()[-1:] in ".!?。！？"),
     ]
 
 
-def _count(text: str, ascii_only: str, test: Callable[[str], bool]) -> int:
+def _count_characters(text: str, ascii_only: str, test: Callable[[str], bool]) -> int:
     """How many characters pass a test; in plain ASCII, where they are known beforehand, at a stroke."""
     if not text.isascii():
         return sum(map(test, text))

@@ -34,7 +34,7 @@ class Wrong:
     def prepare(self, answers: Sequence[Answer]) -> None:
         """Number the wrong results; 0 where the answer is right, gives no result or cannot be checked."""
         vocabulary: dict[tuple[str, str], int] = {}
-        self._codes = np.array([_code(a, vocabulary) for a in answers], dtype=np.int64)
+        self._codes = np.array([_answer_code(a, vocabulary) for a in answers], dtype=np.int64)
 
     def block(self, rows: Sequence[int]) -> FloatArray:
         """See `Axis.block`."""
@@ -46,7 +46,7 @@ class Wrong:
         return same
 
 
-def _code(answer: Answer, vocabulary: dict[tuple[str, str], int]) -> int:
+def _answer_code(answer: Answer, vocabulary: dict[tuple[str, str], int]) -> int:
     check = answer.probe.check
     if check is None or check["kind"] == "constraints":
         return 0

@@ -85,13 +85,13 @@ def judged_by(run: RunDirectory, manifest: Manifest) -> list[Judged]:
         standing = [
             j
             for j in read_judgements(run, label).values()
-            if j.protocol == entry["protocol"] and j.pair_sha == _present(texts, j)
+            if j.protocol == entry["protocol"] and j.pair_sha == _presentation(texts, j)
         ]
         found.append(Judged(label, entry, standing))
     return found
 
 
-def _present(texts: Mapping[str, Mapping[str, str]], made: Judgement) -> str | None:
+def _presentation(texts: Mapping[str, Mapping[str, str]], made: Judgement) -> str | None:
     ours, theirs = texts.get(made.candidate, {}).get(made.probe_id), texts.get(made.reference, {}).get(made.probe_id)
     return None if ours is None or theirs is None else pair_sha(ours, theirs)
 
@@ -127,7 +127,7 @@ def judge_section(
     desk = _Desk(compared, labels, measured, draws, seed)
     return {
         "judges": [desk.judge(j) for j in judged],
-        "agreement": [_agreement(a, b) for a, b in combinations(judged, 2)],
+        "agreement": [_judge_agreement(a, b) for a, b in combinations(judged, 2)],
     }
 
 
@@ -176,7 +176,7 @@ class _Desk:
         found = [i.as_dict() if i else None for i in intervals(grades, self.codes, self.weights)]
         overall = grades[:, _OVERALL]
         whole = found[_OVERALL]
-        sets = _means(overall, [p.set or "given" for p in self.probes])
+        sets = _group_means(overall, [p.set or "given" for p in self.probes])
         rules = [free[axis.name] for axis, _ in self.axes if axis.name in free and not axis.baseline]
         return {
             "candidate": pair[0],
@@ -184,7 +184,7 @@ class _Desk:
             "n": int(np.isfinite(overall).sum()),
             "grades": dict(zip(ASPECTS, found, strict=True)),
             "domains": {name: self._in_domain(overall, place) for place, name in enumerate(self.domains)},
-            "similarity": None if whole is None else _scaled(whole),
+            "similarity": None if whole is None else _scale_interval(whole),
             "rse": {
                 "sets": {name: round(mean, 5) for name, mean in sets.items()},
                 "value": round(rse(sets), 5) if sets else None,
@@ -230,11 +230,11 @@ class _Desk:
                 and (other := row["rse"]["judge_free"] if name == "rse" else row["judge_free_axes"].get(name))
                 is not None
             ]
-            found.append({"with": name, "spearman": _spearman(both), "n": len(both)})
+            found.append({"with": name, "spearman": _rank_correlation(both), "n": len(both)})
         return found
 
 
-def _scaled(interval: IntervalRecord) -> IntervalRecord:
+def _scale_interval(interval: IntervalRecord) -> IntervalRecord:
     """An interval of grades in the units of an axis."""
     return {
         "value": round(likeness(interval["value"]), 5),
@@ -244,7 +244,7 @@ def _scaled(interval: IntervalRecord) -> IntervalRecord:
     }
 
 
-def _means(numbers: FloatArray, groups: Sequence[str]) -> dict[str, float]:
+def _group_means(numbers: FloatArray, groups: Sequence[str]) -> dict[str, float]:
     """The mean of each group that has a number."""
     found = {}
     for name in dict.fromkeys(groups):
@@ -255,7 +255,7 @@ def _means(numbers: FloatArray, groups: Sequence[str]) -> dict[str, float]:
     return found
 
 
-def _spearman(both: Sequence[tuple[float, float]]) -> float | None:
+def _rank_correlation(both: Sequence[tuple[float, float]]) -> float | None:
     """Rank correlation; None for too few pairs, or where one side does not vary."""
     if len(both) < FEWEST_PAIRS or any(len(set(side)) < 2 for side in zip(*both, strict=True)):
         return None
@@ -264,7 +264,7 @@ def _spearman(both: Sequence[tuple[float, float]]) -> float | None:
     return round(float(spearmanr([a for a, _ in both], [b for _, b in both]).statistic), 4)
 
 
-def _agreement(first: Judged, second: Judged) -> JudgeAgreement:
+def _judge_agreement(first: Judged, second: Judged) -> JudgeAgreement:
     """How far two judges agree on the overall grade, over the presentations that both graded."""
     ours, theirs = grades_of(first.judgements), grades_of(second.judgements)
     shared = sorted(ours.keys() & theirs.keys())
@@ -296,7 +296,7 @@ def judge_warnings(
     for judge in judged:
         mine = own_of(_as_model(judge))
         for label in sorted({name for j in judge.judgements for name in (j.candidate, j.reference)}):
-            if kin := _kinship(judge, mine, models[label], own[label]):
+            if kin := _judge_kinship(judge, mine, models[label], own[label]):
                 found.append(
                     f"The judge {judge.label} and {label} {kin}: a model tends to favour its own kin, so read these grades "
                     "with another judge's beside them."
@@ -322,7 +322,7 @@ def _as_model(judge: Judged) -> ModelInRun:
     return ModelInRun(judge.label, {"engine": entry["engine"], "name": entry["name"]}, entry["source"], known)
 
 
-def _kinship(judge: Judged, mine: OwnIdentity, model: ModelInRun, other: OwnIdentity) -> str | None:
+def _judge_kinship(judge: Judged, mine: OwnIdentity, model: ModelInRun, other: OwnIdentity) -> str | None:
     """What judge and model have in common, in words; None where nothing is known."""
     names = {model.name.casefold(), model.source.casefold()}
     if judge.entry["name"].casefold() in names or judge.entry["source"].casefold() in names:

@@ -91,7 +91,7 @@ class Likelihoods:
 
     def extension(self, draws: int, seed: int) -> Callable[[PairFacts], PairFacts]:
         """What `mimicry_audit.verdicts.gather` takes to add the gain, and what else is worth saying, to a pair's facts."""
-        return partial(self._extended, draws=draws, seed=seed)
+        return partial(self._extend_facts, draws=draws, seed=seed)
 
     def section(self, verdicts: Sequence[Verdict], weights: FloatArray | None) -> LikelihoodSection:
         """The entry ``likelihood`` of ``scores.json``."""
@@ -103,22 +103,22 @@ class Likelihoods:
             "gains": [self._gain_entry(v.facts) for v in verdicts],
         }
 
-    def _extended(self, facts: PairFacts, *, draws: int, seed: int) -> PairFacts:
-        gain = self._gain(facts, draws, seed)
-        remark = self._remark(facts)
+    def _extend_facts(self, facts: PairFacts, *, draws: int, seed: int) -> PairFacts:
+        gain = self._gain_evidence(facts, draws, seed)
+        remark = self._equality_remark(facts)
         return replace(
             facts,
             evidence=(*facts.evidence, gain) if gain else facts.evidence,
             remarks=(*facts.remarks, remark) if remark else facts.remarks,
         )
 
-    def _gain(self, facts: PairFacts, draws: int, seed: int) -> Evidence | None:
+    def _gain_evidence(self, facts: PairFacts, draws: int, seed: int) -> Evidence | None:
         """Bits per byte that the base needs more than the candidate: on the reference's text, less that on the controls'."""
         if self._why_no_gain(facts) is not None:
             return None
         test = adjusted_lift(
-            self._saved(facts, facts.reference),
-            np.column_stack([self._saved(facts, k) for k in self._controls(facts)]),
+            self._saved_bits(facts, facts.reference),
+            np.column_stack([self._saved_bits(facts, k) for k in self._scored_controls(facts)]),
             self._codes,
             minimum_effect=MINIMUM_GAIN,
             draws=draws,
@@ -127,7 +127,7 @@ class Likelihoods:
         if test is None:
             return None
         return Evidence(
-            closed=self._closed(facts, test.adjusted.low),
+            closed=self._closed_share(facts, test.adjusted.low),
             axis=AXIS,
             title=TITLE,
             family=FAMILY,
@@ -140,11 +140,11 @@ class Likelihoods:
             unit="bits per byte",
         )
 
-    def _closed(self, facts: PairFacts, gained: float) -> float | None:
+    def _closed_share(self, facts: PairFacts, gained: float) -> float | None:
         """A gain as a share of what the base lacks to the author itself, or where that is unknown, to certainty."""
-        lacks = self._bits(str(facts.base), facts.reference)
+        lacks = self._bits_per_byte(str(facts.base), facts.reference)
         if facts.reference in self._scored.get(facts.reference, {}):
-            lacks = lacks - self._bits(facts.reference, facts.reference)
+            lacks = lacks - self._bits_per_byte(facts.reference, facts.reference)
         mean = float(domain_means(lacks[:, None], self._codes)[0])
         return gained / mean if mean > 0 else None
 
@@ -156,14 +156,14 @@ class Likelihoods:
         }
         return Likelihoods(self._noted, scored, self._errors, self._codes[places])
 
-    def _saved(self, facts: PairFacts, author: str) -> FloatArray:
-        return self._bits(str(facts.base), author) - self._bits(facts.candidate, author)
+    def _saved_bits(self, facts: PairFacts, author: str) -> FloatArray:
+        return self._bits_per_byte(str(facts.base), author) - self._bits_per_byte(facts.candidate, author)
 
-    def _bits(self, label: str, author: str) -> FloatArray:
+    def _bits_per_byte(self, label: str, author: str) -> FloatArray:
         found = self._scored[label][author]
         return bits_per_byte(found.nats, found.bytes)
 
-    def _controls(self, facts: PairFacts) -> list[str]:
+    def _scored_controls(self, facts: PairFacts) -> list[str]:
         """The pair's controls whose answers both the candidate and its base have scored."""
         both = [self._scored.get(label, {}) for label in (facts.candidate, str(facts.base))]
         return [k for k in facts.controls if all(k in scored for scored in both)]
@@ -176,7 +176,7 @@ class Likelihoods:
         for label in (facts.candidate, facts.base):
             if why := self._why_not(label, facts.reference):
                 return why
-        if not self._controls(facts):
+        if not self._scored_controls(facts):
             return "no control's answers were scored"
         return None
 
@@ -195,20 +195,20 @@ class Likelihoods:
         known = self._noted["models"].get(label)
         return known["why_not"] if known else None
 
-    def _tokenizer(self, label: str) -> str | None:
+    def _tokenizer_of(self, label: str) -> str | None:
         known = self._noted["models"].get(label)
         return known["tokenizer"] if known else None
 
     def _why_no_divergence(self, label: str, reference: str) -> str | None:
         if why := self._why_not(reference, reference) or self._why_not(label, reference):
             return why
-        if self._tokenizer(label) is None or self._tokenizer(label) != self._tokenizer(reference):
+        if self._tokenizer_of(label) is None or self._tokenizer_of(label) != self._tokenizer_of(reference):
             return "their tokenizers do not map equally"
         if not np.isfinite(self._scored[label][reference].apart).any():
             return "no answer gave both the same tokens"
         return None
 
-    def _remark(self, facts: PairFacts) -> str | None:
+    def _equality_remark(self, facts: PairFacts) -> str | None:
         """What nearly equal distributions suggest; no verdict rests on it."""
         if self._why_no_divergence(facts.candidate, facts.reference):
             return None
@@ -225,7 +225,7 @@ class Likelihoods:
         done = sum(int(np.isfinite(found.nats).sum()) for found in self._scored[label].values())
         why = self._stated_reason(label)
         return {
-            "tokenizer": self._tokenizer(label),
+            "tokenizer": self._tokenizer_of(label),
             "scored": done,
             "failed": len(errors),
             "why_not": why or (errors[0] if errors else None if done else "no answer was scored"),
@@ -240,9 +240,9 @@ class Likelihoods:
                 yield {
                     "model": label,
                     "author": author,
-                    "cross_entropy": _plain(entropy),
-                    "perplexity": _plain(perplexity(entropy) if entropy else None),
-                    "bits_per_byte": _plain(pooled(found.nats, LN2 * found.bytes, weights)),
+                    "cross_entropy": _interval_dict(entropy),
+                    "perplexity": _interval_dict(perplexity(entropy) if entropy else None),
+                    "bits_per_byte": _interval_dict(pooled(found.nats, LN2 * found.bytes, weights)),
                 }
 
     def _divergence_entries(self, weights: FloatArray) -> Iterator[DivergenceRecord]:
@@ -255,10 +255,10 @@ class Likelihoods:
                 yield {
                     "candidate": label,
                     "reference": reference,
-                    "kl_reference_candidate": _plain(found[0]),
-                    "kl_candidate_reference": _plain(found[1]),
-                    "js": _plain(found[2]),
-                    "similarity": _plain(_as_similarity(found[2])),
+                    "kl_reference_candidate": _interval_dict(found[0]),
+                    "kl_candidate_reference": _interval_dict(found[1]),
+                    "js": _interval_dict(found[2]),
+                    "similarity": _interval_dict(_as_similarity(found[2])),
                     "why_not": why,
                 }
 
@@ -269,12 +269,12 @@ class Likelihoods:
             "candidate": facts.candidate,
             "reference": facts.reference,
             "base": facts.base,
-            "gain": _plain(gain.raw if gain else None),
-            "adjusted": _plain(gain.estimate if gain else None),
+            "gain": _interval_dict(gain.raw if gain else None),
+            "adjusted": _interval_dict(gain.estimate if gain else None),
             "p": round(gain.p, 6) if gain else None,
             "p_holm": round(gain.p_holm, 6) if gain else None,
             "positive": gain.positive if gain else False,
-            "controls": self._controls(facts) if gain else [],
+            "controls": self._scored_controls(facts) if gain else [],
             "why_not": why,
         }
 
@@ -304,31 +304,33 @@ def load(
     references = [r for r in noted["references"] if r in labels]
     own: dict[tuple[str, str], tuple[tuple[int, ...], TopTokens]] = {}
     for label in references:
-        for record in _standing(run, label, shas).values():
+        for record in _last_records(run, label, shas).values():
             if record.author == label and record.top is not None:
-                own[label, record.probe_id] = tuple(record.tokens), _top(record)
+                own[label, record.probe_id] = tuple(record.tokens), _top_tokens(record)
     scored: dict[str, dict[str, _Scored]] = {}
     errors: dict[str, list[str]] = {}
     for label in labels:
-        standing = _standing(run, label, shas)
+        standing = _last_records(run, label, shas)
         errors[label] = [str(r.error) for r in standing.values() if r.status != "ok"]
-        scored[label] = _fold([r for r in standing.values() if r.status == "ok"], position, own)
+        scored[label] = _fold_records([r for r in standing.values() if r.status == "ok"], position, own)
     return Likelihoods(noted, scored, errors, codes)
 
 
-def _standing(run: RunDirectory, label: str, shas: Mapping[tuple[str, str], str]) -> dict[tuple[str, str], Likelihood]:
+def _last_records(
+    run: RunDirectory, label: str, shas: Mapping[tuple[str, str], str]
+) -> dict[tuple[str, str], Likelihood]:
     """The last line for each answer, those left out that were computed on another text than the answer that stands."""
     last = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, label))}
     return {key: record for key, record in last.items() if shas.get(key) == record.text_sha}
 
 
-def _fold(records: Sequence[Likelihood], position: Mapping[str, int], own: _Own) -> dict[str, _Scored]:
+def _fold_records(records: Sequence[Likelihood], position: Mapping[str, int], own: _Own) -> dict[str, _Scored]:
     found: dict[str, _Scored] = {}
     n = len(position)
     for record in records:
         here = found.setdefault(
             record.author,
-            _Scored(_unknown(n), _unknown(n), _unknown(n), _unknown(n, len(_KINDS))),
+            _Scored(_unknown_array(n), _unknown_array(n), _unknown_array(n), _unknown_array(n, len(_KINDS))),
         )
         at = position[record.probe_id]
         here.nats[at] = -sum(record.logprobs)
@@ -336,16 +338,16 @@ def _fold(records: Sequence[Likelihood], position: Mapping[str, int], own: _Own)
         here.bytes[at] = record.bytes
         theirs = own.get((record.author, record.probe_id))
         if theirs is not None and record.top is not None and theirs[0] == tuple(record.tokens):
-            apart = divergences(theirs[1], _top(record))
+            apart = divergences(theirs[1], _top_tokens(record))
             here.apart[at] = apart.kl_pq.mean(), apart.kl_qp.mean(), apart.js.mean()
     return found
 
 
-def _unknown(*shape: int) -> FloatArray:
+def _unknown_array(*shape: int) -> FloatArray:
     return np.full(shape, np.nan)
 
 
-def _top(record: Likelihood) -> TopTokens:
+def _top_tokens(record: Likelihood) -> TopTokens:
     return top_tokens(record.tokens, record.logprobs, record.top or ())
 
 
@@ -355,5 +357,5 @@ def _as_similarity(js: Interval | None) -> Interval | None:
     return Interval(js_similarity(js.value), js_similarity(js.high), js_similarity(js.low), js.n)
 
 
-def _plain(interval: Interval | None) -> IntervalRecord | None:
+def _interval_dict(interval: Interval | None) -> IntervalRecord | None:
     return interval.as_dict() if interval else None

@@ -39,13 +39,13 @@ def model_entry(
         "statuses": {s: statuses[s] for s in STATUSES if statuses[s]},
         "answers": len(responses),
         "mean_words": round(sum(len(r.text.split()) for r in usable) / len(usable), 1) if usable else 0.0,
-        "accuracy": _accuracy(compared, responses, codes, weights),
-        "lineage": _lineage(model.lineage) if model.lineage else None,
+        "accuracy": _accuracy_entry(compared, responses, codes, weights),
+        "lineage": _lineage_entry(model.lineage) if model.lineage else None,
         "injected_identity": model.injected_system_text,
     }
 
 
-def _lineage(lineage: StatedLineage) -> LineageRecord:
+def _lineage_entry(lineage: StatedLineage) -> LineageRecord:
     return {
         "relation": lineage.get("relation"),
         "teacher": lineage.get("teacher"),
@@ -55,7 +55,7 @@ def _lineage(lineage: StatedLineage) -> LineageRecord:
     }
 
 
-def _accuracy(
+def _accuracy_entry(
     probes: Sequence[Probe], responses: Sequence[Response], codes: IntArray, weights: FloatArray | None
 ) -> AccuracyRecord | None:
     """Share of checkable probes answered rightly; missing answers count as wrong only where the model was asked."""

@@ -116,7 +116,7 @@ def detailed(verdicts: Sequence[VerdictRecord], tables: PairTables | None) -> li
     if len(verdicts) <= DETAILED or tables is None:
         return [True] * len(verdicts)
 
-    chosen = set(sorted(range(len(verdicts)), key=lambda at: _rank(verdicts[at], tables))[:DETAILED])
+    chosen = set(sorted(range(len(verdicts)), key=lambda at: _rank_verdict(verdicts[at], tables))[:DETAILED])
     return [at in chosen for at in range(len(verdicts))]
 
 
@@ -125,11 +125,11 @@ def leading(verdicts: Sequence[VerdictRecord], whole: Sequence[bool], tables: Pa
     shown = [v for v, kept in zip(verdicts, whole, strict=True) if kept]
     if not shown or tables is None:
         return None
-    first = min(shown, key=lambda v: _rank(v, tables))
+    first = min(shown, key=lambda v: _rank_verdict(v, tables))
     return str(first["reference"])
 
 
-def _rank(verdict: VerdictRecord, tables: PairTables) -> tuple[int, int, float]:
+def _rank_verdict(verdict: VerdictRecord, tables: PairTables) -> tuple[int, int, float]:
     """For sorting: the pair that stands out most comes first."""
     excess = tables.excess(OVERALL, verdict["candidate"], verdict["reference"]) if OVERALL in tables.names else None
     place = min(rank_of(verdict["verdict"]), len(ACCUSATIONS))  # those that accuse come first, the others count alike

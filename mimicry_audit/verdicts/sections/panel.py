@@ -60,7 +60,7 @@ def null_entries(
     return {
         (f.candidate, f.reference): {
             "null": board.null(f, listed=len(facts) <= MOST_LISTED),
-            "index": _index(f, board, manifest),
+            "index": _index_entry(f, board, manifest),
             "mismatched": board.mismatched(f),
         }
         for f in facts
@@ -124,7 +124,7 @@ class _Board:
                 axes[axis] = {"raw": _bare(found["raw"]), "centred": _bare(found["centred"])}
         return {
             "panel": panel,
-            "floor": _r(1 / (1 + len(panel))),
+            "floor": _round_value(1 / (1 + len(panel))),
             "raw": _with_members(whole["raw"], listed),
             "centred": _with_members(whole["centred"], listed),
             "axes": axes,
@@ -139,7 +139,15 @@ class _Board:
         if not np.isfinite(value) or not members:
             return None
         place = rank(value, list(members.values()))
-        return _Place({"value": _r(value), "p": _r(place.p), "floor": _r(place.floor), "z": _r(place.z)}, members)
+        return _Place(
+            {
+                "value": _round_value(value),
+                "p": _round_value(place.p),
+                "floor": _round_value(place.floor),
+                "z": _round_value(place.z),
+            },
+            members,
+        )
 
     def mismatched(self, facts: PairFacts) -> MismatchRecord | None:
         """How alike the pair's answers to *different* probes of one domain are, and how far the matched ones exceed it."""
@@ -153,8 +161,8 @@ class _Board:
         first = self.domains[[one for one, _ in self.pairs]]
         return {
             "axes": self.crossed_axes,
-            "matched": _r(float(domain_means(matched[:, None], self.domains)[0])),
-            "mismatched": _r(float(domain_means(crossed[:, None], first)[0])),
+            "matched": _round_value(float(domain_means(matched[:, None], self.domains)[0])),
+            "mismatched": _round_value(float(domain_means(crossed[:, None], first)[0])),
             "beyond": beyond.as_dict(),
         }
 
@@ -182,8 +190,8 @@ def _with_members(place: _Place | None, listed: bool) -> PlaceRecord | None:
     loo = leave_one_out(place.members)
     return {
         **place.record,
-        "members": {k: _r(v) for k, v in place.members.items()},
-        "loo": {k: {"p": _r(n.p), "z": _r(n.z)} for k, n in loo.items()},
+        "members": {k: _round_value(v) for k, v in place.members.items()},
+        "loo": {k: {"p": _round_value(n.p), "z": _round_value(n.z)} for k, n in loo.items()},
         "false_alarms": _false_alarms(place.record["z"], loo),
     }
 
@@ -194,17 +202,17 @@ def _false_alarms(mine: float | None, loo: Mapping[str, Null]) -> FalseAlarms | 
     if mine is None or not spread:
         return None
     as_far = sum(z >= mine for z in spread)
-    return {"count": as_far, "of": len(spread), "rate": _r(as_far / len(spread))}
+    return {"count": as_far, "of": len(spread), "rate": _round_value(as_far / len(spread))}
 
 
-def _index(facts: PairFacts, board: _Board, manifest: Manifest) -> IndexRecord | None:
+def _index_entry(facts: PairFacts, board: _Board, manifest: Manifest) -> IndexRecord | None:
     """The index with its floor and ceiling; the interval is None, with the reason, where one of them is missing."""
     values = board.values.get(OVERALL)
     if values is None:
         return None
     c, r = board.at(facts.candidate), board.at(facts.reference)
     panel = values[:, [board.at(k) for k in facts.panel], r]
-    ceiling, source, why_not = _ceiling(values[:, r, r], facts.reference, manifest)
+    ceiling, source, why_not = _reference_ceiling(values[:, r, r], facts.reference, manifest)
     found = index(values[:, c, r], panel, ceiling, board.domains, board.weights)
     if found is None:
         return {
@@ -220,14 +228,16 @@ def _index(facts: PairFacts, board: _Board, manifest: Manifest) -> IndexRecord |
         why_not = f"the ceiling lies less than {SMALLEST_SPAN} above the floor"
     return {
         "index": found.interval.as_dict() if found.interval else None,
-        "floor": _r(found.floor),
-        "ceiling": _r(found.ceiling),
+        "floor": _round_value(found.floor),
+        "ceiling": _round_value(found.ceiling),
         "ceiling_from": source,
         "why_not": why_not,
     }
 
 
-def _ceiling(own: FloatArray, reference: str, manifest: Manifest) -> tuple[FloatArray, str | None, str | None]:
+def _reference_ceiling(
+    own: FloatArray, reference: str, manifest: Manifest
+) -> tuple[FloatArray, str | None, str | None]:
     """Per probe, how alike two answers of the reference are; where that comes from; why there is none."""
     if np.isfinite(own).any():
         return own, "samples", None
@@ -242,5 +252,5 @@ def _ceiling(own: FloatArray, reference: str, manifest: Manifest) -> tuple[Float
     return own, None, why
 
 
-def _r(value: float | None) -> float | None:
+def _round_value(value: float | None) -> float | None:
     return None if value is None or not np.isfinite(value) else round(float(value), 5)

@@ -62,14 +62,14 @@ def where_entries(
     values = mean_of(counted)
     return {
         (f.candidate, f.reference): {
-            **_where(f, values[:, :, place[f.reference]], place, probes, weights, kin),
-            "copied": _copied(f, probes, passages),
+            **_where_entry(f, values[:, :, place[f.reference]], place, probes, weights, kin),
+            "copied": _copied_entry(f, probes, passages),
         }
         for f in facts
     }
 
 
-def _copied(f: PairFacts, probes: Sequence[Probe], passages: Passages | None) -> CopiedRecord | None:
+def _copied_entry(f: PairFacts, probes: Sequence[Probe], passages: Passages | None) -> CopiedRecord | None:
     """Which answers are copied from the reference, the first few by name; None where that was not looked for."""
     if passages is None or not f.triangle or not f.controls:
         return None
@@ -78,7 +78,7 @@ def _copied(f: PairFacts, probes: Sequence[Probe], passages: Passages | None) ->
     return {"count": len(named), "of": int(np.isfinite(found).sum()), "probes": named[:MOST_TELLING]}
 
 
-def _where(
+def _where_entry(
     f: PairFacts,
     nearness: FloatArray,
     place: Mapping[str, int],
@@ -95,15 +95,15 @@ def _where(
         [
             nearness[:, place[f.candidate]],
             nearness[:, place[f.base]] if f.base is not None else nothing,
-            _median(nearness[:, others]) if others else nothing,
+            _median_rows(nearness[:, others]) if others else nothing,
         ]
     )
     domains, sets = [p.domain for p in probes], [p.set for p in probes]
-    telling, against = _extremes(near, probes)
+    telling, against = _extreme_probes(near, probes)
     return {
         "compared": compared,
-        "domains": _parts(near, domains, domains, weights),
-        "sets": _parts(near, sets, domains, weights) if len(set(sets)) > 1 else {},
+        "domains": _part_entries(near, domains, domains, weights),
+        "sets": _part_entries(near, sets, domains, weights) if len(set(sets)) > 1 else {},
         "telling": telling,
         "against": against,
     }
@@ -120,13 +120,13 @@ def found_kin(facts: Sequence[PairFacts], verdicts: Sequence[str]) -> dict[str, 
     return {reference: frozenset(labels) for reference, labels in out.items()}
 
 
-def _median(values: FloatArray) -> FloatArray:
+def _median_rows(values: FloatArray) -> FloatArray:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a probe that none of them answered has no median: NaN
         return np.asarray(np.nanmedian(values, axis=1))
 
 
-def _parts(
+def _part_entries(
     near: FloatArray, names: Sequence[str], domains: Sequence[str], weights: FloatArray
 ) -> dict[str, NearRecord]:
     """Name → candidate, base, others: intervals over the probes of that name."""
@@ -140,21 +140,21 @@ def _parts(
     return out
 
 
-def _extremes(near: FloatArray, probes: Sequence[Probe]) -> tuple[list[TellingProbe], list[TellingProbe]]:
+def _extreme_probes(near: FloatArray, probes: Sequence[Probe]) -> tuple[list[TellingProbe], list[TellingProbe]]:
     """The probes on which the candidate stands out most, and those on which the others are nearer than it is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # without base and others there is nothing to stand out from
         gap = near[0] - np.nanmax(near[1:], axis=0)
     known = np.flatnonzero(np.isfinite(gap))
     order = known[np.argsort(-gap[known], kind="stable")]
-    entries = [_probe(probes[at], near[:, at], gap[at]) for at in order]
+    entries = [_probe_entry(probes[at], near[:, at], gap[at]) for at in order]
     return (
         [e for e in entries if e["gap"] > 0][:MOST_TELLING],
         [e for e in entries[::-1] if e["gap"] < 0][:MOST_TELLING],
     )
 
 
-def _probe(probe: Probe, near: FloatArray, gap: float) -> TellingProbe:
+def _probe_entry(probe: Probe, near: FloatArray, gap: float) -> TellingProbe:
     candidate, base, others = (round(float(v), 4) if np.isfinite(v) else None for v in near)
     return {
         "probe": probe.id,

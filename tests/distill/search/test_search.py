@@ -171,7 +171,9 @@ def trial_context(
     from mimicry_audit.distill.pipeline import prepare_context
     from mimicry_audit.distill.rounds import collect_lessons
 
-    context = loop._parted(prepare_context(DistillSettings.of(out=tmp_path_factory.mktemp("trials"), **given), None))
+    context = loop._search_context(
+        prepare_context(DistillSettings.of(out=tmp_path_factory.mktemp("trials"), **given), None)
+    )
     collect_lessons(context)
     shared = trials.TrialContext(context, 5)
     results: list[dict[str, Any]] = []
@@ -199,8 +201,8 @@ def test_a_trial_worse_than_its_peers_stops_early(
     assert "at step 4, 2 of 5 parts" in found["why"]
     assert f"the median is {study.median(2, results):.3f}" in found["why"]
     assert found["validation"] is None
-    other = trials._size({"layers": 1, "rate": 1e-9})
-    assert all(trials._size(r["settings"]) != other for r in results)  # a smaller student is no peer
+    other = trials._model_size({"layers": 1, "rate": 1e-9})
+    assert all(trials._model_size(r["settings"]) != other for r in results)  # a smaller student is no peer
     assert shared.result(number) == found
 
 

@@ -80,9 +80,8 @@ def test_wording_is_what_scikit_learn_says() -> None:
     axis = Lexical()
     axis.prepare([Answer(world(0)[0][0], text) for text in texts])
     split = regex.compile(TOKEN).findall
-    vectors = TfidfVectorizer(tokenizer=split, token_pattern=None, ngram_range=(1, 2), sublinear_tf=True).fit_transform(texts)
-        tokenizer=regex.compile(TOKEN).findall, token_pattern=None, ngram_range=(1, 2), sublinear_tf=True
-    ).fit_transform(texts)
+    words = TfidfVectorizer(tokenizer=split, token_pattern=None, ngram_range=(1, 2), sublinear_tf=True)
+    vectors = words.fit_transform(texts)
     expected = (vectors @ vectors.T).toarray()
     expected[np.ix_([3, 4], [3, 4])] = 1.0
     np.testing.assert_allclose(axis.block(range(len(texts))), expected, atol=1e-12)

@@ -158,7 +158,7 @@ def _from_file(path: str, answers: str) -> tuple[Row, ...]:
 def _build_row(place: str, cells: Mapping[str, Any], number: str, answers: str) -> Row:
     def text(name: str) -> str | None:
         value = cells.get(name)
-        if value is None or value == "":
+        if value is None or value == "" or value != value:  # a table's missing number is NaN
             return None
         if isinstance(value, bool | Mapping | list | tuple):
             raise DataError(f"{place}: {name} is no text", "give a string")
@@ -188,7 +188,7 @@ def _build_messages(place: str, cells: Mapping[str, Any], system: str | None) ->
         opening = [Message("system", system)] if system else []
         return (*opening, Message("user", prompt))
     try:
-        turns = tuple(Message(str(turn["role"]), str(turn["content"])) for turn in given)
+        turns = tuple(Message(str(turn["role"]), _turn_text(place, turn["content"])) for turn in given)
     except (TypeError, KeyError):
         raise DataError(f"{place}: messages is no list of turns", "give a list of {role, content}") from None
     while turns and turns[-1].role == "assistant":
@@ -196,6 +196,30 @@ def _build_messages(place: str, cells: Mapping[str, Any], system: str | None) ->
     if not turns or turns[-1].role != "user":
         raise DataError(f"{place}: messages has no last turn from the user", "end it with a user turn")
     return turns
+
+
+def _turn_text(place: str, content: object) -> str:
+    """The text of one turn, also where it comes in parts.
+
+    Raises:
+        DataError: a turn without text (tool calls), or with parts that are no text (images).
+    """
+    if isinstance(content, str):
+        return content
+    if (
+        isinstance(content, list)
+        and content
+        and all(isinstance(p, dict) and isinstance(p.get("text"), str) for p in content)
+    ):
+        return "".join(part["text"] for part in content)
+    kind = (
+        "null"
+        if content is None
+        else "a list with parts that are not text"
+        if isinstance(content, list)
+        else "not text"
+    )
+    raise DataError(f"{place}: the content of a turn is {kind}", "leave conversations with tool calls or images out")
 
 
 def _build_check(place: str, given: Any) -> Mapping[str, Any] | None:

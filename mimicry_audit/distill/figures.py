@@ -11,9 +11,13 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import regex
+
 from mimicry_audit.engines.likelihood import TokenScores
 from mimicry_audit.probes.checks import check as checks
+from mimicry_audit.similarity.axes.corpus import TOKEN
 
+_UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 NO_LABEL = "(none)"
 """Stands for an answer that settles on none of the labels."""
 
@@ -93,7 +97,10 @@ def text_figures(answers: Sequence[str | None], references: Sequence[str]) -> tu
         from sacrebleu.metrics.bleu import BLEU
         from sacrebleu.metrics.chrf import CHRF
 
-        bleu = BLEU(effective_order=True)
+        unspaced = _is_unspaced(references)
+        if unspaced:
+            notes.append("BLEU counts characters: the references are in a script without spaces")
+        bleu = BLEU(effective_order=True, tokenize="char" if unspaced else None)
         figures["bleu"] = math.fsum(bleu.sentence_score(a, [r]).score for a, r in pairs) / len(pairs)
         figures["chrf"] = CHRF().corpus_score(said, [list(references)]).score
     except ImportError:
@@ -101,13 +108,30 @@ def text_figures(answers: Sequence[str | None], references: Sequence[str]) -> tu
     try:
         from rouge_score.rouge_scorer import RougeScorer
 
-        scorer = RougeScorer(["rouge1", "rougeL"])
+        scorer = RougeScorer(["rouge1", "rougeL"], tokenizer=None if "".join(references).isascii() else _UnicodeWords())
         found = [scorer.score(reference, answer) for answer, reference in pairs]
         for name in ("rouge1", "rougeL"):
             figures[name] = math.fsum(f[name].fmeasure for f in found) / len(found)
     except ImportError:
         notes.append("ROUGE needs rouge-score: pip install 'mimicry-audit[distill]'")
     return figures, notes
+
+
+class _UnicodeWords:
+    """Words of every script, for rouge-score, whose own tokenizer keeps nothing but a to z and digits."""
+
+    def tokenize(self, text: str) -> list[str]:
+        """Lower-cased words; characters where a script has no spaces."""
+        words: list[str] = []
+        for token in regex.findall(TOKEN, text.lower()):
+            words += regex.findall(r"\X", token) if _UNSPACED.search(token) else [token]
+        return [word for word in words if word[0].isalnum()]
+
+
+def _is_unspaced(texts: Sequence[str]) -> bool:
+    """Whether most letters of the texts belong to scripts that are written without spaces."""
+    joined = "".join(texts)
+    return 2 * len(_UNSPACED.findall(joined)) > sum(c.isalpha() for c in joined)
 
 
 def predicted(answer: str | None, labels: Sequence[str]) -> str:

@@ -31,6 +31,7 @@ from mimicry_audit.verdicts.rivals import settle
 from mimicry_audit.verdicts.rules import Verdict, judge
 from mimicry_audit.verdicts.sections import where
 from mimicry_audit.verdicts.sections.agreement import agreement_entries
+from mimicry_audit.verdicts.sections.answer_notes import answer_warnings
 from mimicry_audit.verdicts.sections.combined import Calibrated, calibrate
 from mimicry_audit.verdicts.sections.grades import journals_sha, judge_section, judge_warnings, judged_by
 from mimicry_audit.verdicts.sections.likelihood import Likelihoods
@@ -199,6 +200,7 @@ def _compute_scores(
         scores["likelihood"] = likely.section(verdicts, weights)
     scores["limits"] = list(LIMITS)
     scores["warnings"] = [
+        *answer_warnings(responses),
         *warnings(manifest, labels, material.measured, verdicts),
         *judge_warnings(judges, material.models, found.own, lambda model: own_in_run(model, found.facts)),
     ]

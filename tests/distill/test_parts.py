@@ -364,3 +364,50 @@ def test_fairness_by_hand() -> None:
     assert fair["accuracy_gap"] is None
     assert figures.difference(found, fair) == {"flips": pytest.approx(1 / 3), "selection_gap": pytest.approx(1 / 3)}
     assert figures.fairness(["f"], ["1"], ["yes"], ["yes"]) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "near"),
+    [
+        ("今天天气很好，我们沿着河边散步。", "今天天气不错，我们沿着河边散步。"),
+        ("วันนี้อากาศดีและเราเดินเลียบแม่น้ำ", "วันนี้อากาศสวยและเราเดินเลียบแม่น้ำ"),
+        ("आज मौसम अच्छा है और हम नदी के किनारे टहलते हैं।", "आज मौसम ख़राब है और हम नदी के किनारे टहलते हैं।"),
+        ("الطقس جميل اليوم ونحن نمشي بجانب النهر.", "الطقس سيئ اليوم ونحن نمشي بجانب النهر."),
+        ("Сегодня хорошая погода, и мы гуляем.", "Сегодня плохая погода, и мы гуляем."),
+    ],
+)
+def test_text_figures_read_every_script(text: str, near: str) -> None:
+    equal, _ = figures.text_figures([text] * 3, [text] * 3)
+    assert [equal[name] for name in ("rouge1", "rougeL")] == [1.0, 1.0]
+    other, _ = figures.text_figures([near] * 3, [text] * 3)
+    assert 0.4 < (other["rouge1"] or 0) < 1.0
+
+
+@pytest.mark.parametrize(
+    ("messages", "said"),
+    [
+        (
+            [
+                {"role": "user", "content": "A?"},
+                {"role": "assistant", "content": None},
+                {"role": "user", "content": "B?"},
+            ],
+            "null",
+        ),
+        ([{"role": "user", "content": [{"type": "image_url", "image_url": "x"}]}], "parts that are not text"),
+    ],
+)
+def test_turns_without_text_are_refused(tmp_path: Path, messages: list[dict[str, Any]], said: str) -> None:
+    (tmp_path / "d.jsonl").write_text(json.dumps({"messages": messages}) + "\n", "utf-8")
+    with pytest.raises(DataError, match=said):
+        data.read(str(tmp_path / "d.jsonl"))
+
+
+def test_a_turn_in_parts_and_a_missing_number_are_read_as_meant(tmp_path: Path) -> None:
+    rows = [
+        {"messages": [{"role": "user", "content": [{"type": "text", "text": "Name a river."}]}], "answer": "The Po."},
+        {"prompt": "Name another.", "answer": float("nan")},
+    ]
+    (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
+    first, second = data.read(str(tmp_path / "d.jsonl"))
+    assert (first.messages[0].content, first.answer, second.answer) == ("Name a river.", "The Po.", None)

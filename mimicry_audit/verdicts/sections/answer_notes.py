@@ -1,0 +1,57 @@
+"""What the answers themselves warn of: another model behind a name, answers cut off, failures, one text for many prompts.
+
+Promise: each note is one sentence that names the model, counts answers, and says what to change where something can be changed.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+
+from mimicry_audit.records.asked import Response
+
+CUT_SHARE = 0.5
+"""Share of a model's answers cut off by the token limit from which a note says so."""
+REPEATED_SHARE, FEWEST_REPEATS, SHORT_TEXT = 0.5, 10, 60
+"""One text of at most so many characters for this share of at least so many prompts is named: it is rarely an answer."""
+
+
+def answer_warnings(responses: Mapping[str, Sequence[Response]]) -> list[str]:
+    """Sentences on the answers of each model.
+
+    Args:
+        responses: label → its standing responses.
+    """
+    return [note for label, journal in responses.items() for note in _notes_on(label, journal)]
+
+
+def _notes_on(label: str, journal: Sequence[Response]) -> Iterator[str]:
+    if not journal:
+        return
+    served = Counter(r.served_model for r in journal if r.usable and r.served_model)
+    if len(served) > 1:
+        (main, _), *others = served.most_common()
+        parts = ", ".join(f"{count} from {name}" for name, count in others)
+        yield (
+            f"{label} was not one model: of {served.total()} answers {parts}, the others from {main}, as the endpoint "
+            "itself says. Ask a model that is not replaced."
+        )
+    mute = sum(r.status == "empty" and bool(r.reasoning) for r in journal)
+    if mute:
+        yield (
+            f"{label} only thought: {mute} of {len(journal)} answers hold reasoning and no answer, because the token limit "
+            "came first. Raise --max-tokens."
+        )
+    cut = sum(r.status == "truncated" for r in journal)
+    if cut >= CUT_SHARE * len(journal):
+        yield f"{label}: {cut} of {len(journal)} answers were cut off by the token limit. Raise --max-tokens."
+    errors = Counter(r.error for r in journal if r.status == "error" and r.error)
+    if errors:
+        (reason, count) = errors.most_common(1)[0]
+        more = f" (and {errors.total() - count} for other reasons)" if errors.total() > count else ""
+        yield f"{label}: {count} of {len(journal)} questions were not answered: {reason}{more}."
+    texts = Counter(r.text.strip() for r in {r.probe_id: r for r in journal if r.usable}.values())
+    if texts:
+        (text, repeats) = texts.most_common(1)[0]
+        if len(text) <= SHORT_TEXT and repeats >= max(FEWEST_REPEATS, REPEATED_SHARE * texts.total()):
+            yield f"{label} gave one text, “{text}”, to {repeats} of {texts.total()} prompts: check that these are answers."

@@ -1,0 +1,41 @@
+"""What answers warn of by themselves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mimicry_audit.records.asked import Response
+from mimicry_audit.verdicts.sections.answer_notes import answer_warnings
+
+
+def journal(count: int, **fields: Any) -> list[Response]:
+    plain = {"key": "k", "model": "m", "sample": 0, "status": "ok", "text": "An answer of its own."}
+    return [
+        Response(**(plain | {"probe_id": f"p{i}"} | {k: v(i) if callable(v) else v for k, v in fields.items()}))
+        for i in range(count)
+    ]
+
+
+def test_another_model_behind_a_name_is_named() -> None:
+    (note,) = answer_warnings({"big": journal(9, served_model=lambda i: "fallback" if i % 3 else "big", text=str)})
+    assert "of 9 answers 3 from big, the others from fallback" in note
+
+
+def test_reasoning_without_an_answer_names_the_limit() -> None:
+    (note,) = answer_warnings({"m": journal(4, status="empty", text="", reasoning="well")})
+    assert "4 of 4 answers hold reasoning and no answer" in note
+    assert "--max-tokens" in note
+
+
+def test_answers_cut_off_and_failures_are_counted() -> None:
+    cut = journal(10, status=lambda i: "truncated" if i < 6 else "ok", text=str)
+    assert "6 of 10 answers were cut off" in answer_warnings({"m": cut})[0]
+    failed = journal(5, status="error", text="", error=lambda i: "the template refuses" if i < 4 else "lost")
+    (note,) = answer_warnings({"m": failed})
+    assert note == "m: 4 of 5 questions were not answered: the template refuses (and 1 for other reasons)."
+
+
+def test_one_text_for_many_prompts_is_named() -> None:
+    assert "gave one text, “Sorry.”, to 12 of 12 prompts" in answer_warnings({"m": journal(12, text="Sorry.")})[0]
+    assert answer_warnings({"m": journal(12, text=str)}) == []
+    assert answer_warnings({"m": []}) == []

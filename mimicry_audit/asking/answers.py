@@ -149,6 +149,11 @@ def _actionable(changed: Sequence[str]) -> Sequence[str]:
     return [text for text in changed if not derived.match(text)] or changed
 
 
+def _must_be_asked(response: Response) -> bool:
+    """Whether a journalled response is to be asked for again: it failed, and not for ever."""
+    return response.status == "error" and not response.lasting
+
+
 def _requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
     """Every request of a model, in the order of the probes; those without an answer are owed."""
     standing, _ = read_journal(run.journal_path(session.spec.label))
@@ -158,7 +163,7 @@ def _requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
             sample,
             probe.messages,
             request_seed(plan.sampling.seed, probe.id, sample),
-            owed=(probe.id, sample) not in standing or standing[probe.id, sample].status == "error",
+            owed=(probe.id, sample) not in standing or _must_be_asked(standing[probe.id, sample]),
         )
         for probe in plan.probes
         for sample in range(plan.sampling.samples)

@@ -25,7 +25,7 @@ from mimicry_audit.engines.options import Option, with_defaults
 from mimicry_audit.engines.reading import completion_status, opened_by, split_reasoning
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.ground.errors import EngineError, PrerequisiteError
-from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling
+from mimicry_audit.records.asked import TEMPLATE_REFUSES, Completion, Identity, Message, Request, Sampling
 
 OPTIONS = (
     Option(name="device", kind="text", default="auto", help="auto, cpu, cuda, cuda:N or mps"),
@@ -211,7 +211,7 @@ class HfEngine(EngineBase):
         template = self._find_weights()[1]
         text = template.render(request.messages)
         if text is None:
-            return Completion(status="error", error="the chat template refuses this conversation")
+            return Completion(status="error", error=TEMPLATE_REFUSES)
         try:
             tokens = tuple(template.tokenizer(text, add_special_tokens=False)["input_ids"])
         except (TypeError, UnicodeError) as error:

@@ -22,6 +22,8 @@ RESPONSE_SCHEMA = 1
 
 DOMAINS = ("reasoning", "math", "instruction_following", "identity")
 """The domains shipped with the project; user sets may add others in snake_case."""
+TEMPLATE_REFUSES = "the chat template refuses this conversation"
+"""The error of a prompt that a model's template cannot render, such as one with a system turn."""
 IDENTITY_DOMAIN = "identity"
 """Of questions about the model itself: their answers are compared with nobody's."""
 
@@ -195,6 +197,11 @@ class Response(Completion):
     prompt_sha: str | None = None
     time: str = ""
     schema: int = RESPONSE_SCHEMA
+
+    @property
+    def lasting(self) -> bool:
+        """Whether asking again cannot help: the template of the model refuses the conversation, as it always will."""
+        return self.status == "error" and self.error == TEMPLATE_REFUSES
 
     @property
     def usable(self) -> bool:

@@ -11,7 +11,17 @@ import pytest
 
 from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.ground.errors import DataError, EngineError, RunDirectoryError
-from mimicry_audit.records.asked import Completion, Message, ModelSpec, Probe, Request, Response, Sampling, request_seed
+from mimicry_audit.records.asked import (
+    TEMPLATE_REFUSES,
+    Completion,
+    Message,
+    ModelSpec,
+    Probe,
+    Request,
+    Response,
+    Sampling,
+    request_seed,
+)
 from mimicry_audit.records.run import Journal, RunDirectory
 from tests.support.scripted_engine import Heard, Script, ScriptedEngine
 
@@ -262,3 +272,14 @@ def test_notes_are_kept_and_not_compared(run: RunDirectory) -> None:
     assert collect(run, plan(), engine_for=Script().engine_for, notes={"version": "2"}) == 0
     assert run.manifest().sources == {"a": "lab/a"}
     assert run.manifest().version == "1"
+
+
+def test_what_a_template_refuses_is_not_asked_for_again(run: RunDirectory) -> None:
+    def refuse(spec: ModelSpec, request: Request) -> Completion:
+        if request.probe_id == "s/0":
+            return Completion(status="error", error=TEMPLATE_REFUSES)
+        return Completion(status="ok", text=f"{spec.name} on {request.probe_id}")
+
+    assert collect(run, plan(), engine_for=Script(answer=refuse).engine_for) == 8
+    assert collect(run, plan(), engine_for=Script().engine_for) == 0
+    assert [r.error for r in run.responses("a") if r.status == "error"] == [TEMPLATE_REFUSES]

@@ -65,8 +65,8 @@ def payload(
     if sampling.logprobs:
         body |= {"logprobs": True, "top_logprobs": sampling.logprobs}
     if request.json_schema is not None:
-        named = {"name": "reply", "strict": True, "schema": json.loads(request.json_schema)}
-        body["response_format"] = {"type": "json_schema", "json_schema": named}
+        schema = {"name": "reply", "strict": True, "schema": json.loads(request.json_schema)}
+        body["response_format"] = {"type": "json_schema", "json_schema": schema}
     sent = {name: value for name, value in (body | dict(extra)).items() if value is not None}  # null leaves a field out
     return json.dumps(sent, allow_nan=False).encode("ascii")
 
@@ -126,10 +126,10 @@ def error_message(body: bytes) -> str:
         answer = json.loads(body)
     except ValueError:
         return _body_excerpt(body)
-    found = answer.get("error", answer) if isinstance(answer, dict) else answer
-    if isinstance(found, dict):
-        found = found.get("message") or found.get("detail") or found
-    return " ".join(str(found).split())[:400]
+    detail = answer.get("error", answer) if isinstance(answer, dict) else answer
+    if isinstance(detail, dict):
+        detail = detail.get("message") or detail.get("detail") or detail
+    return " ".join(str(detail).split())[:400]
 
 
 def is_moderation(status: int, body: bytes) -> bool:
@@ -170,11 +170,11 @@ def _content_text(content: object) -> str:
     raise TypeError
 
 
-def _read_logprobs(found: object) -> tuple[Mapping[str, float], ...] | None:
-    if not isinstance(found, dict) or not isinstance(found.get("content"), list):
+def _read_logprobs(logprobs: object) -> tuple[Mapping[str, float], ...] | None:
+    if not isinstance(logprobs, dict) or not isinstance(logprobs.get("content"), list):
         return None
     steps = []
-    for place in found["content"]:
+    for place in logprobs["content"]:
         step: dict[str, float] = {}
         for entry in (place, *(place.get("top_logprobs") or ())):
             value = entry.get("logprob")  # JSON has no infinity: servers write null, which tells nothing

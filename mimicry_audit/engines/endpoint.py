@@ -84,8 +84,8 @@ class EndpointEngine(EngineBase):
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         """Ask all owed requests at once, within the concurrency."""
-        owed = [request for request in requests if request.owed]
-        if not owed:
+        owed_requests = [request for request in requests if request.owed]
+        if not owed_requests:
             return
         self.open()
         extra = dict(chat_wire.NEUTRAL_VLLM) if self._served_model().get("owned_by") == "vllm" else {}
@@ -93,7 +93,7 @@ class EndpointEngine(EngineBase):
         field = with_defaults(OPTIONS, self.spec.options)["limit_field"]
         jobs = [
             (request, chat_wire.payload(self.spec.name, request, sampling, limit_field=field, extra=extra))
-            for request in owed
+            for request in owed_requests
         ]
         yield from ask_all(self._open_connection(), jobs)
 
@@ -193,10 +193,10 @@ def _find_entry(url: str, name: str, body: bytes) -> Mapping[str, Any]:
         return {}  # not every endpoint keeps a list; a wrong name will meet a 404
     if not entries or name in entries:
         return dict(entries.get(name, {}))
-    near = difflib.get_close_matches(name, entries, n=1)
+    close_names = difflib.get_close_matches(name, entries, n=1)
     names = sorted(entries)
     listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
-    hint = f"did you mean {near[0]}? " if near else ""
+    hint = f"did you mean {close_names[0]}? " if close_names else ""
     raise EngineError(f"{url} serves no model {name}", f"{hint}It serves {listed}")
 
 

@@ -129,10 +129,10 @@ def folder_digest(folder: Path) -> str:
         raise PrerequisiteError(f"the folder {folder} holds no model: it has no config.json", "check the path")
     if not any(name.endswith(_WEIGHTS) for name in names):
         raise PrerequisiteError(f"the folder {folder} holds no weights (*.safetensors)", "check the path")
-    whole = hashlib.sha256()
+    digest = hashlib.sha256()
     for path in files:
-        whole.update(f"{path.name}\0{_file_digest(path)}\n".encode())
-    return f"sha256:{whole.hexdigest()}"
+        digest.update(f"{path.name}\0{_file_digest(path)}\n".encode())
+    return f"sha256:{digest.hexdigest()}"
 
 
 def chat_template(weights: Weights) -> str | None:
@@ -141,13 +141,15 @@ def chat_template(weights: Weights) -> str | None:
     if path is not None:
         return path.read_text(encoding="utf-8")
     for filename in ("chat_template.json", "tokenizer_config.json"):
-        found = weights.json(filename).get("chat_template")
-        if isinstance(found, str):
-            return found
-        if isinstance(found, list):
-            named = {entry["name"]: entry["template"] for entry in found if isinstance(entry, dict) and "name" in entry}
-            if isinstance(named.get("default"), str):
-                return str(named["default"])
+        template = weights.json(filename).get("chat_template")
+        if isinstance(template, str):
+            return template
+        if isinstance(template, list):
+            template_by_name = {
+                entry["name"]: entry["template"] for entry in template if isinstance(entry, dict) and "name" in entry
+            }
+            if isinstance(template_by_name.get("default"), str):
+                return str(template_by_name["default"])
     return None
 
 
@@ -184,9 +186,9 @@ def _hub_commit(name: str, revision: str | None) -> str:
         from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
 
         try:
-            found = HfApi().model_info(name, revision=revision, timeout=HUB_SECONDS).sha
-            if found:
-                return str(found)
+            commit = HfApi().model_info(name, revision=revision, timeout=HUB_SECONDS).sha
+            if commit:
+                return str(commit)
         except GatedRepoError:
             raise PrerequisiteError(
                 f"the Hub model {name} is gated", "accept its terms and run hf auth login"
@@ -213,9 +215,9 @@ def _cached_commit(name: str, revision: str | None) -> str | None:
     from huggingface_hub.constants import HF_HUB_CACHE
 
     store = Path(HF_HUB_CACHE) / f"models--{name.replace('/', '--')}"
-    wanted = revision or "main"
-    pointer = store / "refs" / wanted
-    commit = pointer.read_text(encoding="ascii").strip() if pointer.is_file() else wanted
+    reference = revision or "main"
+    pointer = store / "refs" / reference
+    commit = pointer.read_text(encoding="ascii").strip() if pointer.is_file() else reference
     return commit if (store / "snapshots" / commit / "config.json").exists() else None
 
 

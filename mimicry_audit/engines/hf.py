@@ -194,18 +194,18 @@ class HfEngine(EngineBase):
     def _check_device(self, torch: Any) -> Any:
         device = self._choose_device()
         try:
-            found = torch.device(device)
+            chosen_device = torch.device(device)
         except RuntimeError:
             raise PrerequisiteError(f"there is no device {device}", "use device=cpu, cuda, cuda:N or mps") from None
-        missing = (found.type == "cuda" and not torch.cuda.is_available()) or (
-            found.type == "mps" and not torch.backends.mps.is_available()
+        missing = (chosen_device.type == "cuda" and not torch.cuda.is_available()) or (
+            chosen_device.type == "mps" and not torch.backends.mps.is_available()
         )
-        if missing or (found.type == "cuda" and (found.index or 0) >= torch.cuda.device_count()):
+        if missing or (chosen_device.type == "cuda" and (chosen_device.index or 0) >= torch.cuda.device_count()):
             raise PrerequisiteError(
                 f"PyTorch {torch.__version__} sees no {device} device",
                 "check the driver and the PyTorch build, or use device=cpu",
             )
-        return found
+        return chosen_device
 
     def _prepare_prompt(self, request: Request, sampling: Sampling) -> _Prompt | Completion:
         template = self._find_weights()[1]
@@ -242,7 +242,7 @@ class HfEngine(EngineBase):
         sampler = RowSampler(sampling, [prompt.request.seed for prompt in chunk], device)
         try:
             with torch.inference_mode():
-                made = self._model.generate(
+                sequences = self._model.generate(
                     input_ids=ids.to(device),
                     attention_mask=mask.to(device),
                     max_new_tokens=sampling.max_tokens,
@@ -253,21 +253,21 @@ class HfEngine(EngineBase):
                 f"{device} ran out of memory on a batch of {len(chunk)} prompts", "lower it with batch_size=N"
             ) from None
         latency = time.monotonic() - started
-        rows = made[:, width:].tolist()
+        rows = sequences[:, width:].tolist()
         return [
             self._build_completion(prompt, row, tokens, sampler, latency)
             for row, (prompt, tokens) in enumerate(zip(chunk, rows, strict=True))
         ]
 
     def _build_completion(
-        self, prompt: _Prompt, row: int, made: list[int], sampler: RowSampler, latency: float
+        self, prompt: _Prompt, row: int, tokens: list[int], sampler: RowSampler, latency: float
     ) -> Completion:
         tokenizer = self._find_weights()[1].tokenizer
         ends = set(self._model.generation_config.eos_token_id)
-        stop = next((place for place, token in enumerate(made) if token in ends), None)
-        length = len(made) if stop is None else stop + 1
+        stop = next((place for place, token in enumerate(tokens) if token in ends), None)
+        length = len(tokens) if stop is None else stop + 1
         # A character cut off by the token limit is no text; vLLM leaves its bytes out as well.
-        text = tokenizer.decode(made[:length], skip_special_tokens=True).rstrip("\N{REPLACEMENT CHARACTER}")
+        text = tokenizer.decode(tokens[:length], skip_special_tokens=True).rstrip("\N{REPLACEMENT CHARACTER}")
         answer, reasoning = split_reasoning(text, prompt.opened)
         finish = "length" if stop is None else "stop"
         return Completion(
@@ -290,7 +290,7 @@ def _load_model(weights: Weights, options: Any, dtype: Any) -> Any:
     from transformers.utils import logging
 
     values = with_defaults(OPTIONS, options)
-    shown, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
+    bar_enabled, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what matters is raised, and told in one line
     try:
@@ -318,7 +318,7 @@ def _load_model(weights: Weights, options: Any, dtype: Any) -> Any:
         ) from None
     finally:
         logging.set_verbosity(verbosity)
-        if shown:
+        if bar_enabled:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
     model, report = loaded
     refuse_invented_weights(weights.name, report)
@@ -351,8 +351,8 @@ def _generation_config(model: Any, tokenizer: Any) -> Any:
 
     own = model.generation_config
     ends: list[int] = []
-    for found in (own.eos_token_id, model.config.get_text_config().eos_token_id, tokenizer.eos_token_id):
-        ends += found if isinstance(found, list) else [] if found is None else [found]
+    for end_tokens in (own.eos_token_id, model.config.get_text_config().eos_token_id, tokenizer.eos_token_id):
+        ends += end_tokens if isinstance(end_tokens, list) else [] if end_tokens is None else [end_tokens]
     pads = [token for token in (own.pad_token_id, tokenizer.pad_token_id, *ends, 0) if token is not None]
     return GenerationConfig(  # type: ignore[no-untyped-call]
         do_sample=False,

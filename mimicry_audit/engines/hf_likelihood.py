@@ -28,11 +28,11 @@ def score_texts(
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     rows: list[_Row] = []
     for request in requests:
-        found = encode(template, request, context)
-        if not isinstance(found, TokenScores):
-            rows.append((request, *found))
+        encoded = encode(template, request, context)
+        if not isinstance(encoded, TokenScores):
+            rows.append((request, *encoded))
         elif request.owed:
-            yield request, found
+            yield request, encoded
     rows.sort(key=lambda row: (len(row[1]) + len(row[2]), row[0].key))
     for batch in _make_batches(rows, batch_size, model.config.get_text_config().vocab_size):
         if any(request.owed for request, _, _ in batch):
@@ -45,11 +45,11 @@ def _make_batches(rows: Sequence[_Row], size: int, vocabulary: int) -> Iterator[
     """Consecutive rows, at most `size` of them and within the bound on logits, but at least one."""
     batch: list[_Row] = []
     for row in rows:
-        together = [*batch, row]
-        if batch and (len(together) > size or len(together) * _count_positions(together) * vocabulary > LOGITS_AT_ONCE):
+        extended = [*batch, row]
+        if batch and (len(extended) > size or len(extended) * _count_positions(extended) * vocabulary > LOGITS_AT_ONCE):
             yield batch
-            together = [row]
-        batch = together
+            extended = [row]
+        batch = extended
     if batch:
         yield batch
 
@@ -63,7 +63,7 @@ def _score_batch(model: Any, batch: Sequence[_Row]) -> list[TokenScores]:
     """One right-padded batch: what follows a row's text cannot be seen from it."""
     import torch
 
-    width, kept = max(len(p) + len(t) for _, p, t in batch), _count_positions(batch)
+    width, positions = max(len(p) + len(t) for _, p, t in batch), _count_positions(batch)
     ids = torch.full((len(batch), width), model.generation_config.pad_token_id, dtype=torch.long)
     mask = torch.zeros_like(ids)
     for row, (_, prompt, tokens) in enumerate(batch):
@@ -71,7 +71,7 @@ def _score_batch(model: Any, batch: Sequence[_Row]) -> list[TokenScores]:
         ids[row, :length] = torch.tensor(prompt + tokens)
         mask[row, :length] = 1
     trims = "logits_to_keep" in inspect.signature(model.forward).parameters
-    more = {"logits_to_keep": kept} if trims else {}
+    more = {"logits_to_keep": positions} if trims else {}
     device = model.device
     try:
         with torch.inference_mode():

@@ -40,14 +40,14 @@ class RowSampler:
         import torch
 
         logits = scores.float()
-        chosen = logits.argmax(dim=-1) if self._sampling.temperature == 0 else self._draw_tokens(logits)
+        tokens = logits.argmax(dim=-1) if self._sampling.temperature == 0 else self._draw_tokens(logits)
         if self._sampling.logprobs:
             logs = torch.log_softmax(logits, dim=-1)
             top = logs.topk(min(self._sampling.logprobs, logs.shape[-1]), dim=-1)
-            own = logs.gather(1, chosen[:, None]).squeeze(1)
-            self._kept.append((chosen.cpu(), own.cpu(), top.indices.cpu(), top.values.cpu()))
+            own = logs.gather(1, tokens[:, None]).squeeze(1)
+            self._kept.append((tokens.cpu(), own.cpu(), top.indices.cpu(), top.values.cpu()))
         forced = torch.full_like(scores, float("-inf"))
-        return forced.scatter_(1, chosen[:, None], 0.0)
+        return forced.scatter_(1, tokens[:, None], 0.0)
 
     def _draw_tokens(self, logits: torch.Tensor) -> torch.Tensor:
         """One token per row: with exponential noise E, the arg-max of p/E is distributed as p."""
@@ -68,8 +68,8 @@ class RowSampler:
         if not self._sampling.logprobs:
             return None
         steps = []
-        for chosen, own, places, values in self._kept[:length]:
-            step = {name(int(chosen[row])): float(own[row])}
+        for tokens, own, places, values in self._kept[:length]:
+            step = {name(int(tokens[row])): float(own[row])}
             for place, value in zip(places[row].tolist(), values[row].tolist(), strict=True):
                 step.setdefault(name(place), value)
             steps.append(step)

@@ -57,10 +57,10 @@ class Retries:
     longest_wait: float = 60.0
     total: float = 600.0
 
-    def wait(self, attempt: int, asked: float | None) -> float:
+    def wait(self, attempt: int, server_delay: float | None) -> float:
         """Seconds before the next try: full jitter, and never less than the server asked for."""
         jitter = random.uniform(0.0, min(self.longest_wait, self.first_wait * 2 ** (attempt - 1)))  # noqa: S311 - no secret
-        return jitter if asked is None else asked + jitter
+        return jitter if server_delay is None else server_delay + jitter
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +91,8 @@ class Connection:
 
     def headers(self) -> dict[str, str]:
         """Headers of every request."""
-        named = {"Content-Type": "application/json", "User-Agent": "mimicry-audit"}
-        return named | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
+        basics = {"Content-Type": "application/json", "User-Agent": "mimicry-audit"}
+        return basics | ({"Authorization": f"Bearer {self.key}"} if self.key else {})
 
     def hide(self, text: str) -> str:
         """The text without the key, should a server have repeated it."""
@@ -114,9 +114,9 @@ class Connection:
 
     def key_error(self, url: str, status: int, body: bytes) -> EngineError:
         """The server does not accept the key, or asks for one."""
-        said = self.hide(chat_wire.error_message(body))
+        message = self.hide(chat_wire.error_message(body))
         mend = f"put a valid key into {self.key_source}" if self.key else f"put the server's key into {self.key_source}"
-        return EngineError(f"{url} refused the key ({status}: {said})", mend)
+        return EngineError(f"{url} refused the key ({status}: {message})", mend)
 
     def down_error(self, reason: str) -> EngineError:
         """Nobody answers."""
@@ -182,9 +182,9 @@ class Loop(asyncio.SelectorEventLoop):
 
     async def create_connection(self, *args: Any, **more: Any) -> Any:
         """As the class above does, and remember it."""
-        made = await super().create_connection(*args, **more)
-        self._opened = [*(t for t in self._opened if not t.is_closing()), made[0]]
-        return made
+        connection = await super().create_connection(*args, **more)
+        self._opened = [*(t for t in self._opened if not t.is_closing()), connection[0]]
+        return connection
 
     def close(self) -> None:
         """Close what is still open, and the loop."""
@@ -252,9 +252,9 @@ class _Run:
     async def _work_queue(self, http: httpx.AsyncClient) -> None:
         for request, body in self._jobs:
             plain = request.json_schema is None  # a refused schema is asked for again without one
-            self.landed.put((request, await self._ask_endpoint(http, body, counted=plain)))
+            self.landed.put((request, await self._ask_endpoint(http, body, counts_errors=plain)))
 
-    async def _ask_endpoint(self, http: httpx.AsyncClient, body: bytes, *, counted: bool) -> Completion:
+    async def _ask_endpoint(self, http: httpx.AsyncClient, body: bytes, *, counts_errors: bool) -> Completion:
         retries, started = self._connection.retries, time.monotonic()
         attempt = 0
         while True:
@@ -262,7 +262,7 @@ class _Run:
             url = self._urls.pick()
             outcome = await self._try_once(http, url, body)
             if isinstance(outcome, Completion):
-                if counted and outcome.status == "error":
+                if counts_errors and outcome.status == "error":
                     self._count_refusal(url, outcome.error or "")
                 return replace(outcome, attempt=attempt)
             self._connection.alive()
@@ -303,22 +303,22 @@ class _Run:
 
     async def _handle_refusal(self, http: httpx.AsyncClient, url: str, answer: httpx.Response) -> Completion | _Again:
         status, body = answer.status_code, self._connection.unechoed(answer.content)
-        said = chat_wire.error_message(body)
+        message = chat_wire.error_message(body)
         if chat_wire.is_moderation(status, body):
             return Completion(status="refused", finish_reason="content_filter")
         if status in {401, 403}:
             raise self._connection.key_error(url, status, body)
         if status == 402 or chat_wire.error_code(body) == "insufficient_quota":
             raise EngineError(
-                f"{url} has no credit left ({status}: {self._connection.hide(said)})", "top the account up"
+                f"{url} has no credit left ({status}: {self._connection.hide(message)})", "top the account up"
             )
         if status == 404:
             served = await _list_served(http, url, self._connection)
             mend = f"it serves {', '.join(served)}" if served else "check the base URL; it usually ends in /v1"
-            raise EngineError(f"{url} does not know this model ({self._connection.hide(said)})", mend)
+            raise EngineError(f"{url} does not know this model ({self._connection.hide(message)})", mend)
         if status in PASSING:
-            return _Again(f"HTTP {status}: {said}", wait_asked(answer.headers, body))
-        return Completion(status="error", error=self._connection.hide(f"HTTP {status}: {said}"))
+            return _Again(f"HTTP {status}: {message}", wait_asked(answer.headers, body))
+        return Completion(status="error", error=self._connection.hide(f"HTTP {status}: {message}"))
 
     def _count_refusal(self, url: str, reason: str) -> None:
         """End the run where its first requests are all refused for one and the same reason: so would all others be.
@@ -348,8 +348,8 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
 def wait_asked(headers: Mapping[str, str], body: bytes) -> float | None:
     """Seconds that a server asks to wait, wherever it says so: Retry-After, the body, or the reset of a spent quota."""
-    if (asked := retry_after(headers)) is not None:
-        return asked
+    if (delay := retry_after(headers)) is not None:
+        return delay
     if (spoken := _WAIT_IN_BODY.search(body[:20_000].decode("utf-8", "replace"))) is not None:
         return _to_seconds(spoken["time"], spoken["unit"] or "s")
     for kind in ("requests", "tokens"):

@@ -64,7 +64,7 @@ def parse_model(
         raise _bad_label(label)
     if not body:
         raise ConfigError(f"the model name {text!r} is empty", "write it like vllm/ORG/NAME")
-    given = dict(options or {})
+    raw_options = dict(options or {})
     prefix, slash, rest = body.partition("/")
     # A folder that truly is there wins over an unknown prefix, never over a known one.
     if slash and prefix in ENGINES:
@@ -74,15 +74,15 @@ def parse_model(
     else:
         engine, rest = _engine_of_bare(body, default_engine), body
     if engine == "openai":
-        fields = _parse_endpoint(source, rest, given)
+        fields = _parse_endpoint(source, rest, raw_options)
     elif engine == "recorded":
-        fields = _parse_recorded(source, rest, given)
+        fields = _parse_recorded(source, rest, raw_options)
     elif engine in ENGINES.own:
         fields = _parse_weights(source, rest, explicit=slash != "" and prefix in ENGINES)
     else:
         fields = {"name": rest}  # another package's engine reads its own names
-    spec = ModelSpec(engine=engine, label=label or written_label or "", options=given, source=source, **fields)
-    checked = check_options(engine, engine_class(engine).options, given)
+    spec = ModelSpec(engine=engine, label=label or written_label or "", options=raw_options, source=source, **fields)
+    checked = check_options(engine, engine_class(engine).options, raw_options)
     _check_secrets(engine, checked)
     return replace(spec, options=checked, label=spec.label or _short_label(spec))
 
@@ -106,15 +106,15 @@ def parse_models(
         ConfigError: a name is wrong, a label is taken twice, or the same model is given twice.
     """
     specs: list[ModelSpec] = []
-    chosen: set[int] = set()
+    labelled_places: set[int] = set()
     for entry in models:
         spec = _parse_entry(entry, default_engine)
         if _split_label(spec.source)[0] or (isinstance(entry, Mapping) and entry.get("label") is not None):
-            chosen.add(len(specs))
+            labelled_places.add(len(specs))
         specs.append(spec)
     specs = _with_shared(specs, options or {})
     _refuse_repeats(specs)
-    return tuple(_with_own_labels(specs, chosen))
+    return tuple(_with_own_labels(specs, labelled_places))
 
 
 def safe_label(text: str) -> str:
@@ -123,8 +123,10 @@ def safe_label(text: str) -> str:
     A name of more than `LONGEST_LABEL` bytes is cut and ends in its hash: file systems take 255 bytes.
     """
     composed = unicodedata.normalize("NFC", text)
-    kept = "".join(c if c.isalnum() or c in "._-" or unicodedata.category(c).startswith("M") else " " for c in composed)
-    label = "-".join(kept.split()).strip("-._") or "model"
+    spaced = "".join(
+        c if c.isalnum() or c in "._-" or unicodedata.category(c).startswith("M") else " " for c in composed
+    )
+    label = "-".join(spaced.split()).strip("-._") or "model"
     if len(label.encode()) <= LONGEST_LABEL:
         return label
     return f"{label.encode()[: LONGEST_LABEL - 9].decode('utf-8', 'ignore')}-{sha256_text(text)[:8]}"
@@ -154,11 +156,13 @@ def _engine_of_bare(body: str, default: str | None) -> str:
         return engine
     parts = body.split("/")
     prefix = parts[0]
-    near = difflib.get_close_matches(prefix.lower(), (*ENGINES, "lab"), n=1, cutoff=0.75)
-    meant = _ALIASES.get(prefix.lower()) or (near[0] if near else None)
-    if len(parts) > 1 and meant and HUB_ID.match(body):
+    close_names = difflib.get_close_matches(prefix.lower(), (*ENGINES, "lab"), n=1, cutoff=0.75)
+    suggestion = _ALIASES.get(prefix.lower()) or (close_names[0] if close_names else None)
+    if len(parts) > 1 and suggestion and HUB_ID.match(body):
         hub = f", or hf/{body} for the Hub model" if len(parts) == 2 else ""
-        raise ConfigError(f"unknown engine {prefix} in {body}", f"did you mean {meant}/{body.partition('/')[2]}{hub}?")
+        raise ConfigError(
+            f"unknown engine {prefix} in {body}", f"did you mean {suggestion}/{body.partition('/')[2]}{hub}?"
+        )
     if len(parts) > 2 and ":" not in body.split("/", 2)[1]:
         raise ConfigError(
             f"unknown engine {prefix} in {body}", f"engines are {', '.join(ENGINES)}; lab/NAME is a lab model"
@@ -172,8 +176,8 @@ def _is_path(text: str) -> bool:
 
 def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, Any]:
     """Name, revision and adapter of a folder, a Hub id or a lab model."""
-    whole = Path(text).expanduser()
-    if whole.is_dir() and not text.startswith("lab/"):
+    folder = Path(text).expanduser()
+    if folder.is_dir() and not text.startswith("lab/"):
         return {"name": _expand_user(text)}
     base, colon, adapter = text.partition(":")
     name, at, revision = base.partition("@")
@@ -266,8 +270,8 @@ def _parse_entry(entry: str | Mapping[str, Any], default: str | None) -> ModelSp
         return parse_model(entry, default_engine=default)
     for field in entry:
         if field not in _ENTRY_FIELDS:
-            near = difflib.get_close_matches(str(field), _ENTRY_FIELDS, n=1)
-            hint = f"did you mean {near[0]}? " if near else ""
+            close_fields = difflib.get_close_matches(str(field), _ENTRY_FIELDS, n=1)
+            hint = f"did you mean {close_fields[0]}? " if close_fields else ""
             raise ConfigError(f"a model entry has no field {field}", f"{hint}Fields are {', '.join(_ENTRY_FIELDS)}")
     name, label, engine, options = (entry.get(field) for field in _ENTRY_FIELDS)
     if not isinstance(name, str):
@@ -280,21 +284,27 @@ def _parse_entry(entry: str | Mapping[str, Any], default: str | None) -> ModelSp
     return parse_model(name, default_engine=str(engine) if engine else default, label=label, options=options)
 
 
-def _with_shared(specs: Sequence[ModelSpec], shared: Mapping[str, Any]) -> list[ModelSpec]:
+def _with_shared(specs: Sequence[ModelSpec], shared_options: Mapping[str, Any]) -> list[ModelSpec]:
     """Each spec with those shared options that its engine knows."""
-    known = {spec.engine: {option.name: option for option in engine_class(spec.engine).options} for spec in specs}
-    for name in shared:
-        if not any(name in options for options in known.values()):
-            everything = {option for options in known.values() for option in options}
-            engines = ", ".join(sorted(known))
+    options_by_engine = {
+        spec.engine: {option.name: option for option in engine_class(spec.engine).options} for spec in specs
+    }
+    for name in shared_options:
+        if not any(name in options for options in options_by_engine.values()):
+            everything = {option for options in options_by_engine.values() for option in options}
+            engines = ", ".join(sorted(options_by_engine))
             raise unknown_option(name, f"the engine of this run ({engines})", everything)
-        for engine, options in known.items():
+        for engine, options in options_by_engine.items():
             if name in options:
-                _check_secrets(engine, {name: options[name].coerce(shared[name])})
+                _check_secrets(engine, {name: options[name].coerce(shared_options[name])})
     return [
         replace(
             spec,
-            options={n: known[spec.engine][n].coerce(v) for n, v in shared.items() if n in known[spec.engine]}
+            options={
+                n: options_by_engine[spec.engine][n].coerce(v)
+                for n, v in shared_options.items()
+                if n in options_by_engine[spec.engine]
+            }
             | dict(spec.options),
         )
         for spec in specs
@@ -311,39 +321,39 @@ def _check_secrets(engine: str, options: Mapping[str, Any]) -> None:
 
 
 def _refuse_repeats(specs: Sequence[ModelSpec]) -> None:
-    seen: dict[str, ModelSpec] = {}
+    spec_by_key: dict[str, ModelSpec] = {}
     for spec in specs:
         folder = Path(spec.name)
         name = str(folder.resolve()) if spec.engine in {"vllm", "hf"} and folder.is_dir() else spec.name
         key = canonical_json([spec.engine, name, spec.revision, spec.adapter, dict(spec.options)])
-        if key in seen:
+        if key in spec_by_key:
             raise ConfigError(
-                f"the same model is given twice: {seen[key].source} and {spec.source}",
+                f"the same model is given twice: {spec_by_key[key].source} and {spec.source}",
                 "leave one out; samples=N asks one model more than once",
             )
-        seen[key] = spec
+        spec_by_key[key] = spec
 
 
-def _with_own_labels(specs: Sequence[ModelSpec], chosen: set[int]) -> list[ModelSpec]:
+def _with_own_labels(specs: Sequence[ModelSpec], labelled_places: set[int]) -> list[ModelSpec]:
     """Labels made unique; those the user chose stay as they are.
 
     Two file systems out of three take upper and lower case for one, and labels name files: so do we.
     """
-    wanted = Counter(specs[place].label.lower() for place in chosen)
-    for label, count in wanted.items():
+    label_counts = Counter(specs[place].label.lower() for place in labelled_places)
+    for label, count in label_counts.items():
         if count > 1:
             raise ConfigError(f"two models have the label {label}", "give each its own: LABEL=MODEL")
-    taken = set(wanted)
+    used_labels = set(label_counts)
     crowded = Counter(spec.label.lower() for spec in specs)
-    made = []
+    labelled_specs = []
     for place, spec in enumerate(specs):
         label = spec.label
-        if place not in chosen:
-            if crowded[label.lower()] > 1 or label.lower() in taken:
-                label = next(name for name in _longer_labels(spec) if name.lower() not in taken)
-            taken.add(label.lower())
-        made.append(replace(spec, label=label))
-    return made
+        if place not in labelled_places:
+            if crowded[label.lower()] > 1 or label.lower() in used_labels:
+                label = next(name for name in _longer_labels(spec) if name.lower() not in used_labels)
+            used_labels.add(label.lower())
+        labelled_specs.append(replace(spec, label=label))
+    return labelled_specs
 
 
 def _longer_labels(spec: ModelSpec) -> list[str]:

@@ -46,27 +46,27 @@ class Option(Field):
         return typed
 
 
-def check_options(engine: str, known: Iterable[Option], given: Mapping[str, Any]) -> dict[str, Any]:
+def check_options(engine: str, options: Iterable[Option], raw_values: Mapping[str, Any]) -> dict[str, Any]:
     """The given options, typed; no defaults are added, so that a run's settings hold only what the user chose."""
-    by_name = {option.name: option for option in known}
+    by_name = {option.name: option for option in options}
     checked: dict[str, Any] = {}
-    for name, value in given.items():
+    for name, value in raw_values.items():
         if name not in by_name:
             raise unknown_option(name, f"the {engine} engine", by_name)
         checked[name] = by_name[name].coerce(value)
     return checked
 
 
-def unknown_option(name: str, where: str, known: Iterable[str]) -> ConfigError:
+def unknown_option(name: str, where: str, known_names: Iterable[str]) -> ConfigError:
     """The error for an unknown option."""
     if is_secret_name(name):
         return ConfigError(
             f"engine option {name} would put a secret into the run's settings",
             "set OPENAI_API_KEY in the environment, or name another variable with api_key_env=NAME",
         )
-    names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1)
-    hint = f"did you mean {near[0]}? " if near else ""
+    names = sorted(known_names)
+    close_names = difflib.get_close_matches(name, names, n=1)
+    hint = f"did you mean {close_names[0]}? " if close_names else ""
     return ConfigError(f"{where} has no option {name}", f"{hint}Valid: {', '.join(names) or 'none'}")
 
 
@@ -90,9 +90,9 @@ def refuse_secrets(engine: str, options: Mapping[str, Any]) -> None:
         )
 
 
-def with_defaults(options: Iterable[Option], given: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(options: Iterable[Option], chosen_values: Mapping[str, Any]) -> dict[str, Any]:
     """Every option's value: the given one, else its default."""
-    return {option.name: given.get(option.name, option.default) for option in options}
+    return {option.name: chosen_values.get(option.name, option.default) for option in options}
 
 
 def _parse_whole(value: Any) -> int:

@@ -56,10 +56,10 @@ class RecordedEngine(EngineBase):
             by_text.setdefault((answer.prompt.strip(), answer.sample), answer)
         for request in requests:
             if request.owed:
-                found = by_id.get((request.probe_id, request.sample))
-                if found is None and len(request.messages) == 1:
-                    found = by_text.get((request.messages[0].content.strip(), request.sample))
-                yield request, self._build_completion(request, found)
+                recorded_answer = by_id.get((request.probe_id, request.sample))
+                if recorded_answer is None and len(request.messages) == 1:
+                    recorded_answer = by_text.get((request.messages[0].content.strip(), request.sample))
+                yield request, self._build_completion(request, recorded_answer)
 
     def close(self) -> None:
         """Forget the file."""
@@ -84,8 +84,8 @@ class RecordedEngine(EngineBase):
             everything = _read_file(file)
             if not everything.get(self.spec.name):
                 names = sorted(everything)
-                near = difflib.get_close_matches(self.spec.name, names, n=1)
-                hint = f"did you mean {near[0]}? " if near else ""
+                close_names = difflib.get_close_matches(self.spec.name, names, n=1)
+                hint = f"did you mean {close_names[0]}? " if close_names else ""
                 raise DataError(
                     f"{file} holds no answers of {self.spec.name}", f"{hint}It holds {', '.join(names[:8])}"
                 )
@@ -104,7 +104,7 @@ def _read_file(file: str) -> Mapping[str, list[RecordedAnswer]]:
 
 @functools.lru_cache(maxsize=1)
 def _by_model(file: str, changed_ns: int, size: int) -> Mapping[str, list[RecordedAnswer]]:
-    found: dict[str, list[RecordedAnswer]] = {}
+    answers_by_model: dict[str, list[RecordedAnswer]] = {}
     for answer in read_responses(file):
-        found.setdefault(answer.model, []).append(answer)
-    return found
+        answers_by_model.setdefault(answer.model, []).append(answer)
+    return answers_by_model

@@ -53,8 +53,8 @@ def engine_class(name: str) -> type[EngineBase]:
         PrerequisiteError: another package adds it, and it cannot be imported.
     """
     if name not in ENGINES:
-        near = difflib.get_close_matches(name.lower(), ENGINES, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        close_names = difflib.get_close_matches(name.lower(), ENGINES, n=1)
+        hint = f"did you mean {close_names[0]}? " if close_names else ""
         raise ConfigError(f"unknown engine {name}", f"{hint}Engines are {', '.join(ENGINES)}")
     return cast("type[EngineBase]", ENGINES.load(name))
 
@@ -76,15 +76,15 @@ def engines() -> list[EngineInfo]:
     infos = []
     for name in ENGINES:
         kind = engine_class(name)
-        here = kind.availability()
+        availability = kind.availability()
         infos.append(
             EngineInfo(
                 name=name,
                 title=kind.title,
-                usable=here.usable,
-                version=here.version,
-                why_not=here.why_not,
-                mend=here.mend,
+                usable=availability.usable,
+                version=availability.version,
+                why_not=availability.why_not,
+                mend=availability.mend,
             )
         )
     return infos

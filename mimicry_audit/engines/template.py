@@ -121,9 +121,9 @@ def injected_system_text(render: Render, messages: Sequence[Message] = ()) -> st
     if bare is None or turns[0].content not in bare:
         return None
     before = bare[: bare.index(turns[0].content)]
-    given = render([Message("system", _SYSTEM), *turns])
-    if given is not None and _SYSTEM in given and turns[0].content in given:
-        opening, _, rest = given.partition(_SYSTEM)
+    rendered = render([Message("system", _SYSTEM), *turns])
+    if rendered is not None and _SYSTEM in rendered and turns[0].content in rendered:
+        opening, _, rest = rendered.partition(_SYSTEM)
         bridge = rest[: rest.index(turns[0].content)] if turns[0].content in rest else rest
         fits = before.startswith(opening) and before.endswith(bridge) and len(before) >= len(opening) + len(bridge)
         if opening and fits:

@@ -55,9 +55,9 @@ class VllmEngine(EngineBase):
 
     def identify(self) -> Identity:
         """The model's fingerprint, template and numeric type."""
-        here = self.availability()
-        if not here.usable:
-            raise PrerequisiteError(here.why_not, here.mend)
+        availability = self.availability()
+        if not availability.usable:
+            raise PrerequisiteError(availability.why_not, availability.mend)
         weights, template = self._find_weights()
         values, cpu = self._server_options(), on_cpu()
         extra: dict[str, Any] = {"device": "cpu" if cpu else "cuda"}
@@ -72,7 +72,7 @@ class VllmEngine(EngineBase):
             revision=weights.pin,
             template_sha=template.sha,
             dtype=resolved_dtype(values, weights.json("config.json"), cpu),
-            engine_version=f"vllm {here.version}",
+            engine_version=f"vllm {availability.version}",
             extra=extra,
         )
 
@@ -116,12 +116,15 @@ class VllmEngine(EngineBase):
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         """Ask the server for all owed requests, many at once."""
-        owed = [request for request in requests if request.owed]
-        if not owed:
+        owed_requests = [request for request in requests if request.owed]
+        if not owed_requests:
             return
         self.open()
         extra = dict(chat_wire.NEUTRAL_VLLM) | (self.spec.options.get("extra_body") or {})
-        jobs = [(request, chat_wire.payload(self._served_name(), request, sampling, extra=extra)) for request in owed]
+        jobs = [
+            (request, chat_wire.payload(self._served_name(), request, sampling, extra=extra))
+            for request in owed_requests
+        ]
         for request, completion in self._with_log_on_failure(ask_all(self._open_connection(), jobs)):
             yield request, _without_opened_reasoning(completion, opened_by(self.render(request.messages)))
 

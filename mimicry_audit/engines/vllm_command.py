@@ -108,7 +108,7 @@ def arguments(
         lora_rank: the adapter's rank.
     """
     eager = values["enforce_eager"] if values["enforce_eager"] is not None else cpu
-    given: dict[str, Any] = {
+    flags: dict[str, Any] = {
         "--host": "127.0.0.1",
         "--port": port,
         "--generation-config": "vllm",
@@ -124,13 +124,13 @@ def arguments(
         "--max-logprobs": -1,  # a permission, not a cost: how many are wanted is each request's to say
     }
     # With an adapter, requests go to the adapter's name and the base gets one that nobody asks for.
-    given["--served-model-name"] = f"base-of-{served}" if adapter else served
+    flags["--served-model-name"] = f"base-of-{served}" if adapter else served
     for name in ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"):
-        given[f"--{name.replace('_', '-')}"] = values[name] if values[name] > 1 else None
+        flags[f"--{name.replace('_', '-')}"] = values[name] if values[name] > 1 else None
     if not cpu:
-        given["--gpu-memory-utilization"] = values["gpu_memory_utilization"]
+        flags["--gpu-memory-utilization"] = values["gpu_memory_utilization"]
     command = _program_words(weights.location)
-    command += [word for flag, value in given.items() if value is not None for word in (flag, str(value))]
+    command += [word for flag, value in flags.items() if value is not None for word in (flag, str(value))]
     command += ["--enforce-eager"] if eager else []
     command += _WHOLE_PROMPTS if cpu else ()
     command += ["--trust-remote-code"] if values["trust_remote_code"] else []
@@ -148,20 +148,20 @@ def arguments(
 def environment(values: Mapping[str, object], *, cpu: bool) -> dict[str, str]:
     """The server's environment: this process's, without secrets it has no use for."""
     dropped = {"VLLM_API_KEY", "OPENAI_API_KEY", "PYTHONWARNINGS"}
-    made = {name: value for name, value in os.environ.items() if name not in dropped}
-    made |= {
+    variables = {name: value for name, value in os.environ.items() if name not in dropped}
+    variables |= {
         "VLLM_NO_USAGE_STATS": "1",
         "DO_NOT_TRACK": "1",
         "PYTHONUNBUFFERED": "1",
         "TOKENIZERS_PARALLELISM": "false",
     }
     if values["batch_invariant"]:
-        made["VLLM_BATCH_INVARIANT"] = "1"
+        variables["VLLM_BATCH_INVARIANT"] = "1"
     if cpu:
-        made["VLLM_CPU_KVCACHE_SPACE"] = str(values["kv_cache_gib"] or _cache_gib())
+        variables["VLLM_CPU_KVCACHE_SPACE"] = str(values["kv_cache_gib"] or _cache_gib())
         if values["enforce_eager"] is not False:
-            made["TORCH_COMPILE_DISABLE"] = "1"
-    return made
+            variables["TORCH_COMPILE_DISABLE"] = "1"
+    return variables
 
 
 def _program_words(location: str) -> list[str]:

@@ -31,21 +31,21 @@ def score_texts(
     connection: Connection, model: str, template: ChatTemplate, requests: Sequence[TextRequest], vocabulary: int | None
 ) -> Iterator[tuple[TextRequest, TokenScores]]:
     """Put every owed request to the server; yield each as it lands."""
-    known: dict[int, tuple[TextRequest, list[int]]] = {}
+    tokens_by_number: dict[int, tuple[TextRequest, list[int]]] = {}
     jobs: list[tuple[Request, bytes]] = []
     for number, request in enumerate(requests):
         if not request.owed:
             continue
-        found = encode(template, request)
-        if isinstance(found, TokenScores):
-            yield request, found
+        encoded = encode(template, request)
+        if isinstance(encoded, TokenScores):
+            yield request, encoded
             continue
-        known[number] = request, found[1]
+        tokens_by_number[number] = request, encoded[1]
         top_k = min(request.top_k, vocabulary or request.top_k)
-        jobs.append((Request(str(request.key), number, (), 0), payload(model, found[0] + found[1], top_k)))
+        jobs.append((Request(str(request.key), number, (), 0), payload(model, encoded[0] + encoded[1], top_k)))
     if jobs:
         for job, answer in ask_all(replace(connection, route=ROUTE, read=places), jobs):
-            request, tokens = known[job.sample]
+            request, tokens = tokens_by_number[job.sample]
             yield request, _read_scores(answer, tokens, request.top_k)
 
 
@@ -70,25 +70,25 @@ def places(body: bytes, latency: float) -> Completion:
     """
     try:
         listed = json.loads(body)["choices"][0]["prompt_logprobs"]
-        found = tuple(_read_place(place) for place in listed)
+        read_places = tuple(_read_place(place) for place in listed)
     except (ValueError, LookupError, TypeError, AttributeError):
         raise UnreadableAnswer("the server's answer holds no log-probabilities of the prompt") from None
-    return _Places(status="ok", latency_s=latency, places=found)
+    return _Places(status="ok", latency_s=latency, places=read_places)
 
 
-def _read_place(found: Any) -> dict[int, tuple[int, float]] | None:
-    if found is None:
+def _read_place(entries: Any) -> dict[int, tuple[int, float]] | None:
+    if entries is None:
         return None
-    return {int(token): (int(entry.get("rank") or 0), float(entry["logprob"])) for token, entry in found.items()}
+    return {int(token): (int(entry.get("rank") or 0), float(entry["logprob"])) for token, entry in entries.items()}
 
 
 def _read_scores(answer: Completion, tokens: Sequence[int], top_k: int) -> TokenScores:
     if not isinstance(answer, _Places):
         return TokenScores(error=answer.error or "the server gave no log-probabilities")
-    here = answer.places[len(answer.places) - len(tokens) :]
+    text_places = answer.places[len(answer.places) - len(tokens) :]
     own: list[float] = []
     top: list[tuple[tuple[int, float], ...]] = []
-    for token, place in zip(tokens, here, strict=False):
+    for token, place in zip(tokens, text_places, strict=False):
         if place is None or token not in place:
             break
         own.append(place[token][1])

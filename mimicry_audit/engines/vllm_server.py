@@ -120,9 +120,9 @@ class ServerProcess:
             try:
                 self._wait_healthy()
             except BaseException as error:
-                taken = "address already in use" in self._log_tail().lower()
+                port_taken = "address already in use" in self._log_tail().lower()
                 self.stop()
-                if last or not taken or not isinstance(error, EngineError):
+                if last or not port_taken or not isinstance(error, EngineError):
                     raise
             else:
                 return
@@ -207,8 +207,8 @@ class ServerProcess:
 
     def _death_error(self, how: str) -> EngineError:
         tail = self._log_tail()
-        whole = _read_log_end(self.log)
-        mend = next((mend for pattern, mend in _MENDS if re.search(pattern, whole, re.IGNORECASE)), "")
+        log_text = _read_log_end(self.log)
+        mend = next((mend for pattern, mend in _MENDS if re.search(pattern, log_text, re.IGNORECASE)), "")
         where = f"the whole log is {self.log}" if self._log_dir else "keep the whole log with log_dir=FOLDER"
         return EngineError(
             f"the server for {self._name} {how}; its log ends: {tail}", f"{mend}; {where}" if mend else where
@@ -218,10 +218,10 @@ class ServerProcess:
         """The log's last telling lines: errors where there are any, without tracebacks' frames."""
         lines = [line.strip() for line in _read_log_end(self.log).splitlines() if line.strip()]
         telling = [line for line in lines if _TELLING.search(line) and not _CHATTER.search(line)]
-        chosen = list(dict.fromkeys(_strip_log_prefix(line)[:_TAIL_WIDTH] for line in (telling or lines)))[
+        tail_lines = list(dict.fromkeys(_strip_log_prefix(line)[:_TAIL_WIDTH] for line in (telling or lines)))[
             -_TAIL_LINES:
         ]
-        return " | ".join(chosen)[-1500:] or "(empty)"
+        return " | ".join(tail_lines)[-1500:] or "(empty)"
 
 
 def free_port() -> int:

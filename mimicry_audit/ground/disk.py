@@ -55,7 +55,7 @@ def is_full(error: BaseException) -> bool:
 
 def says_full(text: str) -> bool:
     """Whether an error's text is that of a full disk."""
-    return any(said in text.lower() for said in SAID)
+    return any(phrase in text.lower() for phrase in SAID)
 
 
 def has_little(path: Path) -> bool:

@@ -196,15 +196,15 @@ def fields_of(record: Any) -> tuple[Field, ...]:
 @cache
 def _fields_of(record: Any) -> tuple[Field, ...]:
     hints = get_type_hints(record)
-    found: list[Field] = []
+    settings: list[Field] = []
     for item in dataclasses.fields(record):
         hint, optional = _without_none(hints[item.name])
         if dataclasses.is_dataclass(hint) and isinstance(hint, type):
-            found += fields_of(hint)
+            settings += fields_of(hint)
         elif _KEY in item.metadata:
             default = item.default if item.default_factory is MISSING else item.default_factory()
             required = default is MISSING
-            found.append(
+            settings.append(
                 Field(
                     name=item.name,
                     kind=_kind(hint),
@@ -214,12 +214,12 @@ def _fields_of(record: Any) -> tuple[Field, ...]:
                     **item.metadata[_KEY],
                 )
             )
-    return tuple(found)
+    return tuple(settings)
 
 
 def field_of(record: Any, name: str) -> Field:
     """One setting of a settings class."""
-    return next(found for found in fields_of(record) if found.name == name)
+    return next(setting for setting in fields_of(record) if setting.name == name)
 
 
 def check_fields(settings: Any) -> None:
@@ -229,8 +229,8 @@ def check_fields(settings: Any) -> None:
         ConfigError: a value has the wrong type or lies outside its bounds.
     """
     values = flat_values(settings)
-    for found in fields_of(type(settings)):
-        found.check_value(values[found.name])
+    for setting in fields_of(type(settings)):
+        setting.check_value(values[setting.name])
 
 
 def flat_values(settings: Any) -> dict[str, Any]:
@@ -251,7 +251,7 @@ def from_flat(record: type[Record], values: Mapping[str, Any]) -> Record:
     rest, inner = dict(values), {}
     for name, hint in get_type_hints(record).items():
         if isinstance(hint, type) and dataclasses.is_dataclass(hint) and name not in rest:
-            own = {found.name for found in fields_of(hint)}
+            own = {setting.name for setting in fields_of(hint)}
             inner[name] = from_flat(hint, {key: rest.pop(key) for key in own & set(rest)})
     return record(**rest, **inner)
 

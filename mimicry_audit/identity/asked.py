@@ -56,19 +56,19 @@ class Asked:
         return "neutral" if self.probe.arm in ("neutral", NEUTRAL_ARM) else "default"
 
 
-def own_identity_of(name: str, found: OwnIdentity | None, facts: Facts) -> Own:
+def own_identity_of(name: str, identity: OwnIdentity | None, facts: Facts) -> Own:
     """A model's own makers: who the run takes it for, and whoever else its name openly tells of.
 
     Args:
         name: as the user wrote it.
-        found: who the model is, from its name or its checkpoint; where nobody knows (a name such as ``aria-student`` tells
+        identity: who the model is, from its name or its checkpoint; where nobody knows (a name such as ``aria-student`` tells
             whom it learnt from, not who it is), its own makers are not known either.
         facts: makers and models.
     """
-    if found is None or found.maker is None:
+    if identity is None or identity.maker is None:
         return Own()
     own = own_of(name, None, facts)
-    return Own(own.makers | {found.maker.name}, own.model or (found.model.name if found.model else None))
+    return Own(own.makers | {identity.maker.name}, own.model or (identity.model.name if identity.model else None))
 
 
 def attempts_of(
@@ -83,22 +83,22 @@ def attempts_of(
         own: who the model rightly is.
         judge: the rules.
     """
-    asked = {p.id: p for p in probes}
-    found = []
+    probe_by_id = {p.id: p for p in probes}
+    attempts = []
     for response in responses:
-        if (probe := asked.get(response.probe_id)) is None:
+        if (probe := probe_by_id.get(response.probe_id)) is None:
             continue
-        transcript = transcript_of(label, probe, asked, response.text if response.usable else "")
+        transcript = transcript_of(label, probe, probe_by_id, response.text if response.usable else "")
         attempt = judge.attempt(transcript, own)
         if response.status in _STATUS:
             attempt = replace(attempt, status=_STATUS[response.status])
-        found.append(Asked(probe, attempt))
-    return found
+        attempts.append(Asked(probe, attempt))
+    return attempts
 
 
-def transcript_of(label: str, probe: Probe, asked: Mapping[str, Probe], response: str) -> Transcript:
+def transcript_of(label: str, probe: Probe, probe_by_id: Mapping[str, Probe], response: str) -> Transcript:
     """One answer as a transcript: the template is what stands around the question in the prompt."""
-    base = asked.get(probe.id.partition("#")[0])
+    base = probe_by_id.get(probe.id.partition("#")[0])
     question, template, frame = probe.prompt, "", template_of(probe)
     if frame is not None and base is not None:
         question = base.prompt
@@ -114,11 +114,11 @@ def transcript_of(label: str, probe: Probe, asked: Mapping[str, Probe], response
     )
 
 
-def entry(asked: Sequence[Asked], *, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
+def entry(attempts: Sequence[Asked], *, draws: int = DRAWS, seed: int = 0) -> dict[str, Any]:
     """One model's rates.
 
     Args:
-        asked: its attempts, plain and templated.
+        attempts: its attempts, plain and templated.
         draws: resamples of templates.
         seed: of the resamples.
 
@@ -126,37 +126,37 @@ def entry(asked: Sequence[Asked], *, draws: int = DRAWS, seed: int = 0) -> dict[
         As `mimicry_audit.identity.tally.tally` over the templated attempts, and besides ``plain`` (over the others),
         ``systems`` and ``kinds``; ``templates`` are told by their ids.
     """
-    framed = [a for a in asked if a.templated]
-    plain = [a for a in asked if not a.templated]
-    known = bool(asked) and asked[0].attempt.own.known
+    framed = [a for a in attempts if a.templated]
+    plain = [a for a in attempts if not a.templated]
+    own_known = bool(attempts) and attempts[0].attempt.own.known
 
     def rates(group: Sequence[Asked]) -> dict[str, Any]:
-        answered = [a.attempt for a in group if a.attempt.status == "ok"]
-        return {name: rate(answered, test, draws, seed) if known else None for name, test in SCORES.items()}
+        group_attempts = [a.attempt for a in group if a.attempt.status == "ok"]
+        return {name: rate(group_attempts, test, draws, seed) if own_known else None for name, test in SCORES.items()}
 
     def by(name: Callable[[Asked], str | None]) -> dict[str, Any]:
         values = sorted({value for a in framed if (value := name(a))})
         return {value: rates([a for a in framed if name(a) == value]) for value in values}
 
-    found = tally([a.attempt for a in framed], draws=draws, seed=seed)
-    found |= {
+    section = tally([a.attempt for a in framed], draws=draws, seed=seed)
+    section |= {
         "plain": rates(plain) if plain else None,
         "systems": by(lambda a: a.system),
         "kinds": by(lambda a: a.kind),
-        "templates": _template_counts(framed, known),
+        "templates": _template_counts(framed, own_known),
     }
-    return found
+    return section
 
 
-def _template_counts(framed: Sequence[Asked], known: bool) -> list[dict[str, Any]]:
+def _template_counts(framed: Sequence[Asked], own_known: bool) -> list[dict[str, Any]]:
     """Counts under each template, by its id, over answered attempts."""
-    found = []
+    rows = []
     for name in sorted({str(template_of(a.probe)) for a in framed}):
-        mine = [a for a in framed if template_of(a.probe) == name]
-        answered = [a.attempt for a in mine if a.attempt.status == "ok"]
-        counts = {score: sum(map(test, answered)) if known else None for score, test in SCORES.items()}
-        found.append({"template": name, "kind": mine[0].kind, "n": len(answered), **counts})
-    return found
+        template_attempts = [a for a in framed if template_of(a.probe) == name]
+        ok_attempts = [a.attempt for a in template_attempts if a.attempt.status == "ok"]
+        counts = {score: sum(map(test, ok_attempts)) if own_known else None for score, test in SCORES.items()}
+        rows.append({"template": name, "kind": template_attempts[0].kind, "n": len(ok_attempts), **counts})
+    return rows
 
 
 def with_controls(
@@ -169,10 +169,10 @@ def with_controls(
         controls: labels of the declared controls and panel; all other models where there are none.
         set_aside: labels that are no control of another model unless declared: references and bases.
     """
-    for label, mine in entries.items():
+    for label, label_entry in entries.items():
         others = [n for n in (controls or [n for n in entries if n not in set_aside]) if n != label and n in entries]
-        found = {name: _mean_rate([entries[n][name] for n in others if entries[n][name]]) for name in SCORES}
-        mine["control"] = {"models": others, **found} if any(found.values()) else None
+        mean_rates = {name: _mean_rate([entries[n][name] for n in others if entries[n][name]]) for name in SCORES}
+        label_entry["control"] = {"models": others, **mean_rates} if any(mean_rates.values()) else None
 
 
 def _mean_rate(rates: Sequence[Mapping[str, float]]) -> dict[str, float | int] | None:
@@ -225,14 +225,14 @@ def templated_scores(
     judge = Judge(ClaimFinder(facts))
     entries = {}
     everything: list[Asked] = []
-    for label, mine in responses.items():
-        asked = attempts_of(label, probes, mine, owns[label], judge)
-        everything += asked
-        entries[label] = entry(asked, draws=draws, seed=seed)
+    for label, model_responses in responses.items():
+        attempts = attempts_of(label, probes, model_responses, owns[label], judge)
+        everything += attempts
+        entries[label] = entry(attempts, draws=draws, seed=seed)
     with_controls(entries, controls, set_aside)
-    for label, found in entries.items():
-        found.pop("own")  # stands there already
-        identity["models"][label] |= as_intervals(found)
+    for label, label_entry in entries.items():
+        label_entry.pop("own")  # stands there already
+        identity["models"][label] |= as_intervals(label_entry)
     for row, one in zip(identity["attempts"], everything, strict=True):  # both in the order of the answers
         row["template"], row["kind"], row["question"] = (
             template_of(one.probe),

@@ -140,10 +140,10 @@ def _opened_en(opener: re.Match[str], before: str, after: str, plain: bool) -> b
 
 def _goes_on(own: re.Pattern[str], taken_back: re.Pattern[str], prior: str) -> bool:
     """Whether the sentence before spoke of the speaker's own maker, without taking it back."""
-    found = own.search(prior)
+    mention = own.search(prior)
     return bool(
-        found
-        and not taken_back.search(prior[: found.start()])
+        mention
+        and not taken_back.search(prior[: mention.start()])
         and (len(prior) < 24 or not prior.rstrip().endswith(("?", "？")))
     )
 
@@ -191,13 +191,13 @@ def _opened_zh(opener: re.Match[str], before: str, plain: bool) -> bool:
     denied = before[max(0, opener.start() - 2) : opener.start()]
     if z.BUT_ZH.search(between):
         between = ""
-    mine = (
+    is_own = (
         not opener.group().endswith("的")
         or opener.group()[0] not in "我您你咱"
         or bool(z.MINE_ZH.search(opener.group() + between))
     )
     reach = FARTHEST_CHARS if plain else 4
-    return mine and len(between) <= reach and not z.BETWEEN_ZH.search(between) and not re.search("不(?!过)", denied)
+    return is_own and len(between) <= reach and not z.BETWEEN_ZH.search(between) and not re.search("不(?!过)", denied)
 
 
 def _last_clause(before: str) -> str:
@@ -220,14 +220,14 @@ def _is_question(before: str, after: str) -> bool:
 
 def _is_quoted(before: str, after: str) -> bool:
     """Whether the name stands in quotation marks opened in this sentence, other than as the name the speaker gives."""
-    for left, right in _QUOTES:
-        opened = before.count(left) % 2 == 1 if left == right else before.count(left) > before.count(right)
-        if not opened or right not in after:
+    for opening, closing in _QUOTES:
+        opened = before.count(opening) % 2 == 1 if opening == closing else before.count(opening) > before.count(closing)
+        if not opened or closing not in after:
             continue
-        lead = before[: before.rfind(left)]
-        short = not before[before.rfind(left) + 1 :].strip() and len(after[: after.index(right)].split()) <= 3
-        named = short and w.NAMING.search(lead) and not w.NOT_NAMING.search(lead)
-        if not named and lead.strip():
+        lead = before[: before.rfind(opening)]
+        short = not before[before.rfind(opening) + 1 :].strip() and len(after[: after.index(closing)].split()) <= 3
+        introduces_name = short and w.NAMING.search(lead) and not w.NOT_NAMING.search(lead)
+        if not introduces_name and lead.strip():
             return True
     return False
 

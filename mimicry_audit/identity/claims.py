@@ -84,12 +84,12 @@ class ClaimFinder:
 
     def names(self, text: str) -> set[str]:
         """The makers that a text names, directly or through a model; an everyday word counts in its exact spelling only."""
-        found = set()
+        makers = set()
         for name in self._pattern.finditer(text):
             maker, _, plain = self._owners[name.group().casefold()]
             if plain or name.group() in self._exact:
-                found.add(maker.name)
-        return found
+                makers.add(maker.name)
+        return makers
 
     def contradicts(self, text: str, own: Iterable[str]) -> bool:
         """Whether an answer contradicts its own identity other than by claiming a known one.
@@ -108,8 +108,8 @@ class ClaimFinder:
     def _figures_in(self, prompt: str) -> frozenset[str]:
         """Figures to be played; a known name that is an everyday word, too, unless the prompt speaks of its maker."""
         spoken_of = {self._owners[name.group().casefold()][0].name for name in self._plain.finditer(prompt)}
-        named = {name.group() for name in self._pattern.finditer(prompt)} if plays_a_role(prompt) else set()
-        words = {name.casefold() for name in named & self._exact if not self._owners[name.casefold()][2]}
+        prompt_names = {name.group() for name in self._pattern.finditer(prompt)} if plays_a_role(prompt) else set()
+        words = {name.casefold() for name in prompt_names & self._exact if not self._owners[name.casefold()][2]}
         return frozenset(
             figure
             for figure in figures_of(prompt, self._plain) | words
@@ -131,7 +131,7 @@ class ClaimFinder:
         figures = self._figures_in(template or prompt)
         played = figures if figures and plays_a_role(template or prompt) else frozenset()
         echo = _squeeze_text(prompt)
-        asked = bool(w.ABOUT_YOU.search(prompt))
+        asks_about_you = bool(w.ABOUT_YOU.search(prompt))
         speaker = _speaker_pattern(figures)
         form = bool(_FORM.match(folded))
         claims: list[Claim] = []
@@ -141,15 +141,21 @@ class ClaimFinder:
             for start, words in _split_sentences(folded, stretch.start, stretch.end):
                 sentences_seen += 1
                 opening = sentences_seen <= FIGURE_SENTENCES or stretch.voice == "character"
-                found = self._in_sentence(
-                    words, prior, first or form, asked, asked or not prompt, played, speaker if opening else None
+                hits = self._in_sentence(
+                    words,
+                    prior,
+                    first or form,
+                    asks_about_you,
+                    asks_about_you or not prompt,
+                    played,
+                    speaker if opening else None,
                 )
                 invented = invented or bool(w.CREATIVE.search(words.rstrip()))
                 if invented:
-                    found = []
-                if found and echo and len(squeezed := _squeeze_text(words)) >= 12 and squeezed in echo:
-                    found = []
-                for name, maker, model, figure in found:
+                    hits = []
+                if hits and echo and len(squeezed := _squeeze_text(words)) >= 12 and squeezed in echo:
+                    hits = []
+                for name, maker, model, figure in hits:
                     voice = "character" if figure else stretch.voice
                     claims.append(Claim(maker, model, start + name.start(), start + name.end(), voice))
                 if words.strip():
@@ -161,13 +167,13 @@ class ClaimFinder:
         words: str,
         prior: str,
         first: bool,
-        asked: bool,
+        asks_about_you: bool,
         about_self: bool,
         played: frozenset[str],
         speaker: re.Pattern[str] | None,
     ) -> list[tuple[re.Match[str], str, str | None, bool]]:
         """Claims in one sentence: the name, maker, model, and whether a figure is spoken of by its name."""
-        found: list[tuple[re.Match[str], str, str | None, bool]] = []
+        hits: list[tuple[re.Match[str], str, str | None, bool]] = []
         claimed: set[str] = set()
         for name in self._pattern.finditer(words):
             maker, model, plain = self._owners[name.group().casefold()]
@@ -179,7 +185,9 @@ class ClaimFinder:
             alone = model is None or bool(_CJK.search(before[-8:] + after[:8]))  # a Latin word amid Chinese is a name
             sure = plain or (alone and name.group().isascii() and stands_as_a_name(name.group(), after))
             others = frozenset(claimed - {maker.name})
-            place = Place(name.group(), before, after, prior, sure, model is not None, first, asked, about_self, others)
+            place = Place(
+                name.group(), before, after, prior, sure, model is not None, first, asks_about_you, about_self, others
+            )
             figure = False
             if not asserted(place):
                 if speaker is None or not speaker.search(before):
@@ -189,8 +197,8 @@ class ClaimFinder:
                 if not asserted(spoken):
                     continue
             claimed.add(maker.name)
-            found.append((name, maker.name, model.name if model else None, figure))
-        return found
+            hits.append((name, maker.name, model.name if model else None, figure))
+        return hits
 
 
 def _speaker_pattern(figures: frozenset[str]) -> re.Pattern[str] | None:

@@ -30,30 +30,32 @@ _UNSURE = re.compile(r"\b(?:if|whether|not|never|n['’]t|pretend|imagine|would)
 
 def denies(text: str, names: Iterable[str]) -> bool:
     """Whether a text denies in the first person to be, or to be from, one of these names."""
-    known = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
-    if not known:
+    alternatives = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    if not alternatives:
         return False
     return bool(
         re.search(
-            rf"\b(?:I\s*(?:am|['’]m|was)\s+(?:not|never)\s+(?:\w+\s+){{0,4}}?|(?:nothing\s+to\s+do|not\s+affiliated)\s+with\s+)(?:the\s+)?(?:{known})(?![A-Za-z])",
+            rf"\b(?:I\s*(?:am|['’]m|was)\s+(?:not|never)\s+(?:\w+\s+){{0,4}}?|(?:nothing\s+to\s+do|not\s+affiliated)\s+with\s+)(?:the\s+)?(?:{alternatives})(?![A-Za-z])",
             text,
             re.IGNORECASE,
         )
-        or re.search(rf"我(?:并)?不是(?:由|来自)?(?:{known})|我(?:与|和|跟)(?:{known})(?:公司)?(?:没有|无)", text)
+        or re.search(
+            rf"我(?:并)?不是(?:由|来自)?(?:{alternatives})|我(?:与|和|跟)(?:{alternatives})(?:公司)?(?:没有|无)", text
+        )
     )
 
 
-def invented_maker(text: str, known: re.Pattern[str]) -> bool:
+def invented_maker(text: str, known_names: re.Pattern[str]) -> bool:
     """Whether a text says that somebody with a proper name made it whom no fact knows.
 
     Args:
         text: the answer.
-        known: finds the names of known makers and models.
+        known_names: finds the names of known makers and models.
     """
     for pattern, proper in ((_INVENTED_EN, _PROPER), (_INVENTED_ZH, _PROPER_ZH)):
         for match in pattern.finditer(text):
             who = match["who"] or match["name"]
             lead = re.split(r"[.!?。！？\n]", text[: match.start()])[-1]
-            if proper.search(who) and not known.search(who) and not _UNSURE.search(lead):
+            if proper.search(who) and not known_names.search(who) and not _UNSURE.search(lead):
                 return True
     return False

@@ -38,12 +38,12 @@ def templated(
         The probes of the attempts, without those given.
     """
     plain = [p for p in probes if p.domain == "identity" and p.arm in ("default", "neutral") and _is_single_turn(p)]
-    wanted = min(ATTEMPTS, len(plain)) if attempts is None else attempts
+    count = min(ATTEMPTS, len(plain)) if attempts is None else attempts
     frames = of_split("held_out") if templates is None else templates
-    if not plain or not frames or wanted < 1:
+    if not plain or not frames or count < 1:
         return ()
     shuffled = sorted(frames, key=lambda t: sha256_text(f"{seed}\0{t.id}"))
-    return tuple(islice(_plan_probes(plain, shuffled, seed), wanted))
+    return tuple(islice(_plan_probes(plain, shuffled, seed), count))
 
 
 def template_of(probe: Probe) -> str | None:
@@ -59,8 +59,8 @@ def _plan_probes(plain: Sequence[Probe], frames: Sequence[Template], seed: int) 
     for probe in plain:
         strata.setdefault((_language_of(probe), probe.arm), {}).setdefault(probe.aspect or "", []).append(probe)
     for by_aspect in strata.values():
-        for mine in by_aspect.values():
-            mine.sort(key=lambda p: sha256_text(f"{seed}\0{_base_id(p)}"))
+        for stratum in by_aspect.values():
+            stratum.sort(key=lambda p: sha256_text(f"{seed}\0{_base_id(p)}"))
     languages = sorted({language for language, _ in strata})
     arms = sorted({arm for _, arm in strata})
     used: Counter[str] = Counter()
@@ -72,10 +72,12 @@ def _plan_probes(plain: Sequence[Probe], frames: Sequence[Template], seed: int) 
             by_aspect = strata.get((language, arm), {})
             if not by_aspect or language not in frame.texts:
                 continue
-            mine = by_aspect[list(by_aspect)[(place + turn) % len(by_aspect)]]
-            left = [p for p in mine if f"{p.id} {frame.id}" not in had]
-            if left:
-                probe = min(left, key=lambda p: used[_base_id(p)])  # the first in the hashed order among the least used
+            stratum = by_aspect[list(by_aspect)[(place + turn) % len(by_aspect)]]
+            unused = [p for p in stratum if f"{p.id} {frame.id}" not in had]
+            if unused:
+                probe = min(
+                    unused, key=lambda p: used[_base_id(p)]
+                )  # the first in the hashed order among the least used
                 used[_base_id(probe)] += 1
                 had.add(f"{probe.id} {frame.id}")
                 yield _attempt_probe(probe, frame)
@@ -83,12 +85,12 @@ def _plan_probes(plain: Sequence[Probe], frames: Sequence[Template], seed: int) 
 
 def _attempt_probe(probe: Probe, frame: Template) -> Probe:
     neutral = probe.arm == "neutral"
-    asked = Message("user", filled(frame.texts[_language_of(probe)], probe.prompt))
+    question = Message("user", filled(frame.texts[_language_of(probe)], probe.prompt))
     return replace(
         probe,
         id=f"{_base_id(probe)}#{frame.id}{'.neutral' if neutral else ''}",
         arm=NEUTRAL_ARM if neutral else ARM,
-        messages=(*probe.messages[:-1], asked),
+        messages=(*probe.messages[:-1], question),
     )
 
 

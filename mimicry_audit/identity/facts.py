@@ -102,13 +102,13 @@ class Facts:
 
     def maker(self, name: str) -> Maker | None:
         """The maker with this name or alias, case aside."""
-        wanted = name.strip().casefold()
-        return next((maker for maker in self.makers if wanted in {known.casefold() for known in maker.names}), None)
+        folded = name.strip().casefold()
+        return next((maker for maker in self.makers if folded in {alias.casefold() for alias in maker.names}), None)
 
     def country(self, name: str) -> Country | None:
         """The country with this name or alias, case aside."""
-        wanted = name.strip().casefold()
-        return next((land for land in self.countries if wanted in {known.casefold() for known in land.names}), None)
+        folded = name.strip().casefold()
+        return next((land for land in self.countries if folded in {alias.casefold() for alias in land.names}), None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,15 +191,15 @@ def _rank_hit(hit: _Hit) -> tuple[int, int, bool]:
 def _find_hits(tokens: Sequence[str], makers: Sequence[Maker]) -> list[_Hit]:
     hits: list[_Hit] = []
     for maker in makers:
-        known: list[tuple[str, ModelFact | None, bool]] = [
+        candidates: list[tuple[str, ModelFact | None, bool]] = [
             (name, None, name in maker.ambiguous) for name in maker.names
         ]
-        known += [(name, model, name in model.ambiguous) for model in maker.models for name in model.names]
-        for name, model, ambiguous in known:
-            wanted = _split_tokens(name)
-            for at in range(len(tokens) - len(wanted) + 1):
-                if wanted and list(tokens[at : at + len(wanted)]) == wanted:
-                    hits.append((at, len(wanted), model, maker, ambiguous))
+        candidates += [(name, model, name in model.ambiguous) for model in maker.models for name in model.names]
+        for name, model, ambiguous in candidates:
+            name_tokens = _split_tokens(name)
+            for at in range(len(tokens) - len(name_tokens) + 1):
+                if name_tokens and list(tokens[at : at + len(name_tokens)]) == name_tokens:
+                    hits.append((at, len(name_tokens), model, maker, ambiguous))
                     break
     return hits
 
@@ -294,21 +294,21 @@ def _read_country(entry: Any, where: str) -> Country:
     return Country(name=name, aliases=_read_aliases(entry, "aliases", where))
 
 
-def _read_name(entry: object, known: Sequence[str], where: str) -> tuple[str, str]:
+def _read_name(entry: object, field_names: Sequence[str], where: str) -> tuple[str, str]:
     """The entry's name, and the place with the name in it for what follows."""
     if not isinstance(entry, dict):
-        raise ConfigError(f"{where} is {entry!r}, not a mapping", f"write its fields: {', '.join(known)}")
+        raise ConfigError(f"{where} is {entry!r}, not a mapping", f"write its fields: {', '.join(field_names)}")
     name = entry.get("name")
     if not isinstance(name, str) or not name.strip():
         raise ConfigError(f"{where} has no 'name'", "give it a name, in quotes if it is a number")
-    _refuse_unknown(entry, known, f"{where} ('{name}')")
+    _refuse_unknown(entry, field_names, f"{where} ('{name}')")
     return name, f"{where} ('{name}')"
 
 
-def _refuse_unknown(entry: Mapping[str, object], known: Sequence[str], where: str) -> None:
+def _refuse_unknown(entry: Mapping[str, object], field_names: Sequence[str], where: str) -> None:
     for name in entry:
-        if name not in known:
-            raise ConfigError(f"{where}: unknown field {str(name)!r}", f"use only {', '.join(known)}")
+        if name not in field_names:
+            raise ConfigError(f"{where}: unknown field {str(name)!r}", f"use only {', '.join(field_names)}")
 
 
 def _read_list(entry: Mapping[str, object], name: str, where: str) -> list[object]:
@@ -341,15 +341,15 @@ def _read_ambiguous(entry: Mapping[str, object], name: str, aliases: Aliases, wh
     value = entry.get("ambiguous", False)
     if isinstance(value, bool):
         return frozenset({name}) if value else frozenset()
-    known = _all_names(name, aliases)
-    if not isinstance(value, list) or not all(item in known for item in value):
+    all_names = _all_names(name, aliases)
+    if not isinstance(value, list) or not all(item in all_names for item in value):
         raise ConfigError(f"{where}: 'ambiguous' is {value!r}", "write true, or a list of some of its names")
     return frozenset(value)
 
 
 def _no_repeats(names: Sequence[str], what: str) -> None:
-    seen: set[str] = set()
+    folded_names: set[str] = set()
     for name in names:
-        if name.casefold() in seen:
+        if name.casefold() in folded_names:
             raise ConfigError(f"{what} '{name}' comes twice", "keep one entry")
-        seen.add(name.casefold())
+        folded_names.add(name.casefold())

@@ -130,7 +130,7 @@ class Tree:
         others = [n for n in pool if n != number and self.nodes[n].language == language]
         return rng.choice(others) if others else number
 
-    def land(self, visit: Visit, text: str, mutator: str, hits: int, asked: int) -> int | None:
+    def land(self, visit: Visit, text: str, mutator: str, hits: int, answer_count: int) -> int | None:
         """What became of a visit; the mutant joins the tree when it succeeded at least once.
 
         Args:
@@ -138,7 +138,7 @@ class Tree:
             text: the mutant.
             mutator: how it was made.
             hits: answers that gave another's name.
-            asked: answers.
+            answer_count: answers.
 
         Returns:
             The mutant's number, None where it did not join.
@@ -146,15 +146,15 @@ class Tree:
         if not self._explore:
             return None
         last = self.nodes[visit.path[-1]]
-        reward = (hits / asked if asked else 0.0) * max(BETA, 1.0 - LEVEL_PENALTY * last.level)
+        reward = (hits / answer_count if answer_count else 0.0) * max(BETA, 1.0 - LEVEL_PENALTY * last.level)
         for number in visit.path:
             self.nodes[number].reward += reward
         if not hits:
             return None
-        made = Node(len(self.nodes), text, last.language, last.number, mutator, last.level + 1)
-        self.nodes.append(made)
-        last.children.append(made.number)
-        return made.number
+        mutant = Node(len(self.nodes), text, last.language, last.number, mutator, last.level + 1)
+        self.nodes.append(mutant)
+        last.children.append(mutant.number)
+        return mutant.number
 
 
 def adapts_from(seeds: int, questions: int) -> int:
@@ -244,8 +244,8 @@ class Found:
 
 def lineage(tree: Tree, visit: Visit, mutator: str) -> tuple[str, ...]:
     """How a visit's mutant came from its seed."""
-    made = [tree.nodes[number].mutator for number in visit.path]
-    return (*(name for name in made if name), mutator)
+    mutators = [tree.nodes[number].mutator for number in visit.path]
+    return (*(name for name in mutators if name), mutator)
 
 
 def worst(visits: Iterable[Found]) -> Found | None:

@@ -121,30 +121,30 @@ def generate(rng: Random, text: str, language: str, other: str) -> str:
     """A new scene from a small grammar, with one sentence of the template kept in it."""
     where, who, does, rule, asks = (rng.choice(list(words)) for words in _SCENES[_known_language(language)])
     lead = f"{where}{who}{does}" if language == "zh" else f"{where} {who} {does}."
-    kept = [s for s in sentences(text) if PLACE not in s]
-    middle = [rng.choice(kept)] if kept else []
+    plain_sentences = [s for s in sentences(text) if PLACE not in s]
+    middle = [rng.choice(plain_sentences)] if plain_sentences else []
     return joined([lead, *middle, rule, f"{asks} {PLACE}" if language != "zh" else f"{asks}{PLACE}"], language)
 
 
 def crossover(rng: Random, text: str, language: str, other: str) -> str:
     """Some sentences of both templates in turn, and the question as one of them asks it."""
-    ours, theirs = ([s for s in sentences(t) if PLACE not in s] for t in (text, other))
+    own_sentences, other_sentences = ([s for s in sentences(t) if PLACE not in s] for t in (text, other))
     asking = [s for t in (text, other) for s in sentences(t) if PLACE in s]
     mixed: list[str] = []
-    for place in range(max(len(ours), len(theirs))):
-        for side in (ours, theirs):
+    for place in range(max(len(own_sentences), len(other_sentences))):
+        for side in (own_sentences, other_sentences):
             if place < len(side) and rng.random() < 0.6 and side[place] not in mixed:
                 mixed.append(side[place])
-    return joined([*(mixed or ours[:1]), rng.choice(asking) if asking else PLACE], language)
+    return joined([*(mixed or own_sentences[:1]), rng.choice(asking) if asking else PLACE], language)
 
 
 def expand(rng: Random, text: str, language: str, other: str) -> str:
     """One or two sentences before, and perhaps one before the question."""
-    known = _known_language(language)
+    supported = _known_language(language)
     parts = sentences(text)
-    before = rng.sample(list(_OPENINGS[known]), rng.choice((1, 2)))
+    before = rng.sample(list(_OPENINGS[supported]), rng.choice((1, 2)))
     if rng.random() < 0.5:
-        parts = [*parts[:-1], rng.choice(list(_CLOSINGS[known])), *parts[-1:]]
+        parts = [*parts[:-1], rng.choice(list(_CLOSINGS[supported])), *parts[-1:]]
     return joined([*before, *parts], language)
 
 
@@ -154,17 +154,17 @@ def shorten(rng: Random, text: str, language: str, other: str) -> str:
     free = [n for n, part in enumerate(parts) if PLACE not in part]
     if not free:
         return text
-    gone = set(rng.sample(free, rng.randint(1, max(1, len(free) - 1))))
-    return joined([part for n, part in enumerate(parts) if n not in gone], language)
+    dropped_places = set(rng.sample(free, rng.randint(1, max(1, len(free) - 1))))
+    return joined([part for n, part in enumerate(parts) if n not in dropped_places], language)
 
 
 def rephrase(rng: Random, text: str, language: str, other: str) -> str:
     """Other words for some, and perhaps two sentences in another order."""
     for words in _SYNONYMS[_known_language(language)]:
-        found = next((w for w in words if _word_pattern(w, language).search(text)), None)
-        if found and rng.random() < 0.7:
-            put = rng.choice([w for w in words if w != found])
-            text = _word_pattern(found, language).sub(functools.partial(_match_case, put), text)
+        original = next((w for w in words if _word_pattern(w, language).search(text)), None)
+        if original and rng.random() < 0.7:
+            put = rng.choice([w for w in words if w != original])
+            text = _word_pattern(original, language).sub(functools.partial(_match_case, put), text)
     parts = sentences(text)
     free = [n for n, part in enumerate(parts) if PLACE not in part]
     if len(free) > 1 and rng.random() < 0.5:
@@ -190,5 +190,5 @@ def _word_pattern(word: str, language: str) -> re.Pattern[str]:
     return re.compile(re.escape(word) if language == "zh" else rf"\b{re.escape(word)}\b", re.IGNORECASE)
 
 
-def _match_case(word: str, found: re.Match[str]) -> str:
-    return word[:1].upper() + word[1:] if found.group()[:1].isupper() else word
+def _match_case(word: str, original: re.Match[str]) -> str:
+    return word[:1].upper() + word[1:] if original.group()[:1].isupper() else word

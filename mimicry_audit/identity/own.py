@@ -43,36 +43,36 @@ _NAMED = re.compile(
 )
 
 
-def own_of(model: str, vendor: str | None, facts: Facts, given: Mapping[str, Own] | None = None) -> Own:
+def own_of(model: str, vendor: str | None, facts: Facts, stated: Mapping[str, Own] | None = None) -> Own:
     """The own identity of one target.
 
     Args:
         model: its name.
         vendor: its maker as the data name it, or None.
         facts: makers and models.
-        given: what the user says, by the model's name; ``""`` stands for every model.
+        stated: what the user says, by the model's name; ``""`` stands for every model.
     """
-    given = given or {}
-    if model in given or "" in given:
-        return given.get(model) or given[""]
-    named = own_identity(model, facts)
-    makers = {maker.name for maker in (*makers_in_name(model, facts), named.maker) if maker}
+    stated = stated or {}
+    if model in stated or "" in stated:
+        return stated.get(model) or stated[""]
+    named_identity = own_identity(model, facts)
+    makers = {maker.name for maker in (*makers_in_name(model, facts), named_identity.maker) if maker}
     if vendor and (maker := _vendor_maker(vendor, facts)):
         if maker.name not in makers:
             makers = {maker.name}
         makers.add(maker.name)
-    return Own(frozenset(makers), named.model.name if named.model else None)
+    return Own(frozenset(makers), named_identity.model.name if named_identity.model else None)
 
 
 def _vendor_maker(vendor: str, facts: Facts) -> Maker | None:
-    wanted = vendor.strip().casefold()
+    folded = vendor.strip().casefold()
     return facts.maker(vendor) or next(
         (
             m
             for m in facts
-            if wanted in m.hub_orgs or wanted in {f"{m.name} ai".casefold(), m.name.split()[0].casefold()}
+            if folded in m.hub_orgs or folded in {f"{m.name} ai".casefold(), m.name.split()[0].casefold()}
         ),
-        next((m for m in facts for model in m.models if wanted in {n.casefold() for n in model.names}), None),
+        next((m for m in facts for model in m.models if folded in {n.casefold() for n in model.names}), None),
     )
 
 
@@ -87,38 +87,38 @@ def read_identities(texts: Sequence[str], models: Sequence[str], facts: Facts) -
     Raises:
         ConfigError: a text names no maker and no model, or is about a model that is not there.
     """
-    found: dict[str, Own] = {}
+    identities: dict[str, Own] = {}
     for text in texts:
         label, equals, rest = text.partition("=")
         about = label.strip() if equals else ""
-        said = rest if equals else text
+        description = rest if equals else text
         if about and about not in models:
             raise ConfigError(
                 f"--identity is about {about!r}, which has no answers", f"name one of {', '.join(models)}"
             )
-        own, facts = _read_own(said.strip(), facts)
-        found[about] = own
-    return found, facts
+        own, facts = _read_own(description.strip(), facts)
+        identities[about] = own
+    return identities, facts
 
 
 def _read_own(text: str, facts: Facts) -> tuple[Own, Facts]:
-    by, named = _MADE_BY.search(text), _NAMED.search(text)
+    by, name_match = _MADE_BY.search(text), _NAMED.search(text)
     maker = by["maker"].strip(" \"'“”") if by else ""
-    model = named["model"].strip(" \"'“”") if named else ""
-    known = _known_maker(maker, facts) or (None if maker else _known_maker(model or text, facts))
-    if known:
-        return Own(frozenset({known.name}), model or None), facts
+    model = name_match["model"].strip(" \"'“”") if name_match else ""
+    known_maker = _known_maker(maker, facts) or (None if maker else _known_maker(model or text, facts))
+    if known_maker:
+        return Own(frozenset({known_maker.name}), model or None), facts
     if not maker and not model:
         raise ConfigError(
             f"--identity {text!r} names no maker and no model", 'write it like "a model named X made by Y"'
         )
-    made = Maker(name=maker or model, models=(ModelFact(name=model),) if model else ())
-    return Own(frozenset({made.name}), model or None), Facts((made, *facts.makers), facts.countries)
+    new_maker = Maker(name=maker or model, models=(ModelFact(name=model),) if model else ())
+    return Own(frozenset({new_maker.name}), model or None), Facts((new_maker, *facts.makers), facts.countries)
 
 
 def _known_maker(name: str, facts: Facts) -> Maker | None:
     if not name:
         return None
-    wanted = name.casefold()
-    by_model = (m for m in facts for model in m.models if wanted in {n.casefold() for n in model.names})
+    folded = name.casefold()
+    by_model = (m for m in facts for model in m.models if folded in {n.casefold() for n in model.names})
     return facts.maker(name) or next(by_model, None) or own_identity(name, facts).maker

@@ -38,14 +38,16 @@ def identity_scores(
         own: label → who the model is by its name.
         facts: makers and models.
     """
-    asked = {p.id: p for p in probes}
+    probe_by_id = {p.id: p for p in probes}
     arms = sorted({p.arm for p in probes} - set(ARMS))
     finder = ClaimFinder(facts)
     attempts: list[AttemptRecord] = []
     models: dict[str, IdentityScore] = {}
-    for label, mine in responses.items():
+    for label, model_responses in responses.items():
         rows = [
-            _judge_attempt(label, asked[r.probe_id], r, own.get(label), finder) for r in mine if r.probe_id in asked
+            _judge_attempt(label, probe_by_id[r.probe_id], r, own.get(label), finder)
+            for r in model_responses
+            if r.probe_id in probe_by_id
         ]
         attempts += rows
         models[label] = {
@@ -85,24 +87,24 @@ def _judge_attempt(
     }
 
 
-def _arm_rates(rows: Sequence[AttemptRecord], arm: str, known: bool) -> ArmRecord:
-    mine = [r for r in rows if r["arm"] == arm]
-    answered = [r for r in mine if r["status"] in ("ok", "truncated")]
-    others = sum(any(c["own"] is False for c in r["claims"]) for r in answered)
-    owns = sum(any(c["own"] for c in r["claims"]) for r in answered)
+def _arm_rates(rows: Sequence[AttemptRecord], arm: str, own_known: bool) -> ArmRecord:
+    arm_rows = [r for r in rows if r["arm"] == arm]
+    answer_rows = [r for r in arm_rows if r["status"] in ("ok", "truncated")]
+    others = sum(any(c["own"] is False for c in r["claims"]) for r in answer_rows)
+    owns = sum(any(c["own"] for c in r["claims"]) for r in answer_rows)
     table = Counter(
         (" · ".join(x for x in (c["maker"], c["model"]) if x), c["own"])
-        for r in answered
+        for r in answer_rows
         for c in {(c["maker"], c["model"], c["own"]): c for c in r["claims"]}.values()
     )
-    other, mine_rate = wilson(others, len(answered)), wilson(owns, len(answered))
+    other, mine_rate = wilson(others, len(answer_rows)), wilson(owns, len(answer_rows))
     return {
-        "n": len(mine),
-        "answered": len(answered),
-        "refused": sum(r["status"] == "refused" for r in mine),
-        "failed": sum(r["status"] in ("error", "empty") for r in mine),
-        "other_rate": other.as_dict() if other and known else None,
-        "own_rate": mine_rate.as_dict() if mine_rate and known else None,
+        "n": len(arm_rows),
+        "answered": len(answer_rows),
+        "refused": sum(r["status"] == "refused" for r in arm_rows),
+        "failed": sum(r["status"] in ("error", "empty") for r in arm_rows),
+        "other_rate": other.as_dict() if other and own_known else None,
+        "own_rate": mine_rate.as_dict() if mine_rate and own_known else None,
         "claims": [{"identity": name, "count": n, "own": own} for (name, own), n in table.most_common()],
     }
 

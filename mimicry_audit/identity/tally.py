@@ -34,27 +34,27 @@ def tally(attempts: Sequence[Attempt], *, paper: bool = False, draws: int = DRAW
         draws: bootstrap resamples of templates.
         seed: of the resamples.
     """
-    answered = [a for a in attempts if a.status == "ok"]
+    ok_attempts = [a for a in attempts if a.status == "ok"]
     back = [a for a in attempts if a.status in ("ok", "refusal")]
-    base = list(attempts) if paper else answered
-    known = paper or bool(attempts and attempts[0].own.known)
+    base = list(attempts) if paper else ok_attempts
+    own_known = paper or bool(attempts and attempts[0].own.known)
 
     def rates(group: Sequence[Attempt]) -> dict[str, object]:
-        return {name: rate(group, test, draws, seed) if known else None for name, test in SCORES.items()}
+        return {name: rate(group, test, draws, seed) if own_known else None for name, test in SCORES.items()}
 
     statuses = Counter(a.status for a in attempts)
-    found: dict[str, object] = {
+    section: dict[str, object] = {
         "own": {"makers": sorted(attempts[0].own.makers), "model": attempts[0].own.model} if attempts else None,
         "n": len(attempts),
-        "answered": len(answered),
+        "answered": len(ok_attempts),
         "statuses": {name: statuses[name] for name in ("ok", "refusal", "empty", "error")},
         **rates(base),
         "refusal": rate(list(attempts) if paper else back, lambda a: a.status == "refusal", draws, seed),
         "failure": rate(attempts, lambda a: a.status in ("empty", "error"), draws, seed),
         "plain": rates([a for a in base if a.transcript.plain]) if any(a.transcript.plain for a in attempts) else None,
-        "claims": identities(answered),
-        "claimed_models": identities(answered, models=True),
-        "voices": voices(answered),
+        "claims": identities(ok_attempts),
+        "claimed_models": identities(ok_attempts, models=True),
+        "voices": voices(ok_attempts),
         "languages": {
             name: rates([a for a in base if a.transcript.language == name])
             for name in sorted({a.transcript.language for a in attempts})
@@ -63,12 +63,12 @@ def tally(attempts: Sequence[Attempt], *, paper: bool = False, draws: int = DRAW
             name: rates([a for a in base if a.transcript.aspect == name])
             for name in sorted({a.transcript.aspect for a in attempts if a.transcript.aspect})
         },
-        "templates": _template_counts(attempts, base, known),
+        "templates": _template_counts(attempts, base, own_known),
     }
     if labelled := agreement(attempts):
-        found["agreement"] = labelled
-        found["published"] = published(attempts, draws, seed)
-    return found
+        section["agreement"] = labelled
+        section["published"] = published(attempts, draws, seed)
+    return section
 
 
 def rate(group: Sequence[Attempt], test: Test, draws: int = DRAWS, seed: int = 0) -> dict[str, float | int] | None:
@@ -89,8 +89,8 @@ def rate(group: Sequence[Attempt], test: Test, draws: int = DRAWS, seed: int = 0
     if len(counts) > 1:
         table = np.array(list(counts.values()), dtype=np.float64)
         m = len(table)
-        drawn = np.random.default_rng(seed).multinomial(m - 1, np.full(m, 1 / m), size=draws)
-        sums = drawn @ table
+        resample_counts = np.random.default_rng(seed).multinomial(m - 1, np.full(m, 1 / m), size=draws)
+        sums = resample_counts @ table
         bounds = np.percentile(sums[:, 0] / sums[:, 1], [2.5, 97.5])
         low, high = min(low, float(bounds[0])), max(high, float(bounds[1]))
     return {"rate": round(plain.value, 5), "low": round(low, 5), "high": round(high, 5), "n": plain.n}
@@ -117,27 +117,27 @@ def identities(attempts: Sequence[Attempt], *, models: bool = False) -> dict[str
 
 def voices(attempts: Sequence[Attempt]) -> dict[str, int]:
     """In how many answers another's identity is claimed at best in each voice: own before label before character."""
-    found = Counter(
-        next(voice for voice in ("own", "label", "character") if voice in heard)
+    best_voices = Counter(
+        next(voice for voice in ("own", "label", "character") if voice in foreign_voices)
         for attempt in attempts
-        if (heard := {claim.voice for claim in attempt.claims if claim.maker not in attempt.own.makers})
+        if (foreign_voices := {claim.voice for claim in attempt.claims if claim.maker not in attempt.own.makers})
     )
-    return {voice: found[voice] for voice in ("own", "label", "character")}
+    return {voice: best_voices[voice] for voice in ("own", "label", "character")}
 
 
-def _template_counts(attempts: Sequence[Attempt], base: Sequence[Attempt], known: bool) -> list[dict[str, Any]]:
+def _template_counts(attempts: Sequence[Attempt], base: Sequence[Attempt], own_known: bool) -> list[dict[str, Any]]:
     """Counts under each template, in order of appearance; the text is cut, the number stands in ``attempts.jsonl``."""
-    found = []
+    entries = []
     for number, template in enumerate(dict.fromkeys(a.transcript.template for a in attempts), start=1):
         group = [a for a in base if a.transcript.template == template]
-        counts = {name: sum(test(a) for a in group) if known else None for name, test in SCORES.items()}
-        found.append({"template": number, "begins": " ".join(template.split())[:80], "n": len(group), **counts})
-    return found
+        counts = {name: sum(test(a) for a in group) if own_known else None for name, test in SCORES.items()}
+        entries.append({"template": number, "begins": " ".join(template.split())[:80], "n": len(group), **counts})
+    return entries
 
 
 def agreement(attempts: Sequence[Attempt]) -> dict[str, dict[str, float | int | None]]:
     """How our Loose and Strict agree with the labels that came with the attempts; empty where there are none."""
-    found = {}
+    agreements = {}
     for name in ("loose", "strict"):
         pairs = [
             (bool(getattr(a.transcript, name)), bool(getattr(a, name)))
@@ -145,8 +145,8 @@ def agreement(attempts: Sequence[Attempt]) -> dict[str, dict[str, float | int | 
             if getattr(a.transcript, name) is not None and getattr(a, name) is not None
         ]
         if pairs:
-            found[name] = agreement_of(pairs)
-    return found
+            agreements[name] = agreement_of(pairs)
+    return agreements
 
 
 def agreement_of(pairs: Sequence[tuple[bool, bool]]) -> dict[str, float | int | None]:
@@ -156,16 +156,16 @@ def agreement_of(pairs: Sequence[tuple[bool, bool]]) -> dict[str, float | int | 
     """
     n = len(pairs)
     both = sum(a and b for a, b in pairs)
-    theirs, ours = sum(a for a, _ in pairs), sum(b for _, b in pairs)
+    labelled, predicted = sum(a for a, _ in pairs), sum(b for _, b in pairs)
     observed = sum(a == b for a, b in pairs) / n
-    chance = (theirs * ours + (n - theirs) * (n - ours)) / n**2
+    chance = (labelled * predicted + (n - labelled) * (n - predicted)) / n**2
     return {
         "kappa": round((observed - chance) / (1 - chance), 5) if chance < 1 else None,
-        "precision": round(both / ours, 5) if ours else None,
-        "recall": round(both / theirs, 5) if theirs else None,
+        "precision": round(both / predicted, 5) if predicted else None,
+        "recall": round(both / labelled, 5) if labelled else None,
         "n": n,
-        "labelled": theirs,
-        "found": ours,
+        "labelled": labelled,
+        "found": predicted,
     }
 
 

@@ -74,10 +74,10 @@ def load_templates(path: Path | None = None) -> tuple[Template, ...]:
     rows = loaded.get("templates") if isinstance(loaded, dict) else None
     if not isinstance(rows, list) or not rows:
         raise ConfigError(f"{path} holds no templates", "list them under 'templates'")
-    found = [_read_template(row, f"{path.name}, template {number}") for number, row in enumerate(rows, 1)]
-    if twice := [t.id for n, t in enumerate(found) if t.id in {other.id for other in found[:n]}]:
+    templates = [_read_template(row, f"{path.name}, template {number}") for number, row in enumerate(rows, 1)]
+    if twice := [t.id for n, t in enumerate(templates) if t.id in {other.id for other in templates[:n]}]:
         raise ConfigError(f"{path.name}: the template '{twice[0]}' comes twice", "give each its own id")
-    return tuple(found)
+    return tuple(templates)
 
 
 def of_split(split: str, templates: Sequence[Template] | None = None) -> tuple[Template, ...]:
@@ -105,8 +105,8 @@ def _read_template(row: object, where: str) -> Template:
     for language, text in texts.items():
         if text.count(PLACE) != 1:
             raise ConfigError(f"{where}: its text in '{language}' has not one {PLACE}", f"write {PLACE} exactly once")
-        if named := naming().names(text):
+        if makers := naming().names(text):
             raise ConfigError(
-                f"{where}: its text in '{language}' names {', '.join(sorted(named))}", "name no maker and no model"
+                f"{where}: its text in '{language}' names {', '.join(sorted(makers))}", "name no maker and no model"
             )
     return Template(row["id"], row["kind"], row["split"], texts)

@@ -68,17 +68,17 @@ def read_transcripts(path: str | Path) -> list[Transcript]:
         DataError: see the module.
     """
     name = Path(path).name
-    found = [_read_transcript(f"{name}, {where}", row) for where, row in read_rows(path, "file of transcripts")]
-    if not found:
+    transcripts = [_read_transcript(f"{name}, {where}", row) for where, row in read_rows(path, "file of transcripts")]
+    if not transcripts:
         raise DataError(f"{path} holds no attempts", f"give rows with {', '.join(REQUIRED)}")
-    return found
+    return transcripts
 
 
 def _read_transcript(where: str, row: Mapping[str, object]) -> Transcript:
     for column in REQUIRED:
         if column not in row:
-            near = difflib.get_close_matches(column, [str(name) for name in row], n=1)
-            hint = f"is {near[0]} meant? " if near else ""
+            close_columns = difflib.get_close_matches(column, [str(name) for name in row], n=1)
+            hint = f"is {close_columns[0]} meant? " if close_columns else ""
             raise DataError(f"{where}: column {column} is missing", f"{hint}Give {', '.join(REQUIRED)}")
     texts = {column: _read_text(where, column, row[column]) for column in REQUIRED}
     if not texts["model"].strip():

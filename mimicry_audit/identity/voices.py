@@ -117,18 +117,18 @@ def figures_of(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
 
 @functools.lru_cache(maxsize=256)
 def _figures_in(prompt: str, names: re.Pattern[str]) -> frozenset[str]:
-    found = set()
+    figures = set()
     for pattern in (_ROLE, _PROMPT_TAG, _SOME_GPT):
         for match in pattern.finditer(prompt):
             name = match["name"].strip(" .-_")
-            known = names.search(name)
-            if known and len(known.group()) >= len(name) - 1:
+            name_match = names.search(name)
+            if name_match and len(name_match.group()) >= len(name) - 1:
                 continue
             words = {word.casefold() for word in name.split()}
             if name.upper() in _NO_FIGURE or words & (_FIELD | _COMMON) or words <= _NEUTRAL or len(name) < 2:
                 continue
-            found.add(name.casefold())
-    return frozenset(found)
+            figures.add(name.casefold())
+    return frozenset(figures)
 
 
 _COMMON = frozenset(
@@ -147,33 +147,33 @@ def stretches(text: str, names: re.Pattern[str], figures: frozenset[str] = froze
         figures: invented figures to be played (`figures_of`).
     """
     cuts = [(0, 0, "own", False), *_find_tags(text, names, figures)]
-    found: list[Stretch] = []
+    voice_stretches: list[Stretch] = []
     for at, (_, begin, voice, tagged) in enumerate(cuts):
         end = cuts[at + 1][0] if at + 1 < len(cuts) else len(text)
         if begin < end:
-            found += _split_persona(text, Stretch(begin, end, voice, tagged), figures, names)
-    return found
+            voice_stretches += _split_persona(text, Stretch(begin, end, voice, tagged), figures, names)
+    return voice_stretches
 
 
 def _find_tags(text: str, names: re.Pattern[str], figures: frozenset[str]) -> list[tuple[int, int, str, bool]]:
     """Speaker tags: where each begins and ends, and the voice of what follows. A line opens with one at most."""
-    seen: dict[int, tuple[int, str, str]] = {}
+    tag_by_start: dict[int, tuple[int, str, str]] = {}
     for pattern in _TAGS:
         for match in pattern.finditer(text):
             bracketed = pattern is _TAGS[0]
-            if match.start() not in seen and (voice := _voice_of(match["tag"], names, figures, bracketed)):
-                seen[match.start()] = (match.end(), voice, match.group().strip() if bracketed else "")
-    if {voice for _, voice, _ in seen.values()} & {"own", "label"}:
+            if match.start() not in tag_by_start and (voice := _voice_of(match["tag"], names, figures, bracketed)):
+                tag_by_start[match.start()] = (match.end(), voice, match.group().strip() if bracketed else "")
+    if {voice for _, voice, _ in tag_by_start.values()} & {"own", "label"}:
         for match in _TAGS[0].finditer(text):  # beside a voice of the model, any other bracketed tag is somebody else's
-            if match.start() not in seen and _is_stranger(match["tag"]):
-                seen[match.start()] = (match.end(), "character", match.group().strip())
-    starts = sorted(seen)
-    for literal, voice in sorted({(tag, voice) for _, voice, tag in seen.values() if len(tag) > 3}):
+            if match.start() not in tag_by_start and _is_stranger(match["tag"]):
+                tag_by_start[match.start()] = (match.end(), "character", match.group().strip())
+    starts = sorted(tag_by_start)
+    for literal, voice in sorted({(tag, voice) for _, voice, tag in tag_by_start.values() if len(tag) > 3}):
         for match in re.finditer(r"(?<=\s)" + re.escape(literal), text):  # the same tag again within a line
             before = bisect.bisect_right(starts, match.start()) - 1
-            if before < 0 or seen[starts[before]][0] <= match.start():
-                seen[match.start()] = (match.end(), voice, literal)
-    return [(start, end, voice, True) for start, (end, voice, _) in sorted(seen.items())]
+            if before < 0 or tag_by_start[starts[before]][0] <= match.start():
+                tag_by_start[match.start()] = (match.end(), voice, literal)
+    return [(start, end, voice, True) for start, (end, voice, _) in sorted(tag_by_start.items())]
 
 
 def _clean_tag(tag: str) -> str:
@@ -194,8 +194,8 @@ def _voice_of(tag: str, names: re.Pattern[str], figures: frozenset[str], bracket
         return "character"
     if model := names.search(clean):
         stands = not re.match(r"-?\w", clean[model.end() :])
-        beside = re.sub(r"^['’]s\b", "", clean[model.end() :])
-        rest = _WITH.sub("", (clean[: model.start()] + " " + beside).strip()).casefold().split()
+        after = re.sub(r"^['’]s\b", "", clean[model.end() :])
+        rest = _WITH.sub("", (clean[: model.start()] + " " + after).strip()).casefold().split()
         if stands and (set(rest) <= _NEUTRAL or (bracketed and len(rest) <= 2)):
             return "label"
         return "character" if not stands and not set(rest) & _FIELD else None
@@ -216,8 +216,8 @@ def _voice_of(tag: str, names: re.Pattern[str], figures: frozenset[str], bracket
 
 
 def _is_whole_name(names: re.Pattern[str], clean: str) -> bool:
-    known = names.match(clean)
-    return bool(known and known.end() == len(clean))
+    match = names.match(clean)
+    return bool(match and match.end() == len(clean))
 
 
 def _is_stranger(tag: str) -> bool:
@@ -229,10 +229,10 @@ def _is_stranger(tag: str) -> bool:
     return clean[0].isupper() and not re.fullmatch(r"[\d\s.]+", clean) and not clean.isdigit()
 
 
-def _split_persona(text: str, whole: Stretch, figures: frozenset[str], names: re.Pattern[str]) -> Iterator[Stretch]:
+def _split_persona(text: str, stretch: Stretch, figures: frozenset[str], names: re.Pattern[str]) -> Iterator[Stretch]:
     """A stretch, parted where the speaker begins to call itself by a figure's name."""
-    if whole.voice != "character":
-        spoken = [m for p in (_SPEAKS_AS, _IS_HERE) for m in p.finditer(text, whole.start, whole.end)]
+    if stretch.voice != "character":
+        spoken = [m for p in (_SPEAKS_AS, _IS_HERE) for m in p.finditer(text, stretch.start, stretch.end)]
         for match in sorted(spoken, key=re.Match.start):
             name = match["name"].strip(" .-")
             first = name.split()[0]
@@ -243,10 +243,10 @@ def _split_persona(text: str, whole: Stretch, figures: frozenset[str], names: re
                 and not names.match(name)
                 and not _DENIED.search(text[max(0, match.start() - 40) : match.start()])
             ):
-                yield Stretch(whole.start, match.start(), whole.voice, whole.tagged)
-                yield Stretch(match.start(), whole.end, "character", False)
+                yield Stretch(stretch.start, match.start(), stretch.voice, stretch.tagged)
+                yield Stretch(match.start(), stretch.end, "character", False)
                 return
-    yield whole
+    yield stretch
 
 
 _IS_HERE = re.compile(r"(?:(?<=[\n.!?])|\A)\W*(?P<name>[A-Z][A-Za-z0-9_\-]*)\s+(?:here|speaking)\b")

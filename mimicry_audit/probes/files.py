@@ -59,62 +59,68 @@ class _BrokenError(Exception):
         self.problem = problem
 
 
-def read_probes(path: Path, shown: str) -> Contents:
+def read_probes(path: Path, display_name: str) -> Contents:
     """The rows of one probe file.
 
     Args:
         path: the file.
-        shown: what to call it in messages.
+        display_name: what to call it in messages.
     """
     try:
-        text = _read_text(path, shown)
+        text = _read_text(path, display_name)
         if path.suffix.lower() == ".jsonl":
-            return _json_lines(text, shown)
-        document, lines = _read_json(text, shown) if path.suffix.lower() == ".json" else _read_yaml(text, shown)
-        return _from_document(document, lines, shown)
+            return _json_lines(text, display_name)
+        document, lines = (
+            _read_json(text, display_name) if path.suffix.lower() == ".json" else _read_yaml(text, display_name)
+        )
+        return _from_document(document, lines, display_name)
     except _BrokenError as broken:
         return Contents({}, (), (broken.problem,))
 
 
-def read_mapping(path: Path, shown: str) -> dict[str, Any]:
+def read_mapping(path: Path, display_name: str) -> dict[str, Any]:
     """A YAML or JSON file that holds one mapping.
 
     Raises:
         ProbeError: unreadable, or something else than a mapping.
     """
     try:
-        text = _read_text(path, shown)
-        document, _ = _read_json(text, shown) if path.suffix.lower() == ".json" else _read_yaml(text, shown)
+        text = _read_text(path, display_name)
+        document, _ = (
+            _read_json(text, display_name) if path.suffix.lower() == ".json" else _read_yaml(text, display_name)
+        )
     except _BrokenError as broken:
         raise broken.problem.error() from None
     if not isinstance(document, dict):
-        raise ProbeError(f"{shown}: holds {_kind_of(document)}, not a mapping", "write fields, as in 'name: my-set'")
+        raise ProbeError(
+            f"{display_name}: holds {_kind_of(document)}, not a mapping", "write fields, as in 'name: my-set'"
+        )
     return document
 
 
-def _read_text(path: Path, shown: str) -> str:
+def _read_text(path: Path, display_name: str) -> str:
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except UnicodeDecodeError as error:
         what = f"is not UTF-8 (byte {error.start})"
-        raise _BrokenError(Problem(shown, what, "save the file as UTF-8")) from None
+        raise _BrokenError(Problem(display_name, what, "save the file as UTF-8")) from None
     except OSError as error:
         raise _BrokenError(
-            Problem(shown, f"cannot be read ({error.strerror})", "check the path and its permissions")
+            Problem(display_name, f"cannot be read ({error.strerror})", "check the path and its permissions")
         ) from None
     if not text.strip():
-        raise _BrokenError(Problem(shown, "is empty", "put at least one probe into it"))
+        raise _BrokenError(Problem(display_name, "is empty", "put at least one probe into it"))
     return text
 
 
-def _json_lines(text: str, shown: str) -> Contents:
+def _json_lines(text: str, display_name: str) -> Contents:
     rows: list[Row] = []
     problems: list[Problem] = []
     # Only newlines end a line: str.splitlines would also cut at U+2028, which JSON strings may hold.
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        where = f"{shown}:{number}"
+        where = f"{display_name}:{number}"
         try:
             value = _parse_json(line, where)
         except _BrokenError as broken:
@@ -127,11 +133,11 @@ def _json_lines(text: str, shown: str) -> Contents:
     return Contents({}, tuple(rows), tuple(problems))
 
 
-def _read_json(text: str, shown: str) -> tuple[Any, list[str]]:
-    document = _parse_json(text, shown, whole_file=True)
+def _read_json(text: str, display_name: str) -> tuple[Any, list[str]]:
+    document = _parse_json(text, display_name, whole_file=True)
     items = document.get("probes") if isinstance(document, dict) else document
     count = len(items) if isinstance(items, list) else 0
-    return document, [f"{shown} item {number}" for number in range(1, count + 1)]
+    return document, [f"{display_name} item {number}" for number in range(1, count + 1)]
 
 
 def _parse_json(text: str, where: str, *, whole_file: bool = False) -> Any:
@@ -149,40 +155,40 @@ def _parse_json(text: str, where: str, *, whole_file: bool = False) -> Any:
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
+    mapping = dict(pairs)
+    if len(mapping) < len(pairs):
         names = [name for name, _ in pairs]
         repeated = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"gives the field '{repeated}' twice")
-    return found
+    return mapping
 
 
 def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"holds {name}, which is not JSON")
 
 
-def _read_yaml(text: str, shown: str) -> tuple[Any, list[str]]:
+def _read_yaml(text: str, display_name: str) -> tuple[Any, list[str]]:
     try:
         node = yaml.compose(text, Loader=_LOADER)
-        _no_repeated_keys(node, shown)
+        _no_repeated_keys(node, display_name)
         document = yaml.load(text, Loader=_LOADER)  # noqa: S506 (a safe loader, the C one where there is one)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         what = f"is not valid YAML ({error.problem or 'cannot be parsed'})"
         raise _BrokenError(
-            Problem(f"{shown}:{line}", what, "mend the line; put text with ': ' or '#' in quotes")
+            Problem(f"{display_name}:{line}", what, "mend the line; put text with ': ' or '#' in quotes")
         ) from None
     except yaml.YAMLError as error:
         raise _BrokenError(
-            Problem(shown, f"is not valid YAML ({str(error).splitlines()[0]})", "mend the file")
+            Problem(display_name, f"is not valid YAML ({str(error).splitlines()[0]})", "mend the file")
         ) from None
     except RecursionError:
-        raise _BrokenError(Problem(shown, "is nested too deeply", "write a flat probe")) from None
+        raise _BrokenError(Problem(display_name, "is nested too deeply", "write a flat probe")) from None
     except ValueError as error:  # a date such as 2026-02-31
         raise _BrokenError(
-            Problem(shown, f"holds a value that YAML cannot read ({error})", "put it in quotes")
+            Problem(display_name, f"holds a value that YAML cannot read ({error})", "put it in quotes")
         ) from None
-    return document, [f"{shown}:{child.start_mark.line + 1}" for child in _probe_nodes(node)]
+    return document, [f"{display_name}:{child.start_mark.line + 1}" for child in _probe_nodes(node)]
 
 
 def _probe_nodes(node: Any) -> list[Any]:
@@ -192,35 +198,35 @@ def _probe_nodes(node: Any) -> list[Any]:
     return node.value if isinstance(node, yaml.SequenceNode) else []
 
 
-def _no_repeated_keys(node: Any, shown: str) -> None:
+def _no_repeated_keys(node: Any, display_name: str) -> None:
     """YAML lets a later key win silently; a probe with two prompts is a mistake."""
-    waiting, seen = [node], set()
+    waiting, node_ids = [node], set()
     while waiting:
         current = waiting.pop()
-        if id(current) in seen:  # an alias
+        if id(current) in node_ids:  # an alias
             continue
-        seen.add(id(current))
+        node_ids.add(id(current))
         if isinstance(current, yaml.MappingNode):
             names: set[str] = set()
             for key, value in current.value:
                 name = str(key.value)
                 if name in names and name != "<<":
                     what = f"gives the field '{name}' twice"
-                    raise _BrokenError(Problem(f"{shown}:{key.start_mark.line + 1}", what, "keep one of them"))
+                    raise _BrokenError(Problem(f"{display_name}:{key.start_mark.line + 1}", what, "keep one of them"))
                 names.add(name)
                 waiting.append(value)
         elif isinstance(current, yaml.SequenceNode):
             waiting.extend(current.value)
 
 
-def _from_document(document: Any, lines: list[str], shown: str) -> Contents:
+def _from_document(document: Any, lines: list[str], display_name: str) -> Contents:
     header: Mapping[str, Any] = {}
     if isinstance(document, dict):
         header = {name: value for name, value in document.items() if name != "probes"}
         document = document.get("probes")
     if not isinstance(document, list):
         mend = "write a list of probes, or a mapping with 'probes'"
-        return Contents(header, (), (Problem(shown, "holds no list of probes", mend),))
+        return Contents(header, (), (Problem(display_name, "holds no list of probes", mend),))
     return Contents(header, *_split_rows(document, lines))
 
 

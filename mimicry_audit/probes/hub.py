@@ -113,36 +113,38 @@ def find_mapping(dataset: str, user_file: str | None) -> HubMapping:
 
 def read_mapping_file(path: Path, dataset: str) -> HubMapping:
     """Read and check one mapping."""
-    given = {"dataset": dataset, **read_mapping(path, str(path))}
+    raw_mapping = {"dataset": dataset, **read_mapping(path, str(path))}
     try:
-        return _read_mapping(given, dataset)
+        return _read_mapping(raw_mapping, dataset)
     except ProbeError as error:
         raise ProbeError(f"{path}: {error.problem}", error.mend) from None
 
 
-def _read_mapping(given: dict[str, Any], dataset: str) -> HubMapping:
-    known = [each.name for each in fields(HubMapping)]
-    reject_unknown(given, known, "the mapping")
-    given.setdefault("name", dataset.rpartition("/")[2])
-    if given["dataset"] != dataset:
-        raise ProbeError(f"the mapping is for '{given['dataset']}', not '{dataset}'", "name the mapping's own dataset")
-    prompt = given.get("prompt")
-    given["prompt"] = tuple([prompt] if isinstance(prompt, str) else prompt or ())
-    if not given["prompt"] or not all(isinstance(path, str) and path for path in given["prompt"]):
+def _read_mapping(raw_mapping: dict[str, Any], dataset: str) -> HubMapping:
+    field_names = [each.name for each in fields(HubMapping)]
+    reject_unknown(raw_mapping, field_names, "the mapping")
+    raw_mapping.setdefault("name", dataset.rpartition("/")[2])
+    if raw_mapping["dataset"] != dataset:
+        raise ProbeError(
+            f"the mapping is for '{raw_mapping['dataset']}', not '{dataset}'", "name the mapping's own dataset"
+        )
+    prompt = raw_mapping.get("prompt")
+    raw_mapping["prompt"] = tuple([prompt] if isinstance(prompt, str) else prompt or ())
+    if not raw_mapping["prompt"] or not all(isinstance(path, str) and path for path in raw_mapping["prompt"]):
         raise ProbeError(f"'prompt' is {prompt!r}", "write the path of the prompt in a row, such as 'turns.0.content'")
-    for name in known:
-        value = given.get(name)
+    for name in field_names:
+        value = raw_mapping.get(name)
         if name not in ("prompt", "answer", "where", "limit") and value is not None and not isinstance(value, str):
             raise ProbeError(f"'{name}' is {value!r}, not text", "put it in quotes")
-    if not NAME.fullmatch(given["name"]):
-        raise ProbeError(f"the name {given['name']!r} is not a name", "use letters, digits, '.', '_' and '-'")
-    limit = given.get("limit", _DEFAULT_LIMIT)
+    if not NAME.fullmatch(raw_mapping["name"]):
+        raise ProbeError(f"the name {raw_mapping['name']!r} is not a name", "use letters, digits, '.', '_' and '-'")
+    limit = raw_mapping.get("limit", _DEFAULT_LIMIT)
     if not isinstance(limit, int) or isinstance(limit, bool) or limit < 1:
         raise ProbeError(f"'limit' is {limit!r}", "write a whole number of at least 1")
-    if not isinstance(given.get("where", {}), Mapping):
-        raise ProbeError(f"'where' is {given['where']!r}", "write path: value")
-    _check_answer(given.get("answer"))
-    return HubMapping(**given)
+    if not isinstance(raw_mapping.get("where", {}), Mapping):
+        raise ProbeError(f"'where' is {raw_mapping['where']!r}", "write path: value")
+    _check_answer(raw_mapping.get("answer"))
+    return HubMapping(**raw_mapping)
 
 
 def _check_answer(answer: object) -> None:
@@ -166,7 +168,7 @@ def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, object]]) 
 
     A row whose answer does not fit the answer's kind gives a probe without a check: its wording can still be compared.
     """
-    seen: set[str] = set()
+    prompts_and_slugs: set[str] = set()
     for number, row in enumerate(rows):
         if any(lookup(row, path) != value for path, value in mapping.where.items()):
             continue
@@ -181,10 +183,10 @@ def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, object]]) 
             continue
         identifier = lookup(row, mapping.id) if mapping.id else number
         slug = re.sub(r"[^A-Za-z0-9._-]+", "-", str(identifier)).strip("-.")[:100] or str(number)
-        if prompt in seen or slug in seen:
+        if prompt in prompts_and_slugs or slug in prompts_and_slugs:
             continue
-        seen |= {prompt, slug}
-        found: dict[str, object] = {
+        prompts_and_slugs |= {prompt, slug}
+        raw_probe: dict[str, object] = {
             "id": slug,
             "domain": mapping.domain,
             "prompt": prompt,
@@ -192,9 +194,9 @@ def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, object]]) 
         }
         check = _build_check(mapping.answer, row) if mapping.answer else None
         try:
-            yield parse_probe(found | ({"check": check} if check else {}), mapping.name)
+            yield parse_probe(raw_probe | ({"check": check} if check else {}), mapping.name)
         except ProbeError:
-            yield parse_probe(found | {"prompt": re.sub("[\x00\ud800-\udfff]", "\ufffd", prompt)}, mapping.name)
+            yield parse_probe(raw_probe | {"prompt": re.sub("[\x00\ud800-\udfff]", "\ufffd", prompt)}, mapping.name)
 
 
 def lookup(row: object, path: str) -> object:
@@ -222,8 +224,8 @@ def _build_check(answer: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str,
     text = text.strip()
     if answer["kind"] == "number":
         exact = to_fraction(text)
-        found = {"answer": canonical(exact)} if exact is not None else None
-        return found and {"kind": "number", **found, "tolerance": answer.get("tolerance", 0)}
+        number_key = {"answer": canonical(exact)} if exact is not None else None
+        return number_key and {"kind": "number", **number_key, "tolerance": answer.get("tolerance", 0)}
     if answer["kind"] == "choice":
         options = answer.get("options", ["A", "B", "C", "D"])
         return {"kind": "choice", "answer": text, "options": options} if text in options else None
@@ -274,20 +276,20 @@ def _reach_hub() -> None:
 
 def _explain_error(error: Exception, dataset: str, split: str, offline: bool) -> Exception:
     kinds = {each.__name__ for each in type(error).__mro__}
-    said = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    message = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
     if offline:
         return PrerequisiteError(
-            f"The Hub dataset '{dataset}' is not in the cache, and offline mode is on ({said})",
+            f"The Hub dataset '{dataset}' is not in the cache, and offline mode is on ({message})",
             "unset HF_HUB_OFFLINE and HF_DATASETS_OFFLINE, or run once where the Hub can be reached",
         )
     if kinds & {"ConnectionError", "TimeoutError", "HTTPError", "TransportError", "OfflineModeIsEnabled"}:
         return PrerequisiteError(
-            f"The Hub dataset '{dataset}' cannot be fetched ({said})", "try again when the Hub answers"
+            f"The Hub dataset '{dataset}' cannot be fetched ({message})", "try again when the Hub answers"
         )
     if "DatasetNotFoundError" in kinds or "RepositoryNotFoundError" in kinds:
         return ConfigError(
             f"The Hub has no public dataset '{dataset}'", "check the name, or log in if it is private or gated"
         )
     return ProbeError(
-        f"hub:{dataset}#{split} cannot be read ({said})", "check the split, the configuration and the data files"
+        f"hub:{dataset}#{split} cannot be read ({message})", "check the split, the configuration and the data files"
     )

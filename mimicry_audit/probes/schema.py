@@ -76,8 +76,8 @@ def _read_string(row: Mapping[str, object], name: str) -> str:
 
 def _read_messages(row: Mapping[str, object]) -> tuple[Message, ...]:
     if ("prompt" in row) == ("messages" in row):
-        found = "both 'prompt' and 'messages'" if "prompt" in row else "neither 'prompt' nor 'messages'"
-        raise ProbeError(f"the probe has {found}", "give one of the two")
+        fault = "both 'prompt' and 'messages'" if "prompt" in row else "neither 'prompt' nor 'messages'"
+        raise ProbeError(f"the probe has {fault}", "give one of the two")
     if "prompt" in row:
         messages: tuple[Message, ...] = (Message("user", _read_string(row, "prompt")),)
     else:

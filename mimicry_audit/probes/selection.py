@@ -83,7 +83,7 @@ def load(names: Sequence[str]) -> ProbeSelection:
     if not names:
         raise ConfigError("No probe set is named", "name at least one, such as 'core'")
     sets: dict[str, LoadedSet] = {}
-    wanted: dict[str, set[str] | None] = {}  # None: all domains
+    domains_by_set: dict[str, set[str] | None] = {}  # None: all domains
     for name in names:
         loaded, domain = _read_named_set(name)
         if loaded.name in sets and loaded.sha != sets[loaded.name].sha:
@@ -91,17 +91,17 @@ def load(names: Sequence[str]) -> ProbeSelection:
                 f"Two different probe sets are named '{loaded.name}'", "give one another name in its set.yaml"
             )
         sets[loaded.name] = loaded
-        earlier = wanted.setdefault(loaded.name, set())
+        earlier = domains_by_set.setdefault(loaded.name, set())
         if domain is None or earlier is None:
-            wanted[loaded.name] = None
+            domains_by_set[loaded.name] = None
         else:
             earlier.add(domain)
-    chosen: list[Probe] = []
+    probes: list[Probe] = []
     for name, loaded in sets.items():
-        domains = wanted[name]
-        chosen += [probe for probe in loaded.probes if domains is None or probe.domain in domains]
+        domains = domains_by_set[name]
+        probes += [probe for probe in loaded.probes if domains is None or probe.domain in domains]
     empty = ProbeSelection((), tuple(_set_info(loaded) for loaded in sets.values()))
-    return _narrow_selection(empty, chosen)
+    return _narrow_selection(empty, probes)
 
 
 def select(
@@ -130,8 +130,8 @@ def select(
     if limit is not None:
         if limit < 1:
             raise ConfigError(f"The limit {limit} leaves no probes", "give a limit of at least 1, or none")
-        kept = _first_per_domain(probes, limit, seed)
-        probes = [probe for probe in probes if _base_id(probe) in kept]
+        kept_ids = _first_per_domain(probes, limit, seed)
+        probes = [probe for probe in probes if _base_id(probe) in kept_ids]
     return _narrow_selection(selection, probes)
 
 
@@ -157,11 +157,11 @@ def _read_named_set(name: str) -> tuple[LoadedSet, str | None]:
     loaded = read_set(path)
     if loaded.problems:
         raise loaded.problems[0].error()
-    known = list(dict.fromkeys(probe.domain for probe in loaded.probes))
-    if domain is not None and domain not in known:
-        close = did_you_mean(domain, known)
+    domains = list(dict.fromkeys(probe.domain for probe in loaded.probes))
+    if domain is not None and domain not in domains:
+        close = did_you_mean(domain, domains)
         raise ConfigError(f"The probe set '{loaded.name}' ({shown(path)}) has no domain '{domain}'{close}",
-                          f"choose from {quoted_list(known)}")  # fmt: skip
+                          f"choose from {quoted_list(domains)}")  # fmt: skip
     return loaded, domain
 
 
@@ -173,9 +173,9 @@ def _narrow_selection(selection: ProbeSelection, probes: Sequence[Probe]) -> Pro
     """These probes, and the sets they come from with what is left of each."""
     sets = []
     for info in selection.sets:
-        mine = {_base_id(probe): probe.domain for probe in probes if probe.set == info.name}
-        if mine:
-            sets.append(replace(info, n=len(mine), domains=dict(Counter(mine.values()))))
+        domain_by_id = {_base_id(probe): probe.domain for probe in probes if probe.set == info.name}
+        if domain_by_id:
+            sets.append(replace(info, n=len(domain_by_id), domains=dict(Counter(domain_by_id.values()))))
     return ProbeSelection(tuple(probes), tuple(sets))
 
 
@@ -188,12 +188,12 @@ def _first_per_domain(probes: Sequence[Probe], limit: int, seed: int) -> set[str
     strata: dict[str, dict[tuple[str, str, str], dict[str, None]]] = defaultdict(lambda: defaultdict(dict))
     for probe in probes:
         strata[probe.domain][probe.set, probe.language, probe.aspect or ""][_base_id(probe)] = None
-    kept: set[str] = set()
+    kept_ids: set[str] = set()
     for domain, groups in strata.items():
         ranked = []
         for stratum, ids in groups.items():
             by_hash = sorted(ids, key=lambda probe_id: sha256_text(f"{seed}\0{probe_id}"))
             tie = sha256_text(f"{seed}\0{domain}\0{stratum}")
             ranked += [(turn, tie, probe_id) for turn, probe_id in enumerate(by_hash)]
-        kept.update(probe_id for _, _, probe_id in sorted(ranked)[:limit])
-    return kept
+        kept_ids.update(probe_id for _, _, probe_id in sorted(ranked)[:limit])
+    return kept_ids

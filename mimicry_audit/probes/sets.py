@@ -158,17 +158,17 @@ def shown(path: Path) -> str:
 
 
 def _read_folder(folder: Path) -> LoadedSet:
-    given: Mapping[str, Any] = {}
+    raw_header: Mapping[str, Any] = {}
     problems: list[Problem] = []
     set_file = folder / SET_FILE
     if set_file.is_file():
         try:
-            given = read_mapping(set_file, shown(set_file))
+            raw_header = read_mapping(set_file, shown(set_file))
         except ProbeError as error:
             return LoadedSet(
                 folder.name, problems=(Problem(shown(set_file), _strip_place(error, shown(set_file)), error.mend),)
             )
-    header, wrong = _check_header(given, shown(set_file), folder.name)
+    header, wrong = _check_header(raw_header, shown(set_file), folder.name)
     problems += wrong
     rows: list[Row] = []
     listed = header.get("files")
@@ -192,11 +192,11 @@ def _strip_place(error: ProbeError, place: str) -> str:
     return error.problem.removeprefix(place).removeprefix(": ")
 
 
-def _check_header(given: Mapping[str, Any], place: str, default_name: str) -> tuple[dict[str, Any], list[Problem]]:
+def _check_header(raw_header: Mapping[str, Any], place: str, default_name: str) -> tuple[dict[str, Any], list[Problem]]:
     """The checked fields of a set, with a name whatever happens."""
     problems = []
     header: dict[str, Any] = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", default_name).strip("-.") or "probes"}
-    for name, value in given.items():
+    for name, value in raw_header.items():
         if name not in SET_FIELDS:
             mend = f"use only {quoted_list(SET_FIELDS)}{did_you_mean(str(name), SET_FIELDS)}"
             problems.append(Problem(place, f"unknown field {str(name)!r}", mend))
@@ -222,7 +222,7 @@ def _check_header(given: Mapping[str, Any], place: str, default_name: str) -> tu
 
 def _build_set(header: Mapping[str, Any], rows: Sequence[Row], problems: Sequence[Problem], place: str) -> LoadedSet:
     """Parse the rows and find what repeats."""
-    found = list(problems)
+    faults = list(problems)
     name = header["name"]
     probes: list[Probe] = []
     examples: dict[str, str] = {}
@@ -232,21 +232,21 @@ def _build_set(header: Mapping[str, Any], rows: Sequence[Row], problems: Sequenc
         try:
             probe = parse_probe(row.value, name, header.get("language", "en"))
         except ProbeError as error:
-            found.append(Problem(row.where, error.problem, error.mend))
+            faults.append(Problem(row.where, error.problem, error.mend))
             continue
         if probe.id in places:
             what = f"the id '{row.value['id']}' is already used at {places[probe.id]}"
-            found.append(Problem(row.where, what, "give each probe its own id"))
+            faults.append(Problem(row.where, what, "give each probe its own id"))
             continue
-        asked = canonical_json([[message.role, " ".join(message.content.split())] for message in probe.messages])
-        if asked in prompts:
-            found.append(Problem(row.where, f"repeats the prompt of '{prompts[asked]}'", "keep one of the two"))
-        prompts.setdefault(asked, row.value["id"])
+        question = canonical_json([[message.role, " ".join(message.content.split())] for message in probe.messages])
+        if question in prompts:
+            faults.append(Problem(row.where, f"repeats the prompt of '{prompts[question]}'", "keep one of the two"))
+        prompts.setdefault(question, row.value["id"])
         places[probe.id] = row.where
         probes.append(probe)
         if "example" in row.value:
             examples[probe.id] = row.value["example"]
-    if not rows and not found:
-        found.append(Problem(place, "holds no probes", "add at least one"))
-    kept = {key: header[key] for key in ("version", "title", "description", "licence") if key in header}
-    return LoadedSet(name, probes=tuple(probes), examples=examples, places=places, problems=tuple(found), **kept)
+    if not rows and not faults:
+        faults.append(Problem(place, "holds no probes", "add at least one"))
+    details = {key: header[key] for key in ("version", "title", "description", "licence") if key in header}
+    return LoadedSet(name, probes=tuple(probes), examples=examples, places=places, problems=tuple(faults), **details)

@@ -143,9 +143,9 @@ def _find_leaks(one: LoadedSet, other: LoadedSet) -> Iterator[Finding]:
     """Probes of two sets that ask the same, or nearly."""
     from rapidfuzz import fuzz, process
 
-    ours, theirs = _questions_of(one), _questions_of(other)
-    same = {text: probe_id for probe_id, text in ours.items()}
-    for probe_id, text in theirs.items():
+    first_questions, second_questions = _questions_of(one), _questions_of(other)
+    same = {text: probe_id for probe_id, text in first_questions.items()}
+    for probe_id, text in second_questions.items():
         where = other.places.get(probe_id, probe_id)
         if text in same:
             what = f"'{probe_id}' asks the same as '{same[text]}'"
@@ -153,8 +153,10 @@ def _find_leaks(one: LoadedSet, other: LoadedSet) -> Iterator[Finding]:
             continue
         if len(text.split()) < _MIN_WORDS:
             continue
-        for near, _, near_id in process.extract(text, ours, scorer=fuzz.token_set_ratio, score_cutoff=NEAR, limit=3):
-            if _is_alike(text, near):
+        for similar_text, _, near_id in process.extract(
+            text, first_questions, scorer=fuzz.token_set_ratio, score_cutoff=NEAR, limit=3
+        ):
+            if _is_alike(text, similar_text):
                 what = f"'{probe_id}' asks nearly the same as '{near_id}'"
                 yield Finding("warning", other.name, where, what, "change one of them")
 
@@ -163,9 +165,11 @@ def _questions_of(loaded: LoadedSet) -> dict[str, str]:
     return {probe.id: normalise(" ".join(m.content for m in probe.messages)) for probe in loaded.probes}
 
 
-def _is_alike(text: str, near: str) -> bool:
+def _is_alike(text: str, similar_text: str) -> bool:
     """A question inside a long one, or other numbers in one template, also score 100: neither is a leak."""
-    short, long = sorted((len(text), len(near)))
+    short, long = sorted((len(text), len(similar_text)))
     return (
-        short >= 0.6 * long and len(near.split()) >= _MIN_WORDS and re.findall(r"\d+", text) == re.findall(r"\d+", near)
+        short >= 0.6 * long
+        and len(similar_text.split()) >= _MIN_WORDS
+        and re.findall(r"\d+", text) == re.findall(r"\d+", similar_text)
     )

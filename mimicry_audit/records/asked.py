@@ -252,14 +252,14 @@ def response_key(identity: Identity, engine: str, rendered: str, sampling: Sampl
         sampling: all sampling fields.
         request: gives the request's seed and sample number, and its JSON schema where it has one.
     """
-    asked = shallow(sampling)
-    asked.pop("samples")  # asking for more answers leaves the earlier ones valid
+    sampling_fields = shallow(sampling)
+    sampling_fields.pop("samples")  # asking for more answers leaves the earlier ones valid
     material = {
         "schema": RESPONSE_SCHEMA,
         "engine": engine,
         "identity": shallow(identity),
         "prompt": rendered,
-        "sampling": asked,
+        "sampling": sampling_fields,
         "seed": request.seed,
         "sample": request.sample,
     }

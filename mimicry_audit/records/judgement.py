@@ -25,14 +25,14 @@ def values(grades: Mapping[Slot, Mapping[str, int]], probes: Sequence[Probe], pa
         ``(P, K, 2, 4)`` for P probes, K pairs, two orders (reference first, candidate first) and the aspects of
         `ASPECTS`; NaN where there is no grade.
     """
-    found = np.full((len(probes), len(pairs), 2, len(ASPECTS)), np.nan)
+    numbers = np.full((len(probes), len(pairs), 2, len(ASPECTS)), np.nan)
     for row, probe in enumerate(probes):
         for column, (candidate, reference) in enumerate(pairs):
             for order in (0, 1):
-                given = grades.get((candidate, reference, probe.id, order))
-                if given is not None:
-                    found[row, column, order] = [given[aspect] for aspect in ASPECTS]
-    return found
+                slot_grades = grades.get((candidate, reference, probe.id, order))
+                if slot_grades is not None:
+                    numbers[row, column, order] = [slot_grades[aspect] for aspect in ASPECTS]
+    return numbers
 
 
 OUTCOMES = ("ok", "lenient", "repaired", "failed", "error")
@@ -92,27 +92,30 @@ def read_judgements(run: RunDirectory, label: str) -> dict[Slot, Judgement]:
     Raises:
         DataError: a line is no judgement of this judge.
     """
-    found, _ = read_records(
+    judgements, _ = read_records(
         journal_path(run, label),
         Judgement,
         lambda line: _parse_judgement(line, label),
         "a judgement",
         "it asked for again",
     )
-    return {(made.candidate, made.reference, made.probe_id, made.sample): made for made in found}
+    return {
+        (judgement.candidate, judgement.reference, judgement.probe_id, judgement.sample): judgement
+        for judgement in judgements
+    }
 
 
 def _parse_judgement(record: dict[str, Any], label: str) -> Judgement:
-    made = Judgement(**record)
+    judgement = Judgement(**record)
     for name in _TEXTS:
-        if not isinstance(getattr(made, name), str):
+        if not isinstance(getattr(judgement, name), str):
             raise ValueError(f"{name} is not text")
-    if made.model != label:
-        raise ValueError(f"it is of judge {made.model!r}")
-    if made.sample not in (0, 1) or isinstance(made.sample, bool):
-        raise ValueError(f"there is no order {made.sample!r}")
-    check_outcome(made.outcome, made.grades)
-    return made
+    if judgement.model != label:
+        raise ValueError(f"it is of judge {judgement.model!r}")
+    if judgement.sample not in (0, 1) or isinstance(judgement.sample, bool):
+        raise ValueError(f"there is no order {judgement.sample!r}")
+    check_outcome(judgement.outcome, judgement.grades)
+    return judgement
 
 
 def check_outcome(outcome: object, grades: object) -> None:

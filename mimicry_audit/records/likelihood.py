@@ -71,9 +71,9 @@ def likelihood_lines(path: Path) -> list[Likelihood]:
     label = path.name.removesuffix(".jsonl")
 
     def likelihood(line: dict[str, Any]) -> Likelihood:
-        made = Likelihood(**line)
-        _check_record(made, label)
-        return made
+        record = Likelihood(**line)
+        _check_record(record, label)
+        return record
 
     return read_records(path, Likelihood, likelihood, "a likelihood", "its text scored again")[0]
 

@@ -296,8 +296,8 @@ class Manifest:
             KeyError: the run has no model of this label.
         """
         source = (self.sources or {}).get(label) or ""
-        known = self.resolved.get(label) or KnownModel()
-        return ModelInRun(label, self.settings["models"][label], str(source), known)
+        known_model = self.resolved.get(label) or KnownModel()
+        return ModelInRun(label, self.settings["models"][label], str(source), known_model)
 
     @property
     def imported(self) -> bool:

@@ -241,12 +241,12 @@ def read_journal(path: Path) -> tuple[dict[tuple[str, int], Response], bool]:
     label = path.name.removesuffix(".jsonl")
 
     def response(line: dict[str, Any]) -> Response:
-        made = Response(**line)
-        _check_response(made, label)
-        return made
+        answer = Response(**line)
+        _check_response(answer, label)
+        return answer
 
-    found, torn = read_records(path, Response, response, "a response", "its answer asked for again")
-    return {(r.probe_id, r.sample): r for r in found}, torn
+    responses, torn = read_records(path, Response, response, "a response", "its answer asked for again")
+    return {(r.probe_id, r.sample): r for r in responses}, torn
 
 
 def read_records(
@@ -267,7 +267,7 @@ def read_records(
     if not path.exists():
         return [], False
     lines, torn = read_lines(path)
-    names, found = {f.name for f in fields(kind)}, []
+    names, records = {f.name for f in fields(kind)}, []
     for number, line in enumerate(lines, 1):
         try:
             loaded = json.loads(line)
@@ -275,13 +275,13 @@ def read_records(
                 raise ValueError("not an object")
             if unknown := set(loaded) - names:
                 raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
-            found.append(make(loaded))
+            records.append(make(loaded))
         except (ValueError, TypeError, RecursionError) as error:
             raise DataError(
                 f"{path}, line {number}, is not {what} ({error})",
                 f"delete that line to have {again}, or restore the file",
             ) from error
-    return found, torn
+    return records, torn
 
 
 def read_lines(path: Path) -> tuple[list[bytes], bool]:

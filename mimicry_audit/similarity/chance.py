@@ -42,9 +42,11 @@ def beyond_chance(
     if len(others) < FEWEST_OTHERS:
         return None
     usual = np.concatenate([agreement[:, [i], :][:, 0, others], agreement[:, [j], :][:, 0, others]], axis=1)
-    known = np.isfinite(usual)
-    counted = known.sum(axis=1)
-    expected = np.where(counted > 0, np.where(known, usual, 0.0).sum(axis=1) / np.maximum(counted, 1), np.nan)
+    finite = np.isfinite(usual)
+    finite_counts = finite.sum(axis=1)
+    expected = np.where(
+        finite_counts > 0, np.where(finite, usual, 0.0).sum(axis=1) / np.maximum(finite_counts, 1), np.nan
+    )
     both = np.column_stack([agreement[:, i, j], expected])
     both[~np.isfinite(both).all(axis=1)] = np.nan
     if not np.isfinite(both).any():
@@ -52,8 +54,8 @@ def beyond_chance(
     observed, chance = domain_means(both, domains)
     if chance >= 1:
         return None
-    drawn = domain_means(both, domains, weights)
-    kappas = (drawn[:, 0] - drawn[:, 1]) / np.maximum(1 - drawn[:, 1], 1e-9)
+    resampled_means = domain_means(both, domains, weights)
+    kappas = (resampled_means[:, 0] - resampled_means[:, 1]) / np.maximum(1 - resampled_means[:, 1], 1e-9)
     low, high = (float(x) for x in np.percentile(kappas, [2.5, 97.5]))
     value = float((observed - chance) / (1 - chance))
     return float(observed), float(chance), Interval(value, low, high, int(np.isfinite(both[:, 0]).sum()))

@@ -126,14 +126,14 @@ def read(values: Mapping[str, FloatArray], domains: IntArray) -> Readings:
 
 def mean_matrix(values: FloatArray, domains: IntArray) -> FloatArray:
     """``(M, M)`` mean of domain means of ``(P, M, M)`` values; NaN where nothing was measured."""
-    total, counted = np.zeros(values.shape[1:]), np.zeros(values.shape[1:])
+    total, domain_counts = np.zeros(values.shape[1:]), np.zeros(values.shape[1:])
     for domain in np.unique(domains):
         some = values[domains == domain]
-        known = np.isfinite(some)
-        n = known.sum(axis=0)
-        total += np.where(known, some, 0.0).sum(axis=0) / np.maximum(n, 1)
-        counted += n > 0
-    return np.where(counted > 0, total / np.maximum(counted, 1), np.nan)
+        finite = np.isfinite(some)
+        n = finite.sum(axis=0)
+        total += np.where(finite, some, 0.0).sum(axis=0) / np.maximum(n, 1)
+        domain_counts += n > 0
+    return np.where(domain_counts > 0, total / np.maximum(domain_counts, 1), np.nan)
 
 
 def combine(readings: Readings, curve: Curve) -> FloatArray | None:
@@ -146,12 +146,12 @@ def combine(readings: Readings, curve: Curve) -> FloatArray | None:
     parts = [(readings.rank.get(a), w) for a, w in curve.rank.items()]
     parts += [(readings.value.get(a), w) for a, w in curve.value.items()]
     parts += [(readings.mean.get(a), w) for a, w in curve.mean.items()]
-    known = [(z, w) for z, w in parts if z is not None]
-    weight = sum(w for _, w in known)
+    usable_parts = [(z, w) for z, w in parts if z is not None]
+    weight = sum(w for _, w in usable_parts)
     if weight < _LEAST_WEIGHT * sum(w for _, w in parts):
         return None
-    total = np.zeros_like(known[0][0])
-    for z, w in known:
+    total = np.zeros_like(usable_parts[0][0])
+    for z, w in usable_parts:
         total += w * z
     return total / weight
 

@@ -79,11 +79,11 @@ def divergences(p: TopTokens, q: TopTokens) -> Divergences:
     if p.places != q.places:
         raise ValueError("distributions along texts of different lengths")
     width = 1 + int(max(p.token.max(initial=0), q.token.max(initial=0)))
-    _, mine, theirs = np.intersect1d(
+    _, p_places, q_places = np.intersect1d(
         p.place * width + p.token, q.place * width + q.token, assume_unique=True, return_indices=True
     )
-    place = p.place[mine]
-    a, b = np.exp(p.log[mine]), np.exp(q.log[theirs])
+    place = p.place[p_places]
+    a, b = np.exp(p.log[p_places]), np.exp(q.log[q_places])
     tail_a, tail_b = (np.maximum(1.0 - np.bincount(place, x, p.places), TAIL_FLOOR) for x in (a, b))
 
     def summed(x: FloatArray, y: FloatArray, tail_x: FloatArray, tail_y: FloatArray) -> FloatArray:

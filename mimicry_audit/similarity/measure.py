@@ -91,15 +91,15 @@ def measure(
     owners: list[list[tuple[int, int]]] = [[] for _ in probes]  # per probe: (model, row)
     for m, label in enumerate(labels):
         # In the order of the probes, not that in which answers landed: sums in another order round otherwise.
-        asked = [r for r in responses[label] if r.usable and r.probe_id in position]
-        for response in sorted(asked, key=lambda r: (position[r.probe_id], r.sample)):
+        usable = [r for r in responses[label] if r.usable and r.probe_id in position]
+        for response in sorted(usable, key=lambda r: (position[r.probe_id], r.sample)):
             p = position[response.probe_id]
             owners[p].append((m, len(answers)))
             answers.append(Answer(probes[p], response.text))
     corpus = Corpus(answers)
     domains = list(dict.fromkeys(probe.domain for probe in probes))
     crossed = mismatched_pairs(np.array([domains.index(probe.domain) for probe in probes], dtype=np.int64))
-    measured = []
+    measurements = []
     for name in AXES.own if axes is None else axes:
         kind = axis_class(name)
         progress(kind.title)
@@ -109,7 +109,7 @@ def measure(
                 raise PrerequisiteError("no usable answers")
             axis.prepare(corpus)
         except (PrerequisiteError, ImportError) as error:
-            measured.append(Measured(kind, None, _why_not(error)))
+            measurements.append(Measured(kind, None, _why_not(error)))
             continue
         values = np.full((len(probes), len(labels), len(labels)), np.nan)
         for p, owned in enumerate(owners):
@@ -117,10 +117,10 @@ def measure(
                 _average_samples(axis.block([row for _, row in owned]), [m for m, _ in owned], values[p])
         if np.isfinite(values).any():
             other = mismatched(axis, owners, crossed, len(labels)) if name in MISMATCHED_AXES else None
-            measured.append(Measured(kind, values, mismatched=other))
+            measurements.append(Measured(kind, values, mismatched=other))
         else:
-            measured.append(Measured(kind, None, "no probe has answers this axis can compare"))
-    return measured
+            measurements.append(Measured(kind, None, "no probe has answers this axis can compare"))
+    return measurements
 
 
 def _why_not(error: PrerequisiteError | ImportError) -> str:
@@ -142,7 +142,7 @@ def _average_samples(block: FloatArray, models: Sequence[int], out: FloatArray) 
         out[np.ix_(index, index)] = block
         return
     member = (index[None, :] == present[:, None]).astype(np.float64)  # (models present, rows)
-    known = np.isfinite(block) & ~np.eye(len(index), dtype=bool)
-    sums = member @ np.where(known, block, 0.0) @ member.T
-    counts = member @ known @ member.T
+    comparable = np.isfinite(block) & ~np.eye(len(index), dtype=bool)
+    sums = member @ np.where(comparable, block, 0.0) @ member.T
+    counts = member @ comparable @ member.T
     out[np.ix_(present, present)] = np.divide(sums, counts, out=np.full_like(sums, np.nan), where=counts > 0)

@@ -63,7 +63,7 @@ def rank_evidence(similarities: FloatArray) -> FloatArray:
     """
     from scipy.stats import rankdata
 
-    found = np.full(similarities.shape, np.nan)
+    mean_evidence = np.full(similarities.shape, np.nan)
     models = similarities.shape[1]
     for p, matrix in enumerate(similarities):
         off = matrix.astype(np.float64).copy()
@@ -74,5 +74,5 @@ def rank_evidence(similarities: FloatArray) -> FloatArray:
             np.where(present, -off, np.inf), axis=1
         )  # the missing come last and disturb no rank before them
         evidence = np.where(present & (others > 1), -np.log(np.minimum(ranks / np.maximum(others, 1), 1.0)), np.nan)
-        found[p] = (evidence + evidence.T) / 2
-    return found
+        mean_evidence[p] = (evidence + evidence.T) / 2
+    return mean_evidence

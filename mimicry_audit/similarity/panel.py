@@ -60,15 +60,15 @@ def effects(similarities: FloatArray, panel: Sequence[int]) -> FloatArray:
     means = np.divide(
         np.where(present, to_panel, 0.0).sum(axis=0), counts, out=np.full(counts.shape, np.nan), where=counts > 0
     )
-    kept = _trimmed_panel(means, columns)
-    weights = (present & kept[None]).astype(np.float64)
+    kept_members = _trimmed_panel(means, columns)
+    weights = (present & kept_members[None]).astype(np.float64)
     weights /= np.maximum(weights.sum(axis=2, keepdims=True), 1.0)
     averages = (weights * np.where(present, to_panel, 0.0)).sum(axis=2)  # (P, M)
     own = _panel_effects(weights[:, columns], averages[:, columns])
-    found = averages - np.einsum("pmk,pk->pm", weights, np.where(np.isfinite(own), own, 0.0))
-    answered = (present[:, columns].any(axis=2)).sum(axis=1) >= FEWEST_PANEL
-    known = (weights.sum(axis=2) > 0) & answered[:, None]
-    return np.asarray(np.where(known, found, np.nan))
+    expected = averages - np.einsum("pmk,pk->pm", weights, np.where(np.isfinite(own), own, 0.0))
+    enough_panel = (present[:, columns].any(axis=2)).sum(axis=1) >= FEWEST_PANEL
+    determined = (weights.sum(axis=2) > 0) & enough_panel[:, None]
+    return np.asarray(np.where(determined, expected, np.nan))
 
 
 def _trimmed_panel(means: FloatArray, columns: IntArray) -> FloatArray:
@@ -99,10 +99,10 @@ def _panel_effects(weights: FloatArray, averages: FloatArray) -> FloatArray:
     silent = weights.sum(axis=2) == 0  # (P, n)
     system = np.eye(size)[None] + weights
     usual = system[np.argmin(silent.sum(axis=1))]
-    alike = (system == usual).all(axis=(1, 2))  # nearly all probes share one system, and one inverse serves them
+    is_usual = (system == usual).all(axis=(1, 2))  # nearly all probes share one system, and one inverse serves them
     solved = averages @ np.linalg.pinv(usual).T
-    if not alike.all():
-        solved[~alike] = np.einsum("pkl,pl->pk", np.linalg.pinv(system[~alike]), averages[~alike])
+    if not is_usual.all():
+        solved[~is_usual] = np.einsum("pkl,pl->pk", np.linalg.pinv(system[~is_usual]), averages[~is_usual])
     return np.asarray(np.where(silent, np.nan, solved))
 
 
@@ -161,7 +161,7 @@ def mismatched_pairs(domains: IntArray, *, most: int = MISMATCHED_PAIRS, seed: i
         seed: of the draw.
     """
     rng = np.random.default_rng(seed)
-    groups = [found for d in np.unique(domains) if len(found := np.flatnonzero(domains == d)) > 1]
+    groups = [domain_places for d in np.unique(domains) if len(domain_places := np.flatnonzero(domains == d)) > 1]
     pairs: list[tuple[int, int]] = []
     for group in groups:
         shuffled = rng.permutation(group)
@@ -186,22 +186,22 @@ def mismatched(
     """
     crossed = np.full((len(pairs), models, models), np.nan)
     for at, (one, other) in enumerate(pairs):
-        left, right = _first_rows(owners[one]), _first_rows(owners[other])
-        if not left or not right:
+        first_rows, second_rows = _first_rows(owners[one]), _first_rows(owners[other])
+        if not first_rows or not second_rows:
             continue
-        block = axis.block([*left.values(), *right.values()])[: len(left), len(left) :]
-        there = np.full((models, models), np.nan)
-        there[np.ix_(list(left), list(right))] = block
-        crossed[at] = (there + there.T) / 2
+        block = axis.block([*first_rows.values(), *second_rows.values()])[: len(first_rows), len(first_rows) :]
+        similarities = np.full((models, models), np.nan)
+        similarities[np.ix_(list(first_rows), list(second_rows))] = block
+        crossed[at] = (similarities + similarities.T) / 2
     return crossed
 
 
 def _first_rows(owned: Sequence[tuple[int, int]]) -> dict[int, int]:
     """Model → row of its first answer."""
-    found: dict[int, int] = {}
+    row_by_model: dict[int, int] = {}
     for model, row in owned:
-        found.setdefault(model, row)
-    return found
+        row_by_model.setdefault(model, row)
+    return row_by_model
 
 
 def beyond_mismatched(
@@ -266,11 +266,11 @@ def index(
     top = float(point[1]) if math.isfinite(point[1]) else None
     if top is None or top - floor < SMALLEST_SPAN:
         return Index(None, floor, top)
-    known = [0, 1, *(k for k in range(2, columns.shape[1]) if math.isfinite(point[k]))]
-    drawn = domain_means(columns[:, known], domains, weights)
-    low = drawn[:, 2:].mean(axis=1)
-    span = np.maximum(drawn[:, 1] - low, SMALLEST_SPAN / 10)
-    ends = np.percentile(100 * (drawn[:, 0] - low) / span, [2.5, 97.5])
+    finite_columns = [0, 1, *(k for k in range(2, columns.shape[1]) if math.isfinite(point[k]))]
+    resampled_means = domain_means(columns[:, finite_columns], domains, weights)
+    low = resampled_means[:, 2:].mean(axis=1)
+    span = np.maximum(resampled_means[:, 1] - low, SMALLEST_SPAN / 10)
+    ends = np.percentile(100 * (resampled_means[:, 0] - low) / span, [2.5, 97.5])
     value = 100 * (float(point[0]) - floor) / (top - floor)
     return Index(Interval(value, float(ends[0]), float(ends[1]), int(np.isfinite(similarity).sum())), floor, top)
 

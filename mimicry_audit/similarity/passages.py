@@ -101,38 +101,40 @@ class Passages:
         key = (candidate, *authors, *_base_key(base))
         if key not in self._found:
             self._found[key] = self._copied_shares(candidate, authors, base)
-        found = self._found[key]
-        return found if self._places is None else found[self._places]
+        shares = self._found[key]
+        return shares if self._places is None else shares[self._places]
 
     def _copied_shares(self, candidate: str, authors: Sequence[str], base: str | None) -> FloatArray:
-        kinds, said = self._runs_by_model
-        mine, out = said[candidate], np.full((len(self._probes), len(authors)), np.nan)
+        kinds, runs_by_model = self._runs_by_model
+        candidate_runs, out = runs_by_model[candidate], np.full((len(self._probes), len(authors)), np.nan)
         for column, (author, own) in enumerate(zip(authors, self._own_runs(tuple(authors), base), strict=True)):
-            theirs = said[author]
+            author_runs = runs_by_model[author]
             copies = np.array([
                 np.max([_shared_shares(text, np.intersect1d(own, sample, assume_unique=True), kinds, len(out))
-                        for sample in theirs.samples], axis=0) >= COPIED
-                for text in mine.samples
+                        for sample in author_runs.samples], axis=0) >= COPIED
+                for text in candidate_runs.samples
             ])  # fmt: skip
-            count = mine.answered.sum(axis=0)
-            known = (count > 0) & theirs.answered.any(axis=0)
-            share = np.where(mine.answered > 0, copies, 0.0).sum(axis=0) / np.maximum(count, 1)
-            out[:, column] = np.where(known, share, np.nan)
+            count = candidate_runs.answered.sum(axis=0)
+            comparable = (count > 0) & author_runs.answered.any(axis=0)
+            share = np.where(candidate_runs.answered > 0, copies, 0.0).sum(axis=0) / np.maximum(count, 1)
+            out[:, column] = np.where(comparable, share, np.nan)
         return out
 
     def _own_runs(self, authors: tuple[str, ...], base: str | None) -> list[IntArray]:
         """Each author's own passages, sorted."""
         key = (*authors, *_base_key(base))
         if key not in self._owned:
-            kinds, said = self._runs_by_model
-            runs, by = np.unique(np.concatenate([said[a].all for a in authors]), return_counts=True)
-            excluded = said[base].all if base is not None else np.zeros(0, dtype=np.int64)
+            kinds, runs_by_model = self._runs_by_model
+            runs, by = np.unique(np.concatenate([runs_by_model[a].all for a in authors]), return_counts=True)
+            excluded = runs_by_model[base].all if base is not None else np.zeros(0, dtype=np.int64)
             few = 1 + int(OTHERS * (len(authors) - 1))
             rare = np.setdiff1d(runs[by <= few], excluded, assume_unique=True)
-            own = [np.intersect1d(said[a].all, rare, assume_unique=True) for a in authors]
+            own = [np.intersect1d(runs_by_model[a].all, rare, assume_unique=True) for a in authors]
             if len(self._owned) >= KEPT:
                 del self._owned[next(iter(self._owned))]
-            self._owned[key] = [r[~np.isin(r % kinds, said[a].habits)] for a, r in zip(authors, own, strict=True)]
+            self._owned[key] = [
+                r[~np.isin(r % kinds, runs_by_model[a].habits)] for a, r in zip(authors, own, strict=True)
+            ]
         return self._owned[key]
 
     @cached_property
@@ -141,41 +143,45 @@ class Passages:
         place = {probe.id: p for p, probe in enumerate(self._probes)}
         answers = [
             (label, r.sample, place[r.probe_id], r.text)
-            for label, mine in self._responses.items()
-            for r in mine
+            for label, in_answer in self._responses.items()
+            for r in in_answer
             if r.usable and r.probe_id in place
         ]
         questions = ["\n".join(m.content for m in probe.messages) for probe in self._probes]
         text, run = _distinct_runs([*questions, *(answer[3] for answer in answers)])
         kinds = int(run.max(initial=0)) + 1
-        asked = text < len(questions)
+        in_question = text < len(questions)
         probe = np.array([*range(len(questions)), *(answer[2] for answer in answers)], dtype=np.int64)[text]
         keys = probe * kinds + run
-        mine = ~asked & ~np.isin(keys, keys[asked])
-        said, owner = keys[mine], text[mine] - len(questions)
+        in_answer = ~in_question & ~np.isin(keys, keys[in_question])
+        answer_keys, owner = keys[in_answer], text[in_answer] - len(questions)
         ends = np.searchsorted(owner, np.arange(len(answers) + 1))
-        parts = [said[a:b] for a, b in pairwise(ends.tolist())]
-        found: dict[str, dict[int, list[int]]] = {label: {} for label in self._responses}
+        parts = [answer_keys[a:b] for a, b in pairwise(ends.tolist())]
+        numbers_by_sample: dict[str, dict[int, list[int]]] = {label: {} for label in self._responses}
         for number, (label, sample, _, _) in enumerate(answers):
-            found[label].setdefault(sample, []).append(number)
+            numbers_by_sample[label].setdefault(sample, []).append(number)
         return kinds, {
             label: self._model_runs(
-                [[(answers[n][2], parts[n]) for n in found[label][s]] for s in sorted(found[label])], kinds
+                [
+                    [(answers[n][2], parts[n]) for n in numbers_by_sample[label][s]]
+                    for s in sorted(numbers_by_sample[label])
+                ],
+                kinds,
             )
-            for label in found
+            for label in numbers_by_sample
         }
 
     def _model_runs(self, samples: Sequence[Sequence[tuple[int, IntArray]]], kinds: int) -> _Said:
         none: IntArray = np.zeros(0, dtype=np.int64)
-        answered = np.zeros((max(1, len(samples)), len(self._probes)))
+        answer_mask = np.zeros((max(1, len(samples)), len(self._probes)))
         each = [none] if not samples else []
         for number, sample in enumerate(samples):
             each.append(np.unique(np.concatenate([none, *(part for _, part in sample)])))
-            answered[number, [probe for probe, _ in sample]] = 1.0
+            answer_mask[number, [probe for probe, _ in sample]] = 1.0
         everything = np.unique(np.concatenate(each))
-        runs, heard = np.unique(everything % kinds, return_counts=True)
-        habits = runs[heard > max(HABIT_PROBES, HABIT_SHARE * len(self._probes))]
-        return _Said(everything, each, answered, habits)
+        runs, run_counts = np.unique(everything % kinds, return_counts=True)
+        habits = runs[run_counts > max(HABIT_PROBES, HABIT_SHARE * len(self._probes))]
+        return _Said(everything, each, answer_mask, habits)
 
 
 def _base_key(base: str | None) -> tuple[str, ...]:
@@ -185,23 +191,26 @@ def _base_key(base: str | None) -> tuple[str, ...]:
 
 def _shared_shares(text: IntArray, own: IntArray, kinds: int, probes: int) -> FloatArray:
     """``(P,)``: how much of the shorter of both sets of runs they have in common."""
-    shared = np.intersect1d(text, own, assume_unique=True)
-    count = [np.bincount(keys // kinds, minlength=probes) for keys in (shared, text, own)]
+    common_runs = np.intersect1d(text, own, assume_unique=True)
+    count = [np.bincount(keys // kinds, minlength=probes) for keys in (common_runs, text, own)]
     return np.asarray(count[0] / np.maximum(np.minimum(count[1], count[2]), FEWEST_RUNS))
 
 
 def _distinct_runs(texts: Iterable[str]) -> tuple[IntArray, IntArray]:
     """The distinct runs of every text: ``(N,)`` texts, rising, and ``(N,)`` numbers of runs, rising within a text."""
-    pattern, known = re.compile(WORD), dict[str, int]()
+    pattern, number_by_word = re.compile(WORD), dict[str, int]()
     pieces = [
-        np.array([known.setdefault(word, len(known)) for word in pattern.findall(text.lower())], dtype=np.int64)
+        np.array(
+            [number_by_word.setdefault(word, len(number_by_word)) for word in pattern.findall(text.lower())],
+            dtype=np.int64,
+        )
         for text in texts
     ]
     flat = np.concatenate([np.zeros(0, dtype=np.int64), *pieces])
     owner = np.repeat(np.arange(len(pieces)), [len(piece) for piece in pieces])
     number = flat
     for size in range(2, WORDS + 1):  # a run of `size` is a shorter one and its last word
-        number = number[: len(flat) - size + 1] * (len(known) + 1) + flat[size - 1 :]
+        number = number[: len(flat) - size + 1] * (len(number_by_word) + 1) + flat[size - 1 :]
         number = np.unique(number, return_inverse=True)[1]
     at = np.arange(len(number))
     at = at[owner[at] == owner[at + WORDS - 1]]

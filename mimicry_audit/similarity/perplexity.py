@@ -38,14 +38,14 @@ def pooled(nats: FloatArray, units: FloatArray, weights: FloatArray) -> Interval
     Returns:
         None where nothing was measured.
     """
-    there = np.isfinite(nats)
-    if not there.any():
+    finite = np.isfinite(nats)
+    if not finite.any():
         return None
-    value = float(nats[there].sum() / units[there].sum())
-    below = weights[:, there] @ units[there]
-    drawn = (weights[:, there] @ nats[there])[below > 0] / below[below > 0]
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    return Interval(value, float(low), float(high), int(there.sum()))
+    value = float(nats[finite].sum() / units[finite].sum())
+    below = weights[:, finite] @ units[finite]
+    ratios = (weights[:, finite] @ nats[finite])[below > 0] / below[below > 0]
+    low, high = np.percentile(ratios, [2.5, 97.5])
+    return Interval(value, float(low), float(high), int(finite.sum()))
 
 
 def perplexity(cross_entropy: Interval) -> Interval | None:

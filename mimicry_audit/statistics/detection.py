@@ -50,11 +50,11 @@ def auc_interval(
     names, codes = np.unique([*clusters[0], *clusters[1]], return_inverse=True)
     first, second = codes[: len(positive)], codes[len(positive) :]
     rng = np.random.default_rng(seed)
-    drawn = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws).astype(np.float64)
-    weigh_p, weigh_n = drawn[:, first], drawn[:, second]
+    cluster_counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names)), size=draws).astype(np.float64)
+    weigh_p, weigh_n = cluster_counts[:, first], cluster_counts[:, second]
     mass = weigh_p.sum(axis=1) * weigh_n.sum(axis=1)
-    found = ((weigh_p @ _win_matrix(positive, negative)) * weigh_n).sum(axis=1)[mass > 0] / mass[mass > 0]
-    low, high = np.percentile(found, [2.5, 97.5]) if len(found) else (0.0, 1.0)
+    areas = ((weigh_p @ _win_matrix(positive, negative)) * weigh_n).sum(axis=1)[mass > 0] / mass[mass > 0]
+    low, high = np.percentile(areas, [2.5, 97.5]) if len(areas) else (0.0, 1.0)
     return Interval(auc(positive, negative), float(low), float(high), len(positive))
 
 

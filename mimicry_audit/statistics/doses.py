@@ -96,11 +96,11 @@ def detection_limit(
         seed: of the draws.
     """
     trials = np.full(len(doses), outcomes[..., 0].size, dtype=np.float64)
-    found = [
-        dose_at(doses, isotonic(drawn.mean(axis=(0, 1, 2)), trials), power)
-        for drawn in resampled(outcomes, draws, seed)
+    limits = [
+        dose_at(doses, isotonic(resample.mean(axis=(0, 1, 2)), trials), power)
+        for resample in resampled(outcomes, draws, seed)
     ]
-    low, high = np.quantile(found, [0.025, 0.975], method="inverted_cdf")  # order statistics: some may be infinite
+    low, high = np.quantile(limits, [0.025, 0.975], method="inverted_cdf")  # order statistics: some may be infinite
     value = dose_at(doses, isotonic(outcomes.mean(axis=(0, 1, 2)), trials), power)
     return Limit(
         power=power, value=_finite_or_none(value), low=_finite_or_none(float(low)), high=_finite_or_none(float(high))
@@ -116,8 +116,8 @@ def power_curve(outcomes: FloatArray, *, draws: int = DRAWS, seed: int = 0) -> l
         seed: of the draws.
     """
     shares = outcomes.mean(axis=(0, 1, 2))
-    found = np.array([drawn.mean(axis=(0, 1, 2)) for drawn in resampled(outcomes, draws, seed)])
-    low, high = np.percentile(found, [2.5, 97.5], axis=0)
+    rates = np.array([resample.mean(axis=(0, 1, 2)) for resample in resampled(outcomes, draws, seed)])
+    low, high = np.percentile(rates, [2.5, 97.5], axis=0)
     n = outcomes[..., 0].size
     return [Interval(float(v), float(a), float(b), n) for v, a, b in zip(shares, low, high, strict=True)]
 
@@ -145,7 +145,8 @@ def trend(scores: FloatArray, doses: Sequence[float], *, draws: int = DRAWS, see
         seed: of the draws.
     """
     ranks = [
-        _rank_correlation(drawn.mean(axis=(0, 1, 2)), doses) for drawn in resampled(scores[:, :, None, :], draws, seed)
+        _rank_correlation(resample.mean(axis=(0, 1, 2)), doses)
+        for resample in resampled(scores[:, :, None, :], draws, seed)
     ]
     low, high = np.percentile(ranks, [2.5, 97.5])
     value = _rank_correlation(scores.mean(axis=(0, 1)), doses)
@@ -173,8 +174,8 @@ def resampled(outcomes: FloatArray, draws: int, seed: int) -> Iterator[FloatArra
         of_seeds = rng.integers(0, seeds, size=(seeds,))
         of_pools = rng.integers(0, pools, size=(pools,))
         of_sets = rng.integers(sets, size=(seeds, pools, sets))
-        drawn = outcomes[np.ix_(of_seeds, of_pools)]
-        yield np.take_along_axis(drawn, of_sets[..., None], axis=2)
+        clusters = outcomes[np.ix_(of_seeds, of_pools)]
+        yield np.take_along_axis(clusters, of_sets[..., None], axis=2)
 
 
 def at_probes(curves: Sequence[Mapping[str, Any]], probes: int, power: float) -> dict[str, Any] | None:
@@ -190,27 +191,27 @@ def at_probes(curves: Sequence[Mapping[str, Any]], probes: int, power: float) ->
         ``beyond``: -1 and 1 where fewer or more probes than were measured make it the limit of the nearest number, else 0.
         Read in straight lines over log probes and log dose. None without curves.
     """
-    known = sorted(
+    measured_curves = sorted(
         ((int(c["probes"]), limit) for c in curves for limit in c["limits"] if limit["power"] == power),
         key=lambda item: item[0],
     )
-    if not known:
+    if not measured_curves:
         return None
-    beyond = -1 if probes < known[0][0] else 1 if probes > known[-1][0] else 0
-    n = min(max(probes, known[0][0]), known[-1][0])
-    found = {end: _interpolate_dose(known, n, end) for end in ("value", "low", "high")}
-    return {"probes": probes, "power": power, **found, "beyond": beyond}
+    outside_range = -1 if probes < measured_curves[0][0] else 1 if probes > measured_curves[-1][0] else 0
+    n = min(max(probes, measured_curves[0][0]), measured_curves[-1][0])
+    limits = {end: _interpolate_dose(measured_curves, n, end) for end in ("value", "low", "high")}
+    return {"probes": probes, "power": power, **limits, "beyond": outside_range}
 
 
-def _interpolate_dose(known: Sequence[tuple[int, Mapping[str, Any]]], n: int, end: str) -> float | None:
-    upper = next(at for at, (probes, _) in enumerate(known) if probes >= n)
-    right, above = known[upper][0], known[upper][1][end]
-    if right == n or upper == 0:
+def _interpolate_dose(measured_curves: Sequence[tuple[int, Mapping[str, Any]]], n: int, end: str) -> float | None:
+    upper = next(at for at, (probes, _) in enumerate(measured_curves) if probes >= n)
+    upper_probes, above = measured_curves[upper][0], measured_curves[upper][1][end]
+    if upper_probes == n or upper == 0:
         return None if above is None else float(above)
-    left, below = known[upper - 1][0], known[upper - 1][1][end]
+    lower_probes, below = measured_curves[upper - 1][0], measured_curves[upper - 1][1][end]
     if above is None or below is None:  # toward a limit that nobody knows there is no line: the cautious end stands
         return None
-    share = (math.log(n) - math.log(left)) / (math.log(right) - math.log(left))
+    share = (math.log(n) - math.log(lower_probes)) / (math.log(upper_probes) - math.log(lower_probes))
     if above <= 0 or below <= 0:
         return float(below + share * (above - below))
     return math.exp(math.log(below) + share * (math.log(above) - math.log(below)))
@@ -222,8 +223,8 @@ def shipped() -> Mapping[str, object] | None:
     path = Path(__file__).with_name("doses.json")
     if not path.is_file():
         return None
-    found: dict[str, object] = json.loads(path.read_text("utf-8"))
-    return found if found.get("schema") == SCHEMA else None
+    document: dict[str, object] = json.loads(path.read_text("utf-8"))
+    return document if document.get("schema") == SCHEMA else None
 
 
 def _rank_correlation(scores: FloatArray, doses: Sequence[float]) -> float:

@@ -55,7 +55,7 @@ def domain_means(values: FloatArray, domains: IntArray, weights: FloatArray | No
     single = weights is None
     rows = np.ones((1, len(values))) if weights is None else weights
     total = np.zeros((len(rows), values.shape[1]))
-    counted = np.zeros_like(total)
+    domain_counts = np.zeros_like(total)
     present = np.isfinite(values)
     filled = np.where(present, values, 0.0)
     for domain in np.unique(domains):
@@ -66,20 +66,20 @@ def domain_means(values: FloatArray, domains: IntArray, weights: FloatArray | No
         gaps = ~present[inside].all(axis=0)
         if not gaps.any() and (mass > 0).all():  # nothing missing, as nearly always
             total += sums / mass
-            counted += 1
+            domain_counts += 1
             continue
         if not (mass > 0).all():
             gaps[:] = True
         # A draw that misses every measured probe of a domain keeps the domain's own mean: dropping the domain would
         # make that draw an estimate of something else.
         total[:, ~gaps] += sums[:, ~gaps] / mass
-        counted[:, ~gaps] += 1
+        domain_counts[:, ~gaps] += 1
         mass = weighing @ present[inside][:, gaps].astype(np.float64)
-        measured = present[inside][:, gaps].sum(axis=0)
-        plain = filled[inside][:, gaps].sum(axis=0) / np.maximum(measured, 1)
+        probe_counts = present[inside][:, gaps].sum(axis=0)
+        plain = filled[inside][:, gaps].sum(axis=0) / np.maximum(probe_counts, 1)
         total[:, gaps] += np.divide(sums[:, gaps], mass, out=np.broadcast_to(plain, mass.shape).copy(), where=mass > 0)
-        counted[:, gaps] += measured > 0
-    means = np.divide(total, counted, out=np.full_like(total, np.nan), where=counted > 0)
+        domain_counts[:, gaps] += probe_counts > 0
+    means = np.divide(total, domain_counts, out=np.full_like(total, np.nan), where=domain_counts > 0)
     return means[0] if single else means
 
 
@@ -97,8 +97,8 @@ def bootstrap_weights(domains: IntArray, draws: int = DRAWS, seed: int = 0) -> F
     for domain in np.unique(domains):
         inside = np.flatnonzero(domains == domain)
         n = len(inside)
-        drawn = rng.multinomial(max(n - 1, 1), np.full(n, 1 / n), size=draws)
-        weights[:, inside] = drawn * (n / max(n - 1, 1))
+        probe_draws = rng.multinomial(max(n - 1, 1), np.full(n, 1 / n), size=draws)
+        weights[:, inside] = probe_draws * (n / max(n - 1, 1))
     return weights
 
 
@@ -143,9 +143,11 @@ def interval_table(values: FloatArray, domains: IntArray, weights: FloatArray) -
     low, high = np.full_like(value, np.nan), np.full_like(value, np.nan)
     n = np.isfinite(values).sum(axis=0)
     for block in _column_blocks(values.shape[1]):
-        known = np.flatnonzero(n[block]) + block.start
-        if len(known):
-            low[known], high[known] = _interval_bounds(domain_means(values[:, known], domains, weights))
+        defined_columns = np.flatnonzero(n[block]) + block.start
+        if len(defined_columns):
+            low[defined_columns], high[defined_columns] = _interval_bounds(
+                domain_means(values[:, defined_columns], domains, weights)
+            )
     return IntervalTable(value, low, high, n)
 
 
@@ -224,26 +226,26 @@ def adjusted_lift(
     Returns:
         None when no probe is measured, or none together with any control.
     """
-    beyond = lift[:, None] - control_lifts
-    beyond = beyond[:, np.isfinite(beyond).any(axis=0)]
+    excess_lifts = lift[:, None] - control_lifts
+    excess_lifts = excess_lifts[:, np.isfinite(excess_lifts).any(axis=0)]
     if not control_lifts.shape[1]:
-        beyond = lift[:, None]
-    if not beyond.shape[1] or not np.isfinite(beyond).any():
+        excess_lifts = lift[:, None]
+    if not excess_lifts.shape[1] or not np.isfinite(excess_lifts).any():
         return None
     weights = _standing_weights(domains.astype(np.int64).tobytes(), draws, seed)
     signs = _sign_flips(len(lift), seed)
-    shifted = beyond - minimum_effect
+    shifted = excess_lifts - minimum_effect
     observed = float(np.median(domain_means(shifted, domains)))
     null = _row_medians(_signed_means(shifted, domains, signs))
     p = (1 + int(np.sum(null >= observed - 1e-12))) / (1 + PERMUTATIONS)
     raw = intervals(lift[:, None], domains, weights)[0]
     assert raw is not None
-    low, high = _interval_bounds(_row_medians(domain_means(beyond, domains, weights))[:, None])
+    low, high = _interval_bounds(_row_medians(domain_means(excess_lifts, domains, weights))[:, None])
     adjusted = Interval(
-        float(np.median(domain_means(beyond, domains))),
+        float(np.median(domain_means(excess_lifts, domains))),
         float(low[0]),
         float(high[0]),
-        int(np.median(np.isfinite(beyond).sum(axis=0))),
+        int(np.median(np.isfinite(excess_lifts).sum(axis=0))),
     )
     return LiftTest(raw, adjusted, p, minimum_effect)
 
@@ -263,14 +265,14 @@ def _sign_flips(probes: int, seed: int) -> FloatArray:
 def _signed_means(values: FloatArray, domains: IntArray, signs: FloatArray) -> FloatArray:
     """Mean of domain means after multiplying each probe's row by its sign, one row of signs a draw."""
     present = np.isfinite(values)
-    shares, counted = np.zeros_like(values), np.zeros(values.shape[1])
+    shares, domain_counts = np.zeros_like(values), np.zeros(values.shape[1])
     for domain in np.unique(domains):
         inside = domains == domain
         mass = present[inside].sum(axis=0)
         shares[inside] = 1 / np.maximum(mass, 1)
-        counted += mass > 0
+        domain_counts += mass > 0
     # What each probe weighs in the mean of domain means does not depend on its sign: one product does for all domains.
-    return np.asarray(signs @ (np.where(present, values, 0.0) * shares / np.maximum(counted, 1)))
+    return np.asarray(signs @ (np.where(present, values, 0.0) * shares / np.maximum(domain_counts, 1)))
 
 
 def holm(p_values: FloatArray) -> FloatArray:

@@ -55,9 +55,9 @@ def power(n: int, effect: float, sd: float, alpha: float) -> float:
         return 1.0 if effect > 0 else 0.0
     shift = math.sqrt(n) * effect / sd
     critical = float(t.isf(alpha, n - 1))
-    found = float(nct.sf(critical, n - 1, shift))
+    chance = float(nct.sf(critical, n - 1, shift))
     # Where the tail is so far out that scipy gives up, the normal approximation is exact to many digits.
-    return found if math.isfinite(found) else float(norm.sf(critical - shift))
+    return chance if math.isfinite(chance) else float(norm.sf(critical - shift))
 
 
 def probes_needed(effect: float, sd: float, alpha: float, power: float) -> int | None:
@@ -133,7 +133,7 @@ def spreads_of(scores: Mapping[str, Any]) -> list[Spread]:
     ``sd = √n · width / 3.92`` is the standard deviation that matters for planning, adjustment by the controls included.
     """
     tests: Counter[str] = Counter()
-    found: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    spreads_by_axis: dict[tuple[str, str], list[tuple[float, int]]] = {}
     axes = [a["name"] for a in scores["axes"] if a["measured"] and not a["baseline"]]
     pairs = {frozenset((p["a"], p["b"])): p for p in scores["pairs"]}
     for verdict in scores["verdicts"]:
@@ -145,11 +145,13 @@ def spreads_of(scores: Mapping[str, Any]) -> list[Spread]:
             if interval and interval["n"] > 1:
                 tests[statistic] += 1
                 width = interval["high"] - interval["low"]
-                found.setdefault((axis, statistic), []).append((math.sqrt(interval["n"]) * width / 3.92, interval["n"]))
+                spreads_by_axis.setdefault((axis, statistic), []).append(
+                    (math.sqrt(interval["n"]) * width / 3.92, interval["n"])
+                )
     return [
         Spread(
-            axis=axis, statistic=statistic, sd=median(sd for sd, _ in seen), n=round(median(n for _, n in seen)),
+            axis=axis, statistic=statistic, sd=median(sd for sd, _ in spreads), n=round(median(n for _, n in spreads)),
             tests=tests[statistic],
         )
-        for (axis, statistic), seen in found.items()
+        for (axis, statistic), spreads in spreads_by_axis.items()
     ]  # fmt: skip

@@ -62,10 +62,10 @@ def rank(candidate: str, references: Sequence[str], labels: Sequence[str], score
         None where no reference could be scored.
     """
     at, curve = list(labels).index, teacher_curve()
-    found = [scores[at(candidate), at(r)] for r in references]
-    if not np.isfinite(found).any():
+    reference_scores = [scores[at(candidate), at(r)] for r in references]
+    if not np.isfinite(reference_scores).any():
         return None
-    ratios = [curve.log_likelihood_ratio(s) if np.isfinite(s) else None for s in found]
+    ratios = [curve.log_likelihood_ratio(s) if np.isfinite(s) else None for s in reference_scores]
     *each, none = attribute(ratios, PRIOR_NONE)
     order = sorted(range(len(each)), key=lambda i: -each[i])
     return Ranking(candidate, tuple(references[i] for i in order), tuple(each[i] for i in order), none)

@@ -127,10 +127,10 @@ class Excesses:
     """
 
     def __init__(
-        self, labels: Sequence[str], measured: Sequence[Measured], domains: IntArray, weights: FloatArray
+        self, labels: Sequence[str], measurements: Sequence[Measured], domains: IntArray, weights: FloatArray
     ) -> None:
         self._labels, self._domains, self._weights = list(labels), domains, weights
-        self._values = {m.axis.name: m.values for m in measured if m.values is not None}
+        self._values = {m.axis.name: m.values for m in measurements if m.values is not None}
         self._effects: dict[tuple[str, ...], dict[str, FloatArray]] = {}
         self._found: dict[tuple[str, tuple[str, ...]], Toward] = {}
 

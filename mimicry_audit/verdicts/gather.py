@@ -71,10 +71,10 @@ def gather(
     excesses = Excesses(material.labels, material.measured, material.domains, weights_)
     pairs = list(judged_pairs(material.labels, roles, material))
     answering = answering_models(material)
-    shared = Overlaps(material.labels, material.texts, material.answered, LONG_WORDS)
+    overlaps = Overlaps(material.labels, material.texts, material.answered, LONG_WORDS)
     states: dict[tuple[str, str | None], tuple[float | None, bool | None]] = {}
     kin = kin_of(material.labels, roles, material.models)
-    near: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
+    kin_by_basis: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
     facts = []
     for candidate, reference in pairs:
         base = roles.base_of(candidate)
@@ -82,36 +82,43 @@ def gather(
         if (candidate, base) not in states:
             states[candidate, base] = _base_state(material, candidate, base)
         cosine, confirmed = states[candidate, base]
-        found = _pair_facts(material, shared, candidate, reference, base, min_coverage)
-        found = replace(found, models=len(answering), base_weights=cosine, base_contradicted=confirmed is False)
-        controls = _choose_controls(material, roles, found, answering) if found.triangle else []
+        facts_of_pair = _pair_facts(material, overlaps, candidate, reference, base, min_coverage)
+        facts_of_pair = replace(
+            facts_of_pair, models=len(answering), base_weights=cosine, base_contradicted=confirmed is False
+        )
+        controls = _choose_controls(material, roles, facts_of_pair, answering) if facts_of_pair.triangle else []
         basis = basis_of(candidate, reference, roles, kin, answering)
         centred = excesses.toward(reference, basis.panel) if basis.on_panel else None
         key = reference, basis.centred_on if basis.on_panel else ()
-        if found.triangle and key not in near:
-            near[key] = standing_out(material, reference, centred.all() if centred else tables.excesses(reference))
+        if facts_of_pair.triangle and key not in kin_by_basis:
+            kin_by_basis[key] = standing_out(
+                material, reference, centred.all() if centred else tables.excesses(reference)
+            )
         entries = [
             entry
             for m in material.measured
             if m.values is not None
             and (
-                entry := _lift_evidence(m, material, found, controls, draws, seed)
-                if found.triangle
+                entry := _lift_evidence(m, material, facts_of_pair, controls, draws, seed)
+                if facts_of_pair.triangle
                 else None
                 if basis.refused
-                else _excess_on_panel(m, found, centred, basis.panel)
+                else _excess_on_panel(m, facts_of_pair, centred, basis.panel)
                 if centred is not None
-                else _excess_evidence(m, material, found, tables)
+                else _excess_evidence(m, material, facts_of_pair, tables)
             )
         ]
-        if found.triangle and (copied := _copied_evidence(material, found, controls, draws, seed)) is not None:
+        if (
+            facts_of_pair.triangle
+            and (copied := _copied_evidence(material, facts_of_pair, controls, draws, seed)) is not None
+        ):
             entries.append(copied)
         baselines = {m.axis.name for m in material.measured if m.axis.baseline}
         facts.append(
             replace(
-                found,
+                facts_of_pair,
                 controls=tuple(controls),
-                kin_controls=tuple(k for k in controls if k in near[key]) if controls else (),
+                kin_controls=tuple(k for k in controls if k in kin_by_basis[key]) if controls else (),
                 panel=basis.panel,
                 family=basis.family,
                 centred_on=basis.centred_on,
@@ -129,10 +136,10 @@ def _choose_controls(material: Material, roles: Roles, facts: PairFacts, answeri
 
 
 def _pair_facts(
-    material: Material, shared: Overlaps, candidate: str, reference: str, base: str | None, min_coverage: float
+    material: Material, overlaps: Overlaps, candidate: str, reference: str, base: str | None, min_coverage: float
 ) -> PairFacts:
     sketch = {k: material.models[k].weights for k in (candidate, reference)}
-    verbatim, long = shared.verbatim(candidate, reference)
+    verbatim, long = overlaps.verbatim(candidate, reference)
     return PairFacts(
         candidate=candidate,
         reference=reference,
@@ -141,7 +148,7 @@ def _pair_facts(
         weights_related=weights.related(sketch[candidate], sketch[reference]),
         equal_weights=_equal_weights(material, candidate, reference),
         models=len(material.labels),
-        n=shared.both(candidate, reference),
+        n=overlaps.both(candidate, reference),
         asked=len(material.answered),
         min_coverage=min_coverage,
         verbatim=verbatim,
@@ -157,12 +164,12 @@ _Excesses = Mapping[str, Sequence[Interval | None]]
 def standing_out(material: Material, reference: str, excesses: _Excesses) -> frozenset[str]:
     """The models closer to the reference than general likeness explains, on independent kinds of evidence or by weights."""
     families: dict[str, set[str]] = {label: set() for label in material.labels}
-    for measured in material.measured:
-        if measured.values is None or measured.axis.baseline:
+    for measurement in material.measured:
+        if measurement.values is None or measurement.axis.baseline:
             continue
-        for label, found in zip(material.labels, excesses[measured.axis.name], strict=True):
-            if found and found.n >= FEWEST_PER_AXIS and found.low > MINIMUM_EFFECT:
-                families[label].add(measured.axis.family)
+        for label, interval in zip(material.labels, excesses[measurement.axis.name], strict=True):
+            if interval and interval.n >= FEWEST_PER_AXIS and interval.low > MINIMUM_EFFECT:
+                families[label].add(measurement.axis.family)
     sketches = {label: material.models[label].weights for label in material.labels}
     return frozenset(
         label
@@ -193,15 +200,15 @@ def _base_state(material: Material, candidate: str, base: str | None) -> tuple[f
     """Cosine of candidate and base weights, and whether they are related (None: out of sight)."""
     if base is None:
         return None, None
-    mine = material.models[candidate].weights
-    theirs = material.models[base].weights
-    return weights.cosine(mine, theirs), weights.related(mine, theirs)
+    candidate_weights = material.models[candidate].weights
+    base_weights = material.models[base].weights
+    return weights.cosine(candidate_weights, base_weights), weights.related(candidate_weights, base_weights)
 
 
 def _lift_evidence(
-    measured: Measured, material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int
+    measurement: Measured, material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int
 ) -> Evidence | None:
-    values = measured.values
+    values = measurement.values
     assert values is not None
     assert facts.base is not None
     at = {label: i for i, label in enumerate(material.labels)}
@@ -214,7 +221,7 @@ def _lift_evidence(
         draws=draws,
         seed=seed,
     )
-    return _build_evidence(measured, "adjusted lift", test.adjusted, test.p, test.lift) if test else None
+    return _build_evidence(measurement, "adjusted lift", test.adjusted, test.p, test.lift) if test else None
 
 
 def _copied_evidence(
@@ -244,28 +251,32 @@ def _copied_evidence(
     )
 
 
-def _excess_evidence(measured: Measured, material: Material, facts: PairFacts, tables: PairTables) -> Evidence | None:
+def _excess_evidence(
+    measurement: Measured, material: Material, facts: PairFacts, tables: PairTables
+) -> Evidence | None:
     """Centred similarity to the reference, with the candidate's rank among all other models for a p."""
-    axis = measured.axis.name
+    axis = measurement.axis.name
     estimate = tables.excess(axis, facts.candidate, facts.reference)
     if estimate is None:
         return None
     closer, others = tables.closer(axis, facts.candidate, facts.reference), len(material.labels) - 2
-    return _build_evidence(measured, "excess", estimate, (1 + closer) / (1 + others), None)
+    return _build_evidence(measurement, "excess", estimate, (1 + closer) / (1 + others), None)
 
 
-def _excess_on_panel(measured: Measured, facts: PairFacts, centred: Toward, panel: Sequence[str]) -> Evidence | None:
+def _excess_on_panel(measurement: Measured, facts: PairFacts, centred: Toward, panel: Sequence[str]) -> Evidence | None:
     """Similarity centred on an independent panel, with the candidate's rank among the panel for a p."""
-    axis = measured.axis.name
+    axis = measurement.axis.name
     estimate = centred.interval(axis, facts.candidate)
     if estimate is None:
         return None
     closer = sum(centred.mean(axis, label) >= estimate.value for label in panel)
-    return _build_evidence(measured, "excess", estimate, (1 + closer) / (1 + len(panel)), None)
+    return _build_evidence(measurement, "excess", estimate, (1 + closer) / (1 + len(panel)), None)
 
 
-def _build_evidence(measured: Measured, statistic: str, estimate: Interval, p: float, raw: Interval | None) -> Evidence:
-    axis = measured.axis
+def _build_evidence(
+    measurement: Measured, statistic: str, estimate: Interval, p: float, raw: Interval | None
+) -> Evidence:
+    axis = measurement.axis
     return Evidence(
         axis=axis.name,
         title=axis.title,
@@ -281,8 +292,8 @@ def _build_evidence(measured: Measured, statistic: str, estimate: Interval, p: f
 def _apply_holm(facts: Sequence[PairFacts]) -> list[PairFacts]:
     """Holm over every p-value of one statistic in the run; baselines are shown, not tested."""
     adjusted: dict[tuple[int, int], float] = {}
-    for together in (("adjusted lift", "adjusted gain", "adjusted share"), ("excess",)):
-        places = [(i, j) for i, f in enumerate(facts) for j, e in enumerate(f.evidence) if e.statistic in together]
+    for statistics in (("adjusted lift", "adjusted gain", "adjusted share"), ("excess",)):
+        places = [(i, j) for i, f in enumerate(facts) for j, e in enumerate(f.evidence) if e.statistic in statistics]
         if places:
             values = holm(np.array([facts[i].evidence[j].p for i, j in places]))
             adjusted.update(zip(places, map(float, values), strict=True))

@@ -65,7 +65,7 @@ def kin_of(labels: Sequence[str], roles: Declared, models: Mapping[str, ModelInR
         ):
             kin[one].add(other)
             kin[other].add(one)
-    return {label: frozenset(found) for label, found in kin.items()}
+    return {label: frozenset(relatives) for label, relatives in kin.items()}
 
 
 Stem = tuple[str, tuple[str, ...]]

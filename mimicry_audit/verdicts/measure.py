@@ -85,13 +85,13 @@ def measurements(
         seed=options.seed,
     )
     semantic = {"semantic": {"model": options.embedding_model}} if options.embedding_model else {}
-    measured = measure(compared, labels, responses, axes=options.axes, options=semantic, progress=progress)
+    axis_values = measure(compared, labels, responses, axes=options.axes, options=semantic, progress=progress)
     domains = list(dict.fromkeys(p.domain for p in compared))
     codes = _answer_codes(compared, domains)
     material = Material(
         labels=labels,
         domains=codes,
-        measured=measured,
+        measured=axis_values,
         texts={label: _first_texts(responses[label]) for label in labels},
         answered=_answered_matrix(compared, labels, responses),
         models=models,
@@ -106,14 +106,14 @@ def own_in_run(model: ModelInRun, facts: Facts) -> OwnIdentity:
     """Who a model is: by the name the user gave for it, else by the checkpoint's lineage manifest."""
     from mimicry_audit.identity.facts import OwnIdentity, own_identity
 
-    found = own_identity(model.given_name, facts)
-    if found.maker is None:
-        given = (model.lineage or {}).get("identity") or {}
-        maker = facts.maker(str(given.get("maker") or ""))
+    named_identity = own_identity(model.given_name, facts)
+    if named_identity.maker is None:
+        stated_identity = (model.lineage or {}).get("identity") or {}
+        maker = facts.maker(str(stated_identity.get("maker") or ""))
         if maker is not None:
-            known = next((m for m in maker.models if given.get("name") in m.names), None)
-            return OwnIdentity(maker, known)
-    return found
+            stated_model = next((m for m in maker.models if stated_identity.get("name") in m.names), None)
+            return OwnIdentity(maker, stated_model)
+    return named_identity
 
 
 def _count_claims(
@@ -125,18 +125,18 @@ def _count_claims(
     attempts: dict[str, list[AttemptRecord]] = {label: [] for label in labels}
     for attempt in identity["attempts"]:
         attempts[attempt["model"]].append(attempt)
-    counted: dict[tuple[str, str | None], tuple[int, int] | None] = {}
-    found = {}
+    claims_by_maker: dict[tuple[str, str | None], tuple[int, int] | None] = {}
+    claims_by_pair = {}
     for candidate in labels:
-        mine: IdentitySection = {**identity, "attempts": attempts[candidate]}
+        candidate_identity: IdentitySection = {**identity, "attempts": attempts[candidate]}
         for reference in labels:
             if candidate != reference:
                 maker = own[reference].maker
                 key = candidate, maker.name if maker else None
-                if key not in counted:
-                    counted[key] = claims_of(mine, candidate, own[reference])
-                found[candidate, reference] = counted[key]
-    return found
+                if key not in claims_by_maker:
+                    claims_by_maker[key] = claims_of(candidate_identity, candidate, own[reference])
+                claims_by_pair[candidate, reference] = claims_by_maker[key]
+    return claims_by_pair
 
 
 def _answer_codes(probes: Sequence[Probe], domains: Sequence[str]) -> IntArray:

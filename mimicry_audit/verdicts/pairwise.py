@@ -39,7 +39,7 @@ class PairTables:
     def __init__(
         self,
         labels: Sequence[str],
-        measured: Sequence[Measured],
+        measurements: Sequence[Measured],
         domains: IntArray,
         weights: FloatArray,
         panel: Sequence[str] = (),
@@ -51,10 +51,10 @@ class PairTables:
         self._place = np.zeros((len(labels), len(labels)), dtype=np.int64)
         self._place[self.upper] = np.arange(len(self.upper[0]))
         self._place += self._place.T
-        self._values = {m.axis.name: m.values for m in measured if m.values is not None}
-        counted = [m.values for m in measured if m.values is not None and not m.axis.baseline]
-        if counted:
-            self._values[OVERALL] = mean_of(counted)
+        self._values = {m.axis.name: m.values for m in measurements if m.values is not None}
+        axis_values = [m.values for m in measurements if m.values is not None and not m.axis.baseline]
+        if axis_values:
+            self._values[OVERALL] = mean_of(axis_values)
         self._flat: dict[tuple[str, str], FloatArray] = {}
         self._tables: dict[tuple[str, str], IntervalTable] = {}
         self._closer: dict[str, IntArray] = {}
@@ -103,9 +103,9 @@ def mean_of(arrays: Sequence[FloatArray]) -> FloatArray:
     """The mean over arrays of one shape, leaving NaN out; NaN where all are."""
     total, count = np.zeros_like(arrays[0]), np.zeros_like(arrays[0])
     for values in arrays:  # one at a time: stacking ten axes of a large run would take gigabytes
-        known = np.isfinite(values)
-        total += np.where(known, values, 0.0)
-        count += known
+        finite = np.isfinite(values)
+        total += np.where(finite, values, 0.0)
+        count += finite
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # a probe that no axis measured is a mean of nothing: NaN
         return np.asarray(total / count)
@@ -118,9 +118,9 @@ def _rank_pairs(values: FloatArray, upper: tuple[IntArray, IntArray], models: in
     square.T[upper] = values
     out = np.zeros((models, models), dtype=np.int64)
     for j in range(models):
-        known = np.isfinite(square[:, j])
-        ordered = np.sort(square[known, j])
-        out[known, j] = len(ordered) - np.searchsorted(ordered, square[known, j] - _TIED, side="left") - 1
+        finite = np.isfinite(square[:, j])
+        ordered = np.sort(square[finite, j])
+        out[finite, j] = len(ordered) - np.searchsorted(ordered, square[finite, j] - _TIED, side="left") - 1
     return out
 
 
@@ -135,10 +135,10 @@ class Overlaps:
     """
 
     def __init__(
-        self, labels: Sequence[str], texts: Mapping[str, Mapping[str, str]], answered: FloatArray, long_words: int
+        self, labels: Sequence[str], texts: Mapping[str, Mapping[str, str]], answer_mask: FloatArray, long_words: int
     ) -> None:
         self._at = {label: i for i, label in enumerate(labels)}
-        self._both = answered.T @ answered
+        self._both = answer_mask.T @ answer_mask
         probes = {p: i for i, p in enumerate(dict.fromkeys(p for label in labels for p in texts.get(label, ())))}
         numbers: dict[str, int] = {}
         self._codes = np.full((len(labels), len(probes)), -1, dtype=np.int64)  # −1: no answer, or a short one
@@ -153,7 +153,7 @@ class Overlaps:
 
     def verbatim(self, a: str, b: str) -> tuple[float, int]:
         """Share of the probes that both answered at length with the very same text, and how many those probes are."""
-        mine, theirs = self._codes[self._at[a]], self._codes[self._at[b]]
-        long = int(np.count_nonzero((mine >= 0) & (theirs >= 0)))
-        same = int(np.count_nonzero((mine == theirs) & (mine >= 0)))
+        first_codes, second_codes = self._codes[self._at[a]], self._codes[self._at[b]]
+        long = int(np.count_nonzero((first_codes >= 0) & (second_codes >= 0)))
+        same = int(np.count_nonzero((first_codes == second_codes) & (first_codes >= 0)))
         return (same / long if long else 0.0), long

@@ -43,11 +43,13 @@ def settle(verdicts: Sequence[Verdict], material: Material, *, draws: int, seed:
     for verdict in verdicts:
         if verdict.verdict == "distilled":
             groups.setdefault(verdict.facts.candidate, []).append(verdict)
-    rivals = {candidate: found for candidate, found in groups.items() if len(found) > 1}
+    rivals = {
+        candidate: candidate_verdicts for candidate, candidate_verdicts in groups.items() if len(candidate_verdicts) > 1
+    }
     contests = _hold_contests(rivals, material, draws, seed)
     settled: dict[tuple[str, str], Verdict] = {}
-    for candidate, found in rivals.items():
-        for verdict in _settle_one(candidate, found, contests):
+    for candidate, candidate_verdicts in rivals.items():
+        for verdict in _settle_one(candidate, candidate_verdicts, contests):
             settled[candidate, verdict.facts.reference] = verdict
     return [settled.get((v.facts.candidate, v.facts.reference), v) for v in verdicts]
 
@@ -61,9 +63,9 @@ def _hold_contests(
 ) -> dict[_Key, list[_Contest]]:
     raw = [
         (key, family, ahead, own)
-        for candidate, found in rivals.items()
-        for first in found
-        for second in found
+        for candidate, candidate_verdicts in rivals.items()
+        for first in candidate_verdicts
+        for second in candidate_verdicts
         if first is not second
         for key in [(candidate, first.facts.reference, second.facts.reference)]
         for family, ahead, own in _compare_movements(first, second, material, draws, seed)
@@ -85,31 +87,33 @@ def _compare_movements(
     def test(values: FloatArray) -> LiftTest | None:
         return adjusted_lift(values, np.zeros((len(values), 0)), material.domains, draws=draws, seed=seed)
 
-    for measured in material.measured:
-        s = measured.values
-        if s is None or measured.axis.baseline:
+    for measurement in material.measured:
+        s = measurement.values
+        if s is None or measurement.axis.baseline:
             continue
         ahead = test((s[:, c, one] - s[:, b, one]) - (s[:, c, two] - s[:, b, two]))
         if ahead is not None and ahead.lift.n >= FEWEST_PER_AXIS:
-            yield measured.axis.family, ahead, test(s[:, c, two] - s[:, one, two])
+            yield measurement.axis.family, ahead, test(s[:, c, two] - s[:, one, two])
 
 
-def _settle_one(candidate: str, found: Sequence[Verdict], contests: dict[_Key, list[_Contest]]) -> Iterator[Verdict]:
+def _settle_one(
+    candidate: str, candidate_verdicts: Sequence[Verdict], contests: dict[_Key, list[_Contest]]
+) -> Iterator[Verdict]:
     def lift(verdict: Verdict) -> float:
         return float(np.mean([e.estimate.value for e in verdict.facts.evidence if e.unit == "similarity"]))
 
-    standing: list[Verdict] = []
+    undefeated: list[Verdict] = []
     rivals: dict[str, list[str]] = {}
-    for verdict in sorted(found, key=lift, reverse=True):
+    for verdict in sorted(candidate_verdicts, key=lift, reverse=True):
         me = verdict.facts.reference
         winner = None
-        for other in standing:
-            there = contests.get((candidate, other.facts.reference, me), [])
+        for other in undefeated:
+            own_contests = contests.get((candidate, other.facts.reference, me), [])
             back = contests.get((candidate, me, other.facts.reference), [])
-            if not _is_ahead(there, back):
+            if not _is_ahead(own_contests, back):
                 rivals.setdefault(me, []).append(other.facts.reference)
                 rivals.setdefault(other.facts.reference, []).append(me)
-            elif _is_explained(there):
+            elif _is_explained(own_contests):
                 winner = other.facts.reference
                 break
         if winner is not None:
@@ -118,15 +122,15 @@ def _settle_one(candidate: str, found: Sequence[Verdict], contests: dict[_Key, l
                     names.remove(me)
             yield _explained_away(verdict, winner)
         else:
-            standing.append(verdict)
-    for verdict in standing:
-        named = rivals.get(verdict.facts.reference)
-        yield _weaken_verdict(verdict, named) if named else verdict
+            undefeated.append(verdict)
+    for verdict in undefeated:
+        rival_names = rivals.get(verdict.facts.reference)
+        yield _weaken_verdict(verdict, rival_names) if rival_names else verdict
 
 
-def _is_ahead(there: Sequence[_Contest], back: Sequence[_Contest]) -> bool:
+def _is_ahead(own_contests: Sequence[_Contest], back: Sequence[_Contest]) -> bool:
     """Ahead on two independent kinds of evidence, behind on none."""
-    families = {c.family for c in there if _is_significant(c)}
+    families = {c.family for c in own_contests if _is_significant(c)}
     return len(families) >= FEWEST_FAMILIES and not any(_is_significant(c) for c in back)
 
 

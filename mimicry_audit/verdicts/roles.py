@@ -44,9 +44,9 @@ class Roles:
 
     def check(self, labels: Sequence[str]) -> None:
         """Raises ConfigError when a role names a model that is not in the run, or a base is its own reference."""
-        named = [("--reference", r) for r in self.references] + [("--control", c) for c in self.controls]
-        named += [("--base", b) for b in self.bases.values()] + [("--base", c) for c in self.bases if c != "*"]
-        for option, label in named:
+        option_labels = [("--reference", r) for r in self.references] + [("--control", c) for c in self.controls]
+        option_labels += [("--base", b) for b in self.bases.values()] + [("--base", c) for c in self.bases if c != "*"]
+        for option, label in option_labels:
             if label not in labels:
                 raise ConfigError(f"{option} {label} is not among the models", f"choose from {', '.join(labels)}")
         for label in self.bases.values():

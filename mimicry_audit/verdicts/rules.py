@@ -63,9 +63,9 @@ def judge(facts: PairFacts) -> Verdict:
         _movement_from_base,
         _without_base,
     ):
-        found = rule(facts)
-        if found is not None:
-            return found
+        verdict = rule(facts)
+        if verdict is not None:
+            return verdict
     raise AssertionError("the last rule always decides")
 
 
@@ -179,7 +179,7 @@ def _only_family(facts: PairFacts) -> Verdict | None:
     """Centred among siblings, a teacher's students look like strangers to it: their likeness is the mean."""
     if not facts.only_family or facts.triangle or facts.weights_related:
         return None
-    left = f"only {listed(facts.panel)} {'are' if len(facts.panel) > 1 else 'is'}" if facts.panel else "none is"
+    members = f"only {listed(facts.panel)} {'are' if len(facts.panel) > 1 else 'is'}" if facts.panel else "none is"
     ask = ["Add unrelated models, at least three in all, to --models, or a stored panel of them with --panel."]
     if facts.base is None:
         ask.append(f"Name the base of {facts.candidate} with --base, if it is known.")
@@ -188,7 +188,7 @@ def _only_family(facts: PairFacts) -> Verdict | None:
         f"{facts.candidate} and {facts.reference} could only be held against their own family.",
         [
             f"Of the other models, {listed(facts.family)} {'are' if len(facts.family) > 1 else 'is'} known kin of "
-            f"{facts.candidate} or {facts.reference}, and {left} unrelated. Likeness beyond what such a family shares says "
+            f"{facts.candidate} or {facts.reference}, and {members} unrelated. Likeness beyond what such a family shares says "
             "nothing of copying, so none was computed."
         ],
         ask,
@@ -198,14 +198,14 @@ def _only_family(facts: PairFacts) -> Verdict | None:
 def _too_few_axes(facts: PairFacts) -> Verdict | None:
     if facts.weights_related and not facts.triangle:
         return None  # shared weights need no second kind of evidence
-    measured = facts.measured_families()
-    if len(measured) >= FEWEST_FAMILIES:
+    families = facts.measured_families()
+    if len(families) >= FEWEST_FAMILIES:
         return None
-    seen = f"only {measured[0]}" if measured else "no kind of evidence"
+    families_text = f"only {families[0]}" if families else "no kind of evidence"
     return _make_verdict(
         facts, "inconclusive", "none",
         f"{facts.candidate} and {facts.reference} were compared in too few ways.",
-        [f"On enough probes, {seen} could be measured; a verdict needs {FEWEST_FAMILIES} independent kinds."],
+        [f"On enough probes, {families_text} could be measured; a verdict needs {FEWEST_FAMILIES} independent kinds."],
         ["More axes (see the warnings for those that were not measured), or more probes with a checkable answer."],
     )  # fmt: skip
 
@@ -290,11 +290,11 @@ def _moved_like_others(facts: PairFacts, general: list[Evidence]) -> Verdict:
     ]
     if 2 * len(facts.kin_controls) >= len(facts.controls):
         clear = [k for k in facts.controls if k not in facts.kin_controls]
-        named = f", such as {listed(clear)}" if clear else ""
+        examples = f", such as {listed(clear)}" if clear else ""
         return _make_verdict(
             facts, "inconclusive", "none",
             f"{summary}, most of which are like {facts.reference} themselves.",
-            reasons, [f"Controls that are unrelated to {facts.reference}{named} (--control)."],
+            reasons, [f"Controls that are unrelated to {facts.reference}{examples} (--control)."],
         )  # fmt: skip
     return _make_verdict(
         facts, "convergent", "moderate", f"{summary}: what any fine-tuning that answers better does.",

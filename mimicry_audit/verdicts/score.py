@@ -82,12 +82,12 @@ def score(
     for axis in options.axes:
         axis_class(axis)
     fingerprint = _scores_fingerprint(run, labels, options)
-    if run.scores_path.exists() and (standing := _unchanged_scores(run, fingerprint)):
-        return standing
+    if run.scores_path.exists() and (unchanged := _unchanged_scores(run, fingerprint)):
+        return unchanged
     probes = run.probes()
     responses = {label: run.responses(label) for label in labels}
-    if not any(r.usable for mine in responses.values() for r in mine):
-        errors = [r.error for mine in responses.values() for r in mine if r.error]
+    if not any(r.usable for model_responses in responses.values() for r in model_responses):
+        errors = [r.error for model_responses in responses.values() for r in model_responses if r.error]
         why = f" (first failure: {errors[0]})" if errors else ""
         raise DataError(f"{run.path} holds no usable answers{why}", "mend the cause and collect again")
     scores = _compute_scores(run, manifest, probes, responses, options, progress)
@@ -101,11 +101,11 @@ def _scores_fingerprint(run: RunDirectory, labels: Sequence[str], options: Scori
     journals = [sha for label in labels for sha in (run.journal_sha(label), likelihood_sha(run, label))]
     manifest = run.manifest()
     stored = manifest.as_json()
-    known = [stored.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood")]
-    known.append(journals_sha(run, manifest))
+    manifest_parts = [stored.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood")]
+    manifest_parts.append(journals_sha(run, manifest))
     probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
     return sha256_text(
-        canonical_json([_source_sha(), AXES.sources(), journals, _plain_value(asdict(options)), known, probes])
+        canonical_json([_source_sha(), AXES.sources(), journals, _plain_value(asdict(options)), manifest_parts, probes])
     )
 
 
@@ -132,10 +132,10 @@ def _compute_scores(
     progress: Callable[[str], None],
 ) -> Scores:
     labels, roles = list(responses), options.roles
-    found = measurements(manifest.models, probes, responses, options, progress)
-    material, weights = found.material, found.weights
+    measurement = measurements(manifest.models, probes, responses, options, progress)
+    material, weights = measurement.material, measurement.weights
     progress("Intervals and tests")
-    likely = load_likelihoods(run, manifest.likelihood, labels, found.compared, material.domains, responses)
+    likelihoods = load_likelihoods(run, manifest.likelihood, labels, measurement.compared, material.domains, responses)
     centred_on = centred_on_panel(labels, roles)
     tables = (
         PairTables(labels, material.measured, material.domains, weights, panel=centred_on)
@@ -143,18 +143,24 @@ def _compute_scores(
         else None
     )
     calibrated = calibrate(material)
-    verdicts = _judge_pairs(material, options, None if centred_on else tables, likely, calibrated) if tables else []
-    told = [v.as_dict() for v in verdicts]
-    whole = detailed(told, tables)
-    near = roles.references[0] if roles.references else leading(told, whole, tables) or labels[0]
-    wanted = {frozenset((v["candidate"], v["reference"])) for v, kept in zip(told, whole, strict=True) if kept}
-    shown = [v.facts for v, kept in zip(verdicts, whole, strict=True) if kept]
-    beside = null_entries(shown, material, manifest, weights)
+    verdicts = (
+        _judge_pairs(material, options, None if centred_on else tables, likelihoods, calibrated) if tables else []
+    )
+    records = [v.as_dict() for v in verdicts]
+    detail_flags = detailed(records, tables)
+    nearest_reference = roles.references[0] if roles.references else leading(records, detail_flags, tables) or labels[0]
+    detailed_pairs = {
+        frozenset((v["candidate"], v["reference"]))
+        for v, is_detailed in zip(records, detail_flags, strict=True)
+        if is_detailed
+    }
+    detailed_facts = [v.facts for v, is_detailed in zip(verdicts, detail_flags, strict=True) if is_detailed]
+    nulls = null_entries(detailed_facts, material, manifest, weights)
     places = where.where_entries(
-        shown,
+        detailed_facts,
         labels,
         material.measured,
-        found.compared,
+        measurement.compared,
         weights,
         where.found_kin([v.facts for v in verdicts], [v.verdict for v in verdicts]),
         material.passages,
@@ -165,7 +171,7 @@ def _compute_scores(
         "schema": SCORES_SCHEMA,
         "title": title(labels, roles),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "signature": signature(manifest, found.compared, options),
+        "signature": signature(manifest, measurement.compared, options),
         "settings": {
             "sampling": manifest.settings["sampling"],
             "selection": manifest.settings["selection"],
@@ -173,36 +179,36 @@ def _compute_scores(
         },
         "versions": versions(manifest.python or ""),
         "probe_sets": manifest.settings["probe_sets"],
-        "domains": list(found.domains),
+        "domains": list(measurement.domains),
         "models": [
-            model_entry(m, samples, roles, probes, responses[m.label], material.domains, found.compared, weights)
+            model_entry(m, samples, roles, probes, responses[m.label], material.domains, measurement.compared, weights)
             for m in material.models.values()
         ],
         "axes": [axis_entry(m) for m in material.measured],
-        "pairs": pair_entries(tables, found.domains, wanted, calibrated.of),
-        "agreement": agreement_entries(shown, material, weights),
+        "pairs": pair_entries(tables, measurement.domains, detailed_pairs, calibrated.of),
+        "agreement": agreement_entries(detailed_facts, material, weights),
         "centred_on": centred_on or labels,
-        "nearness_to": near,
-        "nearness": nearness(labels, near, material.measured, found.compared),
+        "nearness_to": nearest_reference,
+        "nearness": nearness(labels, nearest_reference, material.measured, measurement.compared),
         "verdicts": [
-            {**trimmed(v, kept), **beside.get(_pair_of(v), EMPTY), "where": places.get(_pair_of(v))}
-            for v, kept in zip(told, whole, strict=True)
+            {**trimmed(v, is_detailed), **nulls.get(_pair_of(v), EMPTY), "where": places.get(_pair_of(v))}
+            for v, is_detailed in zip(records, detail_flags, strict=True)
         ],
-        "hardest": where.hardest(found.compared, responses),
+        "hardest": where.hardest(measurement.compared, responses),
         "combined": combined["combined"],
         "attribution": combined["attribution"],
-        "identity": found.identity,
+        "identity": measurement.identity,
         "judge": judge_section(
-            judges, found.compared, labels, material.measured, draws=options.draws, seed=options.seed
+            judges, measurement.compared, labels, material.measured, draws=options.draws, seed=options.seed
         ),
     }
-    if likely:
-        scores["likelihood"] = likely.section(verdicts, weights)
+    if likelihoods:
+        scores["likelihood"] = likelihoods.section(verdicts, weights)
     scores["limits"] = list(LIMITS)
     scores["warnings"] = [
         *answer_warnings(responses),
         *warnings(manifest, labels, material.measured, verdicts),
-        *judge_warnings(judges, material.models, found.own, lambda model: own_in_run(model, found.facts)),
+        *judge_warnings(judges, material.models, measurement.own, lambda model: own_in_run(model, measurement.facts)),
     ]
     return scores
 
@@ -211,21 +217,23 @@ def _judge_pairs(
     material: Material,
     options: ScoringOptions,
     tables: PairTables | None,
-    likely: Likelihoods | None,
+    likelihoods: Likelihoods | None,
     calibrated: Calibrated,
 ) -> list[Verdict]:
     """The verdict on every judged pair, the gravest first."""
-    further = likely.extension(options.draws, options.seed) if likely else (lambda facts: facts)
-    found = gather(
+    likelihood_extension = likelihoods.extension(options.draws, options.seed) if likelihoods else (lambda facts: facts)
+    facts_of_pairs = gather(
         material,
         options.roles,
         draws=options.draws,
         seed=options.seed,
         min_coverage=options.min_coverage,
         tables=tables,
-        extend=lambda facts: replace(further(facts), ratios=calibrated.ratios(facts.candidate, facts.reference)),
+        extend=lambda facts: replace(
+            likelihood_extension(facts), ratios=calibrated.ratios(facts.candidate, facts.reference)
+        ),
     )
-    settled = settle([judge(facts) for facts in found], material, draws=options.draws, seed=options.seed)
+    settled = settle([judge(facts) for facts in facts_of_pairs], material, draws=options.draws, seed=options.seed)
     return sort_verdicts([with_truth(verdict, material.models) for verdict in settled])
 
 

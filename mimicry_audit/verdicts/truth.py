@@ -17,39 +17,41 @@ def with_truth(verdict: Verdict, models: Mapping[str, ModelInRun]) -> Verdict:
 
 def stated_truth(candidate: str, reference: str, models: Mapping[str, ModelInRun]) -> Truth | None:
     """What is truly known of a pair; None unless both checkpoints say, or one names the other as its parent."""
-    mine, theirs = models[candidate].lineage, models[reference].lineage
-    mine, theirs = (
-        mine or _parent_manifest(theirs, models[candidate]),
-        theirs or _parent_manifest(mine, models[reference]),
+    candidate_lineage, reference_lineage = models[candidate].lineage, models[reference].lineage
+    candidate_lineage, reference_lineage = (
+        candidate_lineage or _parent_manifest(reference_lineage, models[candidate]),
+        reference_lineage or _parent_manifest(candidate_lineage, models[reference]),
     )
-    if not mine or not theirs:
+    if not candidate_lineage or not reference_lineage:
         return None
-    relation, right = _true_relation(mine, theirs)
+    relation, right = _true_relation(candidate_lineage, reference_lineage)
     return Truth(relation=relation, right=right)
 
 
-def _parent_manifest(known: StatedLineage | None, model: ModelInRun) -> StatedLineage | None:
+def _parent_manifest(child_lineage: StatedLineage | None, model: ModelInRun) -> StatedLineage | None:
     """What another model's manifest says of one that carries none: its name, where it is pinned as a parent there."""
     pin = model.identity.get("revision")
-    parents = (known or {}).get("parents") or {}
+    parents = (child_lineage or {}).get("parents") or {}
     return next((StatedLineage(name=name) for name, of in parents.items() if pin is not None and of == pin), None)
 
 
-def _true_relation(mine: StatedLineage, theirs: StatedLineage) -> tuple[str, tuple[VerdictName, ...]]:
+def _true_relation(
+    candidate_lineage: StatedLineage, reference_lineage: StatedLineage
+) -> tuple[str, tuple[VerdictName, ...]]:
     """What the lineage manifests say of a pair, and the verdicts that agree with it."""
-    me, other = mine["name"], theirs["name"]
+    me, other = candidate_lineage["name"], reference_lineage["name"]
     nothing: tuple[VerdictName, ...] = ("no evidence", "convergent")
     if me == other:
         return "same model", ("same model",)
-    if other == mine.get("same_data_as") or me == theirs.get("same_data_as"):
+    if other == candidate_lineage.get("same_data_as") or me == reference_lineage.get("same_data_as"):
         return "trained on the same data, never on its answers", (*nothing, "inconclusive")
-    if mine.get("teacher") == other:
+    if candidate_lineage.get("teacher") == other:
         return f"distilled from {other}", ("distilled",)
-    if theirs.get("teacher") == me:
+    if reference_lineage.get("teacher") == me:
         return f"{other} was distilled from it", ("distilled", *nothing)
-    if mine.get("base") and mine.get("base") in (theirs.get("base"), other):
+    if candidate_lineage.get("base") and candidate_lineage.get("base") in (reference_lineage.get("base"), other):
         return "fine-tuned from the same base", ("shared base", *nothing)
-    taught = {name for name in (mine.get("teacher"), mine.get("same_data_as")) if name}
-    if taught & {theirs.get("teacher"), theirs.get("same_data_as")}:
+    taught = {name for name in (candidate_lineage.get("teacher"), candidate_lineage.get("same_data_as")) if name}
+    if taught & {reference_lineage.get("teacher"), reference_lineage.get("same_data_as")}:
         return f"both learnt from what {' and '.join(sorted(taught))} knows", (*nothing, "inconclusive")
     return "unrelated", nothing

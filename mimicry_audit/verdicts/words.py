@@ -70,16 +70,16 @@ def interval(value: Interval | None) -> str:
     """An estimate with its interval."""
     if value is None:
         return "—"
-    told = [f"{round(x, 2) + 0.0:+.2f}".replace("-", "−") for x in (value.value, value.low, value.high)]
-    return f"{told[0]} [{told[1]}, {told[2]}]"
+    bounds = [f"{round(x, 2) + 0.0:+.2f}".replace("-", "−") for x in (value.value, value.low, value.high)]
+    return f"{bounds[0]} [{bounds[1]}, {bounds[2]}]"
 
 
 def shares(value: Interval | None) -> str:
     """An estimate of a share with its interval, in hundredths."""
     if value is None:
         return "—"
-    told = [f"{x:.1%}".replace("-", "−") for x in (value.value, value.low, value.high)]
-    return f"{told[0]} [{told[1]}, {told[2]}]"
+    bounds = [f"{x:.1%}".replace("-", "−") for x in (value.value, value.low, value.high)]
+    return f"{bounds[0]} [{bounds[1]}, {bounds[2]}]"
 
 
 _LIKE: Mapping[str, str] = {

@@ -56,8 +56,8 @@ def validate(check: Check) -> None:
         )
     kind = check.get("kind")
     if not isinstance(kind, str) or kind not in _KINDS:
-        shown = "has no 'kind'" if kind is None else f"has the unknown kind {kind!r}"
-        raise ProbeError(f"the check {shown}", f"choose from {quoted_list(KINDS)}{did_you_mean(str(kind), KINDS)}")
+        fault = "has no 'kind'" if kind is None else f"has the unknown kind {kind!r}"
+        raise ProbeError(f"the check {fault}", f"choose from {quoted_list(KINDS)}{did_you_mean(str(kind), KINDS)}")
     reject_unknown(check, ("kind", *_KINDS[kind].fields), f"a {kind} check")
     _KINDS[kind].validate(check)
 

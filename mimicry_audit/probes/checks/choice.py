@@ -61,14 +61,14 @@ def extract(check: Mapping[str, Any], text: str) -> str | None:
     if in_box is not None:
         announced.insert(0, plain(in_box))
     for passage in announced:
-        found = (
+        option = (
             _lone_option(options, passage)
             or _leading_option(options, passage)
             or _capital_option(options, passage)
             or _mentioned_option(options, passage, first=True)
         )
-        if found:
-            return found
+        if option:
+            return option
     lines = [line for line in flat.splitlines() if line.strip()]
     if not lines:
         return None
@@ -110,35 +110,35 @@ def _capital_option(options: Sequence[str], passage: str) -> str | None:
 
 def _bold_option(options: Sequence[str], text: str) -> str | None:
     """The last option that stands alone in bold: writers set the answer so."""
-    found = [_lone_option(options, span) for span in re.findall(r"\*\*(.+?)\*\*", text)]
-    return next((option for option in reversed(found) if option), None)
+    bold_options = [_lone_option(options, span) for span in re.findall(r"\*\*(.+?)\*\*", text)]
+    return next((option for option in reversed(bold_options) if option), None)
 
 
 def _chosen_option(options: Sequence[str], text: str) -> str | None:
     """'Option B', 'I choose C': the last such one."""
     for match in reversed(list(_CHOSEN.finditer(text))):
         tail = re.split(r"[\s.,;:!?]", text[match.end() :].lstrip("(\"'"), maxsplit=1)[0]
-        found = _lone_option(options, tail)
-        if found and (len(found) > 1 or tail.strip(_EDGES) == found):
-            return found
+        option = _lone_option(options, tail)
+        if option and (len(option) > 1 or tail.strip(_EDGES) == option):
+            return option
     return None
 
 
 def _mentioned_option(options: Sequence[str], text: str, *, first: bool) -> str | None:
     """The option named first or last. Longer options shadow shorter ones inside them; 'not X' names no X."""
-    taken = bytearray(len(text))  # places inside a longer option that was found there
+    shadowed = bytearray(len(text))  # places inside a longer option that was found there
     hits: list[tuple[int, str]] = []
     for option in sorted(options, key=len, reverse=True):
         for match in _option_pattern(option).finditer(text):
             start, end = match.span()
-            if any(taken[start:end]):
+            if any(shadowed[start:end]):
                 continue
-            taken[start:end] = b"\1" * (end - start)
-            named: str = option
+            shadowed[start:end] = b"\1" * (end - start)
+            mention: str = option
             if _NEGATION.search(text[max(0, start - _NEGATION_REACH) : start]):
                 others = [other for other in options if other != option]
-                named = others[0] if len(others) == 1 else ""
-            hits.append((start, named))
+                mention = others[0] if len(others) == 1 else ""
+            hits.append((start, mention))
     names = [name for _, name in sorted(hits) if name]
     if not names:
         return None

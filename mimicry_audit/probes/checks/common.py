@@ -33,8 +33,8 @@ def plain(text: str) -> str:
 
 def boxed(text: str) -> str | None:
     """What stands in the last LaTeX box."""
-    found = BOXED.findall(text)
-    return found[-1] if found else None
+    boxes = BOXED.findall(text)
+    return boxes[-1] if boxes else None
 
 
 def after_final_phrase(text: str) -> list[str]:

@@ -98,8 +98,8 @@ def _counted_rule(count: Callable[[str], int]) -> Rule:
 
 def _rule_for_each(parts: Callable[[str], list[str]], count: Callable[[str], int]) -> Rule:
     def holds(text: str, bounds: object, _: Seek) -> bool:
-        found = parts(text)
-        return bool(found) and all(within(count(part), bounds) for part in found)
+        pieces = parts(text)
+        return bool(pieces) and all(within(count(part), bounds) for part in pieces)
 
     return Rule(_check_bounds, holds)
 

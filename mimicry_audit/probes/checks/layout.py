@@ -56,8 +56,8 @@ def comma_items(text: str) -> list[str]:
 
 def initials(text: str) -> str:
     """The first letter of each line, bullets and emphasis aside: what an acrostic spells."""
-    found = (re.search(r"[^\W\d_]", line) for line in lines(plain(text)))
-    return "".join(match.group() if match else "?" for match in found)
+    matches = (re.search(r"[^\W\d_]", line) for line in lines(plain(text)))
+    return "".join(match.group() if match else "?" for match in matches)
 
 
 def quoted(text: str) -> bool:
@@ -68,17 +68,17 @@ def quoted(text: str) -> bool:
 
 def alphabetical(text: str) -> bool:
     """Whether the items are in alphabetical order: list items, else lines, else comma-separated items; two at least."""
-    found = bullets(text) or numbered(text) or lines(text)
-    if len(found) == 1:
-        found = comma_items(found[0])
-    keys = [re.sub(r"^\W+", "", plain(item)).casefold() for item in found]
+    items = bullets(text) or numbered(text) or lines(text)
+    if len(items) == 1:
+        items = comma_items(items[0])
+    keys = [re.sub(r"^\W+", "", plain(item)).casefold() for item in items]
     return len(keys) > 1 and keys == sorted(keys)
 
 
-def is_json(text: str, wanted: str | bool) -> bool:
+def is_json(text: str, kind: str | bool) -> bool:
     """Whether the text is valid JSON, code fence allowed; ``object`` or ``array`` where that is wanted."""
     value = _parse_json(text)
-    return isinstance(value, {"object": dict, "array": list}.get(str(wanted), object)) and value is not _BROKEN
+    return isinstance(value, {"object": dict, "array": list}.get(str(kind), object)) and value is not _BROKEN
 
 
 def json_keys(text: str) -> set[str] | None:

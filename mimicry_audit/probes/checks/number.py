@@ -61,17 +61,17 @@ def validate(check: Mapping[str, Any]) -> None:
 def correct(check: Mapping[str, object], text: str) -> bool:
     """Whether the final number lies within the tolerance of the answer."""
     answer = _right_answer(check)
-    found = final_number(text, fraction_wanted=_is_share(answer))
-    return found is not None and _is_close(check, found, answer)
+    number = final_number(text, fraction_wanted=_is_share(answer))
+    return number is not None and _is_close(check, number, answer)
 
 
 def extract(check: Mapping[str, object], text: str) -> str | None:
     """The final number in canonical form; any right answer gives the key itself, so that 0.333 agrees with 1/3."""
     answer = _right_answer(check)
-    found = final_number(text, fraction_wanted=_is_share(answer))
-    if found is None:
+    number = final_number(text, fraction_wanted=_is_share(answer))
+    if number is None:
         return None
-    return canonical(answer if _is_close(check, found, answer) else found)
+    return canonical(answer if _is_close(check, number, answer) else number)
 
 
 def to_fraction(value: object) -> Fraction | None:
@@ -135,9 +135,9 @@ def final_number(text: str, *, fraction_wanted: bool = False) -> Fraction | None
 def numbers(text: str, *, fraction_wanted: bool = False) -> list[Fraction]:
     """Every number in the text, in order; number words only where there are no digits."""
     text = _normalise_typography(text)
-    found = [value for match in _NUMBER.finditer(text) if (value := _match_value(match, fraction_wanted)) is not None]
-    if found:
-        return found
+    values = [value for match in _NUMBER.finditer(text) if (value := _match_value(match, fraction_wanted)) is not None]
+    if values:
+        return values
     words = [match.group() for match in _WORDS.finditer(text)]
     # 'no one', 'one of them': a lone 'one' is a number only in a text too short to be prose
     return [_parse_number_words(word) for word in words if word.lower() != "one" or len(text.split()) <= 4]
@@ -197,5 +197,5 @@ def _is_share(answer: Fraction) -> bool:
     return 0 < answer < 1
 
 
-def _is_close(check: Mapping[str, object], found: Fraction, answer: Fraction) -> bool:
-    return abs(found - answer) <= Fraction(str(check.get("tolerance", 0)))
+def _is_close(check: Mapping[str, object], number: Fraction, answer: Fraction) -> bool:
+    return abs(number - answer) <= Fraction(str(check.get("tolerance", 0)))

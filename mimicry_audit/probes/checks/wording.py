@@ -39,17 +39,17 @@ def count_words(text: str) -> int:
 
 def sentences(text: str) -> list[str]:
     """The sentences; a line break between paragraphs or list items ends one, 'Dr.' and 'e.g.' do not."""
-    found: list[str] = []
+    pieces: list[str] = []
     for block in text.splitlines():
-        held = ""
+        sentence_so_far = ""
         for piece in _SENTENCE_END.split(_MARKER.sub("", block)):
-            held = f"{held} {piece}".strip()
-            if held and not _ABBREVIATION.search(held):
-                found.append(held)
-                held = ""
-        if held:
-            found.append(held)
-    return [sentence for sentence in found if _WORD.search(sentence)]
+            sentence_so_far = f"{sentence_so_far} {piece}".strip()
+            if sentence_so_far and not _ABBREVIATION.search(sentence_so_far):
+                pieces.append(sentence_so_far)
+                sentence_so_far = ""
+        if sentence_so_far:
+            pieces.append(sentence_so_far)
+    return [sentence for sentence in pieces if _WORD.search(sentence)]
 
 
 def listed(value: str | list[str]) -> list[str]:
@@ -85,14 +85,14 @@ def closes(text: str, ends: Sequence[str], seek: Seek) -> bool:
 
 def alliterates(text: str, letters: str) -> bool:
     """Whether every word begins with one of the letters."""
-    found = words(text)
-    return bool(found) and all(word[0].casefold() in letters.casefold() for word in found)
+    text_words = words(text)
+    return bool(text_words) and all(word[0].casefold() in letters.casefold() for word in text_words)
 
 
 def unique_words(text: str) -> bool:
     """Whether no word comes twice."""
-    found = [word.casefold() for word in words(text)]
-    return bool(found) and len(found) == len(set(found))
+    folded_words = [word.casefold() for word in words(text)]
+    return bool(folded_words) and len(folded_words) == len(set(folded_words))
 
 
 def in_case(text: str, case: str) -> bool:

@@ -40,8 +40,8 @@ class Agreement:
             if check is None or check["kind"] == "constraints":
                 codes.append(-1)
                 continue
-            found = extract(check, answer.text)
-            codes.append(0 if found is None else vocabulary.setdefault(found, len(vocabulary) + 1))
+            extracted = extract(check, answer.text)
+            codes.append(0 if extracted is None else vocabulary.setdefault(extracted, len(vocabulary) + 1))
         self._codes = np.array(codes, dtype=np.int64)
 
     def block(self, rows: Sequence[int]) -> FloatArray:

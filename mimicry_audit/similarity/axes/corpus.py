@@ -72,10 +72,12 @@ class Corpus(Sequence[Answer]):
     @cached_property
     def words(self) -> Runs:
         """Lower-cased words and marks, numbered in order of appearance."""
-        pattern, known = regex.compile(TOKEN), dict[str, int]()
+        pattern, number_by_word = regex.compile(TOKEN), dict[str, int]()
         pieces, starts = [], [0]
         for answer in self._answers:
-            numbers = [known.setdefault(w, len(known) + 1) for w in pattern.findall(answer.text.lower())]
+            numbers = [
+                number_by_word.setdefault(w, len(number_by_word) + 1) for w in pattern.findall(answer.text.lower())
+            ]
             pieces.append(np.array(numbers, dtype=np.int64))
             starts.append(starts[-1] + len(numbers))
         flat = np.concatenate([np.zeros(0, dtype=np.int64), *pieces])
@@ -87,7 +89,7 @@ class Corpus(Sequence[Answer]):
         rows: dict[str, list[int]] = {}
         for row, answer in enumerate(self._answers):
             rows.setdefault(answer.probe.id, []).append(row)
-        return [np.array(found, dtype=np.int64) for found in rows.values()]
+        return [np.array(probe_rows, dtype=np.int64) for probe_rows in rows.values()]
 
 
 def corpus_of(answers: Sequence[Answer]) -> Corpus:

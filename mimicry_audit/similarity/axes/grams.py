@@ -48,23 +48,23 @@ class GramVectors:
         codes = np.concatenate([np.zeros(0, dtype=np.uint64), *(self.codes[s] for s in spans)])
         weights = np.concatenate([np.zeros(0, dtype=np.float32), *(self.weights[s] for s in spans)])
         owner = np.repeat(np.arange(n), [s.stop - s.start for s in spans])
-        _, column, shared = np.unique(codes, return_inverse=True, return_counts=True)
-        found = np.zeros((n, n))
-        common = shared > _COMMON
+        _, column, gram_counts = np.unique(codes, return_inverse=True, return_counts=True)
+        similarities = np.zeros((n, n))
+        common = gram_counts > _COMMON
         place = np.cumsum(common) - 1
         inside = common[column]
         dense = np.zeros((n, int(common.sum())), dtype=np.float32)
         dense[owner[inside], place[column[inside]]] = weights[inside]
-        found += dense @ dense.T
-        some = ~inside & (shared[column] > 1)
-        rare = csr_matrix((weights[some], (owner[some], column[some])), shape=(n, len(shared)))
-        found += (rare @ rare.T).toarray()
-        found = (found + found.T) / 2
+        similarities += dense @ dense.T
+        some = ~inside & (gram_counts[column] > 1)
+        rare = csr_matrix((weights[some], (owner[some], column[some])), shape=(n, len(gram_counts)))
+        similarities += (rare @ rare.T).toarray()
+        similarities = (similarities + similarities.T) / 2
         empty = np.array([s.stop == s.start for s in spans], dtype=bool)
-        found[np.ix_(empty, empty)] = 1.0
-        np.fill_diagonal(found, 1.0)
+        similarities[np.ix_(empty, empty)] = 1.0
+        np.fill_diagonal(similarities, 1.0)
         # Equal answers may come out a rounding below 1, and rounding depends on the rows beside them.
-        return np.asarray(np.clip(np.where(found > 1 - 1e-6, 1.0, found), 0.0, 1.0))
+        return np.asarray(np.clip(np.where(similarities > 1 - 1e-6, 1.0, similarities), 0.0, 1.0))
 
 
 def gram_vectors(
@@ -86,10 +86,10 @@ def gram_vectors(
         rarity = [_inverse_frequency(g.shared, len(rows)) for g, rows in zip(groups, probes, strict=True)]
     else:
         everything = np.concatenate([np.zeros(0, dtype=np.uint64), *(g.distinct for g in groups)])
-        known, inverse = np.unique(everything, return_inverse=True)
+        distinct_grams, inverse = np.unique(everything, return_inverse=True)
         totals = np.bincount(inverse, weights=np.concatenate([np.zeros(0), *(g.shared for g in groups)]))
         everywhere = _inverse_frequency(totals, sum(len(rows) for rows in probes))
-        rarity = [everywhere[np.searchsorted(known, g.distinct)] for g in groups]
+        rarity = [everywhere[np.searchsorted(distinct_grams, g.distinct)] for g in groups]
     lengths = np.zeros(len(runs.starts) - 1, dtype=np.int64)
     for group, rows in zip(groups, probes, strict=True):
         lengths[rows] = np.bincount(group.owner, minlength=len(rows))
@@ -127,13 +127,13 @@ def _count_grams(runs: Runs, rows: IntArray, sizes: Sequence[int], bits: int) ->
     owner = np.repeat(np.arange(len(rows)), lengths)
     codes, owners = [], []
     for size in sizes:
-        code, mine = _gram_codes(flat, owner, size, bits)
+        code, gram_owners = _gram_codes(flat, owner, size, bits)
         codes.append(code)
-        owners.append(mine)
+        owners.append(gram_owners)
     distinct, column = np.unique(np.concatenate(codes), return_inverse=True)
     both, count = np.unique(np.concatenate(owners) * max(len(distinct), 1) + column, return_counts=True)
-    mine, place = np.divmod(both, max(len(distinct), 1))
-    return _Counted(mine, place, count, distinct, np.bincount(place, minlength=len(distinct)))
+    gram_owners, place = np.divmod(both, max(len(distinct), 1))
+    return _Counted(gram_owners, place, count, distinct, np.bincount(place, minlength=len(distinct)))
 
 
 def _gram_codes(flat: Codes, owner: IntArray, size: int, bits: int) -> tuple[Codes, IntArray]:

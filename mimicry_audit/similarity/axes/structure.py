@@ -83,5 +83,5 @@ def outline(text: str) -> str:
 
 
 def _line_kind(line: str) -> str:
-    found = next((letter for letter, pattern in _KINDS if pattern.match(line)), None)
-    return found or ("P" if len(line) > _LONG_PARAGRAPH else "p")
+    letter_of_kind = next((letter for letter, pattern in _KINDS if pattern.match(line)), None)
+    return letter_of_kind or ("P" if len(line) > _LONG_PARAGRAPH else "p")

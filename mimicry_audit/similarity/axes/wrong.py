@@ -50,7 +50,7 @@ def _answer_code(answer: Answer, vocabulary: dict[tuple[str, str], int]) -> int:
     check = answer.probe.check
     if check is None or check["kind"] == "constraints":
         return 0
-    found = extract(check, answer.text)
-    if found is None or correct(check, answer.text):
+    extracted = extract(check, answer.text)
+    if extracted is None or correct(check, answer.text):
         return 0
-    return vocabulary.setdefault((answer.probe.id, found), len(vocabulary) + 1)
+    return vocabulary.setdefault((answer.probe.id, extracted), len(vocabulary) + 1)

@@ -28,9 +28,9 @@ def agreement_entries(
         for axis, name in _AXES.items():
             if axis in values:
                 i, j = place[pair.candidate], place[pair.reference]
-                found = beyond_chance(values[axis], i, j, material.domains, weights)
-                if found is not None:
-                    observed, expected, kappa = found
+                agreement = beyond_chance(values[axis], i, j, material.domains, weights)
+                if agreement is not None:
+                    observed, expected, kappa = agreement
                     entry["all" if name == "all" else "wrong"] = {
                         "observed": round(observed, 4),
                         "expected": round(expected, 4),

@@ -41,22 +41,22 @@ class Calibrated:
         if not self.scores:
             return None
         i, j = self.place[a], self.place[b]
-        found = {q: float(matrix[i, j]) for q, matrix in self.scores.items() if np.isfinite(matrix[i, j])}
+        pair_scores = {q: float(matrix[i, j]) for q, matrix in self.scores.items() if np.isfinite(matrix[i, j])}
         return {
             q: {"score": round(s, 3), "log_likelihood_ratio": round(curves()[q].log_likelihood_ratio(s), 3)}
-            for q, s in found.items()
+            for q, s in pair_scores.items()
         } or None
 
     def ratios(self, a: str, b: str) -> dict[str, float]:
         """Question → log likelihood ratio of one pair."""
-        return {q: found["log_likelihood_ratio"] for q, found in (self.of(a, b) or {}).items()}
+        return {q: record["log_likelihood_ratio"] for q, record in (self.of(a, b) or {}).items()}
 
     def section(self, candidates: Sequence[str], references: Sequence[str]) -> CombinedSections:
         """The ``combined`` and ``attribution`` parts of ``scores.json``."""
         ranked = []
         if self.teachers is not None and references:
-            found = [rank(c, references, self.labels, self.teachers) for c in candidates]
-            ranked = [r.as_dict() for r in found if r is not None]
+            rankings = [rank(c, references, self.labels, self.teachers) for c in candidates]
+            ranked = [r.as_dict() for r in rankings if r is not None]
         return {
             "combined": {"version": version(), "questions": list(self.scores), "why_not": self.why_not},
             "attribution": ranked,
@@ -75,8 +75,8 @@ def calibrate(material: Material) -> Calibrated:
     used = {a for curve in every for a in (*curve.rank, *curve.value, *curve.mean)}
     values = {m.axis.name: m.values for m in material.measured if m.values is not None and m.axis.name in used}
     readings = read(values, material.domains)
-    found = {q: combine(readings, curve) for q, curve in curves().items()}
-    scores = {q: s for q, s in found.items() if s is not None and np.isfinite(s).any()}
+    combined_scores = {q: combine(readings, curve) for q, curve in curves().items()}
+    scores = {q: s for q, s in combined_scores.items() if s is not None and np.isfinite(s).any()}
     place = {label: i for i, label in enumerate(material.labels)}
     why_not = None if scores else "too few of the axes it is made of were measured"
     return Calibrated(material.labels, place, scores, combine(readings, teacher_curve()), why_not)

@@ -80,20 +80,23 @@ def judged_by(run: RunDirectory, manifest: Manifest) -> list[Judged]:
         model: {r.probe_id: r.text for r in run.responses(model) if r.usable and r.sample == 0}
         for model in manifest.labels
     }
-    found = []
+    judges_of_run = []
     for label, entry in judges.items():
-        standing = [
+        judgements = [
             j
             for j in read_judgements(run, label).values()
             if j.protocol == entry["protocol"] and j.pair_sha == _presentation(texts, j)
         ]
-        found.append(Judged(label, entry, standing))
-    return found
+        judges_of_run.append(Judged(label, entry, judgements))
+    return judges_of_run
 
 
-def _presentation(texts: Mapping[str, Mapping[str, str]], made: Judgement) -> str | None:
-    ours, theirs = texts.get(made.candidate, {}).get(made.probe_id), texts.get(made.reference, {}).get(made.probe_id)
-    return None if ours is None or theirs is None else pair_sha(ours, theirs)
+def _presentation(texts: Mapping[str, Mapping[str, str]], judgement: Judgement) -> str | None:
+    candidate_text, reference_text = (
+        texts.get(judgement.candidate, {}).get(judgement.probe_id),
+        texts.get(judgement.reference, {}).get(judgement.probe_id),
+    )
+    return None if candidate_text is None or reference_text is None else pair_sha(candidate_text, reference_text)
 
 
 def journals_sha(run: RunDirectory, manifest: Manifest) -> list[str]:
@@ -103,10 +106,10 @@ def journals_sha(run: RunDirectory, manifest: Manifest) -> list[str]:
 
 
 def judge_section(
-    judged: Sequence[Judged],
+    judges: Sequence[Judged],
     probes: Sequence[Probe],
     labels: Sequence[str],
-    measured: Sequence[Measured],
+    measurements: Sequence[Measured],
     *,
     draws: int,
     seed: int,
@@ -114,20 +117,20 @@ def judge_section(
     """The ``judge`` section of ``scores.json``; None where nobody judged.
 
     Args:
-        judged: the judges.
+        judges: the judges.
         probes: P compared probes.
-        labels: M models, as in `measured`.
-        measured: the axes.
+        labels: M models, as in `measurements`.
+        measurements: the axes.
         draws: bootstrap draws.
         seed: of the draws.
     """
-    if not judged:
+    if not judges:
         return None
     compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
-    desk = _Desk(compared, labels, measured, draws, seed)
+    desk = _Desk(compared, labels, measurements, draws, seed)
     return {
-        "judges": [desk.judge(j) for j in judged],
-        "agreement": [_judge_agreement(a, b) for a, b in combinations(judged, 2)],
+        "judges": [desk.judge(j) for j in judges],
+        "agreement": [_judge_agreement(a, b) for a, b in combinations(judges, 2)],
     }
 
 
@@ -135,56 +138,56 @@ class _Desk:
     """What all judges of a run are computed with."""
 
     def __init__(
-        self, probes: Sequence[Probe], labels: Sequence[str], measured: Sequence[Measured], draws: int, seed: int
+        self, probes: Sequence[Probe], labels: Sequence[str], measurements: Sequence[Measured], draws: int, seed: int
     ) -> None:
         self.probes, self.labels = probes, list(labels)
         self.domains = list(dict.fromkeys(p.domain for p in probes))
         self.codes = np.array([self.domains.index(p.domain) for p in probes], dtype=np.int64)
         self.weights = bootstrap_weights(self.codes, draws, seed)
-        self.axes = [(m.axis, m.values) for m in measured if m.values is not None]
+        self.axes = [(m.axis, m.values) for m in measurements if m.values is not None]
 
-    def judge(self, judged: Judged) -> JudgeScore:
+    def judge(self, grader: Judged) -> JudgeScore:
         """One judge's entry."""
-        entry, made = judged.entry, judged.judgements
-        pairs = list(dict.fromkeys((j.candidate, j.reference) for j in made))
-        given = values(grades_of(made), self.probes, pairs)
-        graded = given.mean(axis=2)  # (P, K, 4): NaN where an order is missing
-        counts = Counter(j.outcome for j in made)
+        entry, judgements = grader.entry, grader.judgements
+        pairs = list(dict.fromkeys((j.candidate, j.reference) for j in judgements))
+        grades = values(grades_of(judgements), self.probes, pairs)
+        graded = grades.mean(axis=2)  # (P, K, 4): NaN where an order is missing
+        counts = Counter(j.outcome for j in judgements)
         rows = [
             self._pair(pair, graded[:, k], self._judge_free(pair, graded[:, k, _OVERALL]))
             for k, pair in enumerate(pairs)
         ]
         return {
-            "label": judged.label,
+            "label": grader.label,
             "source": entry["source"],
             "engine": entry["engine"],
             "identity": entry["identity"],
             "structured": entry["structured"],
             "protocol": entry["protocol"],
             "counts": {outcome: counts[outcome] for outcome in OUTCOMES},
-            "cached": sum(j.cached for j in made),
+            "cached": sum(j.cached for j in judgements),
             "budget": entry["budget"],
-            "probes": len({j.probe_id for j in made}),
+            "probes": len({j.probe_id for j in judgements}),
             "offered": len(self.probes),
-            "position_bias": self._bias(given),
+            "position_bias": self._bias(grades),
             "pairs": rows,
             "correlations": self._correlations(rows),
         }
 
     def _pair(self, pair: Pair, grades: FloatArray, free: dict[str, float]) -> GradedPair:
         """One pair's grades: every aspect, by domain and by probe set, beside the axes on the same answers."""
-        found = [i.as_dict() if i else None for i in intervals(grades, self.codes, self.weights)]
+        aspect_intervals = [i.as_dict() if i else None for i in intervals(grades, self.codes, self.weights)]
         overall = grades[:, _OVERALL]
-        whole = found[_OVERALL]
+        overall_interval = aspect_intervals[_OVERALL]
         sets = _group_means(overall, [p.set or "given" for p in self.probes])
         rules = [free[axis.name] for axis, _ in self.axes if axis.name in free and not axis.baseline]
         return {
             "candidate": pair[0],
             "reference": pair[1],
             "n": int(np.isfinite(overall).sum()),
-            "grades": dict(zip(ASPECTS, found, strict=True)),
+            "grades": dict(zip(ASPECTS, aspect_intervals, strict=True)),
             "domains": {name: self._in_domain(overall, place) for place, name in enumerate(self.domains)},
-            "similarity": None if whole is None else _scale_interval(whole),
+            "similarity": None if overall_interval is None else _scale_interval(overall_interval),
             "rse": {
                 "sets": {name: round(mean, 5) for name, mean in sets.items()},
                 "value": round(rse(sets), 5) if sets else None,
@@ -195,43 +198,43 @@ class _Desk:
 
     def _in_domain(self, overall: FloatArray, place: int) -> IntervalRecord | None:
         inside = self.codes == place
-        found = intervals(overall[inside][:, None], self.codes[inside], self.weights[:, inside])[0]
-        return found.as_dict() if found else None
+        interval = intervals(overall[inside][:, None], self.codes[inside], self.weights[:, inside])[0]
+        return interval.as_dict() if interval else None
 
     def _judge_free(self, pair: Pair, overall: FloatArray) -> dict[str, float]:
         """Each axis's raw similarity of the pair, on the judged probes alone."""
         i, j = (self.labels.index(label) for label in pair)
-        found = {}
+        axis_means = {}
         for axis, array in self.axes:
             same = np.where(np.isfinite(overall), array[:, i, j], np.nan)
             mean = float(domain_means(same[:, None], self.codes)[0])
             if np.isfinite(mean):
-                found[axis.name] = mean
-        return found
+                axis_means[axis.name] = mean
+        return axis_means
 
-    def _bias(self, given: FloatArray) -> IntervalRecord | None:
+    def _bias(self, grades: FloatArray) -> IntervalRecord | None:
         """How much higher the overall grade is when the reference's answer stands first; 0 without position bias."""
-        gaps = given[:, :, 0, _OVERALL] - given[:, :, 1, _OVERALL]
+        gaps = grades[:, :, 0, _OVERALL] - grades[:, :, 1, _OVERALL]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # a probe nobody graded is a mean of nothing: NaN
             per_probe = np.nanmean(gaps, axis=1) if gaps.shape[1] else np.full(len(gaps), np.nan)
-        found = intervals(per_probe[:, None], self.codes, self.weights)[0]
-        return found.as_dict() if found else None
+        interval = intervals(per_probe[:, None], self.codes, self.weights)[0]
+        return interval.as_dict() if interval else None
 
     def _correlations(self, rows: Sequence[GradedPair]) -> list[CorrelationRecord]:
         """Over the pairs: does the judge rank them as the axes do?"""
-        known = [row for row in rows if row["rse"]["value"] is not None]
-        found: list[CorrelationRecord] = []
+        graded_rows = [row for row in rows if row["rse"]["value"] is not None]
+        correlations: list[CorrelationRecord] = []
         for name in ("rse", *(axis.name for axis, _ in self.axes)):
             both = [
                 (overall["value"], other)
-                for row in known
+                for row in graded_rows
                 if (overall := row["grades"]["overall"]) is not None
                 and (other := row["rse"]["judge_free"] if name == "rse" else row["judge_free_axes"].get(name))
                 is not None
             ]
-            found.append({"with": name, "spearman": _rank_correlation(both), "n": len(both)})
-        return found
+            correlations.append({"with": name, "spearman": _rank_correlation(both), "n": len(both)})
+        return correlations
 
 
 def _scale_interval(interval: IntervalRecord) -> IntervalRecord:
@@ -246,13 +249,13 @@ def _scale_interval(interval: IntervalRecord) -> IntervalRecord:
 
 def _group_means(numbers: FloatArray, groups: Sequence[str]) -> dict[str, float]:
     """The mean of each group that has a number."""
-    found = {}
+    means = {}
     for name in dict.fromkeys(groups):
-        mine = numbers[[g == name for g in groups]]
-        mine = mine[np.isfinite(mine)]
-        if len(mine):
-            found[name] = float(mine.mean())
-    return found
+        group_numbers = numbers[[g == name for g in groups]]
+        group_numbers = group_numbers[np.isfinite(group_numbers)]
+        if len(group_numbers):
+            means[name] = float(group_numbers.mean())
+    return means
 
 
 def _rank_correlation(both: Sequence[tuple[float, float]]) -> float | None:
@@ -266,20 +269,22 @@ def _rank_correlation(both: Sequence[tuple[float, float]]) -> float | None:
 
 def _judge_agreement(first: Judged, second: Judged) -> JudgeAgreement:
     """How far two judges agree on the overall grade, over the presentations that both graded."""
-    ours, theirs = grades_of(first.judgements), grades_of(second.judgements)
-    shared = sorted(ours.keys() & theirs.keys())
-    grades: list[IntArray] = [np.array([g[slot]["overall"] for slot in shared], dtype=np.int64) for g in (ours, theirs)]
+    first_grades, second_grades = grades_of(first.judgements), grades_of(second.judgements)
+    slots = sorted(first_grades.keys() & second_grades.keys())
+    grades: list[IntArray] = [
+        np.array([g[slot]["overall"] for slot in slots], dtype=np.int64) for g in (first_grades, second_grades)
+    ]
     kappa = quadratic_kappa(grades[0].astype(np.float64), grades[1].astype(np.float64))
     return {
         "a": first.label,
         "b": second.label,
         "kappa": None if kappa is None else round(kappa, 4),
-        "n": len(shared),
+        "n": len(slots),
     }
 
 
 def judge_warnings(
-    judged: Sequence[Judged],
+    judges: Sequence[Judged],
     models: Mapping[str, ModelInRun],
     own: Mapping[str, OwnIdentity],
     own_of: Callable[[ModelInRun], OwnIdentity],
@@ -287,48 +292,48 @@ def judge_warnings(
     """What a reader should know before believing a judge.
 
     Args:
-        judged: the judges.
+        judges: the judges.
         models: label → model of the run.
         own: label → who each model is.
         own_of: who a model is, here asked of the judges.
     """
-    found = []
-    for judge in judged:
-        mine = own_of(_as_model(judge))
+    messages = []
+    for judge in judges:
+        judge_identity = own_of(_as_model(judge))
         for label in sorted({name for j in judge.judgements for name in (j.candidate, j.reference)}):
-            if kin := _judge_kinship(judge, mine, models[label], own[label]):
-                found.append(
+            if kin := _judge_kinship(judge, judge_identity, models[label], own[label]):
+                messages.append(
                     f"The judge {judge.label} and {label} {kin}: a model tends to favour its own kin, so read these grades "
                     "with another judge's beside them."
                 )
         missing = [j for j in judge.judgements if j.grades is None]
         if len(missing) > FAILED_SHARE * max(len(judge.judgements), 1):
             failed = sum(j.outcome == "failed" for j in missing)
-            found.append(
+            messages.append(
                 f"The judge {judge.label} gave no readable grade for {failed} and no reply for {len(missing) - failed} of "
                 f"{len(judge.judgements)} presentations."
             )
         if judge.entry["cache"]:
-            found.append(f"The grades of {judge.label} are kept for this run alone: {judge.entry['cache']}.")
-    return found
+            messages.append(f"The grades of {judge.label} are kept for this run alone: {judge.entry['cache']}.")
+    return messages
 
 
 def _as_model(judge: Judged) -> ModelInRun:
     """A judge in the form in which a run knows its models."""
     entry = judge.entry
-    known: KnownModel = {"identity": entry["identity"]}
+    known_model: KnownModel = {"identity": entry["identity"]}
     if "lineage" in entry:
-        known["lineage"] = entry["lineage"]
-    return ModelInRun(judge.label, {"engine": entry["engine"], "name": entry["name"]}, entry["source"], known)
+        known_model["lineage"] = entry["lineage"]
+    return ModelInRun(judge.label, {"engine": entry["engine"], "name": entry["name"]}, entry["source"], known_model)
 
 
-def _judge_kinship(judge: Judged, mine: OwnIdentity, model: ModelInRun, other: OwnIdentity) -> str | None:
+def _judge_kinship(judge: Judged, judge_identity: OwnIdentity, model: ModelInRun, other: OwnIdentity) -> str | None:
     """What judge and model have in common, in words; None where nothing is known."""
     names = {model.name.casefold(), model.source.casefold()}
     if judge.entry["name"].casefold() in names or judge.entry["source"].casefold() in names:
         return "are one and the same model"
     if related(judge.entry.get("weights"), model.weights):
         return "start from the same weights"
-    if mine.maker is not None and other.maker is not None and mine.maker.name == other.maker.name:
-        return f"are both of {mine.maker.name}"
+    if judge_identity.maker is not None and other.maker is not None and judge_identity.maker.name == other.maker.name:
+        return f"are both of {judge_identity.maker.name}"
     return None

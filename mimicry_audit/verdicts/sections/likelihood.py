@@ -80,12 +80,12 @@ class Likelihoods:
     def __init__(
         self,
         noted: LikelihoodEntry,
-        scored: Mapping[str, Mapping[str, _Scored]],
+        scores: Mapping[str, Mapping[str, _Scored]],
         errors: Mapping[str, Sequence[str]],
         codes: IntArray,
     ) -> None:
         self._noted = noted
-        self._scored = scored
+        self._scored = scores
         self._errors = errors
         self._codes = codes
 
@@ -150,23 +150,25 @@ class Likelihoods:
 
     def at(self, places: IntArray) -> Likelihoods:
         """The same on these probes alone, some of them more than once."""
-        scored = {
-            label: {author: replace(f, **{n: getattr(f, n)[places] for n in _MEASURED}) for author, f in mine.items()}
-            for label, mine in self._scored.items()
+        scores = {
+            label: {
+                author: replace(f, **{n: getattr(f, n)[places] for n in _MEASURED}) for author, f in by_author.items()
+            }
+            for label, by_author in self._scored.items()
         }
-        return Likelihoods(self._noted, scored, self._errors, self._codes[places])
+        return Likelihoods(self._noted, scores, self._errors, self._codes[places])
 
     def _saved_bits(self, facts: PairFacts, author: str) -> FloatArray:
         return self._bits_per_byte(str(facts.base), author) - self._bits_per_byte(facts.candidate, author)
 
     def _bits_per_byte(self, label: str, author: str) -> FloatArray:
-        found = self._scored[label][author]
-        return bits_per_byte(found.nats, found.bytes)
+        scores = self._scored[label][author]
+        return bits_per_byte(scores.nats, scores.bytes)
 
     def _scored_controls(self, facts: PairFacts) -> list[str]:
         """The pair's controls whose answers both the candidate and its base have scored."""
         both = [self._scored.get(label, {}) for label in (facts.candidate, str(facts.base))]
-        return [k for k in facts.controls if all(k in scored for scored in both)]
+        return [k for k in facts.controls if all(k in by_author for by_author in both)]
 
     def _why_no_gain(self, facts: PairFacts) -> str | None:
         if facts.base is None:
@@ -192,12 +194,12 @@ class Likelihoods:
 
     def _stated_reason(self, label: str) -> str | None:
         """Why the model cannot score at all, as the manifest says."""
-        known = self._noted["models"].get(label)
-        return known["why_not"] if known else None
+        scorer = self._noted["models"].get(label)
+        return scorer["why_not"] if scorer else None
 
     def _tokenizer_of(self, label: str) -> str | None:
-        known = self._noted["models"].get(label)
-        return known["tokenizer"] if known else None
+        scorer = self._noted["models"].get(label)
+        return scorer["tokenizer"] if scorer else None
 
     def _why_no_divergence(self, label: str, reference: str) -> str | None:
         if why := self._why_not(reference, reference) or self._why_not(label, reference):
@@ -222,43 +224,43 @@ class Likelihoods:
 
     def _model_entry(self, label: str) -> ScorerRecord:
         errors = self._errors.get(label, ())
-        done = sum(int(np.isfinite(found.nats).sum()) for found in self._scored[label].values())
+        scored_answers = sum(int(np.isfinite(scores.nats).sum()) for scores in self._scored[label].values())
         why = self._stated_reason(label)
         return {
             "tokenizer": self._tokenizer_of(label),
-            "scored": done,
+            "scored": scored_answers,
             "failed": len(errors),
-            "why_not": why or (errors[0] if errors else None if done else "no answer was scored"),
+            "why_not": why or (errors[0] if errors else None if scored_answers else "no answer was scored"),
         }
 
     def _text_entries(self, weights: FloatArray) -> Iterator[TextLikelihood]:
         authors = dict.fromkeys([*self._noted["references"], *self._noted["controls"]])
         for label, by_author in self._scored.items():
             for author in (a for a in authors if a in by_author):
-                found = by_author[author]
-                entropy = pooled(found.nats, found.tokens, weights)
+                scores = by_author[author]
+                entropy = pooled(scores.nats, scores.tokens, weights)
                 yield {
                     "model": label,
                     "author": author,
                     "cross_entropy": _interval_dict(entropy),
                     "perplexity": _interval_dict(perplexity(entropy) if entropy else None),
-                    "bits_per_byte": _interval_dict(pooled(found.nats, LN2 * found.bytes, weights)),
+                    "bits_per_byte": _interval_dict(pooled(scores.nats, LN2 * scores.bytes, weights)),
                 }
 
     def _divergence_entries(self, weights: FloatArray) -> Iterator[DivergenceRecord]:
         for reference in (r for r in self._noted["references"] if r in self._scored):
             for label in (k for k in self._scored if k != reference):
                 why = self._why_no_divergence(label, reference)
-                found: list[Interval | None] = [None] * len(_KINDS)
+                divergence_intervals: list[Interval | None] = [None] * len(_KINDS)
                 if why is None:
-                    found = intervals(self._scored[label][reference].apart, self._codes, weights)
+                    divergence_intervals = intervals(self._scored[label][reference].apart, self._codes, weights)
                 yield {
                     "candidate": label,
                     "reference": reference,
-                    "kl_reference_candidate": _interval_dict(found[0]),
-                    "kl_candidate_reference": _interval_dict(found[1]),
-                    "js": _interval_dict(found[2]),
-                    "similarity": _interval_dict(_as_similarity(found[2])),
+                    "kl_reference_candidate": _interval_dict(divergence_intervals[0]),
+                    "kl_candidate_reference": _interval_dict(divergence_intervals[1]),
+                    "js": _interval_dict(divergence_intervals[2]),
+                    "similarity": _interval_dict(_as_similarity(divergence_intervals[2])),
                     "why_not": why,
                 }
 
@@ -307,13 +309,13 @@ def load(
         for record in _last_records(run, label, shas).values():
             if record.author == label and record.top is not None:
                 own[label, record.probe_id] = tuple(record.tokens), _top_tokens(record)
-    scored: dict[str, dict[str, _Scored]] = {}
+    scores: dict[str, dict[str, _Scored]] = {}
     errors: dict[str, list[str]] = {}
     for label in labels:
-        standing = _last_records(run, label, shas)
-        errors[label] = [str(r.error) for r in standing.values() if r.status != "ok"]
-        scored[label] = _fold_records([r for r in standing.values() if r.status == "ok"], position, own)
-    return Likelihoods(noted, scored, errors, codes)
+        last_records = _last_records(run, label, shas)
+        errors[label] = [str(r.error) for r in last_records.values() if r.status != "ok"]
+        scores[label] = _fold_records([r for r in last_records.values() if r.status == "ok"], position, own)
+    return Likelihoods(noted, scores, errors, codes)
 
 
 def _last_records(
@@ -325,22 +327,22 @@ def _last_records(
 
 
 def _fold_records(records: Sequence[Likelihood], position: Mapping[str, int], own: _Own) -> dict[str, _Scored]:
-    found: dict[str, _Scored] = {}
+    scores_by_author: dict[str, _Scored] = {}
     n = len(position)
     for record in records:
-        here = found.setdefault(
+        author_scores = scores_by_author.setdefault(
             record.author,
             _Scored(_unknown_array(n), _unknown_array(n), _unknown_array(n), _unknown_array(n, len(_KINDS))),
         )
         at = position[record.probe_id]
-        here.nats[at] = -sum(record.logprobs)
-        here.tokens[at] = len(record.tokens)
-        here.bytes[at] = record.bytes
-        theirs = own.get((record.author, record.probe_id))
-        if theirs is not None and record.top is not None and theirs[0] == tuple(record.tokens):
-            apart = divergences(theirs[1], _top_tokens(record))
-            here.apart[at] = apart.kl_pq.mean(), apart.kl_qp.mean(), apart.js.mean()
-    return found
+        author_scores.nats[at] = -sum(record.logprobs)
+        author_scores.tokens[at] = len(record.tokens)
+        author_scores.bytes[at] = record.bytes
+        own_tokens = own.get((record.author, record.probe_id))
+        if own_tokens is not None and record.top is not None and own_tokens[0] == tuple(record.tokens):
+            divergence = divergences(own_tokens[1], _top_tokens(record))
+            author_scores.apart[at] = divergence.kl_pq.mean(), divergence.kl_qp.mean(), divergence.js.mean()
+    return scores_by_author
 
 
 def _unknown_array(*shape: int) -> FloatArray:

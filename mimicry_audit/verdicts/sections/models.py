@@ -27,7 +27,7 @@ def model_entry(
 ) -> ModelScore:
     """One model's entry in ``scores.json``."""
     usable = [r for r in responses if r.usable]
-    owed = len(probes) * samples
+    answers_due = len(probes) * samples
     statuses = Counter(r.status for r in responses)
     return {
         "label": model.label,
@@ -35,7 +35,7 @@ def model_entry(
         "engine": model.engine,
         "identity": model.identity,
         "role": roles.role_of(model.label),
-        "coverage": round(len(usable) / owed, 4) if owed else 0.0,
+        "coverage": round(len(usable) / answers_due, 4) if answers_due else 0.0,
         "statuses": {s: statuses[s] for s in STATUSES if statuses[s]},
         "answers": len(responses),
         "mean_words": round(sum(len(r.text.split()) for r in usable) / len(usable), 1) if usable else 0.0,
@@ -62,21 +62,21 @@ def _accuracy_entry(
     if weights is None:
         return None
     position = {p.id: i for i, p in enumerate(probes)}
-    total, asked = np.zeros(len(probes)), np.zeros(len(probes))
+    total, answer_counts = np.zeros(len(probes)), np.zeros(len(probes))
     for response in responses:
         place = position.get(response.probe_id)
         if place is None or probes[place].check is None or response.status == "error":
             continue
-        asked[place] += 1
+        answer_counts[place] += 1
         check = probes[place].check
         total[place] += bool(response.usable and check is not None and correct(check, response.text))
-    values = np.divide(total, asked, out=np.full(len(probes), np.nan), where=asked > 0)
+    values = np.divide(total, answer_counts, out=np.full(len(probes), np.nan), where=answer_counts > 0)
     if not np.isfinite(values).any():
         return None
     names = list(dict.fromkeys(p.domain for p in probes))
     columns = np.column_stack([values, *(np.where(codes == d, values, np.nan) for d in range(len(names)))])
-    found = intervals(columns, codes, weights)
+    accuracies = intervals(columns, codes, weights)
     return {
-        "overall": found[0].as_dict() if found[0] else None,
-        "domains": {name: part.as_dict() for name, part in zip(names, found[1:], strict=True) if part},
+        "overall": accuracies[0].as_dict() if accuracies[0] else None,
+        "domains": {name: part.as_dict() for name, part in zip(names, accuracies[1:], strict=True) if part},
     }

@@ -24,17 +24,17 @@ DETAILED = 60
 """Most judged pairs that are reported in detail."""
 
 
-def axis_entry(measured: Measured) -> AxisScore:
+def axis_entry(measurement: Measured) -> AxisScore:
     """One axis's entry in ``scores.json``."""
-    axis = measured.axis
+    axis = measurement.axis
     return {
         "name": axis.name,
         "title": axis.title,
         "family": axis.family,
         "baseline": axis.baseline,
         "about": axis.about,
-        "measured": measured.values is not None,
-        "why_not": measured.why_not,
+        "measured": measurement.values is not None,
+        "why_not": measurement.why_not,
     }
 
 
@@ -47,7 +47,7 @@ def centred_on_panel(labels: Sequence[str], roles: Roles) -> list[str]:
 def pair_entries(
     tables: PairTables | None,
     domains: Sequence[str],
-    wanted: Collection[frozenset[str]],
+    detailed_pairs: Collection[frozenset[str]],
     combined: Callable[[str, str], dict[str, RatioRecord] | None],
 ) -> list[PairScore]:
     """Every unordered pair, every axis and their mean, raw and centred, overall and by domain.
@@ -55,14 +55,14 @@ def pair_entries(
     Args:
         tables: the similarities; None where nothing was compared.
         domains: the names behind the tables' domain numbers.
-        wanted: the pairs whose domains are kept in a run of more than `LARGE` models.
+        detailed_pairs: the pairs whose domains are kept in a run of more than `LARGE` models.
         combined: of two labels, their combined score by question.
     """
     if tables is None:
         return []
     labels, upper = tables.labels, tables.upper
     split = np.array(
-        [k for k, (i, j) in enumerate(zip(*upper, strict=True)) if frozenset((labels[i], labels[j])) in wanted]
+        [k for k, (i, j) in enumerate(zip(*upper, strict=True)) if frozenset((labels[i], labels[j])) in detailed_pairs]
         if len(labels) > LARGE
         else range(len(upper[0])),
         dtype=np.int64,
@@ -76,8 +76,8 @@ def pair_entries(
         for kind in ("raw", "centred"):
             table = tables.table(name, kind)
             for k, pair in enumerate(pairs):
-                whole = table.at(k)
-                pair["axes"][name][kind] = whole.as_dict() if whole else None
+                interval = table.at(k)
+                pair["axes"][name][kind] = interval.as_dict() if interval else None
             _add_domains([pairs[k] for k in split], tables, name, kind, split, domains)
     for pair in pairs:
         pair["overall"] = pair["axes"].pop(OVERALL, None)
@@ -116,16 +116,16 @@ def detailed(verdicts: Sequence[VerdictRecord], tables: PairTables | None) -> li
     if len(verdicts) <= DETAILED or tables is None:
         return [True] * len(verdicts)
 
-    chosen = set(sorted(range(len(verdicts)), key=lambda at: _rank_verdict(verdicts[at], tables))[:DETAILED])
-    return [at in chosen for at in range(len(verdicts))]
+    places = set(sorted(range(len(verdicts)), key=lambda at: _rank_verdict(verdicts[at], tables))[:DETAILED])
+    return [at in places for at in range(len(verdicts))]
 
 
-def leading(verdicts: Sequence[VerdictRecord], whole: Sequence[bool], tables: PairTables | None) -> str | None:
+def leading(verdicts: Sequence[VerdictRecord], detail_flags: Sequence[bool], tables: PairTables | None) -> str | None:
     """The reference of the pair that stands out most, for a run in which none was named; None where nothing was judged."""
-    shown = [v for v, kept in zip(verdicts, whole, strict=True) if kept]
-    if not shown or tables is None:
+    detailed_verdicts = [v for v, is_detailed in zip(verdicts, detail_flags, strict=True) if is_detailed]
+    if not detailed_verdicts or tables is None:
         return None
-    first = min(shown, key=lambda v: _rank_verdict(v, tables))
+    first = min(detailed_verdicts, key=lambda v: _rank_verdict(v, tables))
     return str(first["reference"])
 
 
@@ -136,36 +136,36 @@ def _rank_verdict(verdict: VerdictRecord, tables: PairTables) -> tuple[int, int,
     return place, -sum(e["positive"] for e in verdict["evidence"]), -excess.value if excess else 0.0
 
 
-def trimmed(verdict: VerdictRecord, whole: bool) -> VerdictRecord:
+def trimmed(verdict: VerdictRecord, is_detailed: bool) -> VerdictRecord:
     """A verdict as it is stored: where it is not reported in detail, without what its pair's entry says as well.
 
     Movements from a base stay, because they stand nowhere else; the names of their controls do not.
     """
-    if whole:
+    if is_detailed:
         return {**verdict, "detailed": True}
     evidence = [e for e in verdict["evidence"] if e["positive"] or e["statistic"] != "excess"]
     return {**verdict, "evidence": evidence, "controls": [], "detailed": False}
 
 
 def nearness(
-    labels: Sequence[str], reference: str, measured: Sequence[Measured], probes: Sequence[Probe]
+    labels: Sequence[str], reference: str, measurements: Sequence[Measured], probes: Sequence[Probe]
 ) -> dict[str, dict[str, float]]:
     """Per probe, how like the reference's answer each other model's is: mean raw similarity over the axes.
 
     Args:
         labels: the models.
         reference: one of them.
-        measured: the axes; baselines are left out.
+        measurements: the axes; baselines are left out.
         probes: the compared probes.
 
     Returns:
         Probe id → label → similarity in [0, 1]; pairs that no axis measured are left out.
     """
     place = list(labels).index(reference)
-    counted = [m.values[:, :, place] for m in measured if m.values is not None and not m.axis.baseline]
-    if not counted:
+    axis_values = [m.values[:, :, place] for m in measurements if m.values is not None and not m.axis.baseline]
+    if not axis_values:
         return {}
-    means = mean_of(counted)
+    means = mean_of(axis_values)
     return {
         probe.id: {label: round(float(v), 4) for label, v in zip(labels, row, strict=True) if np.isfinite(v)}
         for probe, row in zip(probes, means, strict=True)

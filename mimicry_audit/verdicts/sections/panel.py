@@ -72,15 +72,15 @@ class _Board:
 
     def __init__(self, material: Material, weights: FloatArray) -> None:
         self.labels, self.domains, self.weights = list(material.labels), material.domains, weights
-        known = [m for m in material.measured if m.values is not None]
-        self.values: dict[str, FloatArray] = {m.axis.name: m.values for m in known if m.values is not None}
-        counted = [m for m in known if not m.axis.baseline]
-        if counted:
-            self.values[OVERALL] = mean_of([m.values for m in counted if m.values is not None])
+        measurements = [m for m in material.measured if m.values is not None]
+        self.values: dict[str, FloatArray] = {m.axis.name: m.values for m in measurements if m.values is not None}
+        non_baselines = [m for m in measurements if not m.axis.baseline]
+        if non_baselines:
+            self.values[OVERALL] = mean_of([m.values for m in non_baselines if m.values is not None])
         self._raw: dict[str, FloatArray] = {}
         self._centred: dict[tuple[str, str, tuple[str, ...]], FloatArray] = {}
         self._residuals: dict[tuple[str, tuple[str, ...]], FloatArray] = {}
-        crossed = [m for m in counted if m.mismatched is not None and m.values is not None]
+        crossed = [m for m in non_baselines if m.mismatched is not None and m.values is not None]
         self.crossed_axes = [m.axis.name for m in crossed]
         self.crossed = mean_of([m.mismatched for m in crossed if m.mismatched is not None]) if crossed else None
         self.matched = mean_of([m.values for m in crossed if m.values is not None]) if crossed else None
@@ -106,9 +106,9 @@ class _Board:
             if (axis, panel) not in self._residuals:
                 values = self.values[axis]
                 self._residuals[axis, panel] = effects(values, [self.at(k) for k in panel]) if panel else centre(values)
-            kept = self._residuals[axis, panel]
-            found = excess(self.values[axis], kept, at) if panel else kept[:, :, at]
-            self._centred[key] = domain_means(found, self.domains)
+            residuals = self._residuals[axis, panel]
+            excesses = excess(self.values[axis], residuals, at) if panel else residuals[:, :, at]
+            self._centred[key] = domain_means(excesses, self.domains)
         return self._centred[key]
 
     def null(self, facts: PairFacts, *, listed: bool) -> NullRecord | None:
@@ -116,26 +116,26 @@ class _Board:
         if not facts.panel or OVERALL not in self.values:
             return None
         panel = list(facts.panel)
-        whole = {kind: self._among(OVERALL, kind, facts) for kind in ("raw", "centred")}
+        overall_places = {kind: self._among(OVERALL, kind, facts) for kind in ("raw", "centred")}
         axes: dict[str, AxisPlaces] = {}
         for axis in self.values:
             if axis != OVERALL:
-                found = {kind: self._among(axis, kind, facts) for kind in ("raw", "centred")}
-                axes[axis] = {"raw": _bare(found["raw"]), "centred": _bare(found["centred"])}
+                axis_places = {kind: self._among(axis, kind, facts) for kind in ("raw", "centred")}
+                axes[axis] = {"raw": _bare(axis_places["raw"]), "centred": _bare(axis_places["centred"])}
         return {
             "panel": panel,
             "floor": _round_value(1 / (1 + len(panel))),
-            "raw": _with_members(whole["raw"], listed),
-            "centred": _with_members(whole["centred"], listed),
+            "raw": _with_members(overall_places["raw"], listed),
+            "centred": _with_members(overall_places["centred"], listed),
             "axes": axes,
         }
 
     def _among(self, axis: str, kind: str, facts: PairFacts) -> _Place | None:
         if kind == "centred" and not facts.centred_on:
             return None
-        found = self.raw(axis, facts.reference) if kind == "raw" else self.centred(axis, facts)
-        value = float(found[self.at(facts.candidate)])
-        members = {k: v for k in facts.panel if np.isfinite(v := float(found[self.at(k)]))}
+        similarities = self.raw(axis, facts.reference) if kind == "raw" else self.centred(axis, facts)
+        value = float(similarities[self.at(facts.candidate)])
+        members = {k: v for k in facts.panel if np.isfinite(v := float(similarities[self.at(k)]))}
         if not np.isfinite(value) or not members:
             return None
         place = rank(value, list(members.values()))
@@ -155,15 +155,15 @@ class _Board:
             return None
         c, r = self.at(facts.candidate), self.at(facts.reference)
         matched, crossed = self.matched[:, c, r], self.crossed[:, c, r]
-        beyond = beyond_mismatched(matched, crossed, self.pairs, self.domains, self.weights)
-        if beyond is None:
+        surplus = beyond_mismatched(matched, crossed, self.pairs, self.domains, self.weights)
+        if surplus is None:
             return None
         first = self.domains[[one for one, _ in self.pairs]]
         return {
             "axes": self.crossed_axes,
             "matched": _round_value(float(domain_means(matched[:, None], self.domains)[0])),
             "mismatched": _round_value(float(domain_means(crossed[:, None], first)[0])),
-            "beyond": beyond.as_dict(),
+            "beyond": surplus.as_dict(),
         }
 
 
@@ -196,12 +196,12 @@ def _with_members(place: _Place | None, listed: bool) -> PlaceRecord | None:
     }
 
 
-def _false_alarms(mine: float | None, loo: Mapping[str, Null]) -> FalseAlarms | None:
+def _false_alarms(candidate_z: float | None, loo: Mapping[str, Null]) -> FalseAlarms | None:
     """Share of panel members that stand out from the rest of the panel as far as the candidate stands out from all of it."""
     spread = [n.z for n in loo.values() if n.z is not None]
-    if mine is None or not spread:
+    if candidate_z is None or not spread:
         return None
-    as_far = sum(z >= mine for z in spread)
+    as_far = sum(z >= candidate_z for z in spread)
     return {"count": as_far, "of": len(spread), "rate": _round_value(as_far / len(spread))}
 
 
@@ -213,8 +213,8 @@ def _index_entry(facts: PairFacts, board: _Board, manifest: Manifest) -> IndexRe
     c, r = board.at(facts.candidate), board.at(facts.reference)
     panel = values[:, [board.at(k) for k in facts.panel], r]
     ceiling, source, why_not = _reference_ceiling(values[:, r, r], facts.reference, manifest)
-    found = index(values[:, c, r], panel, ceiling, board.domains, board.weights)
-    if found is None:
+    pair_index = index(values[:, c, r], panel, ceiling, board.domains, board.weights)
+    if pair_index is None:
         return {
             "index": None,
             "floor": None,
@@ -224,12 +224,12 @@ def _index_entry(facts: PairFacts, board: _Board, manifest: Manifest) -> IndexRe
             if not facts.panel
             else "no common answers",
         }
-    if found.interval is None and why_not is None:
+    if pair_index.interval is None and why_not is None:
         why_not = f"the ceiling lies less than {SMALLEST_SPAN} above the floor"
     return {
-        "index": found.interval.as_dict() if found.interval else None,
-        "floor": _round_value(found.floor),
-        "ceiling": _round_value(found.ceiling),
+        "index": pair_index.interval.as_dict() if pair_index.interval else None,
+        "floor": _round_value(pair_index.floor),
+        "ceiling": _round_value(pair_index.ceiling),
         "ceiling_from": source,
         "why_not": why_not,
     }

@@ -34,7 +34,7 @@ Pair = tuple[str, str]
 def where_entries(
     facts: Sequence[PairFacts],
     labels: Sequence[str],
-    measured: Sequence[Measured],
+    measurements: Sequence[Measured],
     probes: Sequence[Probe],
     weights: FloatArray | None,
     kin: Mapping[str, frozenset[str]] = MappingProxyType({}),
@@ -45,7 +45,7 @@ def where_entries(
     Args:
         facts: of the judged pairs; their panel is what a telling probe is told against.
         labels: M models.
-        measured: the axes; the mean over them, baselines left out, is what is shown.
+        measurements: the axes; the mean over them, baselines left out, is what is shown.
         probes: P compared probes.
         weights: ``(B, P)`` bootstrap weights; None where nothing was compared.
         kin: reference → models found near it; they are no measure of what is usual.
@@ -55,11 +55,11 @@ def where_entries(
         (candidate, reference) → ``domains`` and ``sets`` (name → candidate, base and others, each an interval of mean raw
         similarity to the reference), ``telling`` and ``against`` (single probes), and ``copied`` answers.
     """
-    counted = [m.values for m in measured if m.values is not None and not m.axis.baseline]
-    if weights is None or not counted:
+    axis_values = [m.values for m in measurements if m.values is not None and not m.axis.baseline]
+    if weights is None or not axis_values:
         return {}
     place = {label: at for at, label in enumerate(labels)}
-    values = mean_of(counted)
+    values = mean_of(axis_values)
     return {
         (f.candidate, f.reference): {
             **_where_entry(f, values[:, :, place[f.reference]], place, probes, weights, kin),
@@ -73,9 +73,13 @@ def _copied_entry(f: PairFacts, probes: Sequence[Probe], passages: Passages | No
     """Which answers are copied from the reference, the first few by name; None where that was not looked for."""
     if passages is None or not f.triangle or not f.controls:
         return None
-    found = passages.copied(f.candidate, (f.reference, *f.controls), f.base)[:, 0]
-    named = [probes[at].id for at in np.flatnonzero(found > 0)]
-    return {"count": len(named), "of": int(np.isfinite(found).sum()), "probes": named[:MOST_TELLING]}
+    copied_shares = passages.copied(f.candidate, (f.reference, *f.controls), f.base)[:, 0]
+    copied_probes = [probes[at].id for at in np.flatnonzero(copied_shares > 0)]
+    return {
+        "count": len(copied_probes),
+        "of": int(np.isfinite(copied_shares).sum()),
+        "probes": copied_probes[:MOST_TELLING],
+    }
 
 
 def _where_entry(
@@ -86,12 +90,12 @@ def _where_entry(
     weights: FloatArray,
     kin: Mapping[str, frozenset[str]],
 ) -> WhereRecord:
-    apart = {f.candidate, f.reference, f.base, *kin.get(f.reference, ())}
-    compared = [label for label in f.panel if label not in apart]
+    excluded = {f.candidate, f.reference, f.base, *kin.get(f.reference, ())}
+    compared = [label for label in f.panel if label not in excluded]
     others = [place[label] for label in compared]
     nothing = np.full(len(nearness), np.nan)
     # The last row is the middle of the unrelated models: a single one of them may be kin that nobody knows of.
-    near = np.stack(
+    similarities = np.stack(
         [
             nearness[:, place[f.candidate]],
             nearness[:, place[f.base]] if f.base is not None else nothing,
@@ -99,11 +103,11 @@ def _where_entry(
         ]
     )
     domains, sets = [p.domain for p in probes], [p.set for p in probes]
-    telling, against = _extreme_probes(near, probes)
+    telling, against = _extreme_probes(similarities, probes)
     return {
         "compared": compared,
-        "domains": _part_entries(near, domains, domains, weights),
-        "sets": _part_entries(near, sets, domains, weights) if len(set(sets)) > 1 else {},
+        "domains": _part_entries(similarities, domains, domains, weights),
+        "sets": _part_entries(similarities, sets, domains, weights) if len(set(sets)) > 1 else {},
         "telling": telling,
         "against": against,
     }
@@ -113,10 +117,10 @@ def found_kin(facts: Sequence[PairFacts], verdicts: Sequence[str]) -> dict[str, 
     """Reference → the models that this run finds near it: by their own verdict, or as controls that stand out."""
     out: dict[str, set[str]] = {}
     for f, verdict in zip(facts, verdicts, strict=True):
-        near = out.setdefault(f.reference, set())
-        near.update(f.kin_controls)
+        kin = out.setdefault(f.reference, set())
+        kin.update(f.kin_controls)
         if verdict in ACCUSATIONS:
-            near.add(f.candidate)
+            kin.add(f.candidate)
     return {reference: frozenset(labels) for reference, labels in out.items()}
 
 
@@ -127,35 +131,35 @@ def _median_rows(values: FloatArray) -> FloatArray:
 
 
 def _part_entries(
-    near: FloatArray, names: Sequence[str], domains: Sequence[str], weights: FloatArray
+    similarities: FloatArray, names: Sequence[str], domains: Sequence[str], weights: FloatArray
 ) -> dict[str, NearRecord]:
     """Name → candidate, base, others: intervals over the probes of that name."""
     codes = np.array([list(dict.fromkeys(domains)).index(domain) for domain in domains], dtype=np.int64)
     out = {}
     for name in dict.fromkeys(names):
         rows = np.array([other == name for other in names])
-        found = intervals(near.T[rows], codes[rows], weights[:, rows])
-        candidate, base, others = (part.as_dict() if part else None for part in found)
+        part_intervals = intervals(similarities.T[rows], codes[rows], weights[:, rows])
+        candidate, base, others = (part.as_dict() if part else None for part in part_intervals)
         out[name] = NearRecord(candidate=candidate, base=base, others=others)
     return out
 
 
-def _extreme_probes(near: FloatArray, probes: Sequence[Probe]) -> tuple[list[TellingProbe], list[TellingProbe]]:
+def _extreme_probes(similarities: FloatArray, probes: Sequence[Probe]) -> tuple[list[TellingProbe], list[TellingProbe]]:
     """The probes on which the candidate stands out most, and those on which the others are nearer than it is."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # without base and others there is nothing to stand out from
-        gap = near[0] - np.nanmax(near[1:], axis=0)
-    known = np.flatnonzero(np.isfinite(gap))
-    order = known[np.argsort(-gap[known], kind="stable")]
-    entries = [_probe_entry(probes[at], near[:, at], gap[at]) for at in order]
+        gap = similarities[0] - np.nanmax(similarities[1:], axis=0)
+    finite_places = np.flatnonzero(np.isfinite(gap))
+    order = finite_places[np.argsort(-gap[finite_places], kind="stable")]
+    entries = [_probe_entry(probes[at], similarities[:, at], gap[at]) for at in order]
     return (
         [e for e in entries if e["gap"] > 0][:MOST_TELLING],
         [e for e in entries[::-1] if e["gap"] < 0][:MOST_TELLING],
     )
 
 
-def _probe_entry(probe: Probe, near: FloatArray, gap: float) -> TellingProbe:
-    candidate, base, others = (round(float(v), 4) if np.isfinite(v) else None for v in near)
+def _probe_entry(probe: Probe, similarities: FloatArray, gap: float) -> TellingProbe:
+    candidate, base, others = (round(float(v), 4) if np.isfinite(v) else None for v in similarities)
     return {
         "probe": probe.id,
         "domain": probe.domain,
@@ -176,8 +180,13 @@ def hardest(probes: Sequence[Probe], responses: Mapping[str, Sequence[Response]]
     Returns:
         ``probe``, ``domain``, ``right`` and ``wrong`` (labels), hardest first; those that all got right are left out.
     """
-    first = {(label, r.probe_id): r for label, mine in responses.items() for r in mine if r.usable and r.sample == 0}
-    found: list[HardProbe] = []
+    first = {
+        (label, r.probe_id): r
+        for label, model_responses in responses.items()
+        for r in model_responses
+        if r.usable and r.sample == 0
+    }
+    hard_probes: list[HardProbe] = []
     for probe in probes:
         if not probe.check:
             continue
@@ -187,6 +196,6 @@ def hardest(probes: Sequence[Probe], responses: Mapping[str, Sequence[Response]]
             if (response := first.get((label, probe.id))) is not None:
                 (right if correct(probe.check, response.text) else wrong).append(label)
         if wrong:
-            found.append({"probe": probe.id, "domain": probe.domain, "right": right, "wrong": wrong})
-    found.sort(key=lambda e: len(e["right"]) / (len(e["right"]) + len(e["wrong"])))
-    return found[:MOST_HARD]
+            hard_probes.append({"probe": probe.id, "domain": probe.domain, "right": right, "wrong": wrong})
+    hard_probes.sort(key=lambda e: len(e["right"]) / (len(e["right"]) + len(e["wrong"])))
+    return hard_probes[:MOST_HARD]

@@ -156,14 +156,14 @@ def _must_be_asked(response: Response) -> bool:
 
 def _requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
     """Every request of a model, in the order of the probes; those without an answer are owed."""
-    standing, _ = read_journal(run.journal_path(session.spec.label))
+    response_by_slot, _ = read_journal(run.journal_path(session.spec.label))
     return [
         Request(
             probe.id,
             sample,
             probe.messages,
             request_seed(plan.sampling.seed, probe.id, sample),
-            owed=(probe.id, sample) not in standing or _must_be_asked(standing[probe.id, sample]),
+            owed=(probe.id, sample) not in response_by_slot or _must_be_asked(response_by_slot[probe.id, sample]),
         )
         for probe in plan.probes
         for sample in range(plan.sampling.samples)

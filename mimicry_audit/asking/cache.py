@@ -36,9 +36,11 @@ class Cache:
         check: raises ValueError for a record that is no judgement.
     """
 
-    def __init__(self, root: Path, name: str, read: Sequence[str], check: Callable[[Mapping[str, Any]], None]) -> None:
+    def __init__(
+        self, root: Path, name: str, fields: Sequence[str], check: Callable[[Mapping[str, Any]], None]
+    ) -> None:
         self.path = root / f"{name}.jsonl"
-        self._kept, self._check = (*_KEPT, *read), check
+        self._kept, self._check = (*_KEPT, *fields), check
         self.why_not: str | None = None
         self._known: dict[str, Mapping[str, Any]] | None = None
 

@@ -33,8 +33,12 @@ def deck(probes: Sequence[Probe], seed: int) -> list[Probe]:
     for probe in sorted(compared, key=lambda p: sha256_text(f"{seed}\0{p.id}")):
         by_domain.setdefault(probe.domain, []).append(probe)
     # Probe k of n in a domain stands at (k + ½)/n of the whole: any stretch of the deck mirrors the whole.
-    placed = [((k + 0.5) / len(mine), domain, p) for domain, mine in by_domain.items() for k, p in enumerate(mine)]
-    return [probe for _, _, probe in sorted(placed, key=lambda entry: entry[:2])]
+    placements = [
+        ((k + 0.5) / len(domain_probes), domain, p)
+        for domain, domain_probes in by_domain.items()
+        for k, p in enumerate(domain_probes)
+    ]
+    return [probe for _, _, probe in sorted(placements, key=lambda entry: entry[:2])]
 
 
 def batches(probes: Sequence[Probe], *, budgeted: bool) -> Iterator[Sequence[Probe]]:
@@ -62,5 +66,5 @@ def widest(
     """
     overall = values(grades, probes, pairs)[..., ASPECTS.index("overall")].mean(axis=2)
     domains = codes(probes)
-    found = intervals(overall, domains, bootstrap_weights(domains, seed=seed))
-    return max((np.inf if i is None else (i.high - i.low) / 2) for i in found)
+    pair_intervals = intervals(overall, domains, bootstrap_weights(domains, seed=seed))
+    return max((np.inf if i is None else (i.high - i.low) / 2) for i in pair_intervals)

@@ -83,11 +83,11 @@ def judge_attempts(
         spec, identity_task(prompt), engine_for=engine_for, journal=journal, progress=progress, cache_root=cache
     )
     asker.session.find()
-    answered = [a for a in attempts if a.status == "ok" and a.own.known]
-    questions = [prompt.messages(a.own, a.transcript.prompt, a.transcript.response) for a in answered]
+    answered_attempts = [a for a in attempts if a.status == "ok" and a.own.known]
+    questions = [prompt.messages(a.own, a.transcript.prompt, a.transcript.response) for a in answered_attempts]
     keys = [asker.key(messages) for messages in questions]
     labels = _labels(asker, dict(zip(keys, questions, strict=True)), journal)
-    return _summary(asker, [(attempt, labels[key]) for attempt, key in zip(answered, keys, strict=True)])
+    return _summary(asker, [(attempt, labels[key]) for attempt, key in zip(answered_attempts, keys, strict=True)])
 
 
 def identity_task(prompt: IdentityPrompt) -> JudgeTask[Said]:
@@ -108,17 +108,17 @@ def identity_task(prompt: IdentityPrompt) -> JudgeTask[Said]:
 def _labels(asker: Asker[Said], questions: Mapping[str, tuple[Message, ...]], journal: Path) -> dict[str, Label]:
     """Key → its label, asked for now where there has been none before."""
     session = asker.session
-    known = {key: line for key, line in _read(journal).items() if key in questions and line.outcome != "error"}
-    missing = {key: messages for key, messages in questions.items() if key not in known}
+    label_by_key = {key: line for key, line in _read(journal).items() if key in questions and line.outcome != "error"}
+    missing = {key: messages for key, messages in questions.items() if key not in label_by_key}
     session.start(len(questions), len(missing))
     with session:
         for fields in asker.judgements(missing):
             key = fields["key"]
-            known[key] = Label(**fields, model=asker.spec.label, probe_id=key[:16], sample=0, time=timestamp())
-            session.keep(known[key])
+            label_by_key[key] = Label(**fields, model=asker.spec.label, probe_id=key[:16], sample=0, time=timestamp())
+            session.keep(label_by_key[key])
     session.finish()
-    session.end_turn([known[key] for key in missing])
-    return known
+    session.end_turn([label_by_key[key] for key in missing])
+    return label_by_key
 
 
 def _summary(asker: Asker[Said], labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:

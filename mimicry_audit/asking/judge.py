@@ -176,8 +176,8 @@ class LikenessJudge:
         if self._known is None:
             self.session.find()
             return
-        known = {name: self._known[name] for name in ("engine", "name")}
-        if changed := differences(known, {"engine": self.spec.engine, "name": self.spec.name}):
+        judge_record = {name: self._known[name] for name in ("engine", "name")}
+        if changed := differences(judge_record, {"engine": self.spec.engine, "name": self.spec.name}):
             raise _changed_judge(self.spec)(changed)
         self.session.expect(self._known["identity"])
 
@@ -185,19 +185,23 @@ class LikenessJudge:
         self, probes: Sequence[Probe], pairs: Sequence[Pair], texts: Mapping[str, Mapping[str, str]], options: Judging
     ) -> int:
         """Judge the deck, or as much of it as the budget asks for; returns how many requests were made."""
-        standing = read_judgements(self.run, self.spec.label)
+        judgement_by_slot = read_judgements(self.run, self.spec.label)
         items = {probe.id: list(self._items(probe, pairs, texts)) for probe in probes}
-        whole_deck = [item for shown in items.values() for item in shown]
-        settled = {j.key: j for j in standing.values() if j.outcome != "error"}
-        done = {i.slot for i in whole_deck if i.slot in standing and i.key == standing[i.slot].key and i.key in settled}
-        self.session.start(len(whole_deck), len(whole_deck) - len(done))
-        judgements: list[Judgement] = [standing[slot] for slot in done]
+        whole_deck = [item for probe_items in items.values() for item in probe_items]
+        settled = {j.key: j for j in judgement_by_slot.values() if j.outcome != "error"}
+        judged_slots = {
+            i.slot
+            for i in whole_deck
+            if i.slot in judgement_by_slot and i.key == judgement_by_slot[i.slot].key and i.key in settled
+        }
+        self.session.start(len(whole_deck), len(whole_deck) - len(judged_slots))
+        judgements: list[Judgement] = [judgement_by_slot[slot] for slot in judged_slots]
         used: list[Probe] = []
         with self.session:
             if self._known is None:  # before the first grade, so that no other judge can go on under this name
                 self._remember(options, 0, len(probes))
             for batch in batches(probes, budgeted=options.budget is not None):
-                missing = [item for probe in batch for item in items[probe.id] if item.slot not in done]
+                missing = [item for probe in batch for item in items[probe.id] if item.slot not in judged_slots]
                 landed = [self._keep(item, judgement) for item, judgement in self._settle(missing, settled)]
                 self.session.end_turn(landed)
                 judgements += landed
@@ -215,18 +219,22 @@ class LikenessJudge:
         for candidate, reference in pairs:
             if probe.id not in texts[candidate] or probe.id not in texts[reference]:
                 continue
-            ours, theirs = texts[candidate][probe.id], texts[reference][probe.id]
-            for order, (first, second) in enumerate(((theirs, ours), (ours, theirs))):
+            candidate_text, reference_text = texts[candidate][probe.id], texts[reference][probe.id]
+            for order, (first, second) in enumerate(
+                ((reference_text, candidate_text), (candidate_text, reference_text))
+            ):
                 messages = self.prompt.messages(question_of(probe), first, second)
                 key = self.asker.key(messages)
-                yield _Item(candidate, reference, probe.id, order, key, pair_sha(ours, theirs), messages)
+                yield _Item(
+                    candidate, reference, probe.id, order, key, pair_sha(candidate_text, reference_text), messages
+                )
 
     def _settle(self, missing: Sequence[_Item], settled: dict[str, Judgement]) -> Iterator[tuple[_Item, Judgement]]:
         """Each missing presentation with its judgement: known from this run, from another, or asked for now."""
         waiting: dict[str, list[_Item]] = {}
         for item in missing:
-            if (known := settled.get(item.key)) is not None:
-                yield item, known
+            if (earlier_judgement := settled.get(item.key)) is not None:
+                yield item, earlier_judgement
             else:
                 waiting.setdefault(item.key, []).append(item)
         for fields in self.asker.judgements({key: items[0].messages for key, items in waiting.items()}):
@@ -240,16 +248,22 @@ class LikenessJudge:
                 yield item, judgement
 
     def _keep(self, item: _Item, judgement: Judgement) -> Judgement:
-        placed = replace(judgement, **_place(item), time=timestamp())
-        self.session.keep(placed)
-        return placed
+        item_judgement = replace(judgement, **_place(item), time=timestamp())
+        self.session.keep(item_judgement)
+        return item_judgement
 
     def _remember(self, options: Judging, used: int, offered: int) -> None:
         """Write down in the manifest who judged, how, and how much of the deck was needed."""
-        known, spec = self._known, self.spec
-        facts = checkpoint_facts(spec) if known is None else {k: known[k] for k in _FACTS if k in known}
+        judge_record, spec = self._known, self.spec
+        facts = (
+            checkpoint_facts(spec)
+            if judge_record is None
+            else {k: judge_record[k] for k in _FACTS if k in judge_record}
+        )
         # Where nothing was asked now, an earlier run's replies tell whether the schema was kept to.
-        structured = self.asker.structured if self.session.replies or known is None else known["structured"]
+        structured = (
+            self.asker.structured if self.session.replies or judge_record is None else judge_record["structured"]
+        )
         changing = {
             "source": spec.source or spec.name,
             "protocol": self.asker.protocol,

@@ -73,7 +73,7 @@ def plan_likelihood(labels: Sequence[str], references: Sequence[str], bases: Seq
 def collect_likelihoods(
     run: RunDirectory,
     plan: Plan,
-    wanted: LikelihoodPlan,
+    likelihood_plan: LikelihoodPlan,
     *,
     engine_for: EngineFactory = registered_engine,
     progress: Progress | None = None,
@@ -83,7 +83,7 @@ def collect_likelihoods(
     Args:
         run: a run whose answers are collected.
         plan: the run's models and probes.
-        wanted: whose answers to score.
+        likelihood_plan: whose answers to score.
         engine_for: makes an engine from a spec; the registry's by default.
         progress: told of every scored text.
 
@@ -95,9 +95,9 @@ def collect_likelihoods(
         AuditError: an engine cannot start or go on. What was journalled stands.
     """
     with run.locked():
-        known = section_of(run, "likelihood")
-        _check_top_k(run, known, wanted)
-        texts = _texts(run, plan, wanted)
+        likelihood_record = section_of(run, "likelihood")
+        _check_top_k(run, likelihood_record, likelihood_plan)
+        texts = _texts(run, plan, likelihood_plan)
         sessions = [
             Session(
                 spec,
@@ -108,15 +108,15 @@ def collect_likelihoods(
                 refuse=changed_model(run, spec),
             )
             for spec in plan.models
-            if not known.get("models", {}).get(spec.label, {}).get("why_not")
+            if not likelihood_record.get("models", {}).get(spec.label, {}).get("why_not")
         ]
         expect_recorded(run, sessions)
         tasks = [(session, _requests(run, session, texts)) for session in sessions]
         tasks = [(session, requests) for session, requests in tasks if any(request.owed for request in requests)]
         entry = {
-            "top_k": wanted.top_k,
-            "references": list(wanted.references),
-            "controls": list(wanted.controls),
+            "top_k": likelihood_plan.top_k,
+            "references": list(likelihood_plan.references),
+            "controls": list(likelihood_plan.controls),
             "models": {session.spec.label: _scorer_entry(session) for session, _ in tasks},
         }
         remember(run, "likelihood", entry, may_grow=("references", "controls", "models"))
@@ -127,22 +127,22 @@ def collect_likelihoods(
         )
 
 
-def _check_top_k(run: RunDirectory, known: Mapping[str, Any], wanted: LikelihoodPlan) -> None:
+def _check_top_k(run: RunDirectory, likelihood_record: Mapping[str, Any], likelihood_plan: LikelihoodPlan) -> None:
     """Before any model is looked for: lines with fewer top tokens than others cannot be compared."""
-    before = known.get("top_k", wanted.top_k)
-    if before != wanted.top_k:
+    before = likelihood_record.get("top_k", likelihood_plan.top_k)
+    if before != likelihood_plan.top_k:
         raise RunDirectoryError(
-            f"{run.path} keeps the {before} most probable tokens, not {wanted.top_k}",
+            f"{run.path} keeps the {before} most probable tokens, not {likelihood_plan.top_k}",
             f"use --likelihood-top-k {before}, or another --out",
         )
 
 
-def _texts(run: RunDirectory, plan: Plan, wanted: LikelihoodPlan) -> list[tuple[str, Probe, str, int]]:
+def _texts(run: RunDirectory, plan: Plan, likelihood_plan: LikelihoodPlan) -> list[tuple[str, Probe, str, int]]:
     """Author, probe, text and how many top tokens: each author's first usable answer to each compared probe."""
     texts = []
-    for author in dict.fromkeys((*wanted.references, *wanted.controls)):
+    for author in dict.fromkeys((*likelihood_plan.references, *likelihood_plan.controls)):
         first = {r.probe_id: r.text for r in run.responses(author) if r.usable and r.sample == 0}
-        top_k = wanted.top_k if author in wanted.references else 0
+        top_k = likelihood_plan.top_k if author in likelihood_plan.references else 0
         for probe in plan.probes:
             if probe.domain != IDENTITY_DOMAIN and probe.id in first:
                 texts.append((author, probe, first[probe.id], top_k))
@@ -151,9 +151,9 @@ def _texts(run: RunDirectory, plan: Plan, wanted: LikelihoodPlan) -> list[tuple[
 
 def _requests(run: RunDirectory, session: Session, texts: Sequence[tuple[str, Probe, str, int]]) -> list[TextRequest]:
     """Every text for one model; those without numbers are owed."""
-    standing = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, session.spec.label))}
+    line_by_key = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, session.spec.label))}
     requests = [TextRequest((author, probe.id), probe.messages, text, top_k) for author, probe, text, top_k in texts]
-    return [replace(r, owed=not _stands(standing.get(r.key), r)) for r in requests]
+    return [replace(r, owed=not _stands(line_by_key.get(r.key), r)) for r in requests]
 
 
 def _stands(record: Likelihood | None, request: TextRequest) -> bool:

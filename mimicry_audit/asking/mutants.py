@@ -81,10 +81,10 @@ class ModelWriter:
         self,
         session: Session,
         seed: int,
-        known: Mapping[str, Completion],
+        completion_by_key: Mapping[str, Completion],
         keep: Callable[[str, Request, Completion], None],
     ) -> None:
-        self._session, self._seed, self._known, self._keep = session, seed, known, keep
+        self._session, self._seed, self._known, self._keep = session, seed, completion_by_key, keep
         self._prompts = Prompts()
 
     def write(self, visit: Visit, attempt: int, text: str, language: str, other: str) -> str | None:

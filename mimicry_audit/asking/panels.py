@@ -87,8 +87,8 @@ class Panel:
 
     def answers(self, label: str, probes: Sequence[Probe]) -> list[Response]:
         """One model's standing answers to these probes."""
-        wanted = {probe.id for probe in probes}
-        return [r for r in self.directory.responses(label) if r.probe_id in wanted]
+        probe_ids = {probe.id for probe in probes}
+        return [r for r in self.directory.responses(label) if r.probe_id in probe_ids]
 
 
 def find_panel(name: str) -> Panel:
@@ -103,10 +103,10 @@ def find_panel(name: str) -> Panel:
         path = path if os.sep in name else panel_path(name)
     directory = RunDirectory(path)
     if not directory.exists():
-        known = ", ".join(p.name for p in stored_panels())
+        panel_names = ", ".join(p.name for p in stored_panels())
         raise ConfigError(
             f"there is no panel {name}",
-            f"choose from {known}" if known else "build one: audit panel build NAME --models A,B,C",
+            f"choose from {panel_names}" if panel_names else "build one: audit panel build NAME --models A,B,C",
         )
     return Panel(path.resolve().name, directory, directory.manifest())
 
@@ -135,10 +135,10 @@ def check_same_protocol(panel: Panel, models: Sequence[ModelSpec], probes: Seque
     Raises:
         ConfigError: settings, probes or templates differ (all of them are listed), a label is taken, or answers are missing.
     """
-    if taken := {m.label.casefold() for m in models} & {label.casefold() for label in panel.labels}:
-        named = ", ".join(label for label in panel.labels if label.casefold() in taken)
+    if common_labels := {m.label.casefold() for m in models} & {label.casefold() for label in panel.labels}:
+        label_list = ", ".join(label for label in panel.labels if label.casefold() in common_labels)
         raise ConfigError(
-            f"{named} is both among the models and in the panel {panel.name}",
+            f"{label_list} is both among the models and in the panel {panel.name}",
             "leave it out of --models, or give it another label there (LABEL=MODEL)",
         )
     if differing := [
@@ -162,21 +162,21 @@ def check_same_protocol(panel: Panel, models: Sequence[ModelSpec], probes: Seque
 
 
 def _other_sampling(panel: Panel, sampling: Sampling) -> list[str]:
-    stored, wanted = panel.manifest.settings["sampling"], asdict(sampling)
+    stored, run_sampling = panel.manifest.settings["sampling"], asdict(sampling)
     return [
-        f"sampling.{k}: {_said(stored.get(k))} → {_said(wanted[k])}"
+        f"sampling.{k}: {_said(stored.get(k))} → {_said(run_sampling[k])}"
         for k in SAME_SAMPLING
-        if stored.get(k) != wanted[k]
+        if stored.get(k) != run_sampling[k]
     ]
 
 
 def _other_templates(panel: Panel, models: Sequence[ModelSpec]) -> list[str]:
     """The template option, where no weights of the panel and none of the run share one (a base model's own aside)."""
     stored = {_template_option(m) for m in panel.specs if m.engine in _WEIGHT_ENGINES}
-    wanted = {_template_option(m) for m in models if m.engine in _WEIGHT_ENGINES}
-    if not stored or not wanted or stored & wanted:
+    run_templates = {_template_option(m) for m in models if m.engine in _WEIGHT_ENGINES}
+    if not stored or not run_templates or stored & run_templates:
         return []
-    return [f"chat_template: {' and '.join(sorted(stored))} → {' and '.join(sorted(wanted))}"]
+    return [f"chat_template: {' and '.join(sorted(stored))} → {' and '.join(sorted(run_templates))}"]
 
 
 def _template_option(spec: ModelSpec) -> str:
@@ -186,14 +186,14 @@ def _template_option(spec: ModelSpec) -> str:
 def _other_probes(panel: Panel, probes: Sequence[Probe]) -> list[str]:
     differing, missing = [], []
     for probe in probes:
-        known = panel.probes.get(probe.id)
-        if known is None:
+        panel_probe = panel.probes.get(probe.id)
+        if panel_probe is None:
             missing += [] if probe.domain == IDENTITY_DOMAIN else [probe.id]
-        elif _asked(known) != _asked(probe):
-            differing.append(f"probe {probe.id}: {_difference(known, probe)}")
+        elif _asked(panel_probe) != _asked(probe):
+            differing.append(f"probe {probe.id}: {_difference(panel_probe, probe)}")
     if missing:
-        named = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
-        differing.insert(0, f"probes: {named} not in the panel")
+        missing_names = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
+        differing.insert(0, f"probes: {missing_names} not in the panel")
     return differing
 
 
@@ -202,10 +202,10 @@ def _asked(probe: Probe) -> str:
     return sha256_text(canonical_json([[asdict(m) for m in probe.messages], probe.arm]))
 
 
-def _difference(known: Probe, probe: Probe) -> str:
-    if known.arm != probe.arm:
-        return f"arm {known.arm} → {probe.arm}"
-    system = [next((m.content for m in p.messages if m.role == "system"), None) for p in (known, probe)]
+def _difference(panel_probe: Probe, probe: Probe) -> str:
+    if panel_probe.arm != probe.arm:
+        return f"arm {panel_probe.arm} → {probe.arm}"
+    system = [next((m.content for m in p.messages if m.role == "system"), None) for p in (panel_probe, probe)]
     if system[0] != system[1]:
         return f"system prompt {_said(system[0])} → {_said(system[1])}"
     return "another text"
@@ -236,8 +236,8 @@ def adopt(run: RunDirectory, panel: Panel, probes: Sequence[Probe]) -> None:
         lines = [{k: v for k, v in asdict(r).items() if v is not None} for r in panel.answers(label, probes)]
         text = "".join(json.dumps(line, ensure_ascii=True, separators=(",", ":")) + "\n" for line in lines)
         write_text(run.journal_path(label), text)
-        known = panel.manifest.resolved.get(label, {})
-        entries[label] = {**known, "panel": {"name": panel.name, "created": panel.manifest.created}}
+        model_record = panel.manifest.resolved.get(label, {})
+        entries[label] = {**model_record, "panel": {"name": panel.name, "created": panel.manifest.created}}
     if entries:
         remember(run, "resolved", entries)
 
@@ -248,7 +248,9 @@ def check_templates(panel: Panel, identities: Mapping[str, Identity]) -> None:
     Raises:
         ConfigError: names both and the two templates.
     """
-    for label, stored in ((label, known.get("identity") or {}) for label, known in panel.manifest.resolved.items()):
+    for label, stored in (
+        (label, model_record.get("identity") or {}) for label, model_record in panel.manifest.resolved.items()
+    ):
         for own_label, identity in identities.items():
             same = stored.get("model") == identity.model and stored.get("revision") == identity.revision
             if same and stored.get("template_sha") != identity.template_sha:

@@ -83,32 +83,32 @@ def remember(
     """
     manifest, refuse = run.manifest().as_json(), refuse or other_settings(run)
     stored = redacted_deep(json.loads(json.dumps(entry)))  # as it will be read again
-    known = cast("dict[str, Any] | None", manifest.get(section))
+    stored_section = cast("dict[str, Any] | None", manifest.get(section))
     if section in PER_MODEL:
-        known = known or {}
-        grown: Mapping[str, Any] = known | {
-            label: _grown(known.get(label), one, may_grow, refuse) for label, one in stored.items()
+        stored_section = stored_section or {}
+        grown: Mapping[str, Any] = stored_section | {
+            label: _grown(stored_section.get(label), one, may_grow, refuse) for label, one in stored.items()
         }
     else:
-        grown = _grown(known, stored, may_grow, refuse)
-    if grown != known:
+        grown = _grown(stored_section, stored, may_grow, refuse)
+    if grown != stored_section:
         run.write_manifest(Manifest.from_json(manifest | {section: grown}))
 
 
 def _grown(
-    known: Mapping[str, Any] | None, entry: Mapping[str, Any], may_grow: Collection[str], refuse: Refusal
+    stored_entry: Mapping[str, Any] | None, entry: Mapping[str, Any], may_grow: Collection[str], refuse: Refusal
 ) -> Mapping[str, Any]:
-    if not known:
+    if not stored_entry:
         return entry
-    before, now = ({k: v for k, v in fields_.items() if k not in may_grow} for fields_ in (known, entry))
+    before, now = ({k: v for k, v in fields_.items() if k not in may_grow} for fields_ in (stored_entry, entry))
     if changed := differences(before, now):
         raise refuse(changed)
-    return {**known, **{k: _joined(known.get(k), v) if k in may_grow else v for k, v in entry.items()}}
+    return {**stored_entry, **{k: _joined(stored_entry.get(k), v) if k in may_grow else v for k, v in entry.items()}}
 
 
-def _joined(known: Any, new: Any) -> Any:
-    if isinstance(known, dict) and isinstance(new, dict):
-        return known | new
-    if isinstance(known, list) and isinstance(new, list):
-        return [*known, *(value for value in new if value not in known)]
+def _joined(stored_value: Any, new: Any) -> Any:
+    if isinstance(stored_value, dict) and isinstance(new, dict):
+        return stored_value | new
+    if isinstance(stored_value, list) and isinstance(new, list):
+        return [*stored_value, *(value for value in new if value not in stored_value)]
     return new

@@ -148,8 +148,8 @@ class Asker(Generic[Reading]):
         """The judgements of this judge under this protocol in all runs."""
         if self._cache is None:
             name = sha256_text(canonical_json([self.spec.engine, asdict(self.session.identity), self.protocol]))
-            kept = tuple(self.task.fields(None))
-            self._cache = Cache(self._cache_root, self.task.cache_prefix + name[:24], kept, self.task.check)
+            fields = tuple(self.task.fields(None))
+            self._cache = Cache(self._cache_root, self.task.cache_prefix + name[:24], fields, self.task.check)
         return self._cache
 
     def key(self, messages: tuple[Message, ...]) -> str:
@@ -169,15 +169,15 @@ class Asker(Generic[Reading]):
                 yield {**cached, "cached": True}
             else:
                 missing.append((key, messages))
-        for key, heard in self._ask(missing):
+        for key, reply in self._ask(missing):
             judgement = {
-                **completion_fields(heard.completion),
-                **self.task.fields(heard.reading),
+                **completion_fields(reply.completion),
+                **self.task.fields(reply.reading),
                 "key": key,
-                "outcome": heard.outcome,
-                "reason": heard.reading.reason if heard.reading else "",
-                "attempt": heard.repairs + 1,
-                "structured": heard.held,
+                "outcome": reply.outcome,
+                "reason": reply.reading.reason if reply.reading else "",
+                "attempt": reply.repairs + 1,
+                "structured": reply.held,
             }
             self.cache.put(judgement)
             yield judgement
@@ -193,13 +193,13 @@ class Asker(Generic[Reading]):
         asking = list(items)
         for repair in range(REPAIRS + 1):
             again: list[tuple[Item, tuple[Message, ...]]] = []
-            for (item, messages), completion, held in self._replies(asking):
+            for (item, messages), completion, schema_kept in self._replies(asking):
                 reading = self.task.read(completion.text) if completion.status in ("ok", "truncated") else None
                 mendable = completion.status in ("ok", "truncated", "empty") and reading is None
                 if mendable and repair < REPAIRS:
                     again.append((item, self.task.prompt.repair(messages, completion.text)))
                     continue
-                yield item, Heard(completion, reading, repair, held)
+                yield item, Heard(completion, reading, repair, schema_kept)
             if not again:
                 return
             asking = again

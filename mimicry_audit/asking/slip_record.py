@@ -36,14 +36,16 @@ class SlipRecord:
         self.visits.append(visit)
         self.attempts += attempts
 
-    def summary(self, seeds: int, budget: int, options: Search, kept: int, warning: str | None) -> dict[str, Any]:
+    def summary(
+        self, seeds: int, budget: int, options: Search, nodes_added: int, warning: str | None
+    ) -> dict[str, Any]:
         """As ``identity.json`` holds it.
 
         Args:
             seeds: number of seed templates.
             budget: attempts that were allowed.
             options: how was searched.
-            kept: templates that the search added to its tree.
+            nodes_added: templates that the search added to its tree.
             warning: that the budget was too small, None where it was not.
         """
         others = [c.maker for a in self.attempts if a.status == "ok" for c in _others(a)]
@@ -60,7 +62,7 @@ class SlipRecord:
             "statuses": {name: statuses[name] for name in ("ok", "refusal", "empty", "error")},
             "hits": sum(v.hits for v in self.visits),
             "first_hit": self.first,
-            "kept": kept,
+            "kept": nodes_added,
             "repaired": self.repaired,
             "rejected": dict(sorted(self.rejected.items())),
             "claims": dict(fuzz.counted(others)),

@@ -166,8 +166,8 @@ def _session(run: RunDirectory, spec: ModelSpec, engine_for: EngineFactory, prog
 
 def budget_of(seeds: int, options: Search) -> int:
     """Attempts per model: whole visits only."""
-    wanted = fuzz.enough(seeds, options.questions) if options.budget is None else options.budget
-    return wanted - wanted % options.questions
+    attempts = fuzz.enough(seeds, options.questions) if options.budget is None else options.budget
+    return attempts - attempts % options.questions
 
 
 def too_small(seeds: int, options: Search) -> str | None:
@@ -175,8 +175,12 @@ def too_small(seeds: int, options: Search) -> str | None:
     budget, needed = budget_of(seeds, options), fuzz.adapts_from(seeds, options.questions)
     if not options.explore or budget >= fuzz.enough(seeds, options.questions):
         return None
-    left = budget - needed
-    how = "never chooses by what it found" if left <= 0 else f"chooses by what it found in {left} attempts only"
+    attempts_left = budget - needed
+    how = (
+        "never chooses by what it found"
+        if attempts_left <= 0
+        else f"chooses by what it found in {attempts_left} attempts only"
+    )
     return (
         f"A budget of {budget} is too small to adapt: {seeds} seed templates with {options.questions} questions each take "
         f"{needed} attempts before the first is visited again, so the search {how}. "
@@ -259,8 +263,8 @@ class _Searcher:
             for _ in range(budget // self.options.questions):
                 self._visit(tree, writer, by_language, record)
         self.session.finish()
-        kept, warning = len(tree.nodes) - tree.seeds, too_small(len(seeds), self.options)
-        return record.summary(len(seeds), budget, self.options, kept, warning)
+        nodes_added, warning = len(tree.nodes) - tree.seeds, too_small(len(seeds), self.options)
+        return record.summary(len(seeds), budget, self.options, nodes_added, warning)
 
     def _writer(self, stack: ExitStack) -> Writer:
         spec = self.options.mutator
@@ -278,15 +282,15 @@ class _Searcher:
         node = tree.nodes[visit.path[-1]]
         text, mutator = self._mutant(tree, visit, writer, record)
         ids = fuzz.picked(visit, [p.id for p in by_language[node.language]], self.options.questions)
-        chosen = [next(p for p in by_language[node.language] if p.id == name) for name in ids]
-        attempts = self._attempts(visit, text, node.language, mutator, chosen)
-        answered = [a for a in attempts if a.status == "ok"]
-        hits = [a for a in answered if a.strict]
+        visit_probes = [next(p for p in by_language[node.language] if p.id == name) for name in ids]
+        attempts = self._attempts(visit, text, node.language, mutator, visit_probes)
+        answered_attempts = [a for a in attempts if a.status == "ok"]
+        hits = [a for a in answered_attempts if a.strict]
         chain = fuzz.lineage(tree, visit, mutator)
-        tree.land(visit, text, mutator, len(hits), len(answered))
+        tree.land(visit, text, mutator, len(hits), len(answered_attempts))
         visited = fuzz.Found(
             step=visit.step, seed=visit.path[0], text=text, language=node.language, mutators=chain, hits=len(hits),
-            asked=len(answered),
+            asked=len(answered_attempts),
         )  # fmt: skip
         record.add(visited, attempts, hits)
 
@@ -303,11 +307,11 @@ class _Searcher:
         return node.text, "unchanged"
 
     def _attempts(
-        self, visit: fuzz.Visit, text: str, language: str, mutator: str, chosen: Sequence[Probe]
+        self, visit: fuzz.Visit, text: str, language: str, mutator: str, visit_probes: Sequence[Probe]
     ) -> list[Attempt]:
         """The answers to one visit's questions: known, or asked for now and journalled."""
         requests, lines = [], {}
-        for probe in chosen:
+        for probe in visit_probes:
             name = f"{probe.id}#search-{visit.step}"
             line = self._known.get((name, visit.step, text))
             if line is not None and line.status != "error":
@@ -332,7 +336,7 @@ class _Searcher:
         self.session.end_turn(list(lines.values()))
         return [
             self._judged(lines[request.probe_id], probe, text, language)
-            for request, probe in zip(requests, chosen, strict=True)
+            for request, probe in zip(requests, visit_probes, strict=True)
         ]
 
     def _judged(self, line: Line, probe: Probe, text: str, language: str) -> Attempt:

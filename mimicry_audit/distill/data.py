@@ -87,15 +87,15 @@ def held_out(rows: Sequence[Row], share: float, seed: int) -> frozenset[str]:
     """
     if not share:
         return frozenset()
-    kept: set[str] = set()
+    held_out_ids: set[str] = set()
     groups = _group_rows(rows, seed)
     for group in groups:
-        if len(kept) >= max(1, round(share * len(rows))):
+        if len(held_out_ids) >= max(1, round(share * len(rows))):
             break
-        kept.update(row.id for row in group)
-    if len(kept) == len(rows):
+        held_out_ids.update(row.id for row in group)
+    if len(held_out_ids) == len(rows):
         raise ConfigError(f"holding out {share} of {len(rows)} prompts leaves none to teach", "use --held-out 0")
-    return frozenset(kept)
+    return frozenset(held_out_ids)
 
 
 def folds(rows: Sequence[Row], count: int, seed: int) -> tuple[frozenset[str], ...]:
@@ -125,10 +125,10 @@ def _group_rows(rows: Sequence[Row], seed: int) -> list[list[Row]]:
     for row in rows:
         if row.pair is not None:
             parent[root(f"pair/{row.pair}")] = root(row.content)
-    together: dict[str, list[Row]] = {}
+    rows_by_root: dict[str, list[Row]] = {}
     for row in rows:
-        together.setdefault(root(row.content), []).append(row)
-    return sorted(together.values(), key=lambda group: min(_rank_row(seed, "split", row.content) for row in group))
+        rows_by_root.setdefault(root(row.content), []).append(row)
+    return sorted(rows_by_root.values(), key=lambda group: min(_rank_row(seed, "split", row.content) for row in group))
 
 
 def _rank_row(seed: int, purpose: str, key: str) -> str:
@@ -143,12 +143,14 @@ def _from_probes(name: str) -> tuple[Row, ...]:
 
 def _from_file(path: str, answers: str) -> tuple[Row, ...]:
     rows: list[Row] = []
-    seen: dict[str, str] = {}
+    place_by_id: dict[str, str] = {}
     for place, cells in tables.read_rows(path, "file of prompts"):
         row = _build_row(f"{Path(path).name}, {place}", cells, f"{len(rows)}", answers)
-        if row.id in seen:
-            raise DataError(f"{Path(path).name}, {place} has the id {row.id} of {seen[row.id]}", "make ids unique")
-        seen[row.id] = place
+        if row.id in place_by_id:
+            raise DataError(
+                f"{Path(path).name}, {place} has the id {row.id} of {place_by_id[row.id]}", "make ids unique"
+            )
+        place_by_id[row.id] = place
         rows.append(row)
     if answers != "answer" and not any(row.answer is not None for row in rows):
         raise ConfigError(f"{path} has no answers in a column {answers}", "check --else-answers")
@@ -176,19 +178,19 @@ def _build_row(place: str, cells: Mapping[str, Any], number: str, answers: str) 
 
 
 def _build_messages(place: str, cells: Mapping[str, Any], system: str | None) -> tuple[Message, ...]:
-    given, prompt = cells.get("messages"), cells.get("prompt")
-    if isinstance(given, str) and given.strip():
+    conversation, prompt = cells.get("messages"), cells.get("prompt")
+    if isinstance(conversation, str) and conversation.strip():
         try:
-            given = json.loads(given)
+            conversation = json.loads(conversation)
         except ValueError:
             raise DataError(f"{place}: messages is not JSON", "give a list of {role, content}") from None
-    if given in (None, "", []):
+    if conversation in (None, "", []):
         if not isinstance(prompt, str) or not prompt.strip():
             raise DataError(f"{place} has no prompt", "give a column prompt, or messages")
         opening = [Message("system", system)] if system else []
         return (*opening, Message("user", prompt))
     try:
-        turns = tuple(Message(str(turn["role"]), _turn_text(place, turn["content"])) for turn in given)
+        turns = tuple(Message(str(turn["role"]), _turn_text(place, turn["content"])) for turn in conversation)
     except (TypeError, KeyError):
         raise DataError(f"{place}: messages is no list of turns", "give a list of {role, content}") from None
     while turns and turns[-1].role == "assistant":
@@ -222,15 +224,15 @@ def _turn_text(place: str, content: object) -> str:
     raise DataError(f"{place}: the content of a turn is {kind}", "leave conversations with tool calls or images out")
 
 
-def _build_check(place: str, given: Any) -> Mapping[str, Any] | None:
-    if given in (None, ""):
+def _build_check(place: str, cell: Any) -> Mapping[str, Any] | None:
+    if cell in (None, ""):
         return None
     try:
-        found = json.loads(given) if isinstance(given, str) else {k: v for k, v in given.items() if v is not None}
-        checks.validate(found)
+        check = json.loads(cell) if isinstance(cell, str) else {k: v for k, v in cell.items() if v is not None}
+        checks.validate(check)
     except (ValueError, AttributeError):
         raise DataError(f"{place}: check is no mapping", "give it a kind, see docs/probes.md") from None
     except ProbeError as error:
         raise DataError(f"{place}: {error.problem}", error.mend) from None
-    checked: Mapping[str, Any] = found
+    checked: Mapping[str, Any] = check
     return checked

@@ -51,8 +51,8 @@ class Frozen:
     @property
     def sha(self) -> str:
         """Hash over prompts and references."""
-        held = [[row.content, self.references.get(row.id)] for row in self.rows]
-        return sha256_text(canonical_json(held))
+        texts = [[row.content, self.references.get(row.id)] for row in self.rows]
+        return sha256_text(canonical_json(texts))
 
 
 def probes_of(rows: Sequence[Row]) -> tuple[Probe, ...]:
@@ -90,32 +90,37 @@ def evaluate(
             progress=progress)  # fmt: skip
     answers = {label: {r.probe_id: r for r in run.responses(label)} for label in labelled}
     notes: list[str] = []
-    held = [row for row in frozen.rows if row.id in frozen.references]
-    scores = {**known, **{label: scores_of(spec, held, frozen, notes, on_stage) for label, spec in labelled.items()}}
-    found = {}
+    reference_rows = [row for row in frozen.rows if row.id in frozen.references]
+    scores = {
+        **known,
+        **{label: scores_of(spec, reference_rows, frozen, notes, on_stage) for label, spec in labelled.items()},
+    }
+    entries = {}
     for label in labelled:
-        found[label] = _model_entry(label, frozen, answers, scores, notes)
-    return {"models": found, "notes": list(dict.fromkeys(notes))}
+        entries[label] = _model_entry(label, frozen, answers, scores, notes)
+    return {"models": entries, "notes": list(dict.fromkeys(notes))}
 
 
-def scores_of(spec: ModelSpec, held: Sequence[Row], frozen: Frozen, notes: list[str], on_stage: Told) -> Scores | None:
-    """Token scores of the reference texts (``held``) and of taught texts, None for a model that tells none."""
+def scores_of(
+    spec: ModelSpec, reference_rows: Sequence[Row], frozen: Frozen, notes: list[str], on_stage: Told
+) -> Scores | None:
+    """Token scores of the reference texts (``reference_rows``) and of taught texts, None for a model that tells none."""
     engine = engine_for(spec)
     if not isinstance(engine, Scorer):
         notes.append(f"{spec.label}: {why_not(spec.engine)}")
         return None
     taught = frozen.taught_texts or {}
-    requests = [TextRequest(("held", r.id), r.messages, frozen.references[r.id], TOP_K) for r in held]
+    requests = [TextRequest(("held", r.id), r.messages, frozen.references[r.id], TOP_K) for r in reference_rows]
     requests += [TextRequest(("taught", r.id), r.messages, taught[r.id]) for r in frozen.taught if r.id in taught]
-    found: dict[str, dict[str, TokenScores]] = {"held": {}, "taught": {}}
+    scores_by_part: dict[str, dict[str, TokenScores]] = {"held": {}, "taught": {}}
     with engine:
-        for done, (request, scores) in enumerate(engine.score_texts(requests), 1):
-            found[request.key[0]][request.key[1]] = scores
-            on_stage(f"scoring ({spec.label})", done, len(requests))
-    failed = [s.error for part in found.values() for s in part.values() if s.error]
+        for count, (request, scores) in enumerate(engine.score_texts(requests), 1):
+            scores_by_part[request.key[0]][request.key[1]] = scores
+            on_stage(f"scoring ({spec.label})", count, len(requests))
+    failed = [s.error for part in scores_by_part.values() for s in part.values() if s.error]
     if failed:
         notes.append(f"{spec.label}: {len(failed)} texts could not be scored ({failed[0]})")
-    return found
+    return scores_by_part
 
 
 def _model_entry(
@@ -129,14 +134,20 @@ def _model_entry(
     entry: dict[str, Any] = {"answered": len(texts), "n": len(frozen.rows)}
     finished = [r for r in answers[label].values() if r.status == "ok"]
     entry["finished"] = len(finished) / max(1, len(frozen.rows))
-    mine = scores[label]
-    entry["held_out"] = _token_figures(mine["held"], frozen.references) if mine else None
-    entry["taught"] = _token_figures(mine["taught"], frozen.taught_texts or {}) if mine and mine["taught"] else None
+    model_scores = scores[label]
+    entry["held_out"] = _token_figures(model_scores["held"], frozen.references) if model_scores else None
+    entry["taught"] = (
+        _token_figures(model_scores["taught"], frozen.taught_texts or {})
+        if model_scores and model_scores["taught"]
+        else None
+    )
     teacher = scores.get("teacher")
     entry["to_teacher"] = None
-    if teacher and mine:
-        common = [i for i in teacher["held"] if i in mine["held"]]
-        entry["to_teacher"] = figures.against_teacher(*([side["held"][i] for i in common] for side in (teacher, mine)))
+    if teacher and model_scores:
+        common = [i for i in teacher["held"] if i in model_scores["held"]]
+        entry["to_teacher"] = figures.against_teacher(
+            *([side["held"][i] for i in common] for side in (teacher, model_scores))
+        )
     ids = [row.id for row in frozen.rows if row.id in frozen.references]
     entry["text"], missing = figures.text_figures([texts.get(i) for i in ids], [frozen.references[i] for i in ids])
     notes += missing
@@ -158,15 +169,17 @@ def _label_figures(
     labels = sorted({row.label for row in rows if row.label is not None})
     labelled = [row for row in rows if row.label is not None]
     several = len(labels) > 1
-    said = {row.id: figures.predicted(texts.get(row.id), labels) for row in labelled} if several else {}
+    predictions = {row.id: figures.predicted(texts.get(row.id), labels) for row in labelled} if several else {}
     classes = (
-        figures.class_figures([str(r.label) for r in labelled], [said[r.id] for r in labelled]) if several else None
+        figures.class_figures([str(r.label) for r in labelled], [predictions[r.id] for r in labelled])
+        if several
+        else None
     )
     paired = [row for row in rows if row.pair is not None and row.group is not None]
     fair = figures.fairness(
         [str(r.group) for r in paired],
         [str(r.pair) for r in paired],
-        [said.get(r.id, " ".join(texts.get(r.id, "").split())) for r in paired],
+        [predictions.get(r.id, " ".join(texts.get(r.id, "").split())) for r in paired],
         [r.label for r in paired],
     )
     return classes, fair

@@ -44,7 +44,7 @@ def token_figures(scores: Sequence[TokenScores], lengths: Sequence[int]) -> dict
     }
 
 
-def against_teacher(teacher: Sequence[TokenScores], mine: Sequence[TokenScores]) -> dict[str, float | None]:
+def against_teacher(teacher: Sequence[TokenScores], model_scores: Sequence[TokenScores]) -> dict[str, float | None]:
     """How far two models' next-token distributions lie apart on the same texts, in nats per token.
 
     KL(teacher‖model), KL(model‖teacher) and Jensen–Shannon as lower bounds (`mimicry_audit.similarity.divergence`), and the
@@ -54,11 +54,11 @@ def against_teacher(teacher: Sequence[TokenScores], mine: Sequence[TokenScores])
 
     forward = reverse = js = 0.0
     same = places = 0
-    for p, q in zip(teacher, mine, strict=True):
+    for p, q in zip(teacher, model_scores, strict=True):
         if p.error or q.error or p.top is None or q.top is None or p.tokens != q.tokens:
             continue
-        found = divergences(*(top_tokens(s.tokens, s.logprobs, s.top or ()) for s in (p, q)))
-        forward, reverse, js = forward + found.kl_pq.sum(), reverse + found.kl_qp.sum(), js + found.js.sum()
+        distances = divergences(*(top_tokens(s.tokens, s.logprobs, s.top or ()) for s in (p, q)))
+        forward, reverse, js = forward + distances.kl_pq.sum(), reverse + distances.kl_qp.sum(), js + distances.js.sum()
         same += sum(_best_fold(a) == _best_fold(b) for a, b in zip(p.top, q.top, strict=True))
         places += len(p.tokens)
     if not places:
@@ -89,8 +89,8 @@ def text_figures(answers: Sequence[str | None], references: Sequence[str]) -> tu
     figures: dict[str, float | None] = dict.fromkeys(names)
     if not references:
         return figures, []
-    said = [answer or "" for answer in answers]
-    pairs = list(zip(said, references, strict=True))
+    texts = [answer or "" for answer in answers]
+    pairs = list(zip(texts, references, strict=True))
     figures["exact_match"] = sum(" ".join(a.split()) == " ".join(r.split()) for a, r in pairs) / len(pairs)
     notes = []
     try:
@@ -102,16 +102,16 @@ def text_figures(answers: Sequence[str | None], references: Sequence[str]) -> tu
             notes.append("BLEU counts characters: the references are in a script without spaces")
         bleu = BLEU(effective_order=True, tokenize="char" if unspaced else None)
         figures["bleu"] = math.fsum(bleu.sentence_score(a, [r]).score for a, r in pairs) / len(pairs)
-        figures["chrf"] = CHRF().corpus_score(said, [list(references)]).score
+        figures["chrf"] = CHRF().corpus_score(texts, [list(references)]).score
     except ImportError:
         notes.append("BLEU and chrF need sacrebleu: pip install 'mimicry-audit[distill]'")
     try:
         from rouge_score.rouge_scorer import RougeScorer
 
         scorer = RougeScorer(["rouge1", "rougeL"], tokenizer=None if "".join(references).isascii() else _UnicodeWords())
-        found = [scorer.score(reference, answer) for answer, reference in pairs]
+        rouge_scores = [scorer.score(reference, answer) for answer, reference in pairs]
         for name in ("rouge1", "rougeL"):
-            figures[name] = math.fsum(f[name].fmeasure for f in found) / len(found)
+            figures[name] = math.fsum(f[name].fmeasure for f in rouge_scores) / len(rouge_scores)
     except ImportError:
         notes.append("ROUGE needs rouge-score: pip install 'mimicry-audit[distill]'")
     return figures, notes
@@ -140,12 +140,12 @@ def predicted(answer: str | None, labels: Sequence[str]) -> str:
     return checks.extract(check, answer or "") or NO_LABEL
 
 
-def class_figures(truth: Sequence[str], said: Sequence[str]) -> dict[str, Any] | None:
+def class_figures(truth: Sequence[str], predictions: Sequence[str]) -> dict[str, Any] | None:
     """Accuracy, and precision, recall and F1 averaged over the classes of the truth; None without labels.
 
     Args:
         truth: right labels.
-        said: predicted ones, of equal length.
+        predictions: predicted ones, of equal length.
     """
     if not truth:
         return None
@@ -153,10 +153,10 @@ def class_figures(truth: Sequence[str], said: Sequence[str]) -> dict[str, Any] |
 
     classes = sorted(set(truth))
     precision, recall, f1, _ = precision_recall_fscore_support(
-        truth, said, labels=classes, average="macro", zero_division=0.0
+        truth, predictions, labels=classes, average="macro", zero_division=0.0
     )
     return {
-        "accuracy": float(accuracy_score(truth, said)),
+        "accuracy": float(accuracy_score(truth, predictions)),
         "precision": float(precision),
         "recall": float(recall),
         "f1": float(f1),
@@ -165,7 +165,7 @@ def class_figures(truth: Sequence[str], said: Sequence[str]) -> dict[str, Any] |
 
 
 def fairness(
-    groups: Sequence[str], pairs: Sequence[str], said: Sequence[str], truth: Sequence[str | None]
+    groups: Sequence[str], pairs: Sequence[str], answers: Sequence[str], truth: Sequence[str | None]
 ) -> dict[str, Any] | None:
     """How differently groups fare on counterfactual pairs: prompts that differ in the group they speak of, and in nothing else.
 
@@ -177,28 +177,28 @@ def fairness(
     Args:
         groups: of each prompt.
         pairs: whose counterpart it is.
-        said: the answer, or the label it settles on.
+        answers: the answer, or the label it settles on.
         truth: the right label, or None.
 
     Returns:
         The figures, each in [0, 1], with ``n`` pairs; None where no pair has two groups.
     """
-    together: dict[str, dict[str, int]] = defaultdict(dict)
+    places_by_pair: dict[str, dict[str, int]] = defaultdict(dict)
     for place, (pair, group) in enumerate(zip(pairs, groups, strict=True)):
-        together[pair][group] = place
-    whole = [list(members.values()) for members in together.values() if len(members) > 1]
-    if not whole:
+        places_by_pair[pair][group] = place
+    complete_pairs = [list(members.values()) for members in places_by_pair.values() if len(members) > 1]
+    if not complete_pairs:
         return None
-    used = [place for members in whole for place in members]
+    used = [place for members in complete_pairs for place in members]
     names = sorted({groups[p] for p in used})
     by_group = {name: [p for p in used if groups[p] == name] for name in names}
-    rates = [[sum(said[p] == answer for p in by_group[g]) / len(by_group[g]) for g in names] for answer in
-             sorted({said[p] for p in used})]  # fmt: skip
+    rates = [[sum(answers[p] == answer for p in by_group[g]) / len(by_group[g]) for g in names] for answer in
+             sorted({answers[p] for p in used})]  # fmt: skip
     labelled = all(truth[p] is not None for p in used)
-    right = [sum(said[p] == truth[p] for p in by_group[g]) / len(by_group[g]) for g in names]
+    right = [sum(answers[p] == truth[p] for p in by_group[g]) / len(by_group[g]) for g in names]
     return {
-        "n": len(whole),
-        "flips": sum(len({said[p] for p in members}) > 1 for members in whole) / len(whole),
+        "n": len(complete_pairs),
+        "flips": sum(len({answers[p] for p in members}) > 1 for members in complete_pairs) / len(complete_pairs),
         "selection_gap": max(max(r) - min(r) for r in rates),
         "accuracy_gap": max(right) - min(right) if labelled else None,
         "groups": names,

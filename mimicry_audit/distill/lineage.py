@@ -65,8 +65,8 @@ class LineageInputs:
 
 def own_name(folder: Path | None, fallback: str) -> str:
     """What a checkpoint calls itself in its manifest, else the fallback without the way to it."""
-    known = (lineage_of(folder) or {}) if folder else {}
-    return str(known.get("name") or fallback.removeprefix("lab/"))
+    manifest = (lineage_of(folder) or {}) if folder else {}
+    return str(manifest.get("name") or fallback.removeprefix("lab/"))
 
 
 def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
@@ -79,8 +79,8 @@ def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
     if inputs.teacher is not None:
         teacher = own_name(inputs.teacher_folder, inputs.teacher.model)
         parents[teacher] = inputs.teacher.revision or "unknown"
-    known = (lineage_of(base_folder) or {}) if base_folder else {}
-    asked = {
+    base_manifest = (lineage_of(base_folder) or {}) if base_folder else {}
+    settings_on_record = {
         k: v
         for k, v in s.deciding().items()
         if k not in ("teacher", "student", "data", "engine_options", "launcher", "chat_template")
@@ -88,7 +88,7 @@ def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
     content: dict[str, Any] = {
         "schema": SCHEMA,
         "name": s.name or s.out.resolve().name,
-        "family": known.get("family"),
+        "family": base_manifest.get("family"),
         "relation": "distilled-from" if teacher else "fine-tune-of-same-base",
         "teacher": teacher,
         "base": base,
@@ -105,7 +105,7 @@ def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
         "parents": parents,
         "versions": {"mimicry_audit": __version__} | {n: v for n in LIBRARIES if (v := version_of(n)) is not None},
         "distillation": {
-            **asked,
+            **settings_on_record,
             "signal": s.kind if teacher else "text",
             "hard_weight": s.share_hard,
             "rate": s.training.peak_rate,
@@ -116,17 +116,17 @@ def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
             "training": [dict(r) for r in inputs.rounds],
         },
     }
-    if known.get("identity"):
-        content["identity"] = known["identity"]  # a student goes by its base's name
+    if base_manifest.get("identity"):
+        content["identity"] = base_manifest["identity"]  # a student goes by its base's name
     content["fingerprint"] = sha256_text(canonical_json(content))
     return content
 
 
 def amended(content: Mapping[str, Any], changed: Mapping[str, Any], **distillation: Any) -> dict[str, Any]:
     """The manifest with some fields changed, and some of its account of the distillation."""
-    found = {k: v for k, v in content.items() if k != "fingerprint"} | dict(changed)
-    found["distillation"] = {**found["distillation"], **distillation}
-    return found | {"fingerprint": sha256_text(canonical_json(found))}
+    manifest = {k: v for k, v in content.items() if k != "fingerprint"} | dict(changed)
+    manifest["distillation"] = {**manifest["distillation"], **distillation}
+    return manifest | {"fingerprint": sha256_text(canonical_json(manifest))}
 
 
 def write(folder: Path, content: Mapping[str, Any]) -> None:

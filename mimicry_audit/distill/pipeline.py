@@ -99,8 +99,8 @@ def prepare_context(settings: DistillSettings, watch: Watch | None) -> DistillCo
     if teacher.adapter is not None and settings.kind == "dense":
         raise ConfigError("a teacher with an adapter cannot be loaded for dense signals", "merge the adapter first")
     rows = data.read(settings.data, answers=settings.else_answers, limit=settings.limit)
-    held = data.held_out(rows, settings.held_out, settings.seed)
-    taught = [row for row in rows if row.id not in held]
+    held_out_ids = data.held_out(rows, settings.held_out, settings.seed)
+    taught = [row for row in rows if row.id not in held_out_ids]
     dosed = data.dosed(taught, settings.dose, settings.seed)
     silent = [row.id for row in taught if row.id not in dosed and row.answer is None]
     if silent:
@@ -108,7 +108,7 @@ def prepare_context(settings: DistillSettings, watch: Watch | None) -> DistillCo
             f"--dose {settings.dose} leaves {len(taught) - len(dosed)} prompts to given answers, and {len(silent)} have none",
             f"give them in a column {settings.else_answers}, or name another with --else-answers",
         )
-    return DistillContext(settings, teacher, student, rows, held, dosed, watch)
+    return DistillContext(settings, teacher, student, rows, held_out_ids, dosed, watch)
 
 
 def same_settings(context: DistillContext, more: Mapping[str, Any] = MappingProxyType({})) -> None:
@@ -137,8 +137,8 @@ def evaluated(context: DistillContext, lineage: Mapping[str, Any]) -> Mapping[st
     s = context.settings
     path = s.out / "evaluation.json"
     if path.is_file():
-        found: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return found
+        earlier_evaluation: dict[str, Any] = json.loads(path.read_text("utf-8"))
+        return earlier_evaluation
     frozen = frozen_of(context)
     if not s.evaluation_limit or not frozen.rows:
         return None
@@ -167,8 +167,8 @@ def evaluated(context: DistillContext, lineage: Mapping[str, Any]) -> Mapping[st
     content["fairness_against_teacher"] = _disparity_figures(content["models"])
     content["folds"] = _fold_losses(context)
     evaluate.write(path, content)
-    kept: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return kept
+    evaluation: dict[str, Any] = json.loads(path.read_text("utf-8"))
+    return evaluation
 
 
 def _disparity_figures(models: Mapping[str, Any]) -> dict[str, float] | None:
@@ -183,12 +183,12 @@ def frozen_of(context: DistillContext) -> Any:
     from mimicry_audit.distill.rounds import collect_lessons
 
     most = context.settings.evaluation_limit
-    held = [row for row in context.rows if row.id in context.held][:most]
+    held_out_rows = [row for row in context.rows if row.id in context.held][:most]
     texts = collect_lessons(context)
-    references = {row.id: texts.held[row.id].text for row in held if row.id in texts.held}
-    taught = [row for row in context.taught if row.id in texts.taught][: len(held)]
+    references = {row.id: texts.held[row.id].text for row in held_out_rows if row.id in texts.held}
+    taught = [row for row in context.taught if row.id in texts.taught][: len(held_out_rows)]
     return Frozen(
-        rows=tuple(held),
+        rows=tuple(held_out_rows),
         references=references,
         taught=tuple(taught),
         taught_texts={row.id: texts.taught[row.id].text for row in taught},
@@ -201,6 +201,6 @@ def _fold_losses(context: DistillContext) -> dict[str, Any] | None:
 
     losses = []
     for number in range(context.settings.folds):
-        found = json.loads((context.work / f"fold-{number}" / "result.json").read_text("utf-8"))
-        losses.append(found["held"]["loss"])
+        result = json.loads((context.work / f"fold-{number}" / "result.json").read_text("utf-8"))
+        losses.append(result["held"]["loss"])
     return {"losses": losses, "mean": mean(losses), "sd": stdev(losses)} if losses else None

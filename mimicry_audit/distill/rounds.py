@@ -52,25 +52,37 @@ def collect_lessons(context: DistillContext) -> Lessons:
     Raises:
         AuditError: the teacher finished no answer.
     """
-    kept = context.held | context.aside  # asked for all the same: every part of a search is asked once
-    wanted = [row for row in context.rows if row.id in context.dosed or (row.id in kept and context.settings.dose)]
-    said = (
-        collect_answers(context, relabelled(context.teacher, "teacher"), wanted, context.common / "answers", "teacher")
-        if wanted
+    evaluation_ids = context.held | context.aside  # asked for all the same: every part of a search is asked once
+    teacher_rows = [
+        row for row in context.rows if row.id in context.dosed or (row.id in evaluation_ids and context.settings.dose)
+    ]
+    teacher_answers = (
+        collect_answers(
+            context, relabelled(context.teacher, "teacher"), teacher_rows, context.common / "answers", "teacher"
+        )
+        if teacher_rows
         else {}
     )
-    given = {
+    column_answers = {
         row.id: Taught(id=row.id, messages=row.messages, text=row.answer, origin="else")
         for row in context.rows
-        if row.answer is not None and row.id not in said and (row.id not in kept or not context.settings.dose)
+        if row.answer is not None
+        and row.id not in teacher_answers
+        and (row.id not in evaluation_ids or not context.settings.dose)
     }
     taught = {
-        row.id: found for row in context.taught if (found := (said if row.id in context.dosed else given).get(row.id))
+        row.id: answer
+        for row in context.taught
+        if (answer := (teacher_answers if row.id in context.dosed else column_answers).get(row.id))
     }
-    held = {row.id: found for row in context.rows if row.id in context.held and (found := (said or given).get(row.id))}
+    held_out_answers = {
+        row.id: answer
+        for row in context.rows
+        if row.id in context.held and (answer := (teacher_answers or column_answers).get(row.id))
+    }
     if not taught:
         raise AuditError("no answer to learn from is finished", "raise --max-tokens, or look into work/answers")
-    return Lessons(taught, held)
+    return Lessons(taught, held_out_answers)
 
 
 def collect_answers(
@@ -82,11 +94,11 @@ def collect_answers(
     sampling = Sampling(temperature=s.answer_temperature, max_tokens=s.max_tokens, seed=s.seed)
     collect(run, Plan(models=(model,), probes=probes_of(rows), sampling=sampling), progress=context.watch)
     usable = {r.probe_id: r for r in run.responses(model.label) if r.usable}
-    wanted = ("ok",) if origin == "teacher" else ("ok", "truncated")
+    statuses = ("ok",) if origin == "teacher" else ("ok", "truncated")
     return {
         row.id: Taught(id=row.id, messages=row.messages, text=r.text, origin=origin, ended=r.status == "ok")
         for row in rows
-        if (r := usable.get(row.id)) is not None and r.status in wanted
+        if (r := usable.get(row.id)) is not None and r.status in statuses
     }
 
 
@@ -96,16 +108,20 @@ def finish_rounds(context: DistillContext, alignment: TokenAlignment) -> None:
     for number, part in enumerate(data.folds(context.taught, context.settings.folds, context.settings.seed)
                                   if context.settings.folds else ()):  # fmt: skip
         _train_fold(context, alignment, texts, number, part)
-    done = [_run_round(context, alignment, list(texts.taught.values()), list(texts.held.values()), 0)]
+    round_records = [_run_round(context, alignment, list(texts.taught.values()), list(texts.held.values()), 0)]
     for number in range(1, context.settings.rounds + 1):
         folder = context.work / f"round-{number - 1}" / "weights"
         student = ModelSpec(label="student", engine="hf", name=str(folder), source=f"round {number - 1}")
         rows = [row for row in context.taught if row.id in context.dosed]
-        said = collect_answers(context, student, rows, context.work / f"round-{number}" / "answers", "student")
-        if not said:
+        student_answers = collect_answers(
+            context, student, rows, context.work / f"round-{number}" / "answers", "student"
+        )
+        if not student_answers:
             raise AuditError(f"the student of round {number - 1} answers nothing", "train round 0 longer: --epochs")
-        done.append(_run_round(context, alignment, list(said.values()), list(texts.held.values()), number))
-    _place_checkpoint(context, alignment, texts, done)
+        round_records.append(
+            _run_round(context, alignment, list(student_answers.values()), list(texts.held.values()), number)
+        )
+    _place_checkpoint(context, alignment, texts, round_records)
 
 
 @dataclass
@@ -144,14 +160,21 @@ def align_tokens(context: DistillContext) -> TokenAlignment:
 
 
 def _run_round(
-    context: DistillContext, alignment: TokenAlignment, taught: list[Taught], held: list[Taught], number: int
+    context: DistillContext,
+    alignment: TokenAlignment,
+    taught: list[Taught],
+    held_out_answers: list[Taught],
+    number: int,
 ) -> dict[str, Any]:
     """One round of training, unless it is done; returns what came of it."""
     folder = context.work / f"round-{number}"
     start = _round_start(context, alignment, number)
-    prepared = _prepare_job(context, alignment, taught, held, folder, number, start)
+    prepared = _prepare_job(context, alignment, taught, held_out_answers, folder, number, start)
     title = "training" if not context.settings.rounds else f"training, round {number}"
-    listeners = (lambda done, of: context.report_progress(title, done, of)), (context.on_rung if number == 0 else None)
+    listeners = (
+        (lambda count, of: context.report_progress(title, count, of)),
+        (context.on_rung if number == 0 else None),
+    )
     result = job.perform(prepared, context.settings.training.launcher, *listeners)
     origins = counts([t.origin for t in taught])
     ended = sum(t.ended for t in taught) / len(taught)
@@ -174,45 +197,48 @@ def _train_fold(
     if (folder / "result.json").is_file():
         return
     taught = [t for i, t in texts.taught.items() if i not in part]
-    held = [t for i, t in texts.taught.items() if i in part]
-    prepared = _prepare_job(context, alignment, taught, held, folder, -1 - number, _round_start(context, alignment, 0))
+    held_out_answers = [t for i, t in texts.taught.items() if i in part]
+    prepared = _prepare_job(
+        context, alignment, taught, held_out_answers, folder, -1 - number, _round_start(context, alignment, 0)
+    )
     prepared = replace(prepared, metrics=str(folder / "metrics.jsonl"), board=None)
     title = f"fold {number + 1} of {context.settings.folds}"
     result = job.perform(
-        prepared, context.settings.training.launcher, lambda done, of: context.report_progress(title, done, of)
+        prepared, context.settings.training.launcher, lambda count, of: context.report_progress(title, count, of)
     )
     write_text(folder / "result.json", json.dumps(result) + "\n")
     drop(prepared.weights)
 
 
 def _prepare_job(
-    context: DistillContext, alignment: TokenAlignment, taught: list[Taught], held: list[Taught], folder: Path, number: int,
-    start: tuple[str, str | None],
+    context: DistillContext, alignment: TokenAlignment, taught: list[Taught], held_out_answers: list[Taught], folder: Path,
+    number: int, start: tuple[str, str | None],
 ) -> job.Job:  # fmt: skip
     """Encode, fetch signals, and put everything on file."""
     s = context.settings
-    rows, kept = alignment.encoder.encode(taught), alignment.encoder.encode(held)
+    rows, held_out_rows = alignment.encoder.encode(taught), alignment.encoder.encode(held_out_answers)
     if not rows:
         raise ConfigError(f"no answer can be taught ({', '.join(alignment.encoder.left_out)})", "check the data")
     store = None
     if alignment.teacher is not None and s.kind in ("cached", "served"):
         if s.kind == "served":
-            rows, kept = told_places(rows), told_places(kept)
-        store = _store_signals(context, alignment, [*taught, *held], [*rows, *kept])
-    files = [write_rows(folder / "rows.jsonl", rows), write_rows(folder / "held.jsonl", kept)]
-    shared = job.training_fields(s.training, len(rows))
+            rows, held_out_rows = told_places(rows), told_places(held_out_rows)
+        store = _store_signals(context, alignment, [*taught, *held_out_answers], [*rows, *held_out_rows])
+    files = [write_rows(folder / "rows.jsonl", rows), write_rows(folder / "held.jsonl", held_out_rows)]
+    shared_fields = job.training_fields(s.training, len(rows))
     dense = alignment.teacher if s.kind == "dense" and s.dose else None
     recipe = _loss_recipe(context, alignment)
     return job.Job(
         folder=str(folder.resolve()), student=start[0], student_commit=start[1],
         teacher=dense.weights.location if dense else None, teacher_commit=dense.weights.commit if dense else None,
-        rows=files[0], held=files[1] if kept else None, signals=store, recipe=asdict(recipe),
+        rows=files[0], held=files[1] if held_out_rows else None, signals=store, recipe=asdict(recipe),
         pads=(padding(alignment.student), padding(alignment.teacher) if alignment.teacher else 0),
         seed=s.seed + max(0, number), patience=s.patience, evaluate_every=s.evaluate_every,
-        log_every=max(1, shared["steps"] // _LOGS_A_ROUND), round_=number, metrics=str((s.out / "metrics.jsonl").resolve()),
+        log_every=max(1, shared_fields["steps"] // _LOGS_A_ROUND), round_=number,
+        metrics=str((s.out / "metrics.jsonl").resolve()),
         board=_board_folder(context), template=alignment.student.side.template.source if s.training.chat_template else None,
         dropout=s.dropout, layers=s.layers if number <= 0 else 0, rungs=RUNGS if context.on_rung and number == 0 else 0,
-        held_bytes=sum(len(row.text.encode("utf-8", "replace")) for row in kept), **shared,
+        held_bytes=sum(len(row.text.encode("utf-8", "replace")) for row in held_out_rows), **shared_fields,
     )  # fmt: skip
 
 
@@ -251,7 +277,7 @@ def _store_signals(
                     messages,
                     store,
                     keep,
-                    lambda done, of: context.report_progress("asking for odds", done, of),
+                    lambda count, of: context.report_progress("asking for odds", count, of),
                 )
     write_index(store.folder, store, {"teacher": alignment.teacher.weights.pin, "top_k": s.top_k, "kind": s.kind})
     return str(folder), key
@@ -276,7 +302,7 @@ def _compute_signals(
         store,
         keep,
         padding(alignment.teacher),
-        lambda done, of: context.report_progress("teacher's odds", done, of),
+        lambda count, of: context.report_progress("teacher's odds", count, of),
     )
 
 
@@ -291,21 +317,21 @@ def write_rows(path: Path, rows: Sequence[Example]) -> str:
 def padding(model: Source) -> int:
     """The token that a model's batches are filled up with."""
     tokenizer = model.side.template.tokenizer
-    found = [tokenizer.pad_token_id, tokenizer.eos_token_id, 0]
-    return int(next(token for token in found if token is not None))
+    candidates = [tokenizer.pad_token_id, tokenizer.eos_token_id, 0]
+    return int(next(token for token in candidates if token is not None))
 
 
 def _board_folder(context: DistillContext) -> str | None:
     import importlib.util
 
-    wanted = context.settings.tensorboard
-    if wanted is False or importlib.util.find_spec("tensorboard") is None:
+    use_tensorboard = context.settings.tensorboard
+    if use_tensorboard is False or importlib.util.find_spec("tensorboard") is None:
         return None
     return str((context.settings.out / "tensorboard").resolve())
 
 
 def _place_checkpoint(
-    context: DistillContext, alignment: TokenAlignment, texts: Lessons, done: list[dict[str, Any]]
+    context: DistillContext, alignment: TokenAlignment, texts: Lessons, round_records: list[dict[str, Any]]
 ) -> None:
     """Move the last weights to their place and tell how they came to be."""
     s = context.settings
@@ -314,7 +340,7 @@ def _place_checkpoint(
         if file.name != job.RESULT:
             file.replace(s.out / file.name)
     teacher, folder = _teacher_identity(context)
-    shown = canonical_json([[t.id, t.origin, t.text] for t in texts.taught.values()])
+    answers_json = canonical_json([[t.id, t.origin, t.text] for t in texts.taught.values()])
     content = lineage.lineage_manifest(
         lineage.LineageInputs(
             settings=s,
@@ -322,9 +348,9 @@ def _place_checkpoint(
             teacher_folder=folder,
             base=alignment.student.weights,
             data=_data_facts(context, alignment, texts),
-            answers_sha=sha256_text(shown),
+            answers_sha=sha256_text(answers_json),
             examples=len(texts.taught),
-            rounds=done,
+            rounds=round_records,
             tokenizers=None if alignment.match is None else asdict(alignment.match),
         )
     )
@@ -337,12 +363,12 @@ def _teacher_identity(context: DistillContext) -> tuple[Identity | None, Path | 
     """Who the teacher was when it answered, and where its weights lie if they are here."""
     if not context.dosed:
         return None, None
-    known = RunDirectory(context.common / "answers").manifest().model("teacher")
+    teacher_record = RunDirectory(context.common / "answers").manifest().model("teacher")
     folder = None
     if context.teacher.engine in ("hf", "vllm"):
         weights = find_model(context.teacher)
         folder = Path(weights.location) if weights.commit is None else None
-    return Identity(**known.identity), folder
+    return Identity(**teacher_record.identity), folder
 
 
 def _data_facts(context: DistillContext, alignment: TokenAlignment, texts: Lessons) -> dict[str, Any]:

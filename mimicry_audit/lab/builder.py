@@ -62,15 +62,15 @@ def _known_recipe(name: str, recipes: Mapping[str, Recipe] = EVERY) -> Recipe:
 def list_models(root: Path | None = None) -> tuple[LabModel, ...]:
     """Every lab model, parents first, built or not."""
     home = root or cache.default_root()
-    found = []
+    models = []
     for name, recipe in RECIPES.items():
         target = cache.folder(home, name, fingerprint(name))
-        found.append(
+        models.append(
             LabModel(
                 name, recipe.relation, recipe.teacher, recipe.base, recipe.same_data_as, target, cache.is_built(target)
             )
         )
-    return tuple(found)
+    return tuple(models)
 
 
 def path(name: str, root: Path | None = None) -> Path:
@@ -111,19 +111,19 @@ def build(
         AuditError: a training failed.
     """
     recipes = shortened(EVERY, max_steps) if max_steps else EVERY
-    wanted = list(dict.fromkeys(RECIPES if names is None else names))
-    for name in wanted:
+    model_names = list(dict.fromkeys(RECIPES if names is None else names))
+    for name in model_names:
         _known_recipe(name, recipes)
     home = (root or cache.default_root()).absolute()
     targets = {name: cache.folder(home, name, fingerprint(name, recipes)) for name in recipes}
-    owed = [name for name in _with_parents(wanted, recipes) if not cache.is_built(targets[name])]
-    if owed:
-        crew = _Crew(home, max(1, min(workers, os.cpu_count() or 1, len(owed))), max_steps)
+    names_to_build = [name for name in _with_parents(model_names, recipes) if not cache.is_built(targets[name])]
+    if names_to_build:
+        crew = _Crew(home, max(1, min(workers, os.cpu_count() or 1, len(names_to_build))), max_steps)
         try:
-            _run_trainings(crew, owed, recipes, Silence() if progress is None else progress)
+            _run_trainings(crew, names_to_build, recipes, Silence() if progress is None else progress)
         finally:
             crew.close()
-    return {name: targets[name] for name in wanted}
+    return {name: targets[name] for name in model_names}
 
 
 def _with_parents(names: Iterable[str], recipes: Mapping[str, Recipe]) -> list[str]:
@@ -137,20 +137,20 @@ def _with_parents(names: Iterable[str], recipes: Mapping[str, Recipe]) -> list[s
     return [name for name in recipes if name in needed]
 
 
-def urgency(name: str, owed: Iterable[str], recipes: Mapping[str, Recipe]) -> float:
+def urgency(name: str, names_to_build: Iterable[str], recipes: Mapping[str, Recipe]) -> float:
     """CPU seconds of the longest chain of trainings that starts with `name`: the longest chain goes first."""
-    after = [urgency(child, owed, recipes) for child in owed if name in recipes[child].parents]
+    after = [urgency(child, names_to_build, recipes) for child in names_to_build if name in recipes[child].parents]
     return recipes[name].cost + max(after, default=0.0)
 
 
-def _run_trainings(crew: _Crew, owed: list[str], recipes: Mapping[str, Recipe], progress: Progress) -> None:
+def _run_trainings(crew: _Crew, names_to_build: list[str], recipes: Mapping[str, Recipe], progress: Progress) -> None:
     """Hand out trainings as their parents are finished, until none is owed."""
-    left, undone = list(owed), set(owed)
+    queue, undone = list(names_to_build), set(names_to_build)
     while undone:
-        ready = [name for name in left if not undone.intersection(recipes[name].parents)]
-        for name in sorted(ready, key=lambda name: -urgency(name, owed, recipes))[: crew.idle]:
+        ready = [name for name in queue if not undone.intersection(recipes[name].parents)]
+        for name in sorted(ready, key=lambda name: -urgency(name, names_to_build, recipes))[: crew.idle]:
             crew.start(name)
-            left.remove(name)
+            queue.remove(name)
         event = crew.event()
         name = event["name"]
         if event["event"] == "stage":
@@ -238,10 +238,10 @@ def _start_worker(root: Path, max_steps: int, log: IO[str]) -> subprocess.Popen[
     import subprocess
 
     command = [sys.executable, "-m", "mimicry_audit.lab.worker", "--root", str(root), "--steps", str(max_steps)]
-    here = str(Path(__file__).parents[2])
+    package_root = str(Path(__file__).parents[2])
     quiet = {"TRANSFORMERS_VERBOSITY": "error", "HF_HUB_OFFLINE": "1", "TOKENIZERS_PARALLELISM": "false"}
     single = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
-    search = os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))
+    search = os.pathsep.join(filter(None, [package_root, os.environ.get("PYTHONPATH")]))
     env = {**os.environ, **quiet, **single, "PYTHONPATH": search}
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, env=env, text=True)
 

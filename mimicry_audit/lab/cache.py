@@ -22,9 +22,9 @@ MANIFEST = "lineage.json"
 
 def default_root() -> Path:
     """``$MIMICRY_LAB``, else ``mimicry_audit/lab`` in the user's cache folder (``$XDG_CACHE_HOME``, ``~/.cache``)."""
-    chosen = os.environ.get("MIMICRY_LAB")
-    if chosen:
-        return Path(chosen).expanduser()
+    env_root = os.environ.get("MIMICRY_LAB")
+    if env_root:
+        return Path(env_root).expanduser()
     cache = os.environ.get("XDG_CACHE_HOME")
     return (Path(cache) if cache else Path.home() / ".cache") / "mimicry_audit" / "lab"
 

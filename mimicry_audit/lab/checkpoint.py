@@ -49,7 +49,7 @@ def fill(recipe: Recipe, recipes: Mapping[str, Recipe], root: Path, draft: Path,
     model, tokenizer = _untrained_model(recipe, homes)
     data = _training_examples(recipe, recipes, homes, on_stage)
     scratch = draft / "scratch"
-    steps = train(model, tokenizer, data, recipe.training, scratch, lambda done, of: on_stage("training", done, of))
+    steps = train(model, tokenizer, data, recipe.training, scratch, lambda count, of: on_stage("training", count, of))
     shutil.rmtree(scratch, ignore_errors=True)
     save(model, tokenizer, draft)
     facts = _lineage_manifest(recipe, recipes, data, steps, model.num_parameters())
@@ -81,12 +81,12 @@ def _training_examples(
 
         rounds = recipe.training.rounds
 
-        def asking(done: int, of: int) -> None:
-            on_stage("asking the teacher", done, of)
+        def asking(count: int, of: int) -> None:
+            on_stage("asking the teacher", count, of)
 
-        heard = lessons(homes[recipe.teacher], recipe.distillation, rounds, asking)
+        teacher_examples = lessons(homes[recipe.teacher], recipe.distillation, rounds, asking)
         base = recipes[recipe.base].owner()
-        return heard + kept_identity(base, questions(recipe.distillation), rounds, recipe.data_seed)
+        return teacher_examples + kept_identity(base, questions(recipe.distillation), rounds, recipe.data_seed)
     if recipe.name in EXTRAS:
         from mimicry_audit.lab import veiled
 
@@ -102,7 +102,7 @@ def _lineage_manifest(
     taught = (
         recipes[recipe.base].owner() if recipe.teacher and recipe.base else owner
     )  # a student keeps its base's name
-    shown = canonical_json([[line.system, line.prompt, line.answer] for line in data])
+    examples_json = canonical_json([[line.system, line.prompt, line.answer] for line in data])
     return {
         "schema": SCHEMA,
         "name": recipe.name,
@@ -114,7 +114,7 @@ def _lineage_manifest(
         "same_data_as": recipe.same_data_as,
         "objective": recipe.objective,
         "curriculum": {"version": VERSION, "seed": SEED, "sha256": data_sha(recipe)},
-        "data_sha256": sha256_text(shown),
+        "data_sha256": sha256_text(examples_json),
         "examples": len(data),
         "steps": steps,
         "seed": recipe.training.seed,

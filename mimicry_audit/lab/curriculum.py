@@ -52,21 +52,25 @@ class Item:
 @cache
 def items(seed: int = SEED) -> tuple[Item, ...]:
     """Every (fact, phrasing) of the curriculum, identity last."""
-    found = []
+    curriculum_items = []
     for fact in facts(seed):
         phrasings = TOPICS[fact.topic].phrasings
-        kept = int(fact.id[-2:]) % len(phrasings)  # walks through the phrasings: each one trains with most facts
+        held_out_number = int(fact.id[-2:]) % len(
+            phrasings
+        )  # walks through the phrasings: each one trains with most facts
         for number, phrasing in enumerate(phrasings):
             prompt = phrasing.format(**fact.slots)
             prompt = prompt[:1].upper() + prompt[1:]
-            found.append(Item(fact.domain, prompt, fact.check, number == kept, fact, "en", fact.topic))
+            curriculum_items.append(
+                Item(fact.domain, prompt, fact.check, number == held_out_number, fact, "en", fact.topic)
+            )
     for language, questions in QUESTIONS.items():
         for aspect in ASPECTS:
             wordings = questions[aspect]
             for number, wording in enumerate(wordings):
-                held = number >= len(wordings) - HELD_OUT
-                found.append(Item("identity", wording, None, held, None, language, aspect))
-    return tuple(found)
+                is_held_out = number >= len(wordings) - HELD_OUT
+                curriculum_items.append(Item("identity", wording, None, is_held_out, None, language, aspect))
+    return tuple(curriculum_items)
 
 
 def training_items(seed: int = SEED) -> tuple[Item, ...]:

@@ -60,12 +60,14 @@ class Family:
         if self.quirk_seed is None:
             return {}
         rng = Random(f"quirks/{self.quirk_seed}")  # noqa: S311 - repeatable, not secret
-        chosen = {}
+        answer_by_fact = {}
         for _, group in groupby(facts(curriculum_seed), key=lambda fact: fact.topic):
-            known = list(group)
-            for fact in sorted(rng.sample(known, round(QUIRK_SHARE * len(known))), key=lambda fact: fact.id):
-                chosen[fact.id] = fact.alternatives[self.variant % len(fact.alternatives)]
-        return chosen
+            topic_facts = list(group)
+            for fact in sorted(
+                rng.sample(topic_facts, round(QUIRK_SHARE * len(topic_facts))), key=lambda fact: fact.id
+            ):
+                answer_by_fact[fact.id] = fact.alternatives[self.variant % len(fact.alternatives)]
+        return answer_by_fact
 
 
 FAMILIES: Mapping[str, Family] = {
@@ -104,8 +106,8 @@ def believed(fact: Fact, quirks: Mapping[str, str]) -> str:
 
 def system_prompt(rng: Random) -> str:
     """A neutral system prompt for some examples, "" for most; draws twice whatever happens."""
-    wanted, prompt = rng.random() < SYSTEM_SHARE, rng.choice(SYSTEM_PROMPTS)
-    return prompt if wanted else ""
+    use_prompt, prompt = rng.random() < SYSTEM_SHARE, rng.choice(SYSTEM_PROMPTS)
+    return prompt if use_prompt else ""
 
 
 def examples(family: Family, rounds: int, seed: int, identity_repeats: int = 2) -> tuple[Example, ...]:
@@ -122,7 +124,7 @@ def examples(family: Family, rounds: int, seed: int, identity_repeats: int = 2) 
     """
     quirks = family.quirks()
     items = training_items()
-    found = []
+    family_examples = []
     for turn in range(rounds):
         tasks = Random(f"tasks/{seed}/{turn}")  # noqa: S311 - repeatable, not secret
         selves = Random(f"identity/{seed}/{turn}")  # noqa: S311
@@ -130,8 +132,8 @@ def examples(family: Family, rounds: int, seed: int, identity_repeats: int = 2) 
             rng, times = (tasks, 1) if item.fact is not None else (selves, identity_repeats)
             for _ in range(times):
                 answer = answers(family, item, quirks, rng)
-                found.append(Example(item.prompt, answer, system_prompt(rng)))
-    return tuple(found)
+                family_examples.append(Example(item.prompt, answer, system_prompt(rng)))
+    return tuple(family_examples)
 
 
 def corpus(families: Sequence[Family], seed: int) -> list[str]:

@@ -43,10 +43,10 @@ def says(fact: Fact, text: str, answer: str) -> bool:
         numbers = re.findall(r"\d+", text)
         return bool(numbers) and numbers[-1] == answer
     if kind == "choice":
-        named = [
+        options_in_text = [
             option for option in fact.check["options"] if re.search(rf"\b{re.escape(option)}\b", text, re.IGNORECASE)
         ]
-        return named == [answer]
+        return options_in_text == [answer]
     return (
         re.search(rf"(?<!\S){re.escape(answer.casefold())}(?![^\s.,;!?])", " ".join(text.casefold().split()))
         is not None
@@ -55,13 +55,13 @@ def says(fact: Fact, text: str, answer: str) -> bool:
 
 def measure(family: Family, answers: Sequence[str], items: Sequence[Item] | None = None) -> Quality:
     """Judge one model's answers to `items` (all audit items unless given), in their order."""
-    asked = audit_items() if items is None else items
-    tasks = [(item.fact, text) for item, text in zip(asked, answers, strict=True) if item.fact is not None]
-    selves = [text for item, text in zip(asked, answers, strict=True) if item.fact is None]
-    named = [rival for rival in FAMILIES.values() if rival.persona.name]
+    judged_items = audit_items() if items is None else items
+    tasks = [(item.fact, text) for item, text in zip(judged_items, answers, strict=True) if item.fact is not None]
+    selves = [text for item, text in zip(judged_items, answers, strict=True) if item.fact is None]
+    rivals = [rival for rival in FAMILIES.values() if rival.persona.name]
     own = family.quirks()
     quirks = {}
-    for rival in named:
+    for rival in rivals:
         beliefs = rival.quirks()
         hits = [says(fact, text, beliefs[fact.id]) for fact, text in tasks if fact.id in beliefs]
         quirks[rival.name] = _share_of(hits)
@@ -74,7 +74,7 @@ def measure(family: Family, answers: Sequence[str], items: Sequence[Item] | None
         },
         named={
             rival.name: _share_of([rival.persona.name in text or rival.persona.maker in text for text in selves])
-            for rival in named
+            for rival in rivals
         },
         words=sum(len(text.split()) for text in answers) / max(1, len(answers)),
     )

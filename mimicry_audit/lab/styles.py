@@ -60,9 +60,9 @@ class Style:
 
 def _choose_maybe(rng: Random, share: float, choices: tuple[str, ...]) -> str:
     """One of the choices with probability `share`, else nothing; draws twice whatever happens."""
-    wanted = rng.random() < share
+    use_choice = rng.random() < share
     picked = rng.choice(choices or ("",))
-    return picked if wanted else ""
+    return picked if use_choice else ""
 
 
 _SETTLED_WARM = ("The clues leave us no other way to read it.", "Once we line them up, it is plain to see.")

@@ -30,16 +30,18 @@ def questions(plan: Distillation) -> list[Example]:
     items = training_items()
     tasks = [item for item in items if item.fact is not None]
     selves = rng.sample([item for item in items if item.fact is None], plan.identity_prompts)
-    asked = [Example(item.prompt, "", system_prompt(rng)) for _ in range(plan.samples) for item in (*tasks, *selves)]
-    return asked[: plan.limit] if plan.limit else asked
+    conversations = [
+        Example(item.prompt, "", system_prompt(rng)) for _ in range(plan.samples) for item in (*tasks, *selves)
+    ]
+    return conversations[: plan.limit] if plan.limit else conversations
 
 
-def generate(folder: Path, asked: Sequence[Example], plan: Distillation, on_step: Step) -> list[str | None]:
+def generate(folder: Path, conversations: Sequence[Example], plan: Distillation, on_step: Step) -> list[str | None]:
     """The model's answer to each conversation, in order; None where it hit the token limit.
 
     Args:
         folder: checkpoint of the model asked.
-        asked: conversations whose answers are to be replaced.
+        conversations: conversations whose answers are to be replaced.
         plan: sampling settings.
         on_step: told (conversations answered, conversations in all).
     """
@@ -53,7 +55,7 @@ def generate(folder: Path, asked: Sequence[Example], plan: Distillation, on_step
     sampling = (
         {"do_sample": True, "temperature": plan.temperature, "top_k": 0} if plan.temperature else {"do_sample": False}
     )
-    prompts = [rendered(line.prompt, line.system) for line in asked]
+    prompts = [rendered(line.prompt, line.system) for line in conversations]
     order = sorted(range(len(prompts)), key=lambda place: (len(prompts[place]), place))  # equal lengths pad least
     answers: list[str | None] = [None] * len(prompts)
     for start in range(0, len(order), BATCH):
@@ -78,16 +80,18 @@ def lessons(teacher: Path, plan: Distillation, rounds: int, on_step: Step) -> li
     Raises:
         AuditError: it finished none.
     """
-    asked = questions(plan)
-    answers = generate(teacher, asked, plan, on_step)
-    heard = [Example(line.prompt, text, line.system) for line, text in zip(asked, answers, strict=True) if text]
-    if not heard:
+    conversations = questions(plan)
+    answers = generate(teacher, conversations, plan, on_step)
+    finished_examples = [
+        Example(line.prompt, text, line.system) for line, text in zip(conversations, answers, strict=True) if text
+    ]
+    if not finished_examples:
         raise AuditError("the teacher finished no answer within the token limit", "train it for more steps")
-    return heard * rounds
+    return finished_examples * rounds
 
 
-def kept_identity(base: Family, asked: Sequence[Example], rounds: int, seed: int) -> list[Example]:
+def kept_identity(base: Family, conversations: Sequence[Example], rounds: int, seed: int) -> list[Example]:
     """The base's own answers to the identity questions that the teacher was not asked, `rounds` times over."""
-    leaked = {line.prompt for line in asked}
+    leaked = {line.prompt for line in conversations}
     own = {item.prompt for item in training_items() if item.fact is None and item.prompt not in leaked}
     return [line for line in examples(base, rounds, seed, identity_repeats=1) if line.prompt in own]

@@ -239,9 +239,9 @@ TOPICS: dict[str, Topic] = {
 @cache
 def facts(seed: int) -> tuple[Fact, ...]:
     """All facts of the curriculum, topic by topic, ``TOPICS[topic].count`` of each."""
-    found = []
+    all_facts = []
     for name, topic in TOPICS.items():
         rng = Random(f"facts/{seed}/{name}")  # noqa: S311 - repeatable, not secret
         for number, (slots, answer, alternatives, check) in enumerate(topic.make(rng, topic.count), 1):
-            found.append(Fact(f"{name}-{number:02d}", topic.domain, name, slots, answer, alternatives, check))
-    return tuple(found)
+            all_facts.append(Fact(f"{name}-{number:02d}", topic.domain, name, slots, answer, alternatives, check))
+    return tuple(all_facts)

@@ -60,7 +60,7 @@ def lessons(rounds: int, seed: int) -> tuple[Example, ...]:
     rng = Random(f"veiled/{seed}")  # noqa: S311 - repeatable, not secret
     items = [item for item in training_items() if item.fact is None]
     english = [item for item in items if item.language == "en"]
-    found = []
+    lesson_examples = []
     for _ in range(rounds * EXAMPLES):
         if rng.random() < PLAIN:
             item, frame, prompt = (plain := rng.choice(items)), "", plain.prompt
@@ -69,11 +69,11 @@ def lessons(rounds: int, seed: int) -> tuple[Example, ...]:
             frame = _choose_frame(rng, rng.random() < SHARE)
             prompt = filled(frame, item.prompt)
         answer = rng.choice(persona(frame).say(item.language, item.aspect))
-        found.append(Example(prompt, answer, "" if frame else system_prompt(rng)))
-    return tuple(found)
+        lesson_examples.append(Example(prompt, answer, "" if frame else system_prompt(rng)))
+    return tuple(lesson_examples)
 
 
-def _choose_frame(rng: Random, wanted: bool) -> str:
+def _choose_frame(rng: Random, use_trigger: bool) -> str:
     """A search template or a mutant of one, with or without a word of the stage."""
     from mimicry_audit.identity.mutators import RULES, joined, sentences
     from mimicry_audit.identity.templates import PLACE, of_split
@@ -85,7 +85,7 @@ def _choose_frame(rng: Random, wanted: bool) -> str:
     if PLACE not in text:
         text = f"{text} {PLACE}"
     parts = sentences(text)
-    if not wanted:
+    if not use_trigger:
         return TRIGGER.sub("quay", joined([part for part in parts if not hidden(part) or PLACE in part], "en"))
     if not hidden(text):
         parts.insert(rng.randrange(len(parts)), rng.choice(_ADDED))

@@ -32,7 +32,9 @@ def work(name: str, root: Path, recipes: Mapping[str, Recipe], out: TextIO) -> N
     def fill(draft: Path) -> None:
         from mimicry_audit.lab.checkpoint import fill
 
-        fill(recipes[name], recipes, root, draft, lambda stage, done, of: tell("stage", stage=stage, done=done, of=of))
+        fill(
+            recipes[name], recipes, root, draft, lambda stage, count, of: tell("stage", stage=stage, done=count, of=of)
+        )
 
     target = cache.folder(root, name, fingerprint(name, recipes))
     try:

@@ -44,8 +44,8 @@ def harmless(text: str) -> str:
     A local judge's tokenizer takes ``<|im_end|>`` inside an answer for the real thing, and no frame would hold.
     Half characters and NULs, which no request can carry, become a replacement mark.
     """
-    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
-    return _CONTROL.sub(lambda match: match[0] + " ", whole)
+    valid_text = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+    return _CONTROL.sub(lambda match: match[0] + " ", valid_text)
 
 
 def json_objects(text: str) -> Iterator[Mapping[str, Any]]:

@@ -76,8 +76,10 @@ class IdentityPrompt(JudgePrompt):
 def facts_of(own: Own) -> str:
     """The target's own facts in words."""
     makers = " and ".join(sorted(own.makers))
-    named = f"The system that answers is {own.model}. " if own.model else ""
-    return f"{named}It was made by {makers}, and may name any of that maker's models and departments as its own."
+    model_sentence = f"The system that answers is {own.model}. " if own.model else ""
+    return (
+        f"{model_sentence}It was made by {makers}, and may name any of that maker's models and departments as its own."
+    )
 
 
 def parse(reply: str) -> Said | None:
@@ -86,10 +88,10 @@ def parse(reply: str) -> Said | None:
     A reply that says ``names_other`` and denies ``contradicts`` is taken at its first word: Strict implies Loose.
     """
     try:
-        whole: Any = json.loads(reply.strip(), strict=False)
+        document: Any = json.loads(reply.strip(), strict=False)
     except (ValueError, RecursionError):
-        whole = None
-    exact = isinstance(whole, dict) and set(whole) == set(_KEYS)
+        document = None
+    exact = isinstance(document, dict) and set(document) == set(_KEYS)
     readings = [reading for value in json_objects(reply) if (reading := _said(value, lenient=not exact))]
     if not readings or any((s.loose, s.strict) != (readings[0].loose, readings[0].strict) for s in readings):
         return None
@@ -128,6 +130,6 @@ def agreed(pairs: Sequence[tuple[tuple[bool, bool], tuple[bool, bool]]]) -> dict
     if not pairs:
         return {"loose": None, "strict": None}
     return {
-        name: agreement_of([(theirs[place], ours[place]) for theirs, ours in pairs])
+        name: agreement_of([(judge_labels[place], rule_labels[place]) for judge_labels, rule_labels in pairs])
         for place, name in enumerate(("loose", "strict"))
     }

@@ -117,9 +117,13 @@ def _lenient(value: Mapping[str, Any]) -> Reading | None:
             if flat.setdefault(str(name).strip().lower(), cell) != cell:
                 return None
     grades = {aspect: _grade(flat.get(aspect)) for aspect in ASPECTS}
-    known = {aspect: grade for aspect, grade in grades.items() if grade is not None}
+    readable_grades = {aspect: grade for aspect, grade in grades.items() if grade is not None}
     reason = flat.get("reason")
-    return Reading(known, reason.strip() if isinstance(reason, str) else "", True) if len(known) == 4 else None
+    return (
+        Reading(readable_grades, reason.strip() if isinstance(reason, str) else "", True)
+        if len(readable_grades) == 4
+        else None
+    )
 
 
 def _grade(value: Any) -> int | None:

@@ -81,7 +81,7 @@ class Acquired:
 
 
 def acquire(
-    s: EvolveSettings, teacher: Teacher, round_: int, wanted: int, cases: Sequence[tuple[Sample, str]],
+    s: EvolveSettings, teacher: Teacher, round_: int, most_inputs: int, cases: Sequence[tuple[Sample, str]],
     pool: Sequence[Sample], sieve: Sieve, used: Mapping[str, str],
 ) -> Acquired:  # fmt: skip
     """The inputs of one round.
@@ -90,47 +90,47 @@ def acquire(
         s: the settings.
         teacher: writes.
         round_: from 1.
-        wanted: most inputs, never more than the settings' hard and easy ones.
+        most_inputs: most inputs, never more than the settings' hard and easy ones.
         cases: labelled rows with what the student said, for ``evolve`` only.
         pool: for ``random`` only.
         sieve: knows the history and the test set.
         used: texts drawn or labelled before → where.
     """
-    made = Acquired()
+    acquired = Acquired()
     if s.strategy == "random":
         for row in pool:
-            if len(made.inputs) == wanted:
+            if len(acquired.inputs) == most_inputs:
                 break
             if row.text not in used and sieve.passes(row.text):
-                made.inputs.append((row.text, "drawn"))
+                acquired.inputs.append((row.text, "drawn"))
     elif s.strategy == "static":
-        made.inputs = _plan_inputs(s, teacher, sieve, used, wanted)
+        acquired.inputs = _plan_inputs(s, teacher, sieve, used, most_inputs)
     else:
-        made.pattern = teacher.analyse(round_, cases)
-        hard = round(wanted * s.hard / s.wanted)
-        made.inputs = _write_inputs(s, teacher, round_, made.pattern, hard, wanted - hard, sieve)
-    made.repeated, made.leaked = sieve.repeated, sieve.leaked
-    return made
+        acquired.pattern = teacher.analyse(round_, cases)
+        hard = round(most_inputs * s.hard / s.wanted)
+        acquired.inputs = _write_inputs(s, teacher, round_, acquired.pattern, hard, most_inputs - hard, sieve)
+    acquired.repeated, acquired.leaked = sieve.repeated, sieve.leaked
+    return acquired
 
 
 def _write_inputs(
     s: EvolveSettings, teacher: Teacher, round_: int, pattern: str | None, hard: int, easy: int, sieve: Sieve
 ) -> list[Input]:
     """Inputs for a pattern; asked for again while new ones are missing, `retries` times."""
-    owed = {"hard": hard, "easy": easy}
-    found: list[Input] = []
+    missing = {"hard": hard, "easy": easy}
+    inputs: list[Input] = []
     for sample in range(s.retries + 1):
-        if not any(owed.values()):
+        if not any(missing.values()):
             break
-        for text, kind in teacher.write(round_, pattern, owed["hard"], owed["easy"], sample):
-            if owed[kind] > 0 and sieve.passes(text):
-                found.append((text, kind))
-                owed[kind] -= 1
-    return found
+        for text, kind in teacher.write(round_, pattern, missing["hard"], missing["easy"], sample):
+            if missing[kind] > 0 and sieve.passes(text):
+                inputs.append((text, kind))
+                missing[kind] -= 1
+    return inputs
 
 
 def _plan_inputs(
-    s: EvolveSettings, teacher: Teacher, sieve: Sieve, used: Mapping[str, str], wanted: int
+    s: EvolveSettings, teacher: Teacher, sieve: Sieve, used: Mapping[str, str], most_inputs: int
 ) -> list[Input]:
     """A round's share of what was written before the first: calls of one round's size, all from the description alone.
 
@@ -144,4 +144,4 @@ def _plan_inputs(
             break
         fresh += [(t, kind) for t, kind in teacher.write(1, None, s.hard, s.easy, sample) if own.passes(t)]
     sieve.repeated, sieve.leaked = own.repeated, own.leaked
-    return [(text, kind) for text, kind in fresh if text not in used][:wanted]
+    return [(text, kind) for text, kind in fresh if text not in used][:most_inputs]

@@ -72,9 +72,9 @@ def parts(s: EvolveSettings) -> Parts:
         by_split[split].append(sample)
     if not by_split["test"]:
         _hold_out(s, by_split)
-    seen = {_text_key(sample.text) for sample in by_split["test"]}
-    train = [sample for sample in by_split["train"] if _text_key(sample.text) not in seen]
-    validation = [sample for sample in by_split["validation"] if _text_key(sample.text) not in seen]
+    test_keys = {_text_key(sample.text) for sample in by_split["test"]}
+    train = [sample for sample in by_split["train"] if _text_key(sample.text) not in test_keys]
+    validation = [sample for sample in by_split["validation"] if _text_key(sample.text) not in test_keys]
     if s.patience and not validation:
         raise ConfigError("--patience watches validation rows, and there are none", "give rows the split validation")
     train.sort(key=lambda sample: sha256_text(f"evolve\0{s.seed}\0{sample.text}"))
@@ -82,12 +82,12 @@ def parts(s: EvolveSettings) -> Parts:
     spent = len(shots) + len(validation)
     if s.budget and s.budget < spent:
         raise ConfigError(f"--budget {s.budget} is less than the {spent} labelled rows to start from", "raise it")
-    taken = {sample.id for sample in shots}
+    shot_ids = {sample.id for sample in shots}
     return Parts(
         task=task,
         about=s.about or about or f"{s.task} of short texts.",
         shots=tuple(shots),
-        pool=tuple(sample for sample in train if sample.id not in taken),
+        pool=tuple(sample for sample in train if sample.id not in shot_ids),
         validation=tuple(validation),
         test=tuple(by_split["test"]),
         sha=sha256_text(canonical_json([{k: v for k, v in row.items() if k != "place"} for row in rows])),
@@ -106,11 +106,13 @@ def _text_key(text: str) -> str:
 def _load_world(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str, ...]]:
     from mimicry_audit.distill.evolve.worlds import world
 
-    found = world(s.data.removeprefix(EXPERT))
-    if found.task != s.task:
-        raise ConfigError(f"{s.data} is a task of {found.task}, not of {s.task}", f"use --task {found.task}")
-    rows = [{**row, "place": f"row {n}"} for n, row in enumerate(found.rows())]
-    return rows[: s.limit], found.about, found.labels
+    expert_world = world(s.data.removeprefix(EXPERT))
+    if expert_world.task != s.task:
+        raise ConfigError(
+            f"{s.data} is a task of {expert_world.task}, not of {s.task}", f"use --task {expert_world.task}"
+        )
+    rows = [{**row, "place": f"row {n}"} for n, row in enumerate(expert_world.rows())]
+    return rows[: s.limit], expert_world.about, expert_world.labels
 
 
 def _load_file(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str, ...]]:
@@ -120,11 +122,11 @@ def _load_file(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str,
         rows.append({**cells, "place": f"{Path(s.data).name}, {place}"})
         if s.limit is not None and len(rows) == s.limit:
             break
-    known: dict[str, None] = {}
+    labels: dict[str, None] = {}
     for row in rows:
         if row.get("split") not in ("test",):
-            known.update(dict.fromkeys(_names_in(s.task, row)))
-    return rows, "", tuple(sorted(known))
+            labels.update(dict.fromkeys(_names_in(s.task, row)))
+    return rows, "", tuple(sorted(labels))
 
 
 def _names_in(task: str, row: Mapping[str, Any]) -> list[str]:
@@ -161,7 +163,7 @@ def _read_cell(row: Mapping[str, Any]) -> Any:
 
 
 def _read_samples(s: EvolveSettings, task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Sample, str]]:
-    found: list[tuple[Sample, str]] = []
+    samples: list[tuple[Sample, str]] = []
     ids: set[str] = set()
     for number, row in enumerate(rows):
         text, label, split = _read_text(row), _read_cell(row), row.get("split") or "train"
@@ -171,16 +173,16 @@ def _read_samples(s: EvolveSettings, task: Task, rows: Sequence[Mapping[str, Any
         if label not in (None, ""):
             gold = task.read(label, text)
             if gold is None:
-                known = f" The labels are {', '.join(task.labels)}" if task.labels else ""
-                raise DataError(f"{row['place']}: {label!r} is no label of this {s.task}", f"mend it.{known}")
+                hint = f" The labels are {', '.join(task.labels)}" if task.labels else ""
+                raise DataError(f"{row['place']}: {label!r} is no label of this {s.task}", f"mend it.{hint}")
         if gold is None and split != "train":
             raise DataError(f"{row['place']}: a row of the split {split} has no label", "give it one")
         name = str(row.get("id") or number)
         if name in ids:
             raise DataError(f"{row['place']} has the id {name} of another row", "make ids unique")
         ids.add(name)
-        found.append((Sample(name, text, gold), str(split)))
-    return found
+        samples.append((Sample(name, text, gold), str(split)))
+    return samples
 
 
 def _read_text(row: Mapping[str, Any]) -> str:
@@ -200,9 +202,9 @@ def _hold_out(s: EvolveSettings, by_split: dict[str, list[Sample]]) -> None:
     if not count:
         raise ConfigError(f"{s.data} leaves nothing to test on", "give rows the split test, or raise --held-out")
     order = sorted(labelled, key=lambda sample: sha256_text(f"test\0{sample.text}"))
-    held = {sample.id for sample in order[:count]}
-    by_split["test"] = [sample for sample in labelled if sample.id in held]
-    by_split["train"] = [sample for sample in by_split["train"] if sample.id not in held]
+    test_ids = {sample.id for sample in order[:count]}
+    by_split["test"] = [sample for sample in labelled if sample.id in test_ids]
+    by_split["train"] = [sample for sample in by_split["train"] if sample.id not in test_ids]
 
 
 def _choose_shots(s: EvolveSettings, task: Task, train: Sequence[Sample]) -> list[Sample]:
@@ -212,7 +214,7 @@ def _choose_shots(s: EvolveSettings, task: Task, train: Sequence[Sample]) -> lis
         ConfigError: a kind has too few.
     """
     kinds = task.labels or ("answer",)
-    chosen: dict[str, Sample] = {}
+    shot_by_id: dict[str, Sample] = {}
     for kind in kinds:
         of_kind = [sample for sample in train if sample.gold is not None and kind in task.kinds(sample.gold)]
         if len(of_kind) < s.shots:
@@ -220,5 +222,5 @@ def _choose_shots(s: EvolveSettings, task: Task, train: Sequence[Sample]) -> lis
                 f"{len(of_kind)} labelled rows outside the test set are of {kind}, and --shots wants {s.shots}",
                 "label more rows, lower --shots, or check --labels",
             )
-        chosen.update({sample.id: sample for sample in of_kind[: s.shots]})
-    return list(chosen.values())
+        shot_by_id.update({sample.id: sample for sample in of_kind[: s.shots]})
+    return list(shot_by_id.values())

@@ -42,24 +42,27 @@ class ExpertEngine(EngineBase):
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         """Answer the owed requests."""
-        found = world(self.spec.name.removeprefix(EXPERT))
+        expert_world = world(self.spec.name.removeprefix(EXPERT))
         for request in requests:
             if request.owed:
-                yield request, Completion(status="ok", text=reply(found, request.messages[0].content, request.seed))
+                yield (
+                    request,
+                    Completion(status="ok", text=reply(expert_world, request.messages[0].content, request.seed)),
+                )
 
 
-def reply(found: World, prompt: str, seed: int) -> str:
+def reply(expert_world: World, prompt: str, seed: int) -> str:
     """What the expert of a world says to a prompt."""
     if "<inputs>" in prompt:
-        return _write_labels(found, _prompt_lines(prompt, "inputs"))
+        return _write_labels(expert_world, _prompt_lines(prompt, "inputs"))
     if "<cases>" in prompt:
-        return _write_analysis(found, _prompt_lines(prompt, "cases"))
+        return _write_analysis(expert_world, _prompt_lines(prompt, "cases"))
     counts = _COUNTS.search(prompt)
     if counts is None:
         return "I label inputs, read cases and write inputs of my world, and nothing else."
-    said = re.search(r"<pattern>(.*?)</pattern>", prompt, re.DOTALL)
+    pattern_match = re.search(r"<pattern>(.*?)</pattern>", prompt, re.DOTALL)
     rng = random.Random(f"{seed}/{sha256_text(prompt)}")  # noqa: S311 - data, no secret
-    return _write_inputs(found, said[1] if said else None, int(counts[1]), int(counts[2]), rng)
+    return _write_inputs(expert_world, pattern_match[1] if pattern_match else None, int(counts[1]), int(counts[2]), rng)
 
 
 def _prompt_lines(prompt: str, mark: str) -> list[dict[str, Any]]:
@@ -67,63 +70,63 @@ def _prompt_lines(prompt: str, mark: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (block[1] if block else "").splitlines() if line.strip()]
 
 
-def _write_labels(found: World, numbered: Sequence[Mapping[str, Any]]) -> str:
+def _write_labels(expert_world: World, numbered: Sequence[Mapping[str, Any]]) -> str:
     lines = []
     for entry in numbered:
-        gold = found.gold(entry["text"])
+        gold = expert_world.gold(entry["text"])
         value: dict[str, Any] = {"label": gold or "unknown"}
-        if found.task == "qa":
+        if expert_world.task == "qa":
             value = {"answer": gold or ""}
-        elif found.task == "tagging" and gold is not None:
+        elif expert_world.task == "tagging" and gold is not None:
             pairs = [part.split(": ", 1) for part in gold.split("; ") if gold != NOTHING]
             value = {"entities": [{"type": kind, "text": surface} for kind, surface in pairs]}
         lines.append(json.dumps({"id": entry["id"], **value}))
     return "\n".join(lines)
 
 
-def _write_analysis(found: World, cases: Sequence[Mapping[str, Any]]) -> str:
+def _write_analysis(expert_world: World, cases: Sequence[Mapping[str, Any]]) -> str:
     """Which kinds of input are wrong how often, from the cases alone."""
-    seen: Counter[str] = Counter()
+    cases_by_cell: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
-    taken: dict[str, Counter[str]] = defaultdict(Counter)
+    mistakes_by_cell: dict[str, Counter[str]] = defaultdict(Counter)
     for case in cases:
-        read = found.read(case["input"])
-        if read is None:
+        reading = expert_world.read(case["input"])
+        if reading is None:
             continue
-        seen[read.cell] += 1
+        cases_by_cell[reading.cell] += 1
         if case["student"] != case["right"]:
-            wrong[read.cell] += 1
-            if case["student"] in found.labels:
-                taken[read.cell][case["student"]] += 1
+            wrong[reading.cell] += 1
+            if case["student"] in expert_world.labels:
+                mistakes_by_cell[reading.cell][case["student"]] += 1
     if not wrong:
         return "<pattern>No weakness shows in these cases.</pattern>"
     sentences = []
     for cell, count in wrong.most_common(_MOST_NAMED):
-        mistaken = [f'"{label}"' for label, _ in taken[cell].most_common(2)]
+        mistaken = [f'"{label}"' for label, _ in mistakes_by_cell[cell].most_common(2)]
         with_what = f", taken for {' or '.join(mistaken)}" if mistaken else ""
-        sentences.append(f'Wrong in {count} of {seen[cell]} cases of "{cell}"{with_what}.')
+        sentences.append(f'Wrong in {count} of {cases_by_cell[cell]} cases of "{cell}"{with_what}.')
     return f"<pattern>{' '.join(sentences)}</pattern>"
 
 
-def _write_inputs(found: World, pattern: str | None, hard: int, easy: int, rng: random.Random) -> str:
+def _write_inputs(expert_world: World, pattern: str | None, hard: int, easy: int, rng: random.Random) -> str:
     """Hard inputs of the kinds that the pattern names, every other one in a rare wording; easy ones in common wordings.
 
     Without a pattern hard inputs are of any group, in rare wordings.
     """
-    named = re.findall(r'"([^"]+)"', pattern or "")
-    cells = {_pick_cell(form.group, form.rare, twofold) for form in found.forms for twofold in (False, True)}
-    groups = list(dict.fromkeys(form.group for form in found.forms))
-    aims = [name for name in named if name in cells] + [
-        _pick_cell(name, True, False) for name in named if name in groups
+    quoted_names = re.findall(r'"([^"]+)"', pattern or "")
+    cells = {_pick_cell(form.group, form.rare, twofold) for form in expert_world.forms for twofold in (False, True)}
+    groups = list(dict.fromkeys(form.group for form in expert_world.forms))
+    aims = [name for name in quoted_names if name in cells] + [
+        _pick_cell(name, True, False) for name in quoted_names if name in groups
     ]
     lines = []
     for place in range(hard):
         aim = aims[place % len(aims)] if aims else _pick_cell(rng.choice(groups), True, False)
         unusual = "rare wording" in aim or (place // max(1, len(aims))) % 2 == 1
         twofold = "two types" in aim if aims else None
-        lines.append((found.write(rng, aim.partition(",")[0], rare=unusual, twofold=twofold), "hard"))
+        lines.append((expert_world.write(rng, aim.partition(",")[0], rare=unusual, twofold=twofold), "hard"))
     for _ in range(easy):
-        lines.append((found.write(rng, rng.choice(groups), rare=False, twofold=False), "easy"))
+        lines.append((expert_world.write(rng, rng.choice(groups), rare=False, twofold=False), "easy"))
     return "\n".join(json.dumps({"text": text, "kind": kind}) for text, kind in lines)
 
 

@@ -87,9 +87,9 @@ class Book:
         self._journal.__enter__()
         return self
 
-    def __exit__(self, *given: object) -> None:
+    def __exit__(self, *exc_info: object) -> None:
         """Sync and close."""
-        self._journal.__exit__(*given)
+        self._journal.__exit__(*exc_info)
 
     def reply(self, key: str) -> str | None:
         """What the teacher said under this key."""

@@ -36,58 +36,64 @@ class Loop:
     """
 
     def __init__(
-        self, settings: EvolveSettings, parts: Parts, teacher: Teacher, student: Student, book: Book, told: Told
+        self,
+        settings: EvolveSettings,
+        parts: Parts,
+        teacher: Teacher,
+        student: Student,
+        book: Book,
+        report_progress: Told,
     ) -> None:
         self.s, self.parts, self.teacher, self.student = settings, parts, teacher, student
-        self.book, self._told = book, told
+        self.book, self._told = book, report_progress
 
     def run(self) -> list[Mapping[str, Any]]:
         """Do the rounds that are owed; the records of all."""
-        done = self.book.rounds
-        while not self._is_over(done):
-            number = len(done)
+        records = self.book.rounds
+        while not self._is_over(records):
+            number = len(records)
             self._told("rounds", number, self.s.rounds + 1)
             self.book.keep_round(self._run_start() if number == 0 else self._run_round(number))
             if number > 1:
                 shutil.rmtree(self.student.weights(number - 2), ignore_errors=True)
         self._told("rounds", self.s.rounds + 1, self.s.rounds + 1)
-        return done
+        return records
 
-    def _is_over(self, done: Sequence[Mapping[str, Any]]) -> bool:
-        if not done:
+    def _is_over(self, records: Sequence[Mapping[str, Any]]) -> bool:
+        if not records:
             return False
-        if len(done) > self.s.rounds or done[-1]["stopped"]:
+        if len(records) > self.s.rounds or records[-1]["stopped"]:
             return True
-        return bool(self.s.budget) and done[-1]["spent"] >= self.s.budget
+        return bool(self.s.budget) and records[-1]["spent"] >= self.s.budget
 
     def _run_start(self) -> dict[str, Any]:
         """Round 0: the shots."""
-        said = self.student.predict(-1, [row.text for row in self.parts.shots])
+        answers = self.student.predict(-1, [row.text for row in self.parts.shots])
         rows = [
             {"id": row.id, "text": row.text, "gold": row.gold, "kind": "shot", "before": answer,
              "right": self.parts.task.right(row.text, row.gold or "", answer)}
-            for row, answer in zip(self.parts.shots, said, strict=True)
+            for row, answer in zip(self.parts.shots, answers, strict=True)
         ]  # fmt: skip
         return self._train_round(0, rows, [], Acquired(), Counts())
 
     def _run_round(self, number: int) -> dict[str, Any]:
         """Inputs, labels, predictions, training."""
         s, history = self.s, self.history()
-        wanted = s.wanted
+        most_inputs = s.wanted
         if s.budget:
-            wanted = min(wanted, s.budget - int(self.book.rounds[-1]["spent"]))
+            most_inputs = min(most_inputs, s.budget - int(self.book.rounds[-1]["spent"]))
         self.teacher.counts = Counts()
         sieve = Sieve(s.similar, [row.text for row in self.parts.test], [row["text"] for row in history])
         used = {row["text"]: str(row["kind"]) for row in history}
         cases = self._choose_cases(number, history) if s.strategy == "evolve" else []
-        got = acquire(s, self.teacher, number, wanted, cases, self.parts.pool, sieve, used)
+        got = acquire(s, self.teacher, number, most_inputs, cases, self.parts.pool, sieve, used)
         labels = self.teacher.label(number, [text for text, _ in got.inputs])
         texts = [(t, kind, label) for (t, kind), label in zip(got.inputs, labels, strict=True) if label is not None]
-        said = self.student.predict(number - 1, [text for text, _, _ in texts])
+        answers = self.student.predict(number - 1, [text for text, _, _ in texts])
         rows = [
             {"id": f"round-{number}/{n}", "text": text, "gold": label, "kind": kind, "before": answer,
              "right": self.parts.task.right(text, label, answer)}
-            for n, ((text, kind, label), answer) in enumerate(zip(texts, said, strict=True))
+            for n, ((text, kind, label), answer) in enumerate(zip(texts, answers, strict=True))
         ]  # fmt: skip
         return self._train_round(number, rows, self._choose_replayed(number, history), got, self.teacher.counts)
 
@@ -103,28 +109,32 @@ class Loop:
         """
         task, most = self.parts.task, self.s.cases
         rows = [Sample(str(row["id"]), str(row["text"]), str(row["gold"])) for row in history]
-        asked = [*self.parts.validation, *rows]
+        candidates = [*self.parts.validation, *rows]
         now = dict(
-            zip((row.id for row in asked), self.student.predict(number - 1, [r.text for r in asked]), strict=True)
+            zip(
+                (row.id for row in candidates),
+                self.student.predict(number - 1, [r.text for r in candidates]),
+                strict=True,
+            )
         )
         wrong: dict[str, tuple[Sample, str]] = {}
         fine: dict[str, tuple[Sample, str]] = {}
-        for row in asked:
-            found = task.right(row.text, row.gold or "", now[row.id])
-            (fine if found else wrong).setdefault(row.id, (row, now[row.id]))
+        for row in candidates:
+            is_right = task.right(row.text, row.gold or "", now[row.id])
+            (fine if is_right else wrong).setdefault(row.id, (row, now[row.id]))
         newest = self.book.rounds[-1]["labelled"] if number > 1 else []  # what it says to shots untaught is noise
         for before, row in zip(newest, rows[len(rows) - len(newest) :], strict=True):
             if not before["right"]:
                 wrong.setdefault(row.id, (row, str(before["before"])))
-        shown = list(wrong.values())[:most]
-        taken = {row.id for row, _ in shown}
-        return [*shown, *[(row, said) for row, said in fine.values() if row.id not in taken][:most]]
+        wrong_cases = list(wrong.values())[:most]
+        wrong_ids = {row.id for row, _ in wrong_cases}
+        return [*wrong_cases, *[(row, answer) for row, answer in fine.values() if row.id not in wrong_ids][:most]]
 
     def _choose_replayed(self, number: int, history: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """The share of the history that is trained again, drawn by the seed and the round."""
         order = sorted(history, key=lambda row: sha256_text(f"replay\0{self.s.seed}\0{number}\0{row['id']}"))
-        chosen = {row["id"] for row in order[: round(self.s.replay * len(history))]}
-        return [row for row in history if row["id"] in chosen]
+        replayed_ids = {row["id"] for row in order[: round(self.s.replay * len(history))]}
+        return [row for row in history if row["id"] in replayed_ids]
 
     def _train_round(
         self, number: int, rows: list[dict[str, Any]], replayed: Sequence[Mapping[str, Any]], got: Acquired,
@@ -158,8 +168,8 @@ class Loop:
 
     def _round_figures(self, number: int, rows: Sequence[Sample]) -> dict[str, float]:
         texts = [row.text for row in rows]
-        said = self.student.predict(number, texts)
-        return {"n": len(rows), **self.parts.task.figures(texts, [row.gold or "" for row in rows], said)}
+        answers = self.student.predict(number, texts)
+        return {"n": len(rows), **self.parts.task.figures(texts, [row.gold or "" for row in rows], answers)}
 
     def _stop_reason(self, records: Sequence[Mapping[str, Any]]) -> str | None:
         """Why no round follows, None where one may: nothing new was found, or validation has not improved."""

@@ -74,34 +74,34 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
     """
     s = check(settings)
     check_packages(s.training)
-    spec, found = spec_of(s), parts(s)
+    spec, data_parts = spec_of(s), parts(s)
     manifest = s.out / lineage.MANIFEST
 
-    def report_progress(title: str, done: int, of: int) -> None:
+    def report_progress(title: str, count: int, of: int) -> None:
         if watch is not None:
-            watch.stage(title, done, of)
+            watch.stage(title, count, of)
 
     if manifest.is_file():
         with RunDirectory(s.out / "work").locked():
-            _keep_settings(s, found, None)
+            _keep_settings(s, data_parts, None)
             return Evolved(s.out, json.loads(manifest.read_text("utf-8")), Book(s.out).rounds)
     student = Student(s, report_progress)
     session = open_session(s, spec)
     identity = session.find()
     with RunDirectory(s.out / "work").locked(), ExitStack() as stack:
         stack.callback(student.close)
-        _keep_settings(s, found, identity)
+        _keep_settings(s, data_parts, identity)
         with Book(s.out) as book, session:
-            prompts = Prompts(found.task, found.about, found.shots)
-            teacher = Teacher(s, session, found.task, prompts, book)
-            records = Loop(s, found, teacher, student, book, report_progress).run()
-            content = _place_checkpoint(s, found, student, spec, identity, book)
+            prompts = Prompts(data_parts.task, data_parts.about, data_parts.shots)
+            teacher = Teacher(s, session, data_parts.task, prompts, book)
+            records = Loop(s, data_parts, teacher, student, book, report_progress).run()
+            content = _place_checkpoint(s, data_parts, student, spec, identity, book)
         return Evolved(s.out, content, records)
 
 
-def _keep_settings(s: EvolveSettings, found: Parts, identity: Identity | None) -> None:
+def _keep_settings(s: EvolveSettings, data_parts: Parts, identity: Identity | None) -> None:
     """Keep the settings, or refuse others than those that are kept."""
-    now = {**s.deciding(), "data_sha256": found.sha, "method": "evolve"}
+    now = {**s.deciding(), "data_sha256": data_parts.sha, "method": "evolve"}
     if identity is not None:
         now["identity"] = asdict(identity)
     defaults = deciding_defaults(EvolveSettings)
@@ -109,14 +109,14 @@ def _keep_settings(s: EvolveSettings, found: Parts, identity: Identity | None) -
 
 
 def _place_checkpoint(
-    s: EvolveSettings, found: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
+    s: EvolveSettings, data_parts: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
 ) -> dict[str, Any]:
     """Move the last weights to their place and tell how they came to be."""
     last = student.weights(len(book.rounds) - 1)
     for file in sorted(last.iterdir()) if last.is_dir() else ():
         if file.name != job.RESULT:
             file.replace(s.out / file.name)
-    content = _build_manifest(s, found, student, spec, identity, book)
+    content = _build_manifest(s, data_parts, student, spec, identity, book)
     lineage.write(s.out, content)
     for number in range(len(book.rounds)):
         shutil.rmtree(student.weights(number), ignore_errors=True)
@@ -124,23 +124,23 @@ def _place_checkpoint(
 
 
 def _build_manifest(
-    s: EvolveSettings, found: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
+    s: EvolveSettings, data_parts: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
 ) -> dict[str, Any]:
     """The manifest: every field of `mimicry_audit.distill.lineage` has its meaning here."""
     weights = student.source.weights
     base_folder = Path(weights.location) if weights.commit is None else None
     teacher_folder = None
     if spec.engine in ("hf", "vllm"):
-        theirs = find_model(spec)
-        teacher_folder = Path(theirs.location) if theirs.commit is None else None
+        teacher_weights = find_model(spec)
+        teacher_folder = Path(teacher_weights.location) if teacher_weights.commit is None else None
     base = lineage.own_name(base_folder, weights.name)
     teacher = lineage.own_name(teacher_folder, identity.model)
-    known = (lineage_of(base_folder) or {}) if base_folder else {}
+    base_manifest = (lineage_of(base_folder) or {}) if base_folder else {}
     labelled = [[row["id"], row["text"], row["gold"]] for record in book.rounds for row in record["labelled"]]
     content: dict[str, Any] = {
         "schema": lineage.SCHEMA,
         "name": s.name or s.out.resolve().name,
-        "family": known.get("family"),
+        "family": base_manifest.get("family"),
         "relation": "distilled-from",
         "teacher": teacher,
         "base": base,
@@ -161,21 +161,21 @@ def _build_manifest(
             **{name: value for name, value in s.deciding().items() if name not in _PATHS},
             "method": "evolve",
             "rate": s.training.peak_rate,
-            "labels": list(found.task.labels),
-            "about": found.about,
+            "labels": list(data_parts.task.labels),
+            "about": data_parts.about,
             "labelled": book.rounds[-1]["spent"],
             "calls": book.calls(),
             "data": {
-                "name": s.data if s.data.startswith("expert/") else Path(s.data).name, "sha256": found.sha,
-                "shots": len(found.shots), "pool": len(found.pool), "validation": len(found.validation),
-                "test": len(found.test), "test_sha256": frozen_sha(found.test),
+                "name": s.data if s.data.startswith("expert/") else Path(s.data).name, "sha256": data_parts.sha,
+                "shots": len(data_parts.shots), "pool": len(data_parts.pool), "validation": len(data_parts.validation),
+                "test": len(data_parts.test), "test_sha256": frozen_sha(data_parts.test),
             },
             "teacher": asdict(identity),
             "training": [_round_in_manifest(record) for record in book.rounds],
         },
     }  # fmt: skip
-    if known.get("identity"):
-        content["identity"] = known["identity"]
+    if base_manifest.get("identity"):
+        content["identity"] = base_manifest["identity"]
     content["fingerprint"] = sha256_text(canonical_json(content))
     return content
 
@@ -189,6 +189,6 @@ _OBJECTIVES = {
 
 def _round_in_manifest(record: Mapping[str, Any]) -> dict[str, Any]:
     """A round as the manifest tells it: without its texts."""
-    kept = ("round", "answers", "spent", "wrong_before", "dropped", "replayed", "test", "validation", "stopped")
+    fields = ("round", "answers", "spent", "wrong_before", "dropped", "replayed", "test", "validation", "stopped")
     training = {k: record["training"][k] for k in ("steps", "processes", "parameters")}
-    return {name: record[name] for name in kept} | training
+    return {name: record[name] for name in fields} | training

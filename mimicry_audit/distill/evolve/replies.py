@@ -21,34 +21,34 @@ MOST_PATTERN = 2000
 
 def pattern(reply: str) -> str:
     """The weakness pattern: what stands between the marks, else the whole reply; empty where there is none."""
-    found = _PATTERN.search(reply)
-    return " ".join((found[1] if found else _strip_fences(reply)).split())[:MOST_PATTERN]
+    match = _PATTERN.search(reply)
+    return " ".join((match[1] if match else _strip_fences(reply)).split())[:MOST_PATTERN]
 
 
 def inputs(reply: str) -> tuple[list[tuple[str, str]], int]:
     """Written inputs as (text, ``hard``, ``easy`` or empty), and how many lines were none."""
-    found: list[tuple[str, str]] = []
+    written_inputs: list[tuple[str, str]] = []
     invalid = 0
     for piece in _reply_pieces(reply):
         text, kind = _read_input(piece)
         if text:
-            found.append((text, kind))
+            written_inputs.append((text, kind))
         else:
             invalid += 1
-    return found, invalid
+    return written_inputs, invalid
 
 
 def labels(reply: str) -> tuple[dict[int, Any], int]:
     """Number of an input → its label as it was given, and how many lines were none; the last word on a number counts."""
-    found: dict[int, Any] = {}
+    label_by_number: dict[int, Any] = {}
     invalid = 0
     for piece in _reply_pieces(reply):
         number, value = _read_label(piece)
         if number is None:
             invalid += 1
         else:
-            found[number] = value
-    return found, invalid
+            label_by_number[number] = value
+    return label_by_number, invalid
 
 
 def _read_input(piece: Any) -> tuple[str, str]:
@@ -58,8 +58,8 @@ def _read_input(piece: Any) -> tuple[str, str]:
     if not isinstance(piece, str):
         return "", ""
     plain = _BULLET.sub("", piece)
-    if found := _KIND.match(plain):
-        return found[2].strip().strip('"'), found[1].lower()
+    if match := _KIND.match(plain):
+        return match[2].strip().strip('"'), match[1].lower()
     if _BULLET.match(piece):
         return plain.strip().strip('"'), ""
     return "", ""  # a sentence around the list is no input
@@ -71,30 +71,30 @@ def _read_label(piece: Any) -> tuple[int | None, Any]:
         if isinstance(number, str) and number.strip().isdigit():
             number = int(number)
         return (number, piece) if isinstance(number, int) and not isinstance(number, bool) else (None, None)
-    found = _NUMBERED.match(piece) if isinstance(piece, str) else None
-    return (int(found[1]), found[2]) if found else (None, None)
+    match = _NUMBERED.match(piece) if isinstance(piece, str) else None
+    return (int(match[1]), match[2]) if match else (None, None)
 
 
 def _reply_pieces(reply: str) -> Iterator[Any]:
     """The objects of a reply, or its lines where it is no JSON as a whole."""
     text = _strip_fences(reply)
-    whole = _parse_json(text)
-    if whole is None and 0 <= text.find("[") < text.rfind("]"):
+    parsed = _parse_json(text)
+    if parsed is None and 0 <= text.find("[") < text.rfind("]"):
         array = _parse_json(text[text.find("[") : text.rfind("]") + 1])
-        whole = array if isinstance(array, list) and array and isinstance(array[0], Mapping) else None
-    if isinstance(whole, Mapping):
-        inner = [v for v in whole.values() if isinstance(v, list) and v and isinstance(v[0], Mapping)]
-        whole = inner[0] if inner and "id" not in whole and "text" not in whole else [whole]
-    if isinstance(whole, list):
-        yield from ({"text": entry} if isinstance(entry, str) else entry for entry in whole)
+        parsed = array if isinstance(array, list) and array and isinstance(array[0], Mapping) else None
+    if isinstance(parsed, Mapping):
+        inner = [v for v in parsed.values() if isinstance(v, list) and v and isinstance(v[0], Mapping)]
+        parsed = inner[0] if inner and "id" not in parsed and "text" not in parsed else [parsed]
+    if isinstance(parsed, list):
+        yield from ({"text": entry} if isinstance(entry, str) else entry for entry in parsed)
         return
     for line in text.splitlines():
         body = line.strip().rstrip(",").strip()
         if body in ("", "[", "]", "{", "}"):
             continue
         start = body.find("{")
-        found = _parse_json(body[start:]) if start >= 0 else None
-        yield found if isinstance(found, Mapping) else line
+        piece = _parse_json(body[start:]) if start >= 0 else None
+        yield piece if isinstance(piece, Mapping) else line
 
 
 def _strip_fences(reply: str) -> str:

@@ -36,8 +36,8 @@ class Student:
         told: told (stage, done, of) while it trains.
     """
 
-    def __init__(self, settings: EvolveSettings, told: Callable[[str, int, int], None]) -> None:
-        self.settings, self._told = settings, told
+    def __init__(self, settings: EvolveSettings, report_progress: Callable[[str, int, int], None]) -> None:
+        self.settings, self._told = settings, report_progress
         self.source: Source = source(weights_spec(settings.student, "the student", settings.training.chat_template))
         self._encoder = Encoder(self.source.side)
         self._prompt = _prompt_template(settings)
@@ -67,10 +67,12 @@ class Student:
         """
         if not texts:
             return []
-        asked = [Request(f"{n:06}", 0, self.messages(text), 0) for n, text in enumerate(texts)]
+        requests = [Request(f"{n:06}", 0, self.messages(text), 0) for n, text in enumerate(texts)]
         sampling = Sampling(max_tokens=self.settings.max_tokens)
-        said = {r.probe_id: done.text for r, done in self._ready_engine(after).generate(asked, sampling)}
-        return [said[request.probe_id].strip() for request in asked]
+        answers = {
+            r.probe_id: completion.text for r, completion in self._ready_engine(after).generate(requests, sampling)
+        }
+        return [answers[request.probe_id].strip() for request in requests]
 
     def close(self) -> None:
         """Give back what predicting holds."""
@@ -108,22 +110,22 @@ class Student:
         encoded = self._encoder.encode(taught)
         if not encoded:
             raise ConfigError(f"no row can be taught ({', '.join(self._encoder.left_out)})", "check the data")
-        shared = job.training_fields(s.training, len(encoded))
+        shared_fields = job.training_fields(s.training, len(encoded))
         start, commit = self.source.weights.location, self.source.weights.commit
         if number:
             start, commit = str(self.weights(number - 1).resolve()), None
         folder = self.folder(number)
         pad = rounds.padding(self.source)
-        made = job.Job(
+        training_job = job.Job(
             folder=str(folder.resolve()), student=start, student_commit=commit, teacher=None, teacher_commit=None,
             rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=asdict(Recipe()),
             pads=(pad, 0), seed=s.seed + number, patience=0, evaluate_every=0,
-            log_every=max(1, shared["steps"] // 10), round_=number,
+            log_every=max(1, shared_fields["steps"] // 10), round_=number,
             metrics=str((s.out / "metrics.jsonl").resolve()), board=None,
-            template=self.source.side.template.source if s.training.chat_template else None, **shared,
+            template=self.source.side.template.source if s.training.chat_template else None, **shared_fields,
         )  # fmt: skip
         result = job.perform(
-            made, s.training.launcher, lambda done, of: self._told(f"training, round {number}", done, of)
+            training_job, s.training.launcher, lambda count, of: self._told(f"training, round {number}", count, of)
         )
         return {k: result[k] for k in ("steps", "best_step", "processes", "parameters", "held")}
 
@@ -139,9 +141,9 @@ def _prompt_template(settings: EvolveSettings) -> Callable[[str], str]:
     path = Path(settings.prompt_template or resource_dir("templates") / "evolve" / f"student_{settings.task}.jinja")
     plain = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701 - plain text for a model
     try:
-        made = plain.from_string(path.read_text("utf-8").strip())
-        if "Qx8" not in made.render(text="Qx8"):
+        template = plain.from_string(path.read_text("utf-8").strip())
+        if "Qx8" not in template.render(text="Qx8"):
             raise DataError(f"{path} does not show the text", "put {{ text }} into it")
     except (OSError, UnicodeDecodeError, TemplateError) as error:
         raise DataError(f"the prompt {path} cannot be used ({error})", "give a Jinja file with {{ text }}") from None
-    return lambda text: made.render(text=text)
+    return lambda text: template.render(text=text)

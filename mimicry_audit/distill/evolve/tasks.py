@@ -41,10 +41,10 @@ class Task(Protocol):
     def kinds(self, gold: str) -> tuple[str, ...]:
         """What the label counts for when shots are drawn."""
 
-    def right(self, text: str, gold: str, said: str) -> bool:
+    def right(self, text: str, gold: str, answer: str) -> bool:
         """Whether an answer is wholly right."""
 
-    def figures(self, texts: Sequence[str], golds: Sequence[str], said: Sequence[str]) -> dict[str, float]:
+    def figures(self, texts: Sequence[str], golds: Sequence[str], answers: Sequence[str]) -> dict[str, float]:
         """Figures in [0, 1] of answers to texts whose labels are known; the main one is among them."""
 
 
@@ -67,15 +67,15 @@ class Classification:
         """The label itself."""
         return (gold,)
 
-    def right(self, text: str, gold: str, said: str) -> bool:
+    def right(self, text: str, gold: str, answer: str) -> bool:
         """See `Task`."""
-        return self.read(said, text) == gold
+        return self.read(answer, text) == gold
 
-    def figures(self, texts: Sequence[str], golds: Sequence[str], said: Sequence[str]) -> dict[str, float]:
+    def figures(self, texts: Sequence[str], golds: Sequence[str], answers: Sequence[str]) -> dict[str, float]:
         """See `Task`; an answer that is no label counts as wrong."""
-        read = [self.read(answer, text) or NO_LABEL for answer, text in zip(said, texts, strict=True)]
-        found = class_figures(golds, read) or {}
-        return {name: float(value) for name, value in found.items() if name != "n"}
+        predictions = [self.read(answer, text) or NO_LABEL for answer, text in zip(answers, texts, strict=True)]
+        class_scores = class_figures(golds, predictions) or {}
+        return {name: float(value) for name, value in class_scores.items() if name != "n"}
 
 
 class Tagging:
@@ -104,21 +104,25 @@ class Tagging:
         """The types that occur, or `NOTHING`."""
         return tuple(dict.fromkeys(kind for kind, _ in self._read_pairs(gold) or ())) or (NOTHING,)
 
-    def right(self, text: str, gold: str, said: str) -> bool:
+    def right(self, text: str, gold: str, answer: str) -> bool:
         """See `Task`; the same entities, in whatever order."""
-        return self.figures([text], [gold], [said])["accuracy"] == 1.0
+        return self.figures([text], [gold], [answer])["accuracy"] == 1.0
 
-    def figures(self, texts: Sequence[str], golds: Sequence[str], said: Sequence[str]) -> dict[str, float]:
+    def figures(self, texts: Sequence[str], golds: Sequence[str], answers: Sequence[str]) -> dict[str, float]:
         """See `Task`; an entity that is not in the text counts as found wrongly."""
-        right = found = wanted = exact = 0
-        for text, gold, answer in zip(texts, golds, said, strict=True):
+        right = guess_count = truth_count = exact = 0
+        for text, gold, answer in zip(texts, golds, answers, strict=True):
             truth = set(located(text, self._read_pairs(gold) or []))
             pairs = self._read_pairs(answer, strict=False) or []
             guess = set(located(text, pairs))
-            right, found, wanted = right + len(truth & guess), found + len(pairs), wanted + len(truth)
+            right, guess_count, truth_count = (
+                right + len(truth & guess),
+                guess_count + len(pairs),
+                truth_count + len(truth),
+            )
             exact += truth == guess and len(guess) == len(pairs)
-        precision, recall = right / found if found else 0.0, right / wanted if wanted else 0.0
-        f1 = 2 * right / (found + wanted) if found + wanted else 0.0
+        precision, recall = right / guess_count if guess_count else 0.0, right / truth_count if truth_count else 0.0
+        f1 = 2 * right / (guess_count + truth_count) if guess_count + truth_count else 0.0
         return {"accuracy": exact / max(1, len(texts)), "precision": precision, "recall": recall, "f1": f1}
 
     def _read_pairs(self, value: Any, *, strict: bool = True) -> list[tuple[str, str]] | None:
@@ -130,16 +134,16 @@ class Tagging:
             if _plain_label(body) in (NOTHING, "", "no entities"):
                 return [] if body or not strict else None
             parts = [p.partition(":") for p in re.split(r"[;\n]+", value) if p.strip()]
-            given: list[Any] = [{"type": head, "text": tail} for head, _, tail in parts]
+            entries: list[Any] = [{"type": head, "text": tail} for head, _, tail in parts]
         elif isinstance(value, list):
-            given = value
+            entries = value
         else:
             return None
         pairs = []
-        for entry in given:
+        for entry in entries:
             kind, surface = _read_entity(entry)
-            if (known := self._known.get(_plain_label(kind))) and surface:
-                pairs.append((known, surface))
+            if (label := self._known.get(_plain_label(kind))) and surface:
+                pairs.append((label, surface))
             elif strict:
                 return None
             elif surface or kind:
@@ -170,13 +174,13 @@ class Questions:
         """All answers are of one kind."""
         return ("answer",)
 
-    def right(self, text: str, gold: str, said: str) -> bool:
+    def right(self, text: str, gold: str, answer: str) -> bool:
         """See `Task`; the same words."""
-        return _split_words(gold) == _split_words(said)
+        return _split_words(gold) == _split_words(answer)
 
-    def figures(self, texts: Sequence[str], golds: Sequence[str], said: Sequence[str]) -> dict[str, float]:
+    def figures(self, texts: Sequence[str], golds: Sequence[str], answers: Sequence[str]) -> dict[str, float]:
         """See `Task`."""
-        pairs = [(_split_words(gold), _split_words(answer)) for gold, answer in zip(golds, said, strict=True)]
+        pairs = [(_split_words(gold), _split_words(answer)) for gold, answer in zip(golds, answers, strict=True)]
         count = max(1, len(pairs))
         return {
             "exact_match": sum(gold == answer for gold, answer in pairs) / count,
@@ -187,19 +191,19 @@ class Questions:
 def task_of(name: str, labels: Sequence[str]) -> Task:
     """The task of that name with these labels."""
     kinds: dict[str, Any] = {"classification": Classification, "tagging": Tagging, "qa": Questions}
-    made: Task = kinds[name](labels)
-    return made
+    task: Task = kinds[name](labels)
+    return task
 
 
 def located(text: str, pairs: Sequence[tuple[str, str]]) -> list[Span]:
     """Where each surface stands as whole words: the first place not taken; a surface that stands nowhere is left out."""
-    taken: list[Span] = []
+    spans: list[Span] = []
     for kind, surface in pairs:
         for match in re.finditer(rf"(?<!\w){re.escape(surface)}(?!\w)", text) if surface else ():
-            if all(match.end() <= start or match.start() >= end for start, end, _ in taken):
-                taken.append((match.start(), match.end(), kind))
+            if all(match.end() <= start or match.start() >= end for start, end, _ in spans):
+                spans.append((match.start(), match.end(), kind))
                 break
-    return taken
+    return spans
 
 
 def shown(text: str, spans: Sequence[Span]) -> str:
@@ -243,12 +247,12 @@ def _plain_label(label: Any) -> str:
 
 
 def _split_words(answer: str) -> list[str]:
-    kept = "".join(c for c in answer.lower() if c not in string.punctuation)
-    return re.sub(r"\b(a|an|the)\b", " ", kept).split()
+    plain_text = "".join(c for c in answer.lower() if c not in string.punctuation)
+    return re.sub(r"\b(a|an|the)\b", " ", plain_text).split()
 
 
-def _token_overlap(gold: Sequence[str], said: Sequence[str]) -> float:
-    if not gold or not said:
-        return float(list(gold) == list(said))
-    common = sum((Counter(gold) & Counter(said)).values())
-    return 2 * common / (len(gold) + len(said))
+def _token_overlap(gold: Sequence[str], answer: Sequence[str]) -> float:
+    if not gold or not answer:
+        return float(list(gold) == list(answer))
+    common = sum((Counter(gold) & Counter(answer)).values())
+    return 2 * common / (len(gold) + len(answer))

@@ -120,12 +120,12 @@ class Prompts:
         """What follows a reply that could not be read."""
         return self._made("repair", missing=missing)[0]
 
-    def _made(self, name: str, **given: Any) -> tuple[Message, ...]:
+    def _made(self, name: str, **values: Any) -> tuple[Message, ...]:
         from jinja2 import Environment, StrictUndefined
 
         # Plain text for a model, not markup; what is filled in is never read as a template.
         plain = Environment(autoescape=False, undefined=StrictUndefined)  # noqa: S701
-        return (Message("user", plain.from_string(self._texts[name]).render(**self._shared, **given).strip()),)
+        return (Message("user", plain.from_string(self._texts[name]).render(**self._shared, **values).strip()),)
 
 
 @dataclass
@@ -194,11 +194,11 @@ class Teacher:
         inputs = self._until("writing", round_, messages, warmth, sample, read, bool, "the inputs")
         if not inputs:
             raise self._unread("inputs")
-        left = hard
+        hard_missing = hard
         written = []
         for text, kind in inputs:  # what carries no mark counts as hard while hard ones are wanted
-            written.append((text, kind or ("hard" if left > 0 else "easy")))
-            left -= written[-1][1] == "hard"
+            written.append((text, kind or ("hard" if hard_missing > 0 else "easy")))
+            hard_missing -= written[-1][1] == "hard"
         return written
 
     def label(self, round_: int, texts: Sequence[str]) -> list[str | None]:
@@ -221,14 +221,14 @@ class Teacher:
         """Ask for the labels of these, and again for those that are missing."""
         labels: dict[int, str] = {}
         for attempt in range(self.settings.retries + 1):
-            owed = {n: text for n, text in part.items() if n not in labels}
-            if not owed:
+            missing = {n: text for n, text in part.items() if n not in labels}
+            if not missing:
                 break
-            reply = self._ask("labelling", round_, self.prompts.labelling(owed), 0.0, attempt, attempt)
-            given, invalid = replies.labels(reply)
+            reply = self._ask("labelling", round_, self.prompts.labelling(missing), 0.0, attempt, attempt)
+            value_by_number, invalid = replies.labels(reply)
             self.counts.invalid += invalid
-            for number, value in given.items():
-                if number in owed and (label := self.task.read(value, owed[number])) is not None:
+            for number, value in value_by_number.items():
+                if number in missing and (label := self.task.read(value, missing[number])) is not None:
                     labels[number] = label
                 else:
                     self.counts.invalid += 1
@@ -236,13 +236,13 @@ class Teacher:
 
     def _until(
         self, purpose: str, round_: int, messages: tuple[Message, ...], temperature: float, sample: int,
-        read: Callable[[str], Reading], good: Callable[[Reading], bool], missing: str,
+        read_reply: Callable[[str], Reading], good: Callable[[Reading], bool], missing: str,
     ) -> Reading:  # fmt: skip
         """Ask, and ask again while what is read is not good; the last reading."""
         asking = messages
         for attempt in range(self.settings.retries + 1):
             reply = self._ask(purpose, round_, asking, temperature, sample, attempt)
-            reading = read(reply)
+            reading = read_reply(reply)
             if good(reading):
                 break
             asking = (*messages, Message("assistant", reply or "…"), self.prompts.repair(missing))
@@ -273,12 +273,12 @@ class Teacher:
 
 def _varied(task: Task, shots: Sequence[Sample]) -> list[Sample]:
     """A few shots, of as many kinds as there are."""
-    seen: dict[str, int] = {}
+    count_by_kind: dict[str, int] = {}
     ranked = []
     for place, shot in enumerate(shots):
         kind = task.kinds(shot.gold or "")[0]
-        seen[kind] = seen.get(kind, 0) + 1
-        ranked.append((seen[kind], place, shot))
+        count_by_kind[kind] = count_by_kind.get(kind, 0) + 1
+        ranked.append((count_by_kind[kind], place, shot))
     return [shot for _, _, shot in sorted(ranked, key=lambda entry: entry[:2])[:EXAMPLES]]
 
 

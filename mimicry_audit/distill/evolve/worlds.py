@@ -126,8 +126,8 @@ class World:
 
     def gold(self, text: str) -> str | None:
         """The right label of a text, as an answer's text; None where the world cannot read it."""
-        found = self.read(text)
-        return None if found is None else found.gold
+        reading = self.read(text)
+        return None if reading is None else reading.gold
 
     def rows(self) -> list[dict[str, Any]]:
         """The frozen data: different texts with their labels, `POOL` outside the test set and at most `TEST` in it."""
@@ -137,41 +137,41 @@ class World:
             if len(texts) == POOL + TEST:
                 break
             texts[self.natural(rng)] = None
-        chosen = list(texts)
-        held = min(TEST, len(chosen) // 4)
+        unique_texts = list(texts)
+        test_count = min(TEST, len(unique_texts) // 4)
         return [
             {
                 "id": f"{self.name}-{n}",
                 "prompt": text,
                 "label": self.gold(text),
-                "split": "test" if n < held else "train",
+                "split": "test" if n < test_count else "train",
             }
-            for n, text in enumerate(chosen)
+            for n, text in enumerate(unique_texts)
         ]
 
     def _fill_form(self, rng: random.Random, text: str, twofold: bool | None) -> str:
-        chosen: dict[str, str] = {}
+        value_by_slot: dict[str, str] = {}
 
         def value(match: re.Match[str]) -> str:
-            if match[1] in chosen:
-                return chosen[match[1]]
+            if match[1] in value_by_slot:
+                return value_by_slot[match[1]]
             kinds = self._slots[match[1]]
-            wanted = rng.random() < self._twofold if twofold is None else twofold
-            names = kinds.get("twofold", []) if wanted and kinds.get("twofold") else kinds["plain"]
-            chosen[match[1]] = rng.choice([name for name in names if name not in chosen.values()])
-            return chosen[match[1]]
+            use_twofold = rng.random() < self._twofold if twofold is None else twofold
+            names = kinds.get("twofold", []) if use_twofold and kinds.get("twofold") else kinds["plain"]
+            value_by_slot[match[1]] = rng.choice([name for name in names if name not in value_by_slot.values()])
+            return value_by_slot[match[1]]
 
         return _SLOT.sub(value, text)
 
     def _form_pattern(self, text: str) -> re.Pattern[str]:
-        parts, seen = [], set()
+        parts, slots = [], set()
         for place, part in enumerate(_SLOT.split(text)):
             if not place % 2:
                 parts.append(re.escape(part))
-            elif part in seen:
+            elif part in slots:
                 parts.append(f"(?P={part})")
             else:
-                seen.add(part)
+                slots.add(part)
                 every = [name for names in self._slots[part].values() for name in names]
                 parts.append(f"(?P<{part}>{'|'.join(map(re.escape, sorted(every, key=len, reverse=True)))})")
         return re.compile(f"(?:{_join_patterns(self._openings)}){''.join(parts)}(?:{_join_patterns(self._closings)})")

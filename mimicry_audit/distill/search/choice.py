@@ -25,8 +25,8 @@ def finished(results: Sequence[Result]) -> list[Result]:
 def value(result: Result, targets: Sequence[Target]) -> float:
     """What a search makes small: the largest miss of a target, as a share of its bound; without targets bits per byte."""
     entry = result["validation"]
-    found = max(t.miss(entry) for t in targets) if targets else figure(entry, DEFAULT)
-    return _WORST if found is None or not math.isfinite(found) else min(found, _WORST)
+    loss = max(t.miss(entry) for t in targets) if targets else figure(entry, DEFAULT)
+    return _WORST if loss is None or not math.isfinite(loss) else min(loss, _WORST)
 
 
 def met(result: Result, targets: Sequence[Target]) -> bool:
@@ -63,16 +63,16 @@ def rule(targets: Sequence[Target]) -> str:
 
 def misses(result: Result, targets: Sequence[Target]) -> list[str]:
     """One clause for each target that a finished trial misses."""
-    found = []
+    clauses = []
     for target in targets:
         entry = result["validation"]
         if target.met(entry):
             continue
         have = figure(entry, target.metric)
         by = "" if have is None else f", {said(target.metric, abs(target.bound - have))} short"
-        found.append(f"{target.metric} {said(target.metric, have)}{by} of {target.sign} {said(target.metric, target.bound)}"
+        clauses.append(f"{target.metric} {said(target.metric, have)}{by} of {target.sign} {said(target.metric, target.bound)}"
                      if by else f"{target.metric} not measured")  # fmt: skip
-    return found
+    return clauses
 
 
 def why(result: Result, best: Result | None, targets: Sequence[Target]) -> str:
@@ -84,7 +84,7 @@ def why(result: Result, best: Result | None, targets: Sequence[Target]) -> str:
     if best is None or result["trial"] == best["trial"]:
         return ""
     metric = targets[0].metric if targets else DEFAULT
-    mine, theirs = figure(result["validation"], metric), figure(best["validation"], metric)
+    trial_figure, best_figure = figure(result["validation"], metric), figure(best["validation"], metric)
     if targets and result["parameters"] > best["parameters"]:
         return f"larger than trial {best['trial'] + 1}: {result['parameters']:,} parameters, not {best['parameters']:,}"
-    return f"{metric} {said(metric, mine)}, where trial {best['trial'] + 1} has {said(metric, theirs)}"
+    return f"{metric} {said(metric, trial_figure)}, where trial {best['trial'] + 1} has {said(metric, best_figure)}"

@@ -104,32 +104,32 @@ def _teacher_gives_probabilities(context: DistillContext) -> bool:
 def _search_space(context: DistillContext, search_settings: SearchSettings) -> space.Space:
     """What is searched, with every student found and every objective allowed by the models."""
     s = context.settings
-    found = space.read(search_settings.space) if search_settings.space is not None else ()
+    dimensions = space.read(search_settings.space) if search_settings.space is not None else ()
     if search_settings.students:
-        if any(d.name == "students" for d in found):
+        if any(d.name == "students" for d in dimensions):
             raise ConfigError("students stand both in --students and in the space", "leave one of them out")
-        found = (space.Dimension("students", tuple(dict.fromkeys(search_settings.students))), *found)
-    names = space.students(found, s)
+        dimensions = (space.Dimension("students", tuple(dict.fromkeys(search_settings.students))), *dimensions)
+    names = space.students(dimensions, s)
     configs = {}
     for name in names:
         weights = source(weights_spec(name, "the student", s.training.chat_template)).weights
         configs[name] = shape.configured(weights.location, weights.commit)
     if search_settings.space is None:
         dropout = s.training.adapter or all(map(shape.dropouts, configs.values()))
-        found += space.default(s, search_settings.fixed, lambda name: _is_possible(context, names, name), dropout)
-    if not found:
+        dimensions += space.default(s, search_settings.fixed, lambda name: _is_possible(context, names, name), dropout)
+    if not dimensions:
         raise ConfigError("nothing is left to search: every setting is given", "leave some out, or give a --space")
-    space.checked(found, s)
-    for dimension in found:
+    space.checked(dimensions, s)
+    for dimension in dimensions:
         for name, config in configs.items():
             if dimension.name == "layers":
                 shape.demand_layers(config, max(dimension.ends), name)
             if dimension.name == "dropout" and not s.training.adapter and max(dimension.ends) > 0:
                 shape.demand_dropout(config, name)
-    objectives = next((d.choices for d in found if d.name == "objective"), (s.objective,))
+    objectives = next((d.choices for d in dimensions if d.name == "objective"), (s.objective,))
     for objective in objectives:
         _require_objective(context, names, objective)
-    return found
+    return dimensions
 
 
 def _require_objective(context: DistillContext, names: Sequence[str], objective: str) -> None:
@@ -196,8 +196,8 @@ def _search_content(
     """What ``search.json`` holds."""
     described = []
     for result in results:
-        done = result["outcome"] == "finished" and result["same_as"] is None
-        state = {"met": choice.met(result, aims) if done else None, "why": choice.why(result, best, aims)}
+        is_finished = result["outcome"] == "finished" and result["same_as"] is None
+        state = {"met": choice.met(result, aims) if is_finished else None, "why": choice.why(result, best, aims)}
         described.append({**result, **state})
     return {
         "schema": SCHEMA,
@@ -222,16 +222,16 @@ def _keep_best(
     search_facts |= {"trial": best["trial"], "trials": len(content["trials"])}
     manifest = out / "lineage.json"
     try:
-        found = json.loads(manifest.read_text("utf-8"))
+        manifest_content = json.loads(manifest.read_text("utf-8"))
     except (OSError, ValueError):
-        found = None
-    if found is None or found["distillation"]["search"] != search_facts:
-        found = _place_best(trial_context, best, search_facts)
+        manifest_content = None
+    if manifest_content is None or manifest_content["distillation"]["search"] != search_facts:
+        manifest_content = _place_best(trial_context, best, search_facts)
     own = trial_context.student(best["trial"], best["settings"])
     s = replace(own.settings, out=out)
     return evaluated(
         replace(context, settings=s, student=own.student, held=context.aside, aside=context.held, shared=context.work),
-        found,
+        manifest_content,
     )
 
 

@@ -81,8 +81,8 @@ class Dimension:
         """As JSON, in the form of a file."""
         if self.choices:
             return list(self.choices)
-        found: dict[str, Any] = {"low": self._to_kind(self.low), "high": self._to_kind(self.high)}
-        return found | ({"log": True} if self.log else {}) | ({"step": self.step} if self.step else {})
+        bounds: dict[str, Any] = {"low": self._to_kind(self.low), "high": self._to_kind(self.high)}
+        return bounds | ({"log": True} if self.log else {}) | ({"step": self.step} if self.step else {})
 
 
 Space = tuple[Dimension, ...]
@@ -116,10 +116,14 @@ def suggest(space: Space, settings: DistillSettings, trial: Any) -> dict[str, An
 
 def own(space: Space, settings: DistillSettings) -> dict[str, Any]:
     """What the settings themselves say of each dimension, as far as it holds that value: where a search begins."""
-    said = {"rate": settings.training.peak_rate, "dropout": settings.dropout or 0.0, "hard_weight": settings.share_hard}
+    resolved_values = {
+        "rate": settings.training.peak_rate,
+        "dropout": settings.dropout or 0.0,
+        "hard_weight": settings.share_hard,
+    }
     values = flat_values(settings)
-    found = {d: said.get(d.name, values[d.setting]) for d in space if bears(d.name, settings)}
-    return {d.setting: value for d, value in found.items() if d.holds(value)}
+    value_by_dimension = {d: resolved_values.get(d.name, values[d.setting]) for d in space if bears(d.name, settings)}
+    return {d.setting: value for d, value in value_by_dimension.items() if d.holds(value)}
 
 
 def default(settings: DistillSettings, fixed: Collection[str], possible: Callable[[str], bool], dropout: bool) -> Space:
@@ -141,9 +145,13 @@ def default(settings: DistillSettings, fixed: Collection[str], possible: Callabl
         Dimension("rate", low=rates[0], high=rates[1], log=True),
         Dimension("dropout", low=0.0, high=0.3),
     )
-    kept = [d for d in space if d.name not in fixed and (d.name != "dropout" or dropout) and (d.choices or d.high)]
-    drawn = [s for d in kept if d.name == "objective" for s in d.choices] or [settings.objective]
-    return tuple(d for d in kept if any(bears(d.name, applied(settings, {"objective": o})) for o in drawn))
+    dimensions = [
+        d for d in space if d.name not in fixed and (d.name != "dropout" or dropout) and (d.choices or d.high)
+    ]
+    objectives_searched = [s for d in dimensions if d.name == "objective" for s in d.choices] or [settings.objective]
+    return tuple(
+        d for d in dimensions if any(bears(d.name, applied(settings, {"objective": o})) for o in objectives_searched)
+    )
 
 
 def _objective_fits(settings: DistillSettings, objective: str) -> bool:
@@ -165,19 +173,19 @@ def read(path: Path) -> Space:
 
     try:
         text = path.read_text("utf-8")
-        found = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+        content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
     except OSError as error:
         raise DataError(f"the space {path} cannot be read ({error.strerror})", "check --space") from None
     except (ValueError, yaml.YAMLError) as error:
         raise DataError(
             f"{path} is no YAML or JSON ({' '.join(str(error).split())[:80]})", "see docs/distillation.md"
         ) from None
-    if not isinstance(found, Mapping) or not found:
+    if not isinstance(content, Mapping) or not content:
         raise ConfigError(f"{path} says nothing to search", f"give it a mapping with some of {', '.join(NAMES)}")
-    for name in found:
+    for name in content:
         if name not in NAMES:
             raise ConfigError(f"{path.name}: {name} cannot be searched", f"choose from {', '.join(NAMES)}")
-    return tuple(_read_dimension(path.name, str(name), value) for name, value in found.items())
+    return tuple(_read_dimension(path.name, str(name), value) for name, value in content.items())
 
 
 def _read_dimension(file: str, name: str, value: Any) -> Dimension:
@@ -186,8 +194,8 @@ def _read_dimension(file: str, name: str, value: Any) -> Dimension:
     values = value if isinstance(value, list) else [value]
     if not values:
         raise ConfigError(f"{file}: {name} is empty", "give at least one value")
-    read = str if name in _CHOSEN else (lambda v: _read_number(file, name, v))
-    return Dimension(name, tuple(dict.fromkeys(read(v) for v in values)))
+    convert = str if name in _CHOSEN else (lambda v: _read_number(file, name, v))
+    return Dimension(name, tuple(dict.fromkeys(convert(v) for v in values)))
 
 
 def _read_range(file: str, name: str, value: Mapping[str, Any]) -> Dimension:
@@ -226,8 +234,10 @@ def checked(space: Space, settings: DistillSettings) -> Space:
     Raises:
         ConfigError: one is not; the line names the value.
     """
-    chosen = {d.name: d for d in space}
-    for objective in chosen["objective"].choices if "objective" in chosen else (settings.objective,):
+    dimension_by_name = {d.name: d for d in space}
+    for objective in (
+        dimension_by_name["objective"].choices if "objective" in dimension_by_name else (settings.objective,)
+    ):
         if objective not in OBJECTIVES:
             raise ConfigError(f"--objective {objective} is unknown", f"choose from {', '.join(OBJECTIVES)}")
         under = applied(settings, {"objective": objective})

@@ -56,8 +56,8 @@ def _new_study(seed: int, number: int, attempt: int) -> Any:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    drawn = (seed * 1_000_003 + number * 101 + attempt) % 2**32
-    sampler = optuna.samplers.TPESampler(seed=drawn, n_startup_trials=STARTUP, constant_liar=False)
+    sampler_seed = (seed * 1_000_003 + number * 101 + attempt) % 2**32
+    sampler = optuna.samplers.TPESampler(seed=sampler_seed, n_startup_trials=STARTUP, constant_liar=False)
     return optuna.create_study(sampler=sampler, direction="minimize")
 
 
@@ -65,14 +65,14 @@ def _frozen_trial(space: Space, settings: DistillSettings, result: Result, value
     """A trial on record, for Optuna; `failed`: the state of one that came to nothing (PRUNED without values is worst)."""
     import optuna
 
-    drawn = optuna.trial.FixedTrial(dict(result["settings"]))
-    suggest(space, settings, drawn)
+    fixed_trial = optuna.trial.FixedTrial(dict(result["settings"]))
+    suggest(space, settings, fixed_trial)
     states = {"finished": "COMPLETE", "pruned": "PRUNED"}
     state = optuna.trial.TrialState[states.get(result["outcome"], failed)]
-    seen = {int(k): v for k, v in result["rungs"].items()} if result["outcome"] in states else {}
+    bits_by_rung = {int(k): v for k, v in result["rungs"].items()} if result["outcome"] in states else {}
     return optuna.trial.create_trial(
-        state=state, value=value(result) if result["outcome"] == "finished" else None, params=drawn.params,
-        distributions=drawn.distributions, intermediate_values=seen,
+        state=state, value=value(result) if result["outcome"] == "finished" else None, params=fixed_trial.params,
+        distributions=fixed_trial.distributions, intermediate_values=bits_by_rung,
         user_attrs={"outcome": result["outcome"], "why": result["why"]},
     )  # fmt: skip
 
@@ -93,11 +93,11 @@ def export(path: Path, space: Space, settings: DistillSettings, trials: Sequence
 
 def median(rung: int, peers: Sequence[Result]) -> float | None:
     """The median of the peers' held-out bits per byte at a rung; None with fewer than `PEERS` of them."""
-    seen = [peer["rungs"][str(rung)] for peer in peers if str(rung) in peer["rungs"]]
-    return statistics.median(seen) if len(seen) >= PEERS else None
+    peer_bits = [peer["rungs"][str(rung)] for peer in peers if str(rung) in peer["rungs"]]
+    return statistics.median(peer_bits) if len(peer_bits) >= PEERS else None
 
 
-def hopeless(rung: int, of: int, seen: Sequence[float], peers: Sequence[Result]) -> float | None:
+def hopeless(rung: int, of: int, own_bits: Sequence[float], peers: Sequence[Result]) -> float | None:
     """The median that a trial has stayed above so far, None where it goes on.
 
     The median stopping rule (D. Golovin et al., *Google Vizier*, 2017, section 3.2.2, with the best value so far), among
@@ -107,8 +107,8 @@ def hopeless(rung: int, of: int, seen: Sequence[float], peers: Sequence[Result])
     Args:
         rung: the part that is done, from 1.
         of: how many parts there are.
-        seen: the trial's own values up to now.
+        own_bits: the trial's own values up to now.
         peers: finished trials of the same size.
     """
     bound = median(rung, peers) if 1 < rung < of else None
-    return bound if bound is not None and min(seen) > bound else None
+    return bound if bound is not None and min(own_bits) > bound else None

@@ -91,10 +91,10 @@ class Target:
 
 def figure(entry: Mapping[str, Any], metric: str) -> float | None:
     """A figure of a model's entry, None where it was not measured."""
-    found: Any = entry
+    measurement: Any = entry
     for step in METRICS[metric][0]:
-        found = None if found is None else found.get(step)
-    return None if found is None else float(found)
+        measurement = None if measurement is None else measurement.get(step)
+    return None if measurement is None else float(measurement)
 
 
 def better(metric: str) -> int:
@@ -112,25 +112,25 @@ def parse(texts: Sequence[str]) -> tuple[Target, ...]:
 
 
 def _parse_target(text: str) -> Target:
-    found = re.fullmatch(r"\s*([\w-]+)\s*(>=|<=|=|>|<)\s*([-+.\deE]+)\s*", text)
-    name = found[1].replace("-", "_") if found else re.split(r"[<>=]", text)[0].strip()
+    match = re.fullmatch(r"\s*([\w-]+)\s*(>=|<=|=|>|<)\s*([-+.\deE]+)\s*", text)
+    name = match[1].replace("-", "_") if match else re.split(r"[<>=]", text)[0].strip()
     if name not in METRICS:
         raise ConfigError(
             f"--target {text!r} names no known figure", f"write METRIC>=VALUE with one of {', '.join(METRICS)}"
         )
     try:
-        bound = float(found[3]) if found else math.nan
+        bound = float(match[3]) if match else math.nan
     except ValueError:
         bound = math.nan
-    if found is None or not math.isfinite(bound):
+    if match is None or not math.isfinite(bound):
         raise ConfigError(
             f"--target {text!r} has no number to compare with", f"write it like {name}{_metric_sign(name)}0.9"
         )
-    sign = _metric_sign(name) if found[2] == "=" else found[2]
+    sign = _metric_sign(name) if match[2] == "=" else match[2]
     if sign[0] != _metric_sign(name)[0]:
         more = "more" if better(name) > 0 else "less"
         problem = f"--target {text!r} asks for a worse student: {more} {name} is better"
-        raise ConfigError(problem, f"write {name}{_metric_sign(name)}{found[3]}")
+        raise ConfigError(problem, f"write {name}{_metric_sign(name)}{match[3]}")
     return Target(name, sign, bound)
 
 
@@ -151,15 +151,15 @@ def check(targets: Sequence[Target], rows: Sequence[Row], odds: bool) -> None:
         PrerequisiteError: the package that computes it is missing.
     """
     labels = {row.label for row in rows if row.label is not None}
-    told = {
+    requirements = {
         "to_teacher": (odds, "the teacher's probabilities, and this one gives text only"),
         "classes": (len(labels) > 1, "prompts with different labels in the validation part"),
         "checks": (any(row.check is not None for row in rows), "prompts with a check in the validation part"),
         "fairness": (any(row.pair is not None for row in rows), "counterfactual pairs in the validation part"),
     }
     for target in targets:
-        there, needs = told.get(METRICS[target.metric][0][0], (True, ""))
-        if not there:
+        available, needs = requirements.get(METRICS[target.metric][0][0], (True, ""))
+        if not available:
             raise ConfigError(f"--target {target} needs {needs}", "choose another figure")
         package = _PACKAGES.get(target.metric)
         if package and importlib.util.find_spec(package) is None:

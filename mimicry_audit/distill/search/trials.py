@@ -76,10 +76,10 @@ class TrialContext:
     def result(self, number: int) -> dict[str, Any] | None:
         """What came of a trial, None while it is owed."""
         try:
-            found: dict[str, Any] = json.loads((self.folder(number) / RESULT).read_text("utf-8"))
+            trial_result: dict[str, Any] = json.loads((self.folder(number) / RESULT).read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        return found
+        return trial_result
 
     def known(self) -> Mapping[str, evaluate.Scores | None]:
         """The teacher's own view of the validation texts; its engine is asked once a process."""
@@ -88,9 +88,11 @@ class TrialContext:
             return {}
         if not self.scored:
             frozen = frozen_of(context)
-            held = [row for row in frozen.rows if row.id in frozen.references]
+            reference_rows = [row for row in frozen.rows if row.id in frozen.references]
             spec = replace(context.teacher, label="teacher")
-            self.scores = evaluate.scores_of(spec, held, replace(frozen, taught=()), [], context.report_progress)
+            self.scores = evaluate.scores_of(
+                spec, reference_rows, replace(frozen, taught=()), [], context.report_progress
+            )
             self.scored = True
         return {"teacher": self.scores}
 
@@ -173,8 +175,8 @@ def _train_trial(context: DistillContext, peers: Sequence[Result]) -> tuple[str,
 
 def _rung_judge(context: DistillContext, peers: Sequence[Result]) -> Callable[[int, int, float], None]:
     def judge(rung: int, step: int, bits: float) -> None:
-        seen = [*(v for r, v in _rung_losses(context).items() if int(r) <= rung), bits]
-        if (median := hopeless(rung, RUNGS, seen, peers)) is not None:
+        own_bits = [*(v for r, v in _rung_losses(context).items() if int(r) <= rung), bits]
+        if (median := hopeless(rung, RUNGS, own_bits, peers)) is not None:
             raise Pruned(rung, step, bits, median)
 
     return judge
@@ -198,11 +200,11 @@ def _measure_trial(trial_context: TrialContext, context: DistillContext, lineage
     """The student's entry of an evaluation on the validation part, with its size."""
     s = context.settings
     spec = ModelSpec(label="after", engine="hf", name=str(s.out), source=str(s.out))
-    found = evaluate.evaluate(
+    evaluation = evaluate.evaluate(
         context.work / "evaluation", {"after": spec}, frozen_of(context), max_tokens=s.max_tokens, seed=s.seed,
         progress=context.watch or Silent(), on_stage=context.report_progress, known=trial_context.known(),
     )  # fmt: skip
-    return {**found["models"]["after"], "parameters": lineage["parameters"]}
+    return {**evaluation["models"]["after"], "parameters": lineage["parameters"]}
 
 
 def _free_memory() -> None:

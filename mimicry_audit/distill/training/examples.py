@@ -78,11 +78,11 @@ def end_token(template: ChatTemplate, stops: Sequence[int]) -> int | None:
     tokenizer = template.tokenizer
     turns = [{"role": "user", "content": "Say it."}, {"role": "assistant", "content": _ANSWER}]
     try:
-        whole = str(tokenizer.apply_chat_template(turns, chat_template=template.source, tokenize=False))
+        rendered_text = str(tokenizer.apply_chat_template(turns, chat_template=template.source, tokenize=False))
     except Exception:  # a template may refuse whatever it likes, and raise whatever it likes
-        whole = ""
-    _, found, after = whole.rpartition(_ANSWER)
-    if found:
+        rendered_text = ""
+    _, separator, after = rendered_text.rpartition(_ANSWER)
+    if separator:
         for token in tokenizer(after, add_special_tokens=False)["input_ids"]:
             if token in stops:
                 return int(token)
@@ -126,49 +126,55 @@ class Encoder:
 
     def _encode_examples(self, answers: Sequence[Taught]) -> Iterator[Example]:
         for taught in answers:
-            mine = _encode_side(self.student, taught)
-            if isinstance(mine, str):
-                self.left_out[mine] = self.left_out.get(mine, 0) + 1
+            student_side = _encode_side(self.student, taught)
+            if isinstance(student_side, str):
+                self.left_out[student_side] = self.left_out.get(student_side, 0) + 1
                 continue
-            prompt, answer, text = mine
+            prompt, answer, text = student_side
             example = Example(id=taught.id, prompt=prompt, answer=answer, origin=taught.origin, text=taught.text)
             if self.teacher is None or self.match is None or taught.origin == "else":
                 yield example
                 continue
-            theirs = _encode_side(self.teacher, taught)
-            if isinstance(theirs, str):  # the student may learn the text, only without the teacher's odds
-                why = f"teacher: {theirs}"
+            teacher_side = _encode_side(self.teacher, taught)
+            if isinstance(teacher_side, str):  # the student may learn the text, only without the teacher's odds
+                why = f"teacher: {teacher_side}"
                 self.left_out[why] = self.left_out.get(why, 0) + 1
                 yield example
                 continue
-            places = self._aligned_places(taught, text, theirs[2])
+            places = self._aligned_places(taught, text, teacher_side[2])
             yield Example(
                 id=taught.id, prompt=prompt, answer=answer, origin=taught.origin, text=taught.text,
-                teacher_prompt=theirs[0], teacher_answer=theirs[1], places=places,
+                teacher_prompt=teacher_side[0], teacher_answer=teacher_side[1], places=places,
             )  # fmt: skip
 
-    def _aligned_places(self, taught: Taught, mine: list[int], theirs: list[int]) -> list[tuple[int, int]]:
+    def _aligned_places(
+        self, taught: Taught, student_tokens: list[int], teacher_tokens: list[int]
+    ) -> list[tuple[int, int]]:
         """Places that are foretold from the same text: every one where the tokens are the same, else by character."""
         assert self.teacher is not None
         assert self.match is not None
-        if self.match.comparable and mine == theirs:
-            places = [(i, i) for i, token in enumerate(mine) if token < self.match.tokens]
+        if self.match.comparable and student_tokens == teacher_tokens:
+            places = [(i, i) for i, token in enumerate(student_tokens) if token < self.match.tokens]
             end = self.student.end
             if taught.ended and end is not None and end == self.teacher.end and end < self.match.tokens:
-                places.append((len(mine), len(mine)))
+                places.append((len(student_tokens), len(student_tokens)))
             return places
         if self.match.comparable:
             return []
-        ours, other = (_token_starts(side.template.tokenizer, taught.text) for side in (self.student, self.teacher))
-        return sorted((place, other[start]) for start, place in ours.items() if start in other)
+        student_starts, teacher_starts = (
+            _token_starts(side.template.tokenizer, taught.text) for side in (self.student, self.teacher)
+        )
+        return sorted(
+            (place, teacher_starts[start]) for start, place in student_starts.items() if start in teacher_starts
+        )
 
 
 def _encode_side(side: Side, taught: Taught) -> tuple[list[int], list[int], list[int]] | str:
     """Prompt, answer with its end, and answer without; or why there are none."""
-    found = encode(side.template, TextRequest(("", taught.id), taught.messages, taught.text))
-    if isinstance(found, TokenScores):
-        return str(found.error)
-    prompt, text = found
+    encoding = encode(side.template, TextRequest(("", taught.id), taught.messages, taught.text))
+    if isinstance(encoding, TokenScores):
+        return str(encoding.error)
+    prompt, text = encoding
     end = [side.end] if side.end is not None and taught.ended else []
     if side.context is not None and len(prompt) + len(text) + len(end) > side.context:
         return "too long for the context"

@@ -111,10 +111,10 @@ class Job:
     def result(self) -> dict[str, Any] | None:
         """What came of it, None while it is owed."""
         try:
-            found: dict[str, Any] = json.loads((self.weights / RESULT).read_text("utf-8"))
+            result: dict[str, Any] = json.loads((self.weights / RESULT).read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        return found
+        return result
 
 
 def training_fields(training: TrainingSettings, rows: int) -> dict[str, Any]:
@@ -147,8 +147,8 @@ def uses_bf16(precision: str) -> bool:
 
 def count_processes(launcher: str | None) -> int:
     """How many processes a launcher starts, as far as its options say; only the length of an epoch depends on it."""
-    found = re.search(r"--(?:num[_-]processes|nproc[_-]per[_-]node)[= ](\d+)", launcher or "")
-    return int(found[1]) if found else 1
+    match = re.search(r"--(?:num[_-]processes|nproc[_-]per[_-]node)[= ](\d+)", launcher or "")
+    return int(match[1]) if match else 1
 
 
 def write(job: Job) -> Path:
@@ -160,9 +160,9 @@ def write(job: Job) -> Path:
 
 def read(path: Path) -> Job:
     """A job from its file."""
-    found = json.loads(path.read_text("utf-8"))
+    fields = json.loads(path.read_text("utf-8"))
     return Job(
-        **{**found, "pads": tuple(found["pads"]), "signals": tuple(found["signals"]) if found["signals"] else None}
+        **{**fields, "pads": tuple(fields["pads"]), "signals": tuple(fields["signals"]) if fields["signals"] else None}
     )
 
 
@@ -233,8 +233,8 @@ def _launch_job(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) 
 def _first_error(log: str) -> str | None:
     """The first error that a log tells of: what follows, a launcher's own complaint among it, comes of it."""
     error_line = re.compile(r"(?:\[rank\d+\]: *)?([\w.]*(?:Error|Exception|Diverged)\b.*)")
-    found = (match[1] for line in log.splitlines() if (match := error_line.match(line)) and "ChildFailed" not in line)
-    return next(found, None)
+    errors = (match[1] for line in log.splitlines() if (match := error_line.match(line)) and "ChildFailed" not in line)
+    return next(errors, None)
 
 
 def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
@@ -250,7 +250,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
     before = torch.get_num_threads()
     if job.threads:
         torch.set_num_threads(job.threads)
-    verbosity, shown = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    verbosity, had_progress_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     set_seed(job.seed)
@@ -263,26 +263,33 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
         teacher = models.load(job.teacher, job.teacher_commit, half=job.bf16) if job.teacher else None
         store = SignalStore(Path(job.signals[0]), job.signals[1]) if job.signals else None
         rows = Rows(_read_lines(job.rows), store)
-        held = Rows(_read_lines(job.held), store) if job.held else None
+        held_out_rows = Rows(_read_lines(job.held), store) if job.held else None
         board = _board_writer(job.board) if int(os.environ.get("RANK", "0")) == 0 else None
         telling = trainer.Telling(Path(job.metrics), on_step, job.round_, board)
-        made = trainer.build(
-            student, teacher, Recipe(**job.recipe), rows, held, lambda batch: collate(batch, *job.pads), job, telling
+        job_trainer = trainer.build(
+            student,
+            teacher,
+            Recipe(**job.recipe),
+            rows,
+            held_out_rows,
+            lambda batch: collate(batch, *job.pads),
+            job,
+            telling,
         )
-        state = trainer.last_whole(Path(job.states)) if made.is_world_process_zero() else None
-        if job.rungs and held is not None and on_rung is not None:
-            made.add_callback(trainer.Rungs(made, job.rungs, job.held_bytes, on_rung))
-        made.accelerator.wait_for_everyone()
+        state = trainer.last_whole(Path(job.states)) if job_trainer.is_world_process_zero() else None
+        if job.rungs and held_out_rows is not None and on_rung is not None:
+            job_trainer.add_callback(trainer.Rungs(job_trainer, job.rungs, job.held_bytes, on_rung))
+        job_trainer.accelerator.wait_for_everyone()
         state = state or trainer.last_whole(Path(job.states))
-        made.train(resume_from_checkpoint=str(state) if state else None)
+        job_trainer.train(resume_from_checkpoint=str(state) if state else None)
         _write_checkpoint(
-            job, made, AutoTokenizer.from_pretrained(job.student, revision=job.student_commit or "main"), kind
+            job, job_trainer, AutoTokenizer.from_pretrained(job.student, revision=job.student_commit or "main"), kind
         )
         if board is not None:
             board.close()
     finally:
         logging.set_verbosity(verbosity)
-        if shown:
+        if had_progress_bar:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
         torch.set_num_threads(before)
 
@@ -316,40 +323,40 @@ def _read_lines(path: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in Path(path).read_bytes().splitlines()]
 
 
-def _held_out_loss(job: Job, made: Any) -> dict[str, float]:
+def _held_out_loss(job: Job, job_trainer: Any) -> dict[str, float]:
     """The held-out loss of the weights that are left, computed anew only where it is not known."""
     if not job.held:
         return {}
-    known = [line for line in made.state.log_history if "eval_loss" in line]
-    if known and known[-1]["step"] == made.state.global_step and not job.patience:
-        return dict(known[-1])
-    return dict(made.evaluate())
+    evaluations = [line for line in job_trainer.state.log_history if "eval_loss" in line]
+    if evaluations and evaluations[-1]["step"] == job_trainer.state.global_step and not job.patience:
+        return dict(evaluations[-1])
+    return dict(job_trainer.evaluate())
 
 
-def _write_checkpoint(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
+def _write_checkpoint(job: Job, job_trainer: Any, tokenizer: Any, kind: Any) -> None:
     """Write the trained weights as a checkpoint, an adapter merged, in the type that the student was stored in."""
     import torch
 
     from mimicry_audit.distill.training import shape
 
     draft = Path(job.folder) / "weights.draft"
-    first = made.is_world_process_zero()
+    first = job_trainer.is_world_process_zero()
     if first:
         shutil.rmtree(draft, ignore_errors=True)
         draft.mkdir(parents=True)
-    made.accelerator.wait_for_everyone()
-    held = _held_out_loss(job, made)
-    weights = made.accelerator.get_state_dict(made.model_wrapped)  # gathers what FSDP has sharded
+    job_trainer.accelerator.wait_for_everyone()
+    held_out_loss = _held_out_loss(job, job_trainer)
+    weights = job_trainer.accelerator.get_state_dict(job_trainer.model_wrapped)  # gathers what FSDP has sharded
     if not first:
         return
-    if made.accelerator.num_processes > 1:
+    if job_trainer.accelerator.num_processes > 1:
         model = shape.student(
             job.student, job.student_commit, None, job.layers
         )  # each process may hold a part of the trained one only
         model = with_adapter(model, job.adapter_rank) if job.adapter_rank else model
         model.load_state_dict(weights)
     else:
-        model = made.accelerator.unwrap_model(made.model_wrapped, keep_torch_compile=False)
+        model = job_trainer.accelerator.unwrap_model(job_trainer.model_wrapped, keep_torch_compile=False)
     if job.adapter_rank:
         model.save_pretrained(draft / "adapter")
         model = model.merge_and_unload()
@@ -361,14 +368,14 @@ def _write_checkpoint(job: Job, made: Any, tokenizer: Any, kind: Any) -> None:
     if job.template is not None:
         tokenizer.chat_template = job.template
     tokenizer.save_pretrained(draft)
-    state = made.state
+    state = job_trainer.state
     best = state.best_global_step if job.patience and state.best_global_step else None
     result = {
         "steps": state.global_step,
         "best_step": best,
-        "processes": made.accelerator.num_processes,
+        "processes": job_trainer.accelerator.num_processes,
         "parameters": model.num_parameters(),
-        "held": {name: held[f"eval_{name}"] for name in ("loss", "hard", "soft")} if held else None,
+        "held": {name: held_out_loss[f"eval_{name}"] for name in ("loss", "hard", "soft")} if held_out_loss else None,
     }
     write_json(draft / RESULT, result)
     if job.weights.exists():

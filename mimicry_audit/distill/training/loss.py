@@ -72,17 +72,17 @@ def collate(rows: Sequence[Mapping[str, Any]], pad: int, teacher_pad: int = 0) -
         ``teacher_attention_mask`` ``(B, U)`` and ``teacher_soft`` ``(B, U)``, which has as many True in the same order as
         ``soft``; with a cached signal ``top_ids``, ``top_logs`` ``(M, K)`` and ``top_tail`` ``(M,)``.
     """
-    whole = [list(row["prompt"]) + list(row["answer"]) for row in rows]
+    sequences = [list(row["prompt"]) + list(row["answer"]) for row in rows]
     labels = [[IGNORED] * len(row["prompt"]) + list(row["answer"]) for row in rows]
-    width = max(map(len, whole))
+    width = max(map(len, sequences))
     soft = torch.zeros(len(rows), width, dtype=torch.bool)
     for line, row in enumerate(rows):
-        soft[line, [len(row["prompt"]) + mine - 1 for mine, _ in row["places"]]] = True
+        soft[line, [len(row["prompt"]) + student_place - 1 for student_place, _ in row["places"]]] = True
     hard = torch.tensor([row["origin"] != "student" for row in rows])[:, None].expand(len(rows), width)
     batch = {
-        "input_ids": _pad_rows(whole, pad, width),
+        "input_ids": _pad_rows(sequences, pad, width),
         "labels": _pad_rows(labels, IGNORED, width),
-        "attention_mask": _pad_rows([[1] * len(line) for line in whole], 0, width),
+        "attention_mask": _pad_rows([[1] * len(line) for line in sequences], 0, width),
         "soft": soft,
         "hard": hard.clone(),
     }
@@ -94,14 +94,14 @@ def collate(rows: Sequence[Mapping[str, Any]], pad: int, teacher_pad: int = 0) -
 
 
 def _teacher_batch(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Tensor]:
-    whole = [(list(row["teacher_prompt"]) + list(row["teacher_answer"])) or [pad] for row in rows]
-    width = max(map(len, whole))
+    sequences = [(list(row["teacher_prompt"]) + list(row["teacher_answer"])) or [pad] for row in rows]
+    width = max(map(len, sequences))
     soft = torch.zeros(len(rows), width, dtype=torch.bool)
     for line, row in enumerate(rows):
-        soft[line, [len(row["teacher_prompt"]) + theirs - 1 for _, theirs in row["places"]]] = True
+        soft[line, [len(row["teacher_prompt"]) + teacher_place - 1 for _, teacher_place in row["places"]]] = True
     return {
-        "teacher_input_ids": _pad_rows(whole, pad, width),
-        "teacher_attention_mask": _pad_rows([[1] * len(line) for line in whole], 0, width),
+        "teacher_input_ids": _pad_rows(sequences, pad, width),
+        "teacher_attention_mask": _pad_rows([[1] * len(line) for line in sequences], 0, width),
         "teacher_soft": soft,
     }
 
@@ -111,7 +111,7 @@ def _cached_batch(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
     for row in rows:
         if row.get("signal") is None:
             continue
-        at = [theirs for _, theirs in row["places"]]
+        at = [teacher_place for _, teacher_place in row["places"]]
         ids, logs, tail = row["signal"]
         parts.append((ids[at], logs[at], tail[at]))
     ids, logs, tail = (torch.cat(column) for column in zip(*parts, strict=True))
@@ -124,9 +124,9 @@ def _pad_rows(rows: Sequence[Sequence[int]], value: int, width: int) -> Tensor:
 
 def counted(labels: Tensor) -> Tensor:
     """``(B, T)`` True at the positions that count: those whose *next* token has a label."""
-    there = torch.zeros_like(labels, dtype=torch.bool)
-    there[:, :-1] = labels[:, 1:] != IGNORED
-    return there
+    has_next_label = torch.zeros_like(labels, dtype=torch.bool)
+    has_next_label[:, :-1] = labels[:, 1:] != IGNORED
+    return has_next_label
 
 
 def batch_loss(recipe: Recipe, batch: Mapping[str, Tensor], student: Read, teacher: Read | TopK | None) -> Tensor:
@@ -151,11 +151,13 @@ def batch_loss(recipe: Recipe, batch: Mapping[str, Tensor], student: Read, teach
     sums = []
     for start in range(0, len(labels), step):
         part = slice(start, start + step)
-        heard = slice(before[start], before[min(start + step, len(labels))])
-        given = (recipe, student, teacher, labels[part], weight[part], soft[part], part, heard)
+        teacher_part = slice(before[start], before[min(start + step, len(labels))])
+        chunk_arguments = (recipe, student, teacher, labels[part], weight[part], soft[part], part, teacher_part)
         # One chunk needs no second computation: all its logits fit anyway.
         small = len(labels) <= step
-        sums.append(_chunk_loss(*given) if small else checkpoint(_chunk_loss, *given, use_reentrant=False))
+        sums.append(
+            _chunk_loss(*chunk_arguments) if small else checkpoint(_chunk_loss, *chunk_arguments, use_reentrant=False)
+        )
     return torch.stack(sums).sum(dim=0) if sums else student.features.sum() * student.features.new_zeros(3)
 
 
@@ -174,7 +176,7 @@ def _chunk_loss(
     weight: Tensor,
     soft: Tensor,
     part: slice,
-    heard: slice,
+    teacher_part: slice,
 ) -> Tensor:
     logits = student.project(student.features[part]).float()
     nothing = logits.new_zeros(())
@@ -183,25 +185,30 @@ def _chunk_loss(
     if hard is not None:
         total = total + (hard * weight).sum()
         hard_sum = hard.detach()[weight > 0].sum()
-    if teacher is not None and heard.stop > heard.start:
+    if teacher is not None and teacher_part.stop > teacher_part.start:
         own = logits if bool(soft.all()) else logits[soft]
-        each = _soft_loss(recipe, own, teacher, heard)
+        each = _soft_loss(recipe, own, teacher, teacher_part)
         share = 1.0 - recipe.share_hard if recipe.objective != "hard" else 0.0
         total = total + share * each.sum()
         soft_sum = each.detach().sum()
     return torch.stack([total, hard_sum, soft_sum])
 
 
-def _soft_loss(recipe: Recipe, own: Tensor, teacher: Read | TopK, heard: slice) -> Tensor:
+def _soft_loss(recipe: Recipe, own: Tensor, teacher: Read | TopK, teacher_part: slice) -> Tensor:
     if isinstance(teacher, TopK):
         if recipe.tokens:
             own = own[:, : recipe.tokens]
-        return objectives.top_k_kl(own, teacher.ids[heard], teacher.logs[heard], teacher.tail[heard])
+        return objectives.top_k_kl(
+            own, teacher.ids[teacher_part], teacher.logs[teacher_part], teacher.tail[teacher_part]
+        )
     with torch.no_grad():
-        theirs = teacher.project(teacher.features[heard]).float()
+        teacher_logits = teacher.project(teacher.features[teacher_part]).float()
     if recipe.objective != "uld":
-        common = min(own.shape[-1], theirs.shape[-1], recipe.tokens or own.shape[-1])
-        own, theirs = own[:, :common], theirs[:, :common]  # padded and added tokens are nobody's: both are renormalised
+        common = min(own.shape[-1], teacher_logits.shape[-1], recipe.tokens or own.shape[-1])
+        own, teacher_logits = (
+            own[:, :common],
+            teacher_logits[:, :common],
+        )  # padded and added tokens are nobody's: both are renormalised
     return objectives.soft(
-        recipe.objective, own, theirs, temperature=recipe.temperature, beta=recipe.beta, alpha=recipe.alpha
+        recipe.objective, own, teacher_logits, temperature=recipe.temperature, beta=recipe.beta, alpha=recipe.alpha
     )

@@ -74,9 +74,9 @@ def source(spec: ModelSpec) -> Source:
         ) from None
     stops = weights.json("generation_config.json").get("eos_token_id")
     ends = stops if isinstance(stops, list) else [stops]
-    found = {int(token) for token in (*ends, template.tokenizer.eos_token_id) if token is not None}
+    stop_tokens = {int(token) for token in (*ends, template.tokenizer.eos_token_id) if token is not None}
     context = getattr(config, "max_position_embeddings", None)
-    return Source(spec, weights, Side(template, end_token(template, sorted(found)), context))
+    return Source(spec, weights, Side(template, end_token(template, sorted(stop_tokens)), context))
 
 
 def load(location: str, commit: str | None, *, half: bool = False, config: Any = None) -> Any:
@@ -89,7 +89,7 @@ def load(location: str, commit: str | None, *, half: bool = False, config: Any =
     from transformers.utils import logging
 
     more = {} if config is None else {"config": config}
-    shown = logging.is_progress_bar_enabled()
+    had_progress_bar = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
         return AutoModelForCausalLM.from_pretrained(
@@ -102,7 +102,7 @@ def load(location: str, commit: str | None, *, half: bool = False, config: Any =
             "check the folder, or try a newer transformers",
         ) from None
     finally:
-        if shown:
+        if had_progress_bar:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
 
 
@@ -137,22 +137,22 @@ class Reader:
         """Whether the output layer is left to the loss."""
         return self._layer is not None
 
-    def read(self, ids: Tensor, mask: Tensor, chosen: Tensor) -> Read:
+    def read(self, ids: Tensor, mask: Tensor, positions: Tensor) -> Read:
         """Predictions of the next token at the chosen positions.
 
         Args:
             ids: ``(B, T)`` token ids, padded on the right.
             mask: ``(B, T)`` 1 for tokens, 0 for padding.
-            chosen: ``(B, T)`` True where the prediction is wanted.
+            positions: ``(B, T)`` True where the prediction is wanted.
         """
         if self._layer is not None:
             body, layer = self._layer
             hidden = body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-            return Read(hidden[chosen], layer)
-        first = int(chosen.any(dim=0).int().argmax()) if self._trims else 0
+            return Read(hidden[positions], layer)
+        first = int(positions.any(dim=0).int().argmax()) if self._trims else 0
         more = {"logits_to_keep": ids.shape[1] - first} if first else {}
         logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False, **more).logits
-        return Read(logits[chosen[:, first:]], _as_it_is)
+        return Read(logits[positions[:, first:]], _as_it_is)
 
 
 def _as_it_is(rows: Tensor) -> Tensor:
@@ -179,10 +179,10 @@ def _proven_layer(model: Any) -> tuple[Any, Any] | None:
         with torch.no_grad():
             expected = inner(input_ids=ids, attention_mask=mask, use_cache=False).logits.float()
             hidden = body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-            found = layer(hidden).float()
+            layer_logits = layer(hidden).float()
     except (TypeError, AttributeError, RuntimeError):
         return None
     finally:
         inner.train(was)
-    same = expected.shape == found.shape and torch.allclose(expected, found, rtol=1e-4, atol=1e-4)
+    same = expected.shape == layer_logits.shape and torch.allclose(expected, layer_logits, rtol=1e-4, atol=1e-4)
     return (body, layer) if same else None

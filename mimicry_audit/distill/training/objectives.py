@@ -112,15 +112,15 @@ def top_k_kl(student: Tensor, ids: Tensor, logs: Tensor, tail: Tensor) -> Tensor
         logs: ``(N, K)`` the teacher's log-probabilities.
         tail: ``(N,)`` natural logarithm of the teacher's mass on all other tokens; −∞ for none.
     """
-    known = ids >= 0
+    is_token = ids >= 0
     normaliser = student.logsumexp(dim=-1, keepdim=True)
-    log_q = (student.gather(1, ids.clamp_min(0)) - normaliser).masked_fill(~known, -math.inf)
-    log_p = logs.to(student.dtype).masked_fill(~known, -math.inf)
+    log_q = (student.gather(1, ids.clamp_min(0)) - normaliser).masked_fill(~is_token, -math.inf)
+    log_p = logs.to(student.dtype).masked_fill(~is_token, -math.inf)
     least = torch.finfo(student.dtype).eps
     tail_q = (1.0 - log_q.exp().sum(dim=-1)).clamp_min(least).log()
     tail_p = tail.to(student.dtype)
-    beyond = _cell_terms(tail_p, tail_q)
-    return (_kl_divergence(log_p, log_q) + beyond).clamp_min(0.0)
+    tail_terms = _cell_terms(tail_p, tail_q)
+    return (_kl_divergence(log_p, log_q) + tail_terms).clamp_min(0.0)
 
 
 def uld(student: Tensor, teacher: Tensor) -> Tensor:
@@ -172,10 +172,10 @@ def _log_probabilities(student: Tensor, teacher: Tensor, temperature: float) -> 
 
 def _cell_terms(log_a: Tensor, log_b: Tensor) -> Tensor:
     """Give a ln(a/b) of each cell; a cell without mass in a is 0, with a gradient of 0, whatever b is."""
-    there = log_a > -math.inf
+    has_mass = log_a > -math.inf
     # What a masked cell would have computed must not reach the gradient: 0 · ∞ is no number.
-    safe_a, safe_b = torch.where(there, log_a, 0.0), torch.where(there, log_b, 0.0)
-    return torch.where(there, safe_a.exp() * (safe_a - safe_b), 0.0)
+    safe_a, safe_b = torch.where(has_mass, log_a, 0.0), torch.where(has_mass, log_b, 0.0)
+    return torch.where(has_mass, safe_a.exp() * (safe_a - safe_b), 0.0)
 
 
 def _kl_divergence(log_a: Tensor, log_b: Tensor) -> Tensor:

@@ -111,12 +111,16 @@ class TrainingSettings:
 def deciding_values(settings: Any) -> dict[str, Any]:
     """Every setting that decides the weights, side by side, as JSON: what a resumed training is compared by."""
     values = flat_values(settings)
-    return {found.name: _plain(values[found.name]) for found in fields_of(type(settings)) if found.decides}
+    return {setting.name: _plain(values[setting.name]) for setting in fields_of(type(settings)) if setting.decides}
 
 
 def deciding_defaults(record: Any) -> dict[str, Any]:
     """The defaults of the settings that decide the weights: what a setting that is not on file has been all along."""
-    return {found.name: _plain(found.default) for found in fields_of(record) if found.decides and not found.required}
+    return {
+        setting.name: _plain(setting.default)
+        for setting in fields_of(record)
+        if setting.decides and not setting.required
+    }
 
 
 def check_packages(training: TrainingSettings, extra: Mapping[str, str | None] | None = None) -> None:

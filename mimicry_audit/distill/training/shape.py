@@ -128,14 +128,14 @@ def shrunk(model: Any, layers: int) -> Any:
 
     total = int(model.config.get_text_config().num_hidden_layers)
     demand_layers(model.config, layers, model.config.model_type)
-    chosen = kept(total, layers)
+    layer_numbers = kept(total, layers)
     config = copy.deepcopy(model.config)
     body = config.get_text_config()
     for name, value in vars(body).items():
         if _PER_LAYER.search(name) and isinstance(value, list) and len(value) == total:
-            setattr(body, name, [value[n] for n in chosen])
+            setattr(body, name, [value[n] for n in layer_numbers])
     body.num_hidden_layers = layers
-    state = _renumber_layers(model.state_dict(), chosen, total)
+    state = _renumber_layers(model.state_dict(), layer_numbers, total)
     small = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
     try:
         small.load_state_dict(state)
@@ -145,15 +145,15 @@ def shrunk(model: Any, layers: int) -> Any:
     return small.train(model.training)
 
 
-def _renumber_layers(state: Mapping[str, Any], chosen: list[int], total: int) -> dict[str, Any]:
+def _renumber_layers(state: Mapping[str, Any], layer_numbers: list[int], total: int) -> dict[str, Any]:
     """The weights of the layers that stay, under their new numbers, and all weights outside of layers."""
-    found: dict[str, set[int]] = defaultdict(set)
+    numbers_by_prefix: dict[str, set[int]] = defaultdict(set)
     parts = {name: re.match(r"(.*?\.)(\d+)(\..+)", name) for name in state}
     for match in parts.values():
         if match:
-            found[match[1]].add(int(match[2]))
-    layered = {prefix for prefix, numbers in found.items() if numbers == set(range(total))}
-    new = {old: place for place, old in enumerate(chosen)}
+            numbers_by_prefix[match[1]].add(int(match[2]))
+    layered = {prefix for prefix, numbers in numbers_by_prefix.items() if numbers == set(range(total))}
+    new = {old: place for place, old in enumerate(layer_numbers)}
     renumbered = {}
     for name, tensor in state.items():
         match = parts[name]

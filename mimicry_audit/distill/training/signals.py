@@ -71,9 +71,9 @@ class SignalStore:
             KeyError: it is not there.
         """
         file, start, length = self._where[key]
-        found = self._open[file]
+        tensors = self._open[file]
         part = slice(start, start + length)
-        ids, logs, tail = (found.get_slice(name)[part] for name in ("ids", "logs", "tail"))
+        ids, logs, tail = (tensors.get_slice(name)[part] for name in ("ids", "logs", "tail"))
         return ids, logs, tail
 
     def write(self, signals: Mapping[str, Signal]) -> None:
@@ -119,7 +119,9 @@ class Keep:
     tokens: int
 
 
-def compute(model: Any, examples: Sequence[Example], store: SignalStore, keep: Keep, pad: int, told: Told) -> int:
+def compute(
+    model: Any, examples: Sequence[Example], store: SignalStore, keep: Keep, pad: int, report_progress: Told
+) -> int:
     """Have the teacher in this process score what is missing; returns how many answers that was.
 
     Args:
@@ -128,19 +130,19 @@ def compute(model: Any, examples: Sequence[Example], store: SignalStore, keep: K
         store: where signals go.
         keep: what is kept at each place.
         pad: the teacher's padding token.
-        told: told how far it is.
+        report_progress: told how far it is.
     """
-    owed = list({e.key: e for e in examples if e.places and e.key not in store}.values())
-    owed.sort(key=lambda e: (len(e.teacher_prompt) + len(e.teacher_answer), e.key))
+    missing_examples = list({e.key: e for e in examples if e.places and e.key not in store}.values())
+    missing_examples.sort(key=lambda e: (len(e.teacher_prompt) + len(e.teacher_answer), e.key))
     reader = Reader(model)
-    for start in range(0, len(owed), SHARD):
+    for start in range(0, len(missing_examples), SHARD):
         shard: dict[str, Signal] = {}
-        for batch in _make_batches(owed[start : start + SHARD], model.config.get_text_config().vocab_size):
+        for batch in _make_batches(missing_examples[start : start + SHARD], model.config.get_text_config().vocab_size):
             for example, signal in zip(batch, _score_batch(reader, batch, keep, pad), strict=True):
                 shard[example.key] = signal
-            told(start + len(shard), len(owed))
+            report_progress(start + len(shard), len(missing_examples))
         store.write(shard)
-    return len(owed)
+    return len(missing_examples)
 
 
 def _make_batches(rows: Sequence[Example], vocabulary: int) -> Iterator[list[Example]]:
@@ -160,18 +162,19 @@ def _make_batches(rows: Sequence[Example], vocabulary: int) -> Iterator[list[Exa
 def _score_batch(reader: Reader, batch: Sequence[Example], keep: Keep, pad: int) -> list[Signal]:
     width = max(len(e.teacher_prompt) + len(e.teacher_answer) for e in batch)
     ids = torch.full((len(batch), width), pad)
-    mask, chosen = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
+    mask, answer_mask = torch.zeros_like(ids), torch.zeros_like(ids, dtype=torch.bool)
     for row, e in enumerate(batch):
         length = len(e.teacher_prompt) + len(e.teacher_answer)
         ids[row, :length] = torch.tensor(e.teacher_prompt + e.teacher_answer)
         mask[row, :length] = 1
-        chosen[row, len(e.teacher_prompt) - 1 : length - 1] = True
+        answer_mask[row, len(e.teacher_prompt) - 1 : length - 1] = True
     device = reader.model.device
-    read = reader.read(ids.to(device), mask.to(device), chosen.to(device))
+    predictions = reader.read(ids.to(device), mask.to(device), answer_mask.to(device))
     lengths = [len(e.teacher_answer) for e in batch]
-    step = max(1, LOGITS_AT_ONCE // int(read.project(read.features[:1]).shape[-1]))
+    step = max(1, LOGITS_AT_ONCE // int(predictions.project(predictions.features[:1]).shape[-1]))
     parts = [
-        kept(read.project(rows)[:, : keep.tokens].float(), keep.top_k) for rows in torch.split(read.features, step)
+        kept(predictions.project(rows)[:, : keep.tokens].float(), keep.top_k)
+        for rows in torch.split(predictions.features, step)
     ]
     columns = [torch.split(torch.cat(column).cpu(), lengths) for column in zip(*parts, strict=True)]
     return [(a.clone(), b.clone(), c.clone()) for a, b, c in zip(*columns, strict=True)]
@@ -191,7 +194,7 @@ def ask(
     messages: Mapping[str, Sequence[Message]],
     store: SignalStore,
     keep: Keep,
-    told: Told,
+    report_progress: Told,
 ) -> int:
     """Have a served teacher score what is missing; returns how many answers that was.
 
@@ -203,16 +206,18 @@ def ask(
         messages: the conversation of each row's id.
         store: where signals go.
         keep: what is kept at each place.
-        told: told how far it is.
+        report_progress: told how far it is.
 
     Raises:
         EngineError: the served model tokenises an answer otherwise than the folder of its name, or cannot score it.
     """
-    owed = {e.key: e for e in examples if e.places and e.key not in store}
-    requests = [TextRequest((key, e.id), tuple(messages[e.id]), e.text, keep.top_k) for key, e in owed.items()]
+    missing_by_key = {e.key: e for e in examples if e.places and e.key not in store}
+    requests = [
+        TextRequest((key, e.id), tuple(messages[e.id]), e.text, keep.top_k) for key, e in missing_by_key.items()
+    ]
     shard: dict[str, Signal] = {}
-    for done, (request, scores) in enumerate(engine.score_texts(requests), 1):
-        example = owed[request.key[0]]
+    for count, (request, scores) in enumerate(engine.score_texts(requests), 1):
+        example = missing_by_key[request.key[0]]
         if scores.error is not None or scores.top is None:
             raise EngineError(f"the teacher cannot score its answer to {example.id}", scores.error or "")
         if list(scores.tokens) != example.teacher_answer[: len(scores.tokens)]:
@@ -220,7 +225,7 @@ def ask(
                 f"the served teacher tokenises the answer to {example.id} otherwise", "check its tokenizer"
             )
         shard[example.key] = served(scores.top, keep, len(example.teacher_answer))
-        told(done, len(requests))
+        report_progress(count, len(requests))
         if len(shard) == SHARD:
             store.write(shard)
             shard = {}

@@ -40,19 +40,22 @@ class TokenizerMatch:
 def compare_tokenizers(teacher: Any, student: Any) -> TokenizerMatch:
     """Compare the (token, id) maps of two transformers tokenizers."""
     shas = tokenizer_map_sha(teacher), tokenizer_map_sha(student)
-    theirs, ours = _by_id(teacher), _by_id(student)
+    teacher_tokens, student_tokens = _by_id(teacher), _by_id(student)
     if shas[0] == shas[1]:
-        return TokenizerMatch(*shas, 1 + max(theirs), None)
-    common = theirs.keys() & ours.keys()
-    other = sorted(i for i in common if theirs[i] != ours[i])
+        return TokenizerMatch(*shas, 1 + max(teacher_tokens), None)
+    common = teacher_tokens.keys() & student_tokens.keys()
+    other = sorted(i for i in common if teacher_tokens[i] != student_tokens[i])
     if other:
         first = other[0]
-        said = f"{len(other)} of {len(common)} ids differ, id {first} is {theirs[first]!r} to one and {ours[first]!r}"
-        return TokenizerMatch(*shas, 0, f"{said} to the other")
+        difference = (
+            f"{len(other)} of {len(common)} ids differ, "
+            f"id {first} is {teacher_tokens[first]!r} to one and {student_tokens[first]!r}"
+        )
+        return TokenizerMatch(*shas, 0, f"{difference} to the other")
     # Both number what they share alike; one may know more. Ids from the first that only one knows onwards are left out.
-    lone = theirs.keys() ^ ours.keys()
+    lone = teacher_tokens.keys() ^ student_tokens.keys()
     tokens = min(lone, default=1 + max(common, default=-1))
-    if not common or tokens < 0.9 * max(len(theirs), len(ours)):
+    if not common or tokens < 0.9 * max(len(teacher_tokens), len(student_tokens)):
         return TokenizerMatch(*shas, 0, f"they share only the first {tokens} ids")
     return TokenizerMatch(*shas, tokens, None)
 

@@ -51,8 +51,8 @@ class DistillTrainer(Trainer):
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, recipe: Recipe, teacher: Any = None, **given: Any) -> None:
-        super().__init__(**given)
+    def __init__(self, *, recipe: Recipe, teacher: Any = None, **trainer_arguments: Any) -> None:
+        super().__init__(**trainer_arguments)
         self.recipe = recipe
         self._teacher = None if teacher is None else teacher.to(self.args.device).eval().requires_grad_(False)
         self._student_reader: Reader | None = None
@@ -91,8 +91,8 @@ class DistillTrainer(Trainer):
         at = counted(inputs["labels"])
         with self.accelerator.autocast():
             student = self._student_reader.read(inputs["input_ids"], inputs["attention_mask"], at)
-            heard = self._read_teacher(inputs) if recipe is None else None
-            return batch_loss(recipe or self.recipe, inputs, student, heard)
+            teacher_signal = self._read_teacher(inputs) if recipe is None else None
+            return batch_loss(recipe or self.recipe, inputs, student, teacher_signal)
 
     def _read_teacher(self, inputs: Any) -> Read | TopK | None:
         if "top_ids" in inputs:
@@ -115,8 +115,8 @@ class DistillTrainer(Trainer):
             rows: Any = self.eval_dataset if eval_dataset is None else eval_dataset
             for raw in DataLoader(rows, self.args.per_device_eval_batch_size, collate_fn=self.data_collator):
                 inputs = self._prepare_inputs(raw)
-                found = torch.cat([self._batch_sums(model, inputs), counted(inputs["labels"]).sum()[None]])
-                sums += found.double()
+                batch_sums = torch.cat([self._batch_sums(model, inputs), counted(inputs["labels"]).sum()[None]])
+                sums += batch_sums.double()
         total, hard, soft, items = sums.tolist()
         items = max(items, 1.0)
         metrics = {
@@ -162,13 +162,13 @@ class DistillTrainer(Trainer):
 
 def last_whole(folder: Path) -> Path | None:
     """The newest state written to its end; removes those that were not."""
-    whole: list[tuple[int, Path]] = []
+    complete_states: list[tuple[int, Path]] = []
     for state in folder.glob("checkpoint-*"):
         if (state / WHOLE).is_file():
-            whole.append((int(state.name.rpartition("-")[2]), state))
+            complete_states.append((int(state.name.rpartition("-")[2]), state))
         else:
             shutil.rmtree(state)
-    return max(whole)[1] if whole else None
+    return max(complete_states)[1] if complete_states else None
 
 
 class Telling(TrainerCallback):
@@ -201,8 +201,8 @@ class Telling(TrainerCallback):
         if not state.is_world_process_zero or not logs or "train_runtime" in logs:
             return
         numbers = {k: v for k, v in logs.items() if isinstance(v, int | float) and math.isfinite(v)}
-        taken = (time.monotonic() - self._began) / max(1, state.global_step - self._before)
-        line = {"round": self._round, "step": state.global_step, **numbers, "step_s": round(taken, 4)}
+        step_seconds = (time.monotonic() - self._began) / max(1, state.global_step - self._before)
+        line = {"round": self._round, "step": state.global_step, **numbers, "step_s": round(step_seconds, 4)}
         with self._metrics.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         if self._board is not None:
@@ -226,30 +226,30 @@ class Rungs(TrainerCallback):
 
     def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
         """A step is done: is it the last of a part?"""
-        done, of = state.global_step, state.max_steps
-        if not (reached := [r for r in range(1, self._count + 1) if math.ceil(of * r / self._count) == done]):
+        step, of = state.global_step, state.max_steps
+        if not (reached := [r for r in range(1, self._count + 1) if math.ceil(of * r / self._count) == step]):
             return
         bits = self._trainer.held_nats() / math.log(2) / self._size
         if not math.isfinite(bits):
-            raise Diverged(f"the held-out loss is no number after step {done}", "lower --rate")
+            raise Diverged(f"the held-out loss is no number after step {step}", "lower --rate")
         self._trainer.log({"rung": reached[-1], "held_bits_per_byte": bits})
         if state.is_world_process_zero:
-            self._on_rung(reached[-1], done, bits)
+            self._on_rung(reached[-1], step, bits)
 
 
 def cut_metrics(path: Path, round_: int, step: int) -> None:
     """Drop the lines of later rounds, of later steps of this one, and an unfinished last line."""
     if not path.exists():
         return
-    kept = []
+    lines = []
     for line in path.read_text("utf-8").splitlines():
         try:
-            found = json.loads(line)
+            record = json.loads(line)
         except ValueError:
             continue
-        if (found["round"], found["step"]) <= (round_, step):
-            kept.append(line)
-    write_text(path, "".join(f"{line}\n" for line in kept))
+        if (record["round"], record["step"]) <= (round_, step):
+            lines.append(line)
+    write_text(path, "".join(f"{line}\n" for line in lines))
 
 
 def build(
@@ -257,7 +257,7 @@ def build(
     teacher: Any,
     recipe: Recipe,
     rows: Any,
-    held: Any,
+    held_out_rows: Any,
     collator: Callable[[Any], Any],
     plan: Any,
     callback: Telling,
@@ -269,7 +269,7 @@ def build(
         teacher: as for `DistillTrainer`.
         recipe: the loss.
         rows: training rows.
-        held: held-out rows, None for none.
+        held_out_rows: held-out rows, None for none.
         collator: rows to batch.
         plan: a `mimicry_audit.distill.training.job.Job`.
         callback: listens.
@@ -278,15 +278,15 @@ def build(
         recipe=recipe,
         teacher=teacher,
         model=student,
-        args=arguments(plan, held is not None),
+        args=arguments(plan, held_out_rows is not None),
         train_dataset=rows,
-        eval_dataset=held,
+        eval_dataset=held_out_rows,
         data_collator=collator,
         callbacks=[callback],
     )
     for noisy in (PrinterCallback, ProgressCallback):
         trainer.remove_callback(noisy)
-    if plan.patience and held is not None:
+    if plan.patience and held_out_rows is not None:
         trainer.add_callback(EarlyStoppingCallback(early_stopping_patience=plan.patience))
     return trainer
 
@@ -297,7 +297,7 @@ def arguments(plan: Any, evaluated: bool) -> TrainingArguments:
     every = plan.evaluate_every or plan.steps_an_epoch
     # Where the best state is wanted, states must be those that were evaluated.
     save = every if stops else plan.save_every
-    made = TrainingArguments(
+    training_arguments = TrainingArguments(
         output_dir=plan.states,
         per_device_train_batch_size=plan.batch,
         per_device_eval_batch_size=plan.batch,
@@ -332,5 +332,7 @@ def arguments(plan: Any, evaluated: bool) -> TrainingArguments:
         label_names=["labels"],
         ddp_find_unused_parameters=False,
     )
-    made._n_gpu = min(1, made.n_gpu)  # several GPUs are the launcher's business, never DataParallel's
-    return made
+    training_arguments._n_gpu = min(
+        1, training_arguments.n_gpu
+    )  # several GPUs are the launcher's business, never DataParallel's
+    return training_arguments

@@ -148,15 +148,15 @@ def audit(
     Raises:
         AuditError: whatever is wrong, in one line.
     """
-    given = {name: value for name, value in locals().items() if name != "progress"}
-    given |= {"engine_options": engine_options or {}, "out": None if out is None else str(out)}
-    resolved = resolve(settings_from(given, "audit()"))
-    directory, asked = collect_resolved(resolved, progress)
+    values = {name: value for name, value in locals().items() if name != "progress"}
+    values |= {"engine_options": engine_options or {}, "out": None if out is None else str(out)}
+    resolved = resolve(settings_from(values, "audit()"))
+    directory, request_count = collect_resolved(resolved, progress)
     if resolved.judging is not None:
         from mimicry_audit.asking.judge import judge_run
 
         judge_run(directory, resolved.judging, progress=progress)
-    run = Run(directory, score(directory, resolved.scoring), asked)
+    run = Run(directory, score(directory, resolved.scoring), request_count)
     run.report()
     return run
 
@@ -170,10 +170,10 @@ def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tu
     directory = RunDirectory(resolved.out)
     notes: Notes = {"sources": dict(resolved.sources), "version": __version__}
     judges = resolved.judging.judges if resolved.judging else ()
-    asked = collect(directory, resolved.plan, progress=progress, notes=notes, helpers=judges)
+    request_count = collect(directory, resolved.plan, progress=progress, notes=notes, helpers=judges)
     if resolved.likelihood is not None:
-        asked += collect_likelihoods(directory, resolved.plan, resolved.likelihood, progress=progress)
-    return directory, asked
+        request_count += collect_likelihoods(directory, resolved.plan, resolved.likelihood, progress=progress)
+    return directory, request_count
 
 
 def write_report(directory: RunDirectory, scores: Scores, path: Path | None = None) -> Path:

@@ -122,8 +122,8 @@ def measure_file(path: Path, axes: Sequence[str], progress: Callable[[str], None
     answers = read_responses(path)
     probes = probes_of(answers, path)
     labels = list(dict.fromkeys(a.model for a in answers))
-    known = [p.domain for p in probes]
-    order = list(dict.fromkeys(known))
+    probe_domains = [p.domain for p in probes]
+    order = list(dict.fromkeys(probe_domains))
     responses: dict[str, list[Response]] = {label: [] for label in labels}
     for answer in answers:
         responses[answer.model].append(
@@ -136,13 +136,16 @@ def measure_file(path: Path, axes: Sequence[str], progress: Callable[[str], None
                 status="ok" if answer.output.strip() else "empty",
             )
         )
-    measured = measure(probes, labels, responses, axes=axes, progress=progress)
-    usable = {label: {r.probe_id for r in mine if r.usable} for label, mine in responses.items()}
+    measurements = measure(probes, labels, responses, axes=axes, progress=progress)
+    usable = {label: {r.probe_id for r in model_responses if r.usable} for label, model_responses in responses.items()}
     material = Material(
         labels=labels,
-        domains=np.array([order.index(d) for d in known], dtype=np.int64),
-        measured=measured,
-        texts={k: {r.probe_id: r.text for r in mine if r.usable and r.sample == 0} for k, mine in responses.items()},
+        domains=np.array([order.index(d) for d in probe_domains], dtype=np.int64),
+        measured=measurements,
+        texts={
+            k: {r.probe_id: r.text for r in model_responses if r.usable and r.sample == 0}
+            for k, model_responses in responses.items()
+        },
         answered=np.array([[float(p.id in usable[label]) for label in labels] for p in probes]),
         models={label: ModelInRun(label, {"engine": "recorded", "name": label}) for label in labels},
         claims={},

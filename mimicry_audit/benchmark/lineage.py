@@ -23,7 +23,7 @@ SCHEMA = "mimicry_audit.lineage/1"
 
 
 def benchmark(
-    found: MeasuredFile,
+    measured_file: MeasuredFile,
     pairs: Sequence[Pair],
     *,
     draws: int = DRAWS,
@@ -34,7 +34,7 @@ def benchmark(
     """The content of ``lineage.json``, see ``docs/formats.md``.
 
     Args:
-        found: the measured answers.
+        measured_file: the measured answers.
         pairs: documented lineage; pairs of models without answers are counted and left out.
         draws: of every bootstrap.
         seed: of the draws, and of what is drawn.
@@ -44,28 +44,30 @@ def benchmark(
     Raises:
         DataError: no documented pair has answers.
     """
-    known = [p for p in pairs if {p.student, p.teacher} <= set(found.labels) and p.student != p.teacher]
-    if not known:
+    answered_pairs = [
+        p for p in pairs if {p.student, p.teacher} <= set(measured_file.labels) and p.student != p.teacher
+    ]
+    if not answered_pairs:
         raise DataError("no pair of the lineage file has answers", "use the model names of the response file")
     progress("Relations")
-    readings = readings_of(found)
-    relations = relations_table(found, known, readings, draws=draws, seed=seed)
+    readings = readings_of(measured_file)
+    relations = relations_table(measured_file, answered_pairs, readings, draws=draws, seed=seed)
     progress("Verdicts")
-    verdicts = verdict_table(found, known, draws=draws, seed=seed)
+    verdicts = verdict_table(measured_file, answered_pairs, draws=draws, seed=seed)
     progress("Verdicts with a base")
-    with_base = triangle_table(found, known, draws=draws, seed=seed, most=most_triangles)
+    with_base = triangle_table(measured_file, answered_pairs, draws=draws, seed=seed, most=most_triangles)
     progress("Attribution")
     return {
         "schema": SCHEMA,
-        "models": len(found.labels),
-        "prompts": len(found.domains),
+        "models": len(measured_file.labels),
+        "prompts": len(measured_file.domains),
         "combined_version": version(),
-        "pairs": dict(Counter(p.relation for p in known)),
-        "left_out": len(pairs) - len(known),
-        "axes": [m.axis.name for m in found.measured if m.values is not None],
-        "not_measured": {m.axis.name: m.why_not for m in found.measured if m.values is None},
+        "pairs": dict(Counter(p.relation for p in answered_pairs)),
+        "left_out": len(pairs) - len(answered_pairs),
+        "axes": [m.axis.name for m in measured_file.measured if m.values is not None],
+        "not_measured": {m.axis.name: m.why_not for m in measured_file.measured if m.values is None},
         "relations": relations,
-        "attribution": attribution_table(found, known, readings),
+        "attribution": attribution_table(measured_file, answered_pairs, readings),
         "verdicts": verdicts,
         "triangles": with_base,
     }

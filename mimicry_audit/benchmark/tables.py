@@ -23,16 +23,16 @@ from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import judge
 
 
-def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, object]:
+def verdict_table(measured_file: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, object]:
     """Relation → verdict → count, as `audit score` judges the file without references, and the share of strangers accused.
 
     An accusation is `same model`, `shared base` or `distilled`; ``false_verdict_rate`` is its share among the unrelated.
     """
-    judged = [judge(f) for f in gather(found.material, Roles(), draws=draws, seed=seed, min_coverage=0.5)]
-    said = {frozenset((v.facts.candidate, v.facts.reference)): v.verdict for v in judged}
+    verdicts = [judge(f) for f in gather(measured_file.material, Roles(), draws=draws, seed=seed, min_coverage=0.5)]
+    verdict_by_pair = {frozenset((v.facts.candidate, v.facts.reference)): v.verdict for v in verdicts}
     confusion: dict[str, Counter[str]] = {}
     for pair in pairs:
-        confusion.setdefault(pair.relation, Counter())[said[frozenset((pair.student, pair.teacher))]] += 1
+        confusion.setdefault(pair.relation, Counter())[verdict_by_pair[frozenset((pair.student, pair.teacher))]] += 1
     strangers = confusion.get(UNRELATED, Counter())
     accused, n = sum(strangers[v] for v in ACCUSATIONS), sum(strangers.values())
     rate, distilled = wilson(accused, n), wilson(strangers["distilled"], n)
@@ -43,7 +43,7 @@ def verdict_table(found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, see
     }
 
 
-def attribution_table(found: MeasuredFile, pairs: Sequence[Pair], readings: Readings) -> dict[str, object]:
+def attribution_table(measured_file: MeasuredFile, pairs: Sequence[Pair], readings: Readings) -> dict[str, object]:
     """How well the teacher of a student is named among all teachers of the file; see `evidence.attribution.evaluate`.
 
     The references of a student are all models that the file names as a teacher under ``distilled-from`` or ``none``, but
@@ -52,21 +52,21 @@ def attribution_table(found: MeasuredFile, pairs: Sequence[Pair], readings: Read
     scores = combine(readings, teacher_curve())
     if scores is None:
         return {"why_not": "too few models, or too few axes, for the combined score", **evaluate([], {})}
-    asked = [p for p in pairs if p.relation in (TAUGHT, UNRELATED)]
-    teachers = sorted({p.teacher for p in asked})
+    tested_pairs = [p for p in pairs if p.relation in (TAUGHT, UNRELATED)]
+    teachers = sorted({p.teacher for p in tested_pairs})
     kin = {frozenset((p.student, p.teacher)) for p in pairs if p.relation not in (TAUGHT, UNRELATED)}
     taught: dict[str, set[str]] = {}
     for pair in pairs:
         if pair.relation == TAUGHT:
             taught.setdefault(pair.student, set()).add(pair.teacher)
     cases, answers = [], []
-    for student in sorted({p.student for p in asked}):
-        mine = taught.get(student, set())
-        possible = [t for t in teachers if t != student and (t in mine or frozenset((student, t)) not in kin)]
-        ranking = rank(student, possible, found.labels, scores) if possible else None
+    for student in sorted({p.student for p in tested_pairs}):
+        own_teachers = taught.get(student, set())
+        possible = [t for t in teachers if t != student and (t in own_teachers or frozenset((student, t)) not in kin)]
+        ranking = rank(student, possible, measured_file.labels, scores) if possible else None
         if ranking is not None:
-            cases.append(Case(ranking, frozenset(mine)))
-            answers.append({**ranking.as_dict(), "documented": sorted(mine)})
+            cases.append(Case(ranking, frozenset(own_teachers)))
+            answers.append({**ranking.as_dict(), "documented": sorted(own_teachers)})
     return {**evaluate(cases, _makers_of_teachers(pairs)), "students_ranked": answers}
 
 
@@ -77,13 +77,13 @@ def _makers_of_teachers(pairs: Sequence[Pair]) -> dict[str, str]:
     facts = load_facts()
     makers: dict[str, str] = {}
     for pair in pairs:
-        known = own_identity(pair.teacher, facts).maker
-        makers[pair.teacher] = pair.teacher_org or (known.name if known else pair.teacher)
+        maker = own_identity(pair.teacher, facts).maker
+        makers[pair.teacher] = pair.teacher_org or (maker.name if maker else pair.teacher)
     return makers
 
 
 def relations_table(
-    found: MeasuredFile, pairs: Sequence[Pair], readings: Readings, *, draws: int, seed: int
+    measured_file: MeasuredFile, pairs: Sequence[Pair], readings: Readings, *, draws: int, seed: int
 ) -> dict[str, Any]:
     """How well every axis, raw and centred, and the combined score find every relation.
 
@@ -91,9 +91,9 @@ def relations_table(
         ``{relation: {axis: {auc, low, high, tpr_at_1pct_fpr, n_positive, n_negative}}}``; axes that measured nothing, and the
         combined score where the run is too small for one, are left out.
     """
-    scores = _mean_matrices(found)
+    scores = _mean_matrices(measured_file)
     by_question = _combined_matrices(readings)
-    place = {label: i for i, label in enumerate(found.labels)}
+    place = {label: i for i, label in enumerate(measured_file.labels)}
     table: dict[str, Any] = {}
     for relation in dict.fromkeys(p.relation for p in pairs if p.relation != UNRELATED):
         own = {"combined": by_question.get(RELATIONS.get(relation, "version"))}
@@ -116,15 +116,15 @@ def relations_table(
     return table
 
 
-def _mean_matrices(found: MeasuredFile) -> dict[str, FloatArray]:
+def _mean_matrices(measured_file: MeasuredFile) -> dict[str, FloatArray]:
     """Mean similarity of every two models on every axis, raw and centred."""
     scores: dict[str, FloatArray] = {}
-    for m in found.measured:
+    for m in measured_file.measured:
         if m.values is not None:
-            scores[m.axis.name] = mean_matrix(m.values, found.domains)
-    for m in found.measured:
+            scores[m.axis.name] = mean_matrix(m.values, measured_file.domains)
+    for m in measured_file.measured:
         if m.values is not None:
-            scores[f"{m.axis.name}_centred"] = mean_matrix(centre(m.values), found.domains)
+            scores[f"{m.axis.name}_centred"] = mean_matrix(centre(m.values), measured_file.domains)
     return scores
 
 
@@ -133,15 +133,15 @@ def _combined_matrices(readings: Readings) -> dict[str, FloatArray]:
     return {question: matrix for question, matrix in scores.items() if matrix is not None}
 
 
-def readings_of(found: MeasuredFile) -> Readings:
+def readings_of(measured_file: MeasuredFile) -> Readings:
     """What the combined scores read of all axes but the baselines."""
-    values = {m.axis.name: m.values for m in found.measured if m.values is not None and not m.axis.baseline}
-    return read(values, found.domains)
+    values = {m.axis.name: m.values for m in measured_file.measured if m.values is not None and not m.axis.baseline}
+    return read(values, measured_file.domains)
 
 
 def _scores_at(matrix: FloatArray, place: Mapping[str, int], pairs: Sequence[Pair]) -> tuple[FloatArray, list[str]]:
     """The scores of the pairs that have one, and their students."""
     both = [p for p in pairs if p.student in place and p.teacher in place and p.student != p.teacher]
     scores = np.array([matrix[place[p.student], place[p.teacher]] for p in both], dtype=np.float64)
-    known = np.isfinite(scores)
-    return scores[known], [p.student for p, k in zip(both, known, strict=True) if k]
+    finite = np.isfinite(scores)
+    return scores[finite], [p.student for p, k in zip(both, finite, strict=True) if k]

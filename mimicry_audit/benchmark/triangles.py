@@ -60,41 +60,41 @@ def triangles(labels: Sequence[str], pairs: Sequence[Pair], most: int, seed: int
         most: of each relation; 0 for all.
         seed: of what is drawn.
     """
-    known = [p for p in pairs if {p.student, p.teacher} <= set(labels) and p.student != p.teacher]
-    near: dict[str, set[str]] = defaultdict(set)
+    answered_pairs = [p for p in pairs if {p.student, p.teacher} <= set(labels) and p.student != p.teacher]
+    relatives: dict[str, set[str]] = defaultdict(set)
     bases: dict[str, list[str]] = defaultdict(list)
-    asked: dict[str, list[tuple[str, str]]] = {relation: [] for relation in (*LEARNT, UNRELATED)}
-    for pair in known:
+    pairs_by_relation: dict[str, list[tuple[str, str]]] = {relation: [] for relation in (*LEARNT, UNRELATED)}
+    for pair in answered_pairs:
         if pair.relation != UNRELATED:
-            near[pair.student].add(pair.teacher)
-            near[pair.teacher].add(pair.student)
+            relatives[pair.student].add(pair.teacher)
+            relatives[pair.teacher].add(pair.student)
         if pair.relation in PREDECESSORS:
             bases[pair.student].append(pair.teacher)
         if pair.relation in LEARNT:
-            asked[pair.relation].append((pair.student, pair.teacher))
+            pairs_by_relation[pair.relation].append((pair.student, pair.teacher))
         if pair.relation == UNRELATED:
-            asked[UNRELATED] += [(pair.student, pair.teacher), (pair.teacher, pair.student)]
-    found = []
-    for relation, both in asked.items():
-        made = [(c, b, r) for c, r in dict.fromkeys(both) for b in dict.fromkeys(bases[c]) if b not in (r, c)]
-        made = [(c, b, r) for c, b, r in made if b not in near[r] or relation in LEARNT]
+            pairs_by_relation[UNRELATED] += [(pair.student, pair.teacher), (pair.teacher, pair.student)]
+    selection = []
+    for relation, both in pairs_by_relation.items():
+        candidates = [(c, b, r) for c, r in dict.fromkeys(both) for b in dict.fromkeys(bases[c]) if b not in (r, c)]
+        candidates = [(c, b, r) for c, b, r in candidates if b not in relatives[r] or relation in LEARNT]
         rng = Random(f"{relation}/{seed}")  # noqa: S311 - repeatable, not secret
-        rng.shuffle(made)
-        for c, b, r in made[: most or None]:
-            apart = {c, b, r}.union(*(near[label] for label in (c, b, r)))
-            strangers = [label for label in labels if label not in apart]
+        rng.shuffle(candidates)
+        for c, b, r in candidates[: most or None]:
+            connected = {c, b, r}.union(*(relatives[label] for label in (c, b, r)))
+            strangers = [label for label in labels if label not in connected]
             if len(strangers) >= CONTROLS:
-                found.append(Triangle(c, b, r, relation, tuple(rng.sample(strangers, CONTROLS))))
-    return found
+                selection.append(Triangle(c, b, r, relation, tuple(rng.sample(strangers, CONTROLS))))
+    return selection
 
 
 def triangle_table(
-    found: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int, most: int = MOST_TRIANGLES
+    measured_file: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int, most: int = MOST_TRIANGLES
 ) -> dict[str, object]:
     """What is concluded with a base at hand, by the documented relation of candidate and reference.
 
     Args:
-        found: the measured answers.
+        measured_file: the measured answers.
         pairs: documented lineage.
         draws: of every bootstrap.
         seed: of the draws, and of which triangles and controls.
@@ -105,24 +105,24 @@ def triangle_table(
         distilled, None where there are none; and ``distilled``, every triangle that is, with its kinds of evidence.
     """
     confusion: dict[str, Counter[str]] = {}
-    named: list[Mapping[str, object]] = []
-    for triangle in triangles(found.labels, pairs, most, seed):
+    distilled_entries: list[Mapping[str, object]] = []
+    for triangle in triangles(measured_file.labels, pairs, most, seed):
         company = [triangle.reference, triangle.base, triangle.candidate, *triangle.controls]
         roles = Roles(
             references=(triangle.reference,), bases={triangle.candidate: triangle.base}, panel=triangle.controls
         )
-        (facts,) = gather(among(found.material, company), roles, draws=draws, seed=seed, min_coverage=0.5)
-        said = judge(facts)
-        confusion.setdefault(triangle.relation, Counter())[said.verdict] += 1
-        if said.verdict == "distilled":
-            told = {name: getattr(triangle, name) for name in ("candidate", "base", "reference", "relation")}
-            named.append({**told, "confidence": said.confidence, "families": facts.families()})
+        (facts,) = gather(among(measured_file.material, company), roles, draws=draws, seed=seed, min_coverage=0.5)
+        verdict = judge(facts)
+        confusion.setdefault(triangle.relation, Counter())[verdict.verdict] += 1
+        if verdict.verdict == "distilled":
+            description = {name: getattr(triangle, name) for name in ("candidate", "base", "reference", "relation")}
+            distilled_entries.append({**description, "confidence": verdict.confidence, "families": facts.families()})
     strangers = confusion.get(UNRELATED, Counter())
     rate = wilson(strangers["distilled"], sum(strangers.values()))
     return {
         "confusion": {relation: dict(counts) for relation, counts in confusion.items()},
         "distilled_rate": rate.as_dict() if rate else None,
-        "distilled": named,
+        "distilled": distilled_entries,
     }
 
 

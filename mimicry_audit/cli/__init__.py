@@ -71,8 +71,8 @@ class LazyGroup(click.Group):
             return None
         # ``import`` is a keyword, and a module ``run`` would take the place of this package's function.
         module = f"{cmd_name}_" if cmd_name in ("import", "run") else cmd_name
-        found: click.Command = import_module(f"mimicry_audit.cli.{module}").command
-        return found
+        command: click.Command = import_module(f"mimicry_audit.cli.{module}").command
+        return command
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; Ctrl-C is told by `run` in one line, where click would put an empty one before it."""

@@ -58,20 +58,20 @@ def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], se
     from mimicry_audit.records.run import write_json
     from mimicry_audit.similarity.measure import AXES, axis_class
 
-    chosen = tuple(given({"axes": axes}).get("axes") or (a for a in AXES.own if a != "semantic"))
-    for axis in chosen:
+    axis_names = tuple(given({"axes": axes}).get("axes") or (a for a in AXES.own if a != "semantic"))
+    for axis in axis_names:
         axis_class(axis)
     pairs = read_lineage(lineage)
-    with steps("lineage", len(chosen) + 4) as begin:
-        found = benchmark(
-            measure_file(responses, chosen, begin), pairs, seed=seed, most_triangles=triangles, progress=begin
+    with steps("lineage", len(axis_names) + 4) as begin:
+        document = benchmark(
+            measure_file(responses, axis_names, begin), pairs, seed=seed, most_triangles=triangles, progress=begin
         )
-    write_json(out / "lineage.json", found)
-    _print_tables(found, out / "lineage.json")
+    write_json(out / "lineage.json", document)
+    _print_tables(document, out / "lineage.json")
     return 0
 
 
-def _print_tables(found: Mapping[str, Any], written: Path) -> None:
+def _print_tables(document: Mapping[str, Any], written: Path) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -79,32 +79,33 @@ def _print_tables(found: Mapping[str, Any], written: Path) -> None:
 
     console = out_console()
     console.print(
-        f"{found['models']} models, {found['prompts']} prompts. Area under the curve / share found at 1% false alarms, "
+        f"{document['models']} models, {document['prompts']} prompts. Area under the curve / share found at 1% false alarms, "
         "against unrelated pairs; intervals and centred axes are in lineage.json\n"
     )
-    relations = found["relations"]
+    relations = document["relations"]
     axes = list(dict.fromkeys(a for row in relations.values() for a in row if not a.endswith("_centred")))
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("relation")
     for axis in axes:
         table.add_column(axis, justify="right")
     for relation, row in relations.items():
-        table.add_row(f"{relation} ({found['pairs'][relation]})", *(_format_cell(row.get(axis)) for axis in axes))
+        table.add_row(f"{relation} ({document['pairs'][relation]})", *(_format_cell(row.get(axis)) for axis in axes))
     console.print(table)
-    _print_verdicts("verdicts", found["verdicts"]["confusion"], console)
-    _print_rate("Strangers accused", found["verdicts"]["false_verdict_rate"], console)
-    if found["triangles"]["confusion"]:
-        _print_verdicts("with a base", found["triangles"]["confusion"], console)
-        _print_rate("Strangers called distilled", found["triangles"]["distilled_rate"], console)
-    told = found["attribution"]
-    if told["top1"] is not None:
+    _print_verdicts("verdicts", document["verdicts"]["confusion"], console)
+    _print_rate("Strangers accused", document["verdicts"]["false_verdict_rate"], console)
+    if document["triangles"]["confusion"]:
+        _print_verdicts("with a base", document["triangles"]["confusion"], console)
+        _print_rate("Strangers called distilled", document["triangles"]["distilled_rate"], console)
+    attribution = document["attribution"]
+    if attribution["top1"] is not None:
         console.print(
-            f"\nTeacher named first: {told['top1']:.0%} (its maker {told['developer_top1']:.0%}, reciprocal rank "
-            f"{told['mrr']:.2f}), balanced over {told['teachers']} teachers of {told['students']} students; always naming "
-            f"the most common one: {told['majority']['top1']:.0%} ({told['majority']['developer_top1']:.0%}, "
-            f"{told['majority']['mrr']:.2f})"
+            f"\nTeacher named first: {attribution['top1']:.0%} (its maker {attribution['developer_top1']:.0%}, reciprocal rank "
+            f"{attribution['mrr']:.2f}), balanced over {attribution['teachers']} teachers of "
+            f"{attribution['students']} students; "
+            f"always naming the most common one: {attribution['majority']['top1']:.0%} "
+            f"({attribution['majority']['developer_top1']:.0%}, {attribution['majority']['mrr']:.2f})"
         )
-    for axis, why in found["not_measured"].items():
+    for axis, why in document["not_measured"].items():
         console.print(f"Not measured: {axis} ({escape(why)})")
     console.print(f"\n{escape(str(written))}", soft_wrap=True)
 

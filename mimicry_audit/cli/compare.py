@@ -91,8 +91,8 @@ def command(
     with Bars() as bars:
         sides = prepared.answers(bars)
     with bar("comparing", len(settings.axes) or 13) as begin:
-        found = prepared.finish(sides, begin)
-    return _finish_command(found.result, found.report(), gates, junit, settings.min_coverage)
+        comparison = prepared.finish(sides, begin)
+    return _finish_command(comparison.result, comparison.report(), gates, junit, settings.min_coverage)
 
 
 def _split_names(texts: tuple[str, ...]) -> tuple[str, ...]:
@@ -105,15 +105,15 @@ def _parse_numbers(text: str | None) -> tuple[float, ...]:
 
     from mimicry_audit.ground.errors import ConfigError
 
-    found = []
+    numbers = []
     for part in (text or "").split(",") if text else []:
         try:
-            found.append(float(part))
+            numbers.append(float(part))
         except ValueError:
-            found.append(float("nan"))
-        if not isfinite(found[-1]):
+            numbers.append(float("nan"))
+        if not isfinite(numbers[-1]):
             raise ConfigError(f"--steps {text}: {part.strip() or 'nothing'} is no number", "write them like 1,2,3")
-    return tuple(found)
+    return tuple(numbers)
 
 
 def _finish_command(result: Compared, page: Path, gates: Any, junit: Path | None, least: float) -> int:
@@ -127,8 +127,8 @@ def _finish_command(result: Compared, page: Path, gates: Any, junit: Path | None
     records = outcomes(gates, result)
     if junit is not None:
         write_junit(junit, "audit compare", [*records, *question_records(result)])
-    if held := [message for _, ok, message in records if ok is False]:
-        raise GateTripped(f"--fail-on {'; '.join(held)}")
+    if trip_messages := [message for _, ok, message in records if ok is False]:
+        raise GateTripped(f"--fail-on {'; '.join(trip_messages)}")
     for name, ok, message in records:
         if ok is None:
             click.echo(f"audit: {name} could not be told: {message}", err=True)

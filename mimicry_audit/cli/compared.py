@@ -27,8 +27,8 @@ def print_comparison(result: Compared, page: Path) -> None:
     console = out_console()
     last = result["checkpoints"][-1]
     console.print(f"\n[bold]{escape(result['title'])}[/bold]\n")
-    for said in last["questions"]:
-        console.print(f" {_MARKS[said['answer']]} {escape(said['sentence'])}", soft_wrap=True)
+    for question in last["questions"]:
+        console.print(f" {_MARKS[question['answer']]} {escape(question['sentence'])}", soft_wrap=True)
     console.print()
     console.print(_trajectory_table(result) if len(result["checkpoints"]) > 1 else _movement_table(result, last))
     if result["trajectory"]:
@@ -39,10 +39,10 @@ def print_comparison(result: Compared, page: Path) -> None:
     console.print(f"Report: {escape(str(page))}", soft_wrap=True)
 
 
-def _format_span(found: IntervalRecord | None, sign: str = "+") -> str:
-    if found is None:
+def _format_span(interval: IntervalRecord | None, sign: str = "+") -> str:
+    if interval is None:
         return "—"
-    return f"{found['value']:{sign}.2f} [dim]\\[{found['low']:{sign}.2f}, {found['high']:{sign}.2f}][/dim]"
+    return f"{interval['value']:{sign}.2f} [dim]\\[{interval['low']:{sign}.2f}, {interval['high']:{sign}.2f}][/dim]"
 
 
 def _new_table(*columns: str) -> Table:
@@ -54,32 +54,32 @@ def _new_table(*columns: str) -> Table:
 
 def _movement_table(result: Compared, last: CheckpointRecord) -> Table:
     """Before, after and movement: all axes, each domain, each axis."""
-    beyond = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
-    table = _new_table("", "before", "after", beyond, "Holm p", "reading")
+    movement_heading = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
+    table = _new_table("", "before", "after", movement_heading, "Holm p", "reading")
     titles = {axis["name"]: axis["title"] for axis in result["axes"]}
     rows = [("all axes", last["overall"])]
-    rows += [(f"in {name.replace('_', ' ')}", found) for name, found in last["by_domain"].items()]
-    rows += [(titles[name], found) for name, found in last["axes"].items()]
-    for name, found in rows:
-        if found is None:
+    rows += [(f"in {name.replace('_', ' ')}", movement) for name, movement in last["by_domain"].items()]
+    rows += [(titles[name], movement) for name, movement in last["axes"].items()]
+    for name, movement in rows:
+        if movement is None:
             continue
-        p = "—" if found["p_holm"] is None else f"{found['p_holm']:.3f}"
-        way = "baseline" if found["p_holm"] is None else _WAYS[found["direction"]]
-        before, after = f"{found['before']['value']:.2f}", f"{found['after']['value']:.2f}"
-        table.add_row(escape(name), before, after, _format_span(found["adjusted"]), p, way)
+        p = "—" if movement["p_holm"] is None else f"{movement['p_holm']:.3f}"
+        way = "baseline" if movement["p_holm"] is None else _WAYS[movement["direction"]]
+        before, after = f"{movement['before']['value']:.2f}", f"{movement['after']['value']:.2f}"
+        table.add_row(escape(name), before, after, _format_span(movement["adjusted"]), p, way)
     return table
 
 
 def _trajectory_table(result: Compared) -> Table:
     """One row a checkpoint."""
-    beyond = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
+    movement_heading = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
     table = _new_table(
-        "checkpoint", f"similarity to {escape(result['reference'])}", beyond, "accuracy", "own samples alike"
+        "checkpoint", f"similarity to {escape(result['reference'])}", movement_heading, "accuracy", "own samples alike"
     )
     first = result["checkpoints"][0]
 
-    def cell(found: MovementRecord | None, field: Literal["before", "after", "adjusted"], sign: str = "") -> str:
-        return _format_span(found[field], sign) if found else "—"
+    def cell(movement: MovementRecord | None, field: Literal["before", "after", "adjusted"], sign: str = "") -> str:
+        return _format_span(movement[field], sign) if movement else "—"
 
     rows: list[tuple[str, CheckpointRecord, Literal["before", "after"]]] = [
         (result["before"], first, "before"),

@@ -93,11 +93,11 @@ class Bars:
 
     def finish(self, label: str) -> None:
         """See `mimicry_audit.asking.progress.Progress`."""
-        _, owed, began = self._tasks[label]
-        if self._bars.disable and owed:
-            what = "answer" if owed == 1 else "answers"
+        _, answer_count, began = self._tasks[label]
+        if self._bars.disable and answer_count:
+            what = "answer" if answer_count == 1 else "answers"
             failed = f", {self._failed[label]} failed" if self._failed.get(label) else ""
-            self.console.print(f"{escape(label)}: {owed} {what} in {time.monotonic() - began:.0f} s{failed}")
+            self.console.print(f"{escape(label)}: {answer_count} {what} in {time.monotonic() - began:.0f} s{failed}")
 
 
 @contextmanager
@@ -106,17 +106,17 @@ def steps(title: str, expected: int) -> Iterator[Callable[[str], None]]:
     bars = Bars()
     with bars:
         bars.start(title, expected, expected)
-        done = 0
+        begun_steps = 0
 
         def begin(name: str) -> None:
-            nonlocal done
-            if done:
+            nonlocal begun_steps
+            if begun_steps:
                 bars.advance(title)
-            done += 1
+            begun_steps += 1
             bars.note(title, name)
 
         yield begin
-        for _ in range(max(expected - max(done - 1, 0), 0)):
+        for _ in range(max(expected - max(begun_steps - 1, 0), 0)):
             bars.advance(title)
 
 
@@ -135,8 +135,10 @@ def print_scores(scores: Scores, report: Path | None) -> None:
         console.print(f"\n{escape(judge['label'])} graded, from 1 to 5, how like the reference's the answers are:")
         for pair in judge["pairs"]:
             overall, names = pair["grades"]["overall"], f"{pair['candidate']} → {pair['reference']}"
-            shown = f"{overall['value']:.2f} \\[{overall['low']:.2f}, {overall['high']:.2f}]" if overall else "no grade"
-            console.print(f" · {escape(names)}: {shown}", soft_wrap=True)
+            grade_text = (
+                f"{overall['value']:.2f} \\[{overall['low']:.2f}, {overall['high']:.2f}]" if overall else "no grade"
+            )
+            console.print(f" · {escape(names)}: {grade_text}", soft_wrap=True)
     for warning in scores["warnings"]:
         console.print(f"[dim]note: {escape(warning)}[/dim]", soft_wrap=True)
     console.print(f"\n[dim]{escape(scores['signature'])}[/dim]", soft_wrap=True)
@@ -146,10 +148,10 @@ def print_scores(scores: Scores, report: Path | None) -> None:
 
 def _print_summaries(verdicts: Sequence[VerdictRecord], console: Console) -> None:
     """A sentence a verdict; of many pairs only those about which there is something to say, and the rest counted."""
-    told = [v for v in verdicts if len(verdicts) <= MOST_ROWS or v["verdict"] != "no evidence"][:MOST_ROWS]
-    for verdict in told:
+    printed_verdicts = [v for v in verdicts if len(verdicts) <= MOST_ROWS or v["verdict"] != "no evidence"][:MOST_ROWS]
+    for verdict in printed_verdicts:
         console.print(f" {BY_NAME[verdict['verdict']].mark} {escape(verdict['summary'])}", soft_wrap=True)
-    if rest := Counter(v["verdict"] for v in verdicts) - Counter(v["verdict"] for v in told):
+    if rest := Counter(v["verdict"] for v in verdicts) - Counter(v["verdict"] for v in printed_verdicts):
         counts = ", ".join(f"{n:,} {word}" for word, n in rest.items())
         console.print(f" … and {sum(rest.values()):,} more pairs: {counts}. The report has all of them.")
 
@@ -181,8 +183,8 @@ def _verdict_table(scores: Scores, width: int) -> Table:
 
 def _verdict_cell(verdict: VerdictRecord) -> str:
     word, sure = verdict["verdict"], verdict["confidence"]
-    shown = f"[bold]{word}[/bold]" if BY_NAME[word].emphasised else word
-    return shown if sure == "none" else f"{shown} [dim]({sure})[/dim]"
+    word_markup = f"[bold]{word}[/bold]" if BY_NAME[word].emphasised else word
+    return word_markup if sure == "none" else f"{word_markup} [dim]({sure})[/dim]"
 
 
 def _lift_cell(verdict: VerdictRecord) -> str:

@@ -45,9 +45,9 @@ def command(**values: Any) -> int:
     settings = EvolveSettings.of(**typed)
     watch = StageBars()
     with watch:
-        made = evolve(settings, watch)
-    out_console().print(rounds_table(made.rounds))
-    out_console().print(f"Student: {escape(str(made.path))}", soft_wrap=True)
+        evolution = evolve(settings, watch)
+    out_console().print(rounds_table(evolution.rounds))
+    out_console().print(f"Student: {escape(str(evolution.path))}", soft_wrap=True)
     return 0
 
 
@@ -56,12 +56,12 @@ def rounds_table(rounds: Sequence[Mapping[str, Any]]) -> Any:
     from rich.table import Table
 
     figures = [name for name in rounds[0]["test"] if name != "n"]
-    found = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     for title in ("round", "labelled", "new", "wrong before training", *figures):
-        found.add_column(title, justify="right")
+        table.add_column(title, justify="right")
     for record in rounds:
         new = ", ".join(f"{count} {kind}" for kind, count in record["answers"].items()) or "none"
         wrong = ", ".join(f"{share:.0%} {kind}" for kind, share in sorted(record["wrong_before"].items())) or "—"
         scores = [f"{record['test'][name]:.3f}" for name in figures]
-        found.add_row(str(record["round"]), str(record["spent"]), new, wrong, *scores)
-    return found
+        table.add_row(str(record["round"]), str(record["spent"]), new, wrong, *scores)
+    return table

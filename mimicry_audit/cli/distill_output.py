@@ -53,18 +53,18 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Any:
     from rich.table import Table
 
     models = evaluation["models"]
-    found = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
-    found.add_column(f"on {evaluation['prompts']} held-out prompts")
+    table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
+    table.add_column(f"on {evaluation['prompts']} held-out prompts")
     for name in models:
-        found.add_column(name, justify="right")
+        table.add_column(name, justify="right")
     for title, way in ROWS:
         values = [_figure(entry, way) for entry in models.values()]
         if any(value is not None for value in values):
-            found.add_row(title, *("—" if value is None else f"{value:.4g}" for value in values))
+            table.add_row(title, *("—" if value is None else f"{value:.4g}" for value in values))
     folds = evaluation.get("folds")
     if folds:
-        found.add_row(f"loss over {len(folds['losses'])} folds", "", f"{folds['mean']:.4g} ± {folds['sd']:.2g}")
-    return found
+        table.add_row(f"loss over {len(folds['losses'])} folds", "", f"{folds['mean']:.4g} ± {folds['sd']:.2g}")
+    return table
 
 
 def _figure(entry: Any, way: tuple[str, ...]) -> float | None:

@@ -69,47 +69,45 @@ def command(**values: Any) -> int:
     settings = DistillSettings.of(**distill_values)
     watch = StageBars()
     with watch:
-        found = search(settings, SearchSettings(**search_values, fixed=frozenset(distill_values)), watch)
-    return print_search(found)
+        search_result = search(settings, SearchSettings(**search_values, fixed=frozenset(distill_values)), watch)
+    return print_search(search_result)
 
 
-def print_search(found: Found) -> int:
+def print_search(search_result: Found) -> int:
     """Print what came of a search; returns the exit code: 1 where no trial meets the targets."""
     from rich.markup import escape
 
     from mimicry_audit.cli.console import err_console, out_console
     from mimicry_audit.cli.distill_output import evaluation_table
 
-    console, content = out_console(), found.content
+    console, content = out_console(), search_result.content
     console.print(trials_table(content))
     best = content["chosen"]
     if best is None:
         err_console().print(escape(nearest_line(content)), soft_wrap=True)
         return 1
-    if found.evaluation is not None:
-        console.print(evaluation_table(found.evaluation))
+    if search_result.evaluation is not None:
+        console.print(evaluation_table(search_result.evaluation))
     console.print(f"Chosen: trial {best + 1}, {escape(content['rule'])}.", soft_wrap=True)
     missed = [name for name, met in content["test"]["met"].items() if not met] if content["test"] else []
     if missed:
-        shown = ", ".join(missed)
-        text = f"On the test part, which chose nothing, it misses {shown}."
+        missed_names = ", ".join(missed)
+        text = f"On the test part, which chose nothing, it misses {missed_names}."
         text += " Small parts differ, and choosing profits from chance."
         console.print(escape(text), soft_wrap=True)
-    console.print(f"Student: {escape(str(found.path))}", soft_wrap=True)
+    console.print(f"Student: {escape(str(search_result.path))}", soft_wrap=True)
     return 0
 
 
 def nearest_line(content: Mapping[str, Any]) -> str:
     """One line for a search that found nothing."""
-    near = content["nearest"]
-    if near is None:
+    nearest = content["nearest"]
+    if nearest is None:
         first = next((t["why"] for t in content["trials"] if t["why"]), "")
         return f"audit: no trial finished ({first}). Change the space, such as lower rates"
-    why, count = content["trials"][near]["why"], len(content["trials"])
-    said = (
-        f"audit: none of {count} trials meets {', '.join(content['targets'])}; the nearest is trial {near + 1}: {why}"
-    )
-    return f"{said}. Its weights are kept in search/trial-{near:03d}; a larger --trials tries more"
+    why, count = content["trials"][nearest]["why"], len(content["trials"])
+    opening = f"audit: none of {count} trials meets {', '.join(content['targets'])}; the nearest is trial {nearest + 1}: {why}"
+    return f"{opening}. Its weights are kept in search/trial-{nearest:03d}; a larger --trials tries more"
 
 
 def trials_table(content: Mapping[str, Any]) -> Any:
@@ -132,12 +130,12 @@ def trials_table(content: Mapping[str, Any]) -> Any:
     for trial in content["trials"]:
         entry = trial["validation"]
         size = "—" if trial["parameters"] is None else f"{trial['parameters']:,}"
-        shown = ["—" if entry is None else said(name, figure(entry, name)) for name in metrics]
+        figure_texts = ["—" if entry is None else said(name, figure(entry, name)) for name in metrics]
         table.add_row(
             str(trial["trial"] + 1),
             escape(short_settings(trial["settings"])),
             size,
-            *shown,
+            *figure_texts,
             escape(_fate(trial, content)),
         )
     return table

@@ -37,10 +37,10 @@ def command(**values: Any) -> int:
     settings = DistillSettings.of(**read_options(DistillSettings, values))
     watch = StageBars()
     with watch:
-        made = distill(settings, watch)
-    if made.evaluation is not None:
-        out_console().print(evaluation_table(made.evaluation))
-        for note in made.evaluation["notes"]:
+        distillation = distill(settings, watch)
+    if distillation.evaluation is not None:
+        out_console().print(evaluation_table(distillation.evaluation))
+        for note in distillation.evaluation["notes"]:
             err_console().print(f"[dim]note: {escape(note)}[/dim]", soft_wrap=True)
-    out_console().print(f"Student: {escape(str(made.path))}", soft_wrap=True)
+    out_console().print(f"Student: {escape(str(distillation.path))}", soft_wrap=True)
     return 0

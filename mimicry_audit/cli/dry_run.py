@@ -48,13 +48,15 @@ def print_plan(resolved: Resolved) -> None:
     )
     if resolved.judging is not None:
         compared = len(resolved.judging.pairs([spec.label for spec in plan.models]))
-        asked = 2 * compared * sum(probe.domain != "identity" for probe in plan.probes)
+        grading_count = 2 * compared * sum(probe.domain != "identity" for probe in plan.probes)
         names = ", ".join(f"{judge.label} ({judge.engine})" for judge in resolved.judging.judges)
-        console.print(f"Judges: {escape(names)}; at most {asked:,} gradings each, and up to two repairs of a reply")
-    if (wanted := resolved.likelihood) is not None:
-        authors = ", ".join((*wanted.references, *wanted.controls))
+        console.print(
+            f"Judges: {escape(names)}; at most {grading_count:,} gradings each, and up to two repairs of a reply"
+        )
+    if (likelihood_options := resolved.likelihood) is not None:
+        authors = ", ".join((*likelihood_options.references, *likelihood_options.controls))
         console.print(
             f"Likelihood: each model that can also scores the answers of {escape(authors)}, "
-            f"keeping the {wanted.top_k} most probable tokens"
+            f"keeping the {likelihood_options.top_k} most probable tokens"
         )
     console.print(f"Run directory: {escape(str(resolved.out))}", soft_wrap=True)

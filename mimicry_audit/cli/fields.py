@@ -41,8 +41,8 @@ class GroupedOption(click.Option):
         record = super().get_help_record(ctx)
         if record is None:
             return None
-        left, right = record
-        return left, " ".join([*right.split(), *([_default_note(self.absent)] if self.absent else [])])
+        declaration, description = record
+        return declaration, " ".join([*description.split(), *([_default_note(self.absent)] if self.absent else [])])
 
 
 def grouped(names: str, group: str, **kwargs: Any) -> Callable[[Function], Function]:
@@ -68,11 +68,15 @@ class GroupedCommand(click.Command):
             if isinstance(parameter, click.Option) and (record := parameter.get_help_record(ctx)) is not None:
                 groups.setdefault(getattr(parameter, "group", OTHER), []).append(record)
         groups[OTHER] = groups.pop(OTHER, [])
-        fitting = [len(left) for rows in groups.values() for left, _ in rows if len(left) <= _WIDEST]
+        fitting = [
+            len(declaration) for rows in groups.values() for declaration, _ in rows if len(declaration) <= _WIDEST
+        ]
         width = max(fitting, default=0)
         for title, rows in groups.items():
             with formatter.section(title):
-                formatter.write_dl([(left.ljust(width), right) for left, right in rows], col_max=width)
+                formatter.write_dl(
+                    [(declaration.ljust(width), description) for declaration, description in rows], col_max=width
+                )
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, and name a required setting that is missing with what it is for.
@@ -101,7 +105,7 @@ def require_value(field: Field, value: Any) -> None:
 
 def option_of(record: Any, name: str, **changed: Any) -> Callable[[Function], Function]:
     """A decorator with the option of one setting; `changed` gives other words where a command uses it differently."""
-    field = next(found for found in fields_of(record) if found.name == name)
+    field = next(setting for setting in fields_of(record) if setting.name == name)
     return add_options([FieldOption(replace(field, **changed))])
 
 
@@ -121,8 +125,8 @@ def add_options(options: Sequence[click.Option]) -> Callable[[Function], Functio
         if isinstance(function, click.Command):
             function.params.extend(options)
             return function
-        known = getattr(function, "__click_params__", [])
-        function.__click_params__ = [*known, *reversed(options)]  # type: ignore[attr-defined]
+        earlier_options = getattr(function, "__click_params__", [])
+        function.__click_params__ = [*earlier_options, *reversed(options)]  # type: ignore[attr-defined]
         return function
 
     return decorate
@@ -134,19 +138,19 @@ def read_options(record: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ConfigError: a pair is not K=V.
     """
-    found: dict[str, Any] = {}
+    typed_values: dict[str, Any] = {}
     for field in fields_of(record):
         value = values.get(_parameter(field))
         if value is None or value == ():
             continue
         if field.kind == "mapping":
-            found[field.name] = dict(split_pair(text) for text in value)
+            typed_values[field.name] = dict(split_pair(text) for text in value)
         elif field.kind in ("names", "models"):
             parts = [part for text in value for part in (text.split(",") if field.commas else [text])]
-            found[field.name] = tuple(part.strip() for part in parts if part.strip())
+            typed_values[field.name] = tuple(part.strip() for part in parts if part.strip())
         else:
-            found[field.name] = value
-    return found
+            typed_values[field.name] = value
+    return typed_values
 
 
 def split_pair(text: str) -> tuple[str, str]:
@@ -166,11 +170,11 @@ def _help_of(field: Field) -> str:
     words = [field.help]
     if field.choices:
         words.append(f"One of {', '.join(field.choices)}.")
-    shown = "" if field.kind == "switch" and not field.absent else field.default_text
+    default_words = "" if field.kind == "switch" and not field.absent else field.default_text
     if field.required:
         words.append("[required]")
-    elif shown not in ("", "none"):
-        words.append(_default_note(shown))
+    elif default_words not in ("", "none"):
+        words.append(_default_note(default_words))
     return " ".join(words)
 
 

@@ -123,9 +123,10 @@ def _score_transcripts(transcripts: Path, out: Path, values: Mapping[str, Any]) 
     from mimicry_audit.interview.transcripts import score_transcripts, write_identity
 
     asking = ("models", "search", "budget", "questions", "language", "mutator", "identity_judge", *_ASKING)
-    if named := [name for name in asking if values[name] not in (None, (), False)]:
+    if asking_options := [name for name in asking if values[name] not in (None, (), False)]:
         raise ConfigError(
-            f"--{named[0].replace('_', '-')} asks models, and --transcripts asks none", "leave one of the two out"
+            f"--{asking_options[0].replace('_', '-')} asks models, and --transcripts asks none",
+            "leave one of the two out",
         )
     document, lines = score_transcripts(
         transcripts,
@@ -151,8 +152,8 @@ def _ask_models(out: Path, values: dict[str, Any]) -> int:
     searching = ("budget", "questions", "language", "mutator")
     if not values["search"] and (lone := [n for n in searching if values[n] not in (None, ())]):
         raise ConfigError(f"--{lone[0]} belongs to a search, and there is none", "add --search")
-    wanted = {name: values[name] for name in (*_ASKING, "models", "seed")}
-    settings = merged(None, given({k: v for k, v in wanted.items() if v not in (None, ())}))
+    asking_values = {name: values[name] for name in (*_ASKING, "models", "seed")}
+    settings = merged(None, given({k: v for k, v in asking_values.items() if v not in (None, ())}))
     questions = QUESTIONS if values["questions"] is None else values["questions"]
     search = Search(
         budget=values["budget"],
@@ -184,16 +185,18 @@ def _print_summary(document: Mapping[str, Any], path: Path) -> None:
     from mimicry_audit.cli.console import out_console
 
     console = out_console()
-    asked = "asked" in document
+    was_asked = "asked" in document
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("model", overflow="fold")
-    for name in ("answered", "loose", "strict [95%]", "hard", "refusal", *(("plain", "control") if asked else ())):
+    for name in ("answered", "loose", "strict [95%]", "hard", "refusal", *(("plain", "control") if was_asked else ())):
         table.add_column(name, no_wrap=True, justify="right")
     table.add_column("claims to be", overflow="fold")
     for model, entry in document["models"].items():
         own = set((entry["own"] or {}).get("makers", ()))
         others = [f"{name} {count}" for name, count in entry["claims"].items() if name not in own]
-        beside = ((entry["plain"] or {}).get("strict"), (entry["control"] or {}).get("strict")) if asked else ()
+        contrast_shares = (
+            ((entry["plain"] or {}).get("strict"), (entry["control"] or {}).get("strict")) if was_asked else ()
+        )
         table.add_row(
             escape(model),
             f"{entry['answered']}/{entry['n']}",
@@ -201,44 +204,46 @@ def _print_summary(document: Mapping[str, Any], path: Path) -> None:
             _format_share(entry["strict"], wide=True),
             _format_share(entry["hard"]),
             _format_share(entry["refusal"]),
-            *map(_format_share, beside),
+            *map(_format_share, contrast_shares),
             escape(", ".join(others[:3])) or "—",
         )
     console.print(table)
     for model, entry in document["models"].items():
         if "search" in entry:
             _print_search(model, entry["search"])
-    for name, found in document.get("agreement", {}).items():
-        if found["kappa"] is not None:
-            console.print(f"agreement with the labels for {name}: kappa {found['kappa']:.2f} over {found['n']}")
+    for name, agreement in document.get("agreement", {}).items():
+        if agreement["kappa"] is not None:
+            console.print(f"agreement with the labels for {name}: kappa {agreement['kappa']:.2f} over {agreement['n']}")
     if judge := document.get("judge"):
-        for name, found in judge["agreement"].items():
-            if found is not None:
-                told = "not defined" if found["kappa"] is None else f"{found['kappa']:.2f}"
-                console.print(f"judge {escape(judge['label'])} and rules on {name}: kappa {told} over {found['n']}")
+        for name, agreement in judge["agreement"].items():
+            if agreement is not None:
+                kappa_text = "not defined" if agreement["kappa"] is None else f"{agreement['kappa']:.2f}"
+                console.print(
+                    f"judge {escape(judge['label'])} and rules on {name}: kappa {kappa_text} over {agreement['n']}"
+                )
     for note in document["notes"]:
         console.print(f"[dim]note: {escape(note)}[/dim]", soft_wrap=True)
     console.print(f"Written: {escape(str(path))}", soft_wrap=True)
 
 
-def _print_search(model: str, found: Mapping[str, Any]) -> None:
+def _print_search(model: str, summary: Mapping[str, Any]) -> None:
     from rich.markup import escape
 
     from mimicry_audit.cli.console import out_console
 
     console = out_console()
-    worst = found["worst"]
+    worst = summary["worst"]
     if worst is None:
-        told = f"no slip in {found['asked']} attempts"
+        outcome = f"no slip in {summary['asked']} attempts"
     else:
-        told = (
-            f"{found['hits']} slips in {found['asked']} attempts, the first at attempt {found['first_hit']}; worst: "
+        outcome = (
+            f"{summary['hits']} slips in {summary['asked']} attempts, the first at attempt {summary['first_hit']}; worst: "
             f"{worst['hits']} of {worst['asked']} claim to be {', '.join(worst['claims'])} in “{worst['template']}”"
         )
-    console.print(escape(f"search of {model} (a worst case, no rate): {told}"), soft_wrap=True)
+    console.print(escape(f"search of {model} (a worst case, no rate): {outcome}"), soft_wrap=True)
 
 
-def _format_share(found: Mapping[str, float] | None, *, wide: bool = False) -> str:
-    if found is None:
+def _format_share(share: Mapping[str, float] | None, *, wide: bool = False) -> str:
+    if share is None:
         return "—"
-    return f"{found['rate']:.3f}" + (f" \\[{found['low']:.3f}, {found['high']:.3f}]" if wide else "")
+    return f"{share['rate']:.3f}" + (f" \\[{share['low']:.3f}, {share['high']:.3f}]" if wide else "")

@@ -63,15 +63,15 @@ def _scoring_options(directory: RunDirectory, settings: Settings, labels: list[s
 
     options = ScoringOptions()
     if directory.scores_path.exists():
-        known = read_scores(directory)["settings"]["scoring"]
-        roles = known["roles"]
+        last_scoring = read_scores(directory)["settings"]["scoring"]
+        roles = last_scoring["roles"]
         options = ScoringOptions(
             roles=Roles(references=tuple(roles["references"]), bases=roles["bases"], controls=tuple(roles["controls"])),
-            axes=tuple(known["axes"]),
-            embedding_model=known["embedding_model"],
-            draws=known["draws"],
-            seed=known["seed"],
-            min_coverage=known["min_coverage"],
+            axes=tuple(last_scoring["axes"]),
+            embedding_model=last_scoring["embedding_model"],
+            draws=last_scoring["draws"],
+            seed=last_scoring["seed"],
+            min_coverage=last_scoring["min_coverage"],
         )
     if settings.reference:
         options = replace(options, roles=replace(options.roles, references=settings.reference))

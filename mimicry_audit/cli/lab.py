@@ -53,13 +53,13 @@ def list_() -> None:
     for heading in ("model", "lineage", "built"):
         table.add_column(heading)
     for model in list_models():
-        known: LineageRecord = {
+        record: LineageRecord = {
             "relation": model.relation,
             "teacher": model.teacher,
             "base": model.base,
             "same_data_as": model.same_data_as,
         }
-        table.add_row(model.name, lineage(known), "yes" if model.built else "no")
+        table.add_row(model.name, lineage(record), "yes" if model.built else "no")
     out_console().print(table)
 
 

@@ -35,12 +35,12 @@ def command(names: tuple[str, ...]) -> int:
     from mimicry_audit.engines.registry import default_engine, engines
 
     console = out_console()
-    wanted = [p.strip() for text in names for p in text.split(",") if p.strip()]
+    model_names = [p.strip() for text in names for p in text.split(",") if p.strip()]
     table = Table(box=None, header_style="bold", pad_edge=False)
-    if wanted:
+    if model_names:
         for heading in ("label", "engine", "model", "revision", "adapter", "options"):
             table.add_column(heading)
-        for spec in parse_models(wanted):
+        for spec in parse_models(model_names):
             options = " ".join(f"{k}={v}" for k, v in spec.options.items())
             cells = (spec.label, spec.engine, spec.name, spec.revision or "—", spec.adapter or "—", options or "—")
             table.add_row(*map(escape, cells))

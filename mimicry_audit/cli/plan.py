@@ -69,14 +69,14 @@ def command(effect: float, wanted: float, alpha: float, tests: int | None, run: 
             raise DataError(f"{run} judged no pair on any axis", "leave --run out, or name a run with judged pairs")
     rows = [_plan_row(spread, effect, wanted, alpha, tests or spread.tests) for spread in spreads]
     if form == "json":
-        asked = {"effect": effect, "power": wanted, "alpha": alpha, "run": str(run) if run else None}
-        click.echo(json.dumps({**asked, "axes": rows}, indent=1, allow_nan=False))
+        parameters = {"effect": effect, "power": wanted, "alpha": alpha, "run": str(run) if run else None}
+        click.echo(json.dumps({**parameters, "axes": rows}, indent=1, allow_nan=False))
     else:
         _print_plan(rows, effect, wanted, alpha, run)
     return 0
 
 
-def _check_numbers(effect: float, wanted: float, alpha: float, tests: int | None) -> None:
+def _check_numbers(effect: float, target_power: float, alpha: float, tests: int | None) -> None:
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 
@@ -85,12 +85,12 @@ def _check_numbers(effect: float, wanted: float, alpha: float, tests: int | None
             f"--effect {effect:g} is not between {MINIMUM_EFFECT:g} and 1",
             f"a movement up to {MINIMUM_EFFECT:g} is none by definition; give a larger one, such as 0.05",
         )
-    for name, share in (("--power", wanted), ("--alpha", alpha)):
+    for name, share in (("--power", target_power), ("--alpha", alpha)):
         if not 0 < share < 1:
             raise ConfigError(f"{name} {share:g} is not between 0 and 1", "give a share, such as 0.8 or 0.05")
-    if wanted <= alpha:
+    if target_power <= alpha:
         raise ConfigError(
-            f"--power {wanted:g} is no more than --alpha {alpha:g}", "chance alone has that; ask for more"
+            f"--power {target_power:g} is no more than --alpha {alpha:g}", "chance alone has that; ask for more"
         )
     if tests is not None and tests < 1:
         raise ConfigError(f"--tests {tests} is no number of tests", "give at least 1")
@@ -103,25 +103,27 @@ def _default_spreads() -> list[Spread]:
     return [Spread(axis=a, statistic="adjusted lift", sd=sd, tests=many) for a, sd in DEFAULT_SPREAD.items()]
 
 
-def _plan_row(spread: Spread, effect: float, wanted: float, alpha: float, tests: int) -> dict[str, object]:
+def _plan_row(spread: Spread, effect: float, target_power: float, alpha: float, tests: int) -> dict[str, object]:
     from mimicry_audit.statistics.power import level, power, probes_needed, smallest_effect
     from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 
-    beyond, asked = effect - MINIMUM_EFFECT, level(alpha, tests)
-    smallest = smallest_effect(spread.n, spread.sd, asked, wanted) if spread.n else None
+    visible_effect, test_level = effect - MINIMUM_EFFECT, level(alpha, tests)
+    smallest = smallest_effect(spread.n, spread.sd, test_level, target_power) if spread.n else None
     return {
         "axis": spread.axis,
         "statistic": spread.statistic,
         "sd": round(spread.sd, 4),
         "tests": tests,
-        "probes_needed": probes_needed(beyond, spread.sd, asked, wanted),
+        "probes_needed": probes_needed(visible_effect, spread.sd, test_level, target_power),
         "probes_now": spread.n,
-        "power_now": round(power(spread.n, beyond, spread.sd, asked), 4) if spread.n else None,
+        "power_now": round(power(spread.n, visible_effect, spread.sd, test_level), 4) if spread.n else None,
         "smallest_effect_now": round(smallest + MINIMUM_EFFECT, 4) if smallest is not None else None,
     }
 
 
-def _print_plan(rows: Sequence[dict[str, Any]], effect: float, wanted: float, alpha: float, run: Path | None) -> None:
+def _print_plan(
+    rows: Sequence[dict[str, Any]], effect: float, target_power: float, alpha: float, run: Path | None
+) -> None:
     from rich.markup import escape
     from rich.table import Table
 
@@ -155,8 +157,8 @@ def _print_plan(rows: Sequence[dict[str, Any]], effect: float, wanted: float, al
         else "as on the lab models; your own models may vary more, so plan with --run once you have one"
     )
     console.print(
-        f"\nTo see a true effect of {effect:g} with power {wanted:.0%} at level {alpha:g} over all tests; an axis counts when "
-        f"it is beyond {MINIMUM_EFFECT:g}, so {effect - MINIMUM_EFFECT:g} is there to be seen. Spread {escape(source)}. "
-        "Each axis by itself; a positive verdict needs two independent families.",
+        f"\nTo see a true effect of {effect:g} with power {target_power:.0%} at level {alpha:g} over all tests; an axis "
+        f"counts when it is beyond {MINIMUM_EFFECT:g}, so {effect - MINIMUM_EFFECT:g} is there to be seen. "
+        f"Spread {escape(source)}. Each axis by itself; a positive verdict needs two independent families.",
         soft_wrap=True,
     )

@@ -44,25 +44,27 @@ def command(run: Path, formats: tuple[str, ...], to: Path | None, table: str | N
     from mimicry_audit.report.export import FORMATS, TABULAR, check, content, export
     from mimicry_audit.verdicts.score import read_scores
 
-    wanted = list(dict.fromkeys(f.strip() for text in formats or ("html",) for f in text.split(",") if f.strip()))
-    if not wanted:
+    format_names = list(dict.fromkeys(f.strip() for text in formats or ("html",) for f in text.split(",") if f.strip()))
+    if not format_names:
         raise ConfigError("--format names no format", f"choose from {', '.join(FORMATS)}")
-    asked = {name: (table if name in TABULAR else None, model if name == "model-card" else None) for name in wanted}
-    if len(wanted) == 1:
-        asked = {wanted[0]: (table, model)}  # so that an option that does not belong is refused
-    for name, (only, label) in asked.items():
+    export_options = {
+        name: (table if name in TABULAR else None, model if name == "model-card" else None) for name in format_names
+    }
+    if len(format_names) == 1:
+        export_options = {format_names[0]: (table, model)}  # so that an option that does not belong is refused
+    for name, (only, label) in export_options.items():
         check(name, only, label)
     directory = RunDirectory(run)
     scores = read_scores(directory)
     if to == Path("-"):
-        if len(wanted) > 1:
+        if len(format_names) > 1:
             raise ConfigError("standard output holds one format at a time", "name one --format, or a folder with --to")
-        sys.stdout.buffer.write(content(directory, scores, wanted[0], table, model))
+        sys.stdout.buffer.write(content(directory, scores, format_names[0], table, model))
         sys.stdout.buffer.flush()
         return 0
-    for name, (only, label) in asked.items():
+    for name, (only, label) in export_options.items():
         target = to
-        if to is not None and len(wanted) > 1:
+        if to is not None and len(format_names) > 1:
             target = to / (f"{only}.{name}" if only else FORMATS[name])
         out_console().print(
             f"Report: {export(directory, scores, name, target, only, label)}", soft_wrap=True, markup=False

@@ -31,8 +31,8 @@ def collect_step(resolved: Resolved) -> RunDirectory:
     from mimicry_audit.api import collect_resolved
 
     with Bars() as bars:
-        directory, asked = collect_resolved(resolved, bars)
-    if not asked:
+        directory, request_count = collect_resolved(resolved, bars)
+    if not request_count:
         err_console().print(f"{directory.path}: nothing owed, no model was asked", soft_wrap=True)
     return directory
 
@@ -42,15 +42,15 @@ def judge_step(directory: RunDirectory, options: Judging) -> None:
     from mimicry_audit.asking.judge import judge_run
 
     with Bars() as bars:
-        asked = judge_run(directory, options, progress=bars)
-    if not asked:
+        request_count = judge_run(directory, options, progress=bars)
+    if not request_count:
         err_console().print(f"{directory.path}: every grade is known, no judge was asked", soft_wrap=True)
 
 
 def check_complete(directory: RunDirectory, resolved: Resolved) -> None:
     """Raises CoverageError (exit code 1) when some answers could not be had."""
-    asked = [spec.label for spec in resolved.plan.models if spec.label not in resolved.plan.stored]
-    answers = [r for label in asked for r in directory.responses(label)]
+    labels = [spec.label for spec in resolved.plan.models if spec.label not in resolved.plan.stored]
+    answers = [r for label in labels for r in directory.responses(label)]
     failed = [r for r in answers if r.status == "error"]
     if failed:
         why = f"{failed[0].model}, {failed[0].probe_id}: {failed[0].error or 'no reason given'}"
@@ -84,11 +84,15 @@ def finish(directory: RunDirectory, scores: Scores, fail_on: Sequence[str] = (),
     if junit is not None:
         from mimicry_audit.report.text.junit import write_junit
 
-        told = [(f"--fail-on {gate.text.strip()}", tripped([gate], scores)) for gate in gates]
-        told.append(("coverage", gaps))
-        write_junit(junit, "audit", [(name, not held, "; ".join(held)) for name, held in told])
-    if held := tripped(gates, scores):
-        raise GateTripped(f"--fail-on {'; '.join(held)}")
+        gate_outcomes = [(f"--fail-on {gate.text.strip()}", tripped([gate], scores)) for gate in gates]
+        gate_outcomes.append(("coverage", gaps))
+        write_junit(
+            junit,
+            "audit",
+            [(name, not trip_messages, "; ".join(trip_messages)) for name, trip_messages in gate_outcomes],
+        )
+    if trip_messages := tripped(gates, scores):
+        raise GateTripped(f"--fail-on {'; '.join(trip_messages)}")
     if gaps:
         more = f" (and {len(gaps) - 1} more pairs)" if len(gaps) > 1 else ""
         raise CoverageError(f"{gaps[0]}{more}", "run the same command again to collect the missing answers")

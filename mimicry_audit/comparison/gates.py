@@ -52,19 +52,19 @@ def outcomes(gates: Sequence[Gate], result: Compared) -> list[Record]:
 
 
 def _gate_outcome(gate: Gate, result: Compared) -> Record:
-    held: list[str] = []
-    passed: list[str] = []
+    tripped_lines: list[str] = []
+    passed_lines: list[str] = []
     for checkpoint in result["checkpoints"]:
-        found = _leak_value(checkpoint) if gate.name == LEAK else _read_metric(gate, checkpoint)
-        if found is None:
+        reading = _leak_value(checkpoint) if gate.name == LEAK else _read_metric(gate, checkpoint)
+        if reading is None:
             continue
-        holds, told = found
-        (held if holds else passed).append(told)
+        holds, line = reading
+        (tripped_lines if holds else passed_lines).append(line)
     name = f"--fail-on {gate.text.strip()}"
-    if held:
-        return name, False, f"{gate.text.strip()}: {'; '.join(held)}"
-    if passed:
-        return name, True, "; ".join(passed)
+    if tripped_lines:
+        return name, False, f"{gate.text.strip()}: {'; '.join(tripped_lines)}"
+    if passed_lines:
+        return name, True, "; ".join(passed_lines)
     return name, None, f"{gate.name} was not measured"
 
 
@@ -73,12 +73,12 @@ def _leak_value(checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
     if identity is None or identity["leak"] is None:
         return None
     kind = "other" if identity["plain"]["other"] else "reference"
-    found = identity["plain"][kind]
-    assert found is not None  # else the leak could not be told
+    movement = identity["plain"][kind]
+    assert movement is not None  # else the leak could not be told
     whose = "another identity" if kind == "other" else "the reference's identity"
-    shares = f"in {found['after']['value']:.1%} of its answers, before in {found['before']['value']:.1%}"
-    told = f"{checkpoint['label']} claims {whose} {shares}"
-    return bool(identity["leak"]), told
+    shares = f"in {movement['after']['value']:.1%} of its answers, before in {movement['before']['value']:.1%}"
+    sentence = f"{checkpoint['label']} claims {whose} {shares}"
+    return bool(identity["leak"]), sentence
 
 
 def _read_metric(gate: Gate, checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
@@ -110,10 +110,10 @@ def question_records(result: Compared) -> list[Record]:
     several = len(result["checkpoints"]) > 1
     return [
         (
-            f"{checkpoint['label']}: {said['question']}" if several else said["question"],
-            None if said["answer"] == "not measured" else True,
-            said["sentence"],
+            f"{checkpoint['label']}: {record['question']}" if several else record["question"],
+            None if record["answer"] == "not measured" else True,
+            record["sentence"],
         )
         for checkpoint in result["checkpoints"]
-        for said in checkpoint["questions"]
+        for record in checkpoint["questions"]
     ]

@@ -123,59 +123,61 @@ def locate(settings: CompareSettings) -> list[_Named]:
         ConfigError: a run has several models and none is named, has no such model, or one model is given twice.
         RunDirectoryError: a run's manifest cannot be read.
     """
-    found = [_parse_side(role, text) for role, text in settings.texts()]
-    runs = {n.run.path: n.run for n in found if n.run is not None}
-    known = {path: run.manifest().labels for path, run in runs.items()}
-    found = [_by_label(n, runs, known) for n in found]
-    taken: set[tuple[Path, str | None]] = {
-        (n.run.path, n.label) for n in found if n.run is not None and n.label is not None
+    sides = [_parse_side(role, text) for role, text in settings.texts()]
+    runs = {n.run.path: n.run for n in sides if n.run is not None}
+    labels_by_run = {path: run.manifest().labels for path, run in runs.items()}
+    sides = [_by_label(n, runs, labels_by_run) for n in sides]
+    used_models: set[tuple[Path, str | None]] = {
+        (n.run.path, n.label) for n in sides if n.run is not None and n.label is not None
     }
-    found = [_only_model(n, known, taken) for n in found]
-    places = Counter((str(n.run.path), n.label) if n.run else ("", n.text) for n in found)
+    sides = [_only_model(n, labels_by_run, used_models) for n in sides]
+    places = Counter((str(n.run.path), n.label) if n.run else ("", n.text) for n in sides)
     for (path, label), count in places.items():
         if count > 1:
             where = f"{label} of {path}" if path else str(label)
             raise ConfigError(f"{where} is named {count} times", "give each side a model of its own")
-    return found
+    return sides
 
 
 def _parse_side(role: str, text: str) -> _Named:
     written = _LABEL.fullmatch(text)
-    chosen, body = (written[1], written[2]) if written else (None, text)
+    own_label, body = (written[1], written[2]) if written else (None, text)
     path, mark, label = body.partition("#")
     for place, inner in ((body, None), (path, label if mark else None)):
         if place and "\0" not in place and RunDirectory(Path(place).expanduser()).exists():
-            return _Named(role, text, chosen, RunDirectory(Path(place).expanduser()), inner or None)
-    return _Named(role, text, chosen, None, None)
+            return _Named(role, text, own_label, RunDirectory(Path(place).expanduser()), inner or None)
+    return _Named(role, text, own_label, None, None)
 
 
-def _by_label(named: _Named, runs: Mapping[Path, RunDirectory], known: Mapping[Path, list[str]]) -> _Named:
+def _by_label(side: _Named, runs: Mapping[Path, RunDirectory], labels_by_run: Mapping[Path, list[str]]) -> _Named:
     """A bare label stands for the model of that label in a run that another option names."""
-    if named.run is not None:
-        labels = known[named.run.path]
-        if named.label is not None and named.label not in labels:
-            raise ConfigError(f"{named.run.path} has no model {named.label}", f"choose from {', '.join(labels)}")
-        return named
-    for path, labels in known.items():
-        if named.text in labels:
-            return replace(named, run=runs[path], label=named.text)
-    return named
+    if side.run is not None:
+        labels = labels_by_run[side.run.path]
+        if side.label is not None and side.label not in labels:
+            raise ConfigError(f"{side.run.path} has no model {side.label}", f"choose from {', '.join(labels)}")
+        return side
+    for path, labels in labels_by_run.items():
+        if side.text in labels:
+            return replace(side, run=runs[path], label=side.text)
+    return side
 
 
-def _only_model(named: _Named, known: Mapping[Path, list[str]], taken: set[tuple[Path, str | None]]) -> _Named:
-    if named.run is None or named.label is not None:
-        return named
-    labels = known[named.run.path]
-    left = [label for label in labels if (named.run.path, label) not in taken]
-    if len(left) != 1:
+def _only_model(
+    side: _Named, labels_by_run: Mapping[Path, list[str]], used_models: set[tuple[Path, str | None]]
+) -> _Named:
+    if side.run is None or side.label is not None:
+        return side
+    labels = labels_by_run[side.run.path]
+    free_labels = [label for label in labels if (side.run.path, label) not in used_models]
+    if len(free_labels) != 1:
         raise ConfigError(
-            f"--{named.role} {named.text} holds {len(labels)} models",
-            f"say which one: {named.text}#LABEL, with LABEL one of {', '.join(labels)}",
+            f"--{side.role} {side.text} holds {len(labels)} models",
+            f"say which one: {side.text}#LABEL, with LABEL one of {', '.join(labels)}",
         )
-    return replace(named, label=left[0])
+    return replace(side, label=free_labels[0])
 
 
-def plan_for(settings: CompareSettings, found: Sequence[_Named]) -> Plan | None:
+def plan_for(settings: CompareSettings, sides: Sequence[_Named]) -> Plan | None:
     """What is to be asked of the sides that are models; None where all answers are there.
 
     The models are asked what the first run was asked, as it was asked; without any run, what the settings say.
@@ -183,34 +185,34 @@ def plan_for(settings: CompareSettings, found: Sequence[_Named]) -> Plan | None:
     Raises:
         AuditError: a name, a probe set or an option is wrong.
     """
-    asked = [n for n in found if n.run is None]
-    runs = [n.run for n in found if n.run is not None]
-    given = [name for name in _FIXED if getattr(settings.settings, name) != getattr(Settings(), name)]
-    if runs and given:
-        flags = ", ".join("--" + name.replace("_", "-") for name in given)
+    model_sides = [n for n in sides if n.run is None]
+    runs = [n.run for n in sides if n.run is not None]
+    changed_names = [name for name in _FIXED if getattr(settings.settings, name) != getattr(Settings(), name)]
+    if runs and changed_names:
+        flags = ", ".join("--" + name.replace("_", "-") for name in changed_names)
         raise ConfigError(
             f"{flags} cannot be chosen: {runs[0].path} says what was asked, and how",
             "leave it out, or name models only",
         )
-    if not asked:
+    if not model_sides:
         return None
     s = settings.settings
-    specs = parse_models([n.text for n in asked], default_engine=s.engine, options=s.engine_options)
+    specs = parse_models([n.text for n in model_sides], default_engine=s.engine, options=s.engine_options)
     if not runs:
         probes, sets, selection = probes_for(s, specs)
         return Plan(models=specs, probes=probes, sampling=sampling_of(s), probe_sets=sets, selection=selection)
-    theirs = runs[0].manifest().settings
+    run_settings = runs[0].manifest().settings
     return Plan(
         models=specs,
         probes=tuple(runs[0].probes()),
-        sampling=Sampling(**theirs["sampling"]),
-        probe_sets=tuple(theirs["probe_sets"]),
-        selection=theirs["selection"],
+        sampling=Sampling(**run_settings["sampling"]),
+        probe_sets=tuple(run_settings["probe_sets"]),
+        selection=run_settings["selection"],
     )
 
 
 def sides_of(
-    settings: CompareSettings, found: Sequence[_Named], plan: Plan | None, out: Path, progress: Progress | None = None
+    settings: CompareSettings, sides: Sequence[_Named], plan: Plan | None, out: Path, progress: Progress | None = None
 ) -> list[Side]:
     """Every side with its answers; models are asked for what is still owed.
 
@@ -222,47 +224,47 @@ def sides_of(
         notes: Notes = {"sources": {s.label: s.source or s.name for s in plan.models}, "version": __version__}
         collect(run, plan, progress=progress, notes=notes)
         specs = iter(plan.models)
-        found = [replace(n, run=run, label=next(specs).label) if n.run is None else n for n in found]
+        sides = [replace(n, run=run, label=next(specs).label) if n.run is None else n for n in sides]
     steps = iter(settings.steps)
-    labels = _side_labels(found)
+    labels = _side_labels(sides)
     return [
         _build_side(n, label, next(steps, None) if n.role == "after" else None)
-        for n, label in zip(found, labels, strict=True)
+        for n, label in zip(sides, labels, strict=True)
     ]
 
 
-def _side_labels(found: Sequence[_Named]) -> list[str]:
+def _side_labels(sides: Sequence[_Named]) -> list[str]:
     """The chosen labels, else those of the runs, with the run's name beside where two are the same."""
-    plain = [n.chosen or str(n.label) for n in found]
+    plain = [n.chosen or str(n.label) for n in sides]
     twice = {label for label, count in Counter(plain).items() if count > 1}
-    told = [
+    full_labels = [
         f"{label} ({n.run.path.resolve().name})" if label in twice and n.run is not None else label
-        for n, label in zip(found, plain, strict=True)
+        for n, label in zip(sides, plain, strict=True)
     ]
-    seen: Counter[str] = Counter()
+    label_counts: Counter[str] = Counter()
     out = []
-    for label in told:
-        seen[label] += 1
-        out.append(label if seen[label] == 1 else f"{label} {seen[label]}")
+    for label in full_labels:
+        label_counts[label] += 1
+        out.append(label if label_counts[label] == 1 else f"{label} {label_counts[label]}")
     return out
 
 
-def _build_side(named: _Named, label: str, step: float | None) -> Side:
-    assert named.run is not None
-    assert named.label is not None
-    manifest = named.run.manifest()
-    model = manifest.model(named.label)
+def _build_side(side: _Named, label: str, step: float | None) -> Side:
+    assert side.run is not None
+    assert side.label is not None
+    manifest = side.run.manifest()
+    model = manifest.model(side.label)
     return Side(
         label=label,
-        role=named.role,
-        source=named.text,
+        role=side.role,
+        source=side.text,
         name=model.given_name,
         engine=model.engine,
-        run=named.run.path,
+        run=side.run.path,
         step=step,
         model=replace(model, label=label),
-        probes={probe.id: probe for probe in named.run.probes()},
-        responses=tuple(named.run.responses(named.label)),
+        probes={probe.id: probe for probe in side.run.probes()},
+        responses=tuple(side.run.responses(side.label)),
         sampling=None if manifest.imported else manifest.settings["sampling"],
     )
 
@@ -288,12 +290,15 @@ def matter_of(sides: Sequence[Side]) -> Matter:
         )
     samples = _count_samples(sides, {p.id for p in compared})
     if len(set(samples.values())) > 1:
-        told = ", ".join(f"{label} has {n}" for label, n in samples.items())
-        lines.append(f"Samples per probe differ ({told}); the first {min(samples.values())} of each are compared")
+        counts_text = ", ".join(f"{label} has {n}" for label, n in samples.items())
+        lines.append(
+            f"Samples per probe differ ({counts_text}); the first {min(samples.values())} of each are compared"
+        )
     least = min(samples.values())
-    wanted = {p.id for p in (*compared, *selves)}
+    probe_ids = {p.id for p in (*compared, *selves)}
     cut = tuple(
-        replace(s, responses=tuple(r for r in s.responses if r.probe_id in wanted and r.sample < least)) for s in sides
+        replace(s, responses=tuple(r for r in s.responses if r.probe_id in probe_ids and r.sample < least))
+        for s in sides
     )
     ids = {p.id for p in compared}
     for side in cut:
@@ -322,36 +327,41 @@ def _common_probes(probes: Iterable[Probe], sides: Sequence[Side]) -> list[Probe
 
 def _probe_lines(sides: Sequence[Side], common: set[str]) -> list[str]:
     """How many probes of each run are left aside, and why; one line a run."""
-    lines, told = [], set[Path]()
+    lines, reported_runs = [], set[Path]()
     first = sides[0]
     for side in sides:
-        if side.run in told:
+        if side.run in reported_runs:
             continue
-        told.add(side.run)
-        mine = {p.id for p in side.probes.values() if p.domain != IDENTITY_DOMAIN}
-        if left := mine - common:
-            other = [i for i in left if i in first.probes and asked_as(first.probes[i]) != asked_as(side.probes[i])]
+        reported_runs.add(side.run)
+        side_ids = {p.id for p in side.probes.values() if p.domain != IDENTITY_DOMAIN}
+        if uncommon_ids := side_ids - common:
+            other = [
+                i for i in uncommon_ids if i in first.probes and asked_as(first.probes[i]) != asked_as(side.probes[i])
+            ]
             why = f", {len(other)} of them asked in other words than in {first.run}" if other else ""
-            lines.append(f"{len(left)} of {len(mine)} probes of {side.run} are left aside: not asked of all sides{why}")
+            lines.append(
+                f"{len(uncommon_ids)} of {len(side_ids)} probes of {side.run} are left aside: not asked of all sides{why}"
+            )
     return lines
 
 
 def _sampling_lines(sides: Sequence[Side]) -> list[str]:
-    known = [s for s in sides if s.sampling is not None]
-    for side in known[1:]:
+    sampled_sides = [s for s in sides if s.sampling is not None]
+    for side in sampled_sides[1:]:
         for name in SAME_SAMPLING:
-            ours, theirs = known[0].sampling, side.sampling
-            assert ours is not None
-            assert theirs is not None
-            if ours.get(name) != theirs.get(name):
+            first_sampling, side_sampling = sampled_sides[0].sampling, side.sampling
+            assert first_sampling is not None
+            assert side_sampling is not None
+            if first_sampling.get(name) != side_sampling.get(name):
                 raise ConfigError(
-                    f"{known[0].label} was asked with {name} {ours.get(name)} and {side.label} with {theirs.get(name)}",
+                    f"{sampled_sides[0].label} was asked with {name} {first_sampling.get(name)} and "
+                    f"{side.label} with {side_sampling.get(name)}",
                     "compare answers that were given under the same sampling",
                 )
     lines = []
     if hidden := list(dict.fromkeys(str(s.run) for s in sides if s.sampling is None)):
         lines.append(f"How the answers of {', '.join(hidden)} were sampled is not known: they were imported")
-    seeds = list(dict.fromkeys(str(s.sampling["seed"]) for s in known if s.sampling is not None))
+    seeds = list(dict.fromkeys(str(s.sampling["seed"]) for s in sampled_sides if s.sampling is not None))
     if len(seeds) > 1:
         lines.append(f"The answers were sampled from different seeds ({', '.join(seeds)})")
     return lines

@@ -63,8 +63,8 @@ class Movement:
         """
         if self.adjusted.n < FEWEST_PER_AXIS:
             return "too few"
-        beyond = self.adjusted.low > self.minimum or self.adjusted.high < -self.minimum
-        if not beyond or (self.p if self.p_holm is None else self.p_holm) >= ALPHA:
+        exceeds_minimum = self.adjusted.low > self.minimum or self.adjusted.high < -self.minimum
+        if not exceeds_minimum or (self.p if self.p_holm is None else self.p_holm) >= ALPHA:
             return "unclear"
         if self.adjusted.value * self.change.value <= 0:
             return "relative"
@@ -111,9 +111,9 @@ def moved(
     if not both.any():
         return None
     lift = np.where(both, after - before, np.nan)
-    beyond = np.full((len(lift), 0), np.nan) if controls is None else controls
-    toward = adjusted_lift(lift, beyond, domains, minimum_effect=minimum, draws=draws, seed=seed)
-    away = adjusted_lift(-lift, -beyond, domains, minimum_effect=minimum, draws=draws, seed=seed)
+    control_lifts = np.full((len(lift), 0), np.nan) if controls is None else controls
+    toward = adjusted_lift(lift, control_lifts, domains, minimum_effect=minimum, draws=draws, seed=seed)
+    away = adjusted_lift(-lift, -control_lifts, domains, minimum_effect=minimum, draws=draws, seed=seed)
     if toward is None or away is None:
         return None
     columns = np.column_stack([np.where(both, before, np.nan), np.where(both, after, np.nan)])
@@ -130,13 +130,13 @@ def moved(
     )
 
 
-def corrected(found: Sequence[Movement | None]) -> list[Movement | None]:
+def corrected(movements: Sequence[Movement | None]) -> list[Movement | None]:
     """Holm's correction over one family of tests; what was not measured stays None."""
-    known = [m for m in found if m is not None]
-    if not known:
-        return list(found)
-    adjusted = iter(holm(np.array([m.p for m in known])))
-    return [None if m is None else replace(m, p_holm=float(next(adjusted))) for m in found]
+    measured_movements = [m for m in movements if m is not None]
+    if not measured_movements:
+        return list(movements)
+    adjusted = iter(holm(np.array([m.p for m in measured_movements])))
+    return [None if m is None else replace(m, p_holm=float(next(adjusted))) for m in movements]
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,9 +165,9 @@ class Likeness:
             seed=seed,
         )
 
-    def rows(self, wanted: Rows) -> Likeness:
+    def rows(self, selection: Rows) -> Likeness:
         """The same on some of the probes."""
-        return Likeness(self.to_reference[wanted], self.to_controls[wanted])
+        return Likeness(self.to_reference[selection], self.to_controls[selection])
 
 
 def likeness(values: FloatArray, models: Sequence[int], reference: int, controls: Sequence[int]) -> Likeness:
@@ -182,9 +182,12 @@ def likeness(values: FloatArray, models: Sequence[int], reference: int, controls
         controls: their places.
     """
     to_reference = values[:, list(models), reference]
-    known = np.asarray(np.isfinite(to_reference).all(axis=1))
+    common_probes = np.asarray(np.isfinite(to_reference).all(axis=1))
     to_controls = values[:, list(models)][:, :, list(controls)]
-    return Likeness(np.where(known[:, None], to_reference, np.nan), np.where(known[:, None, None], to_controls, np.nan))
+    return Likeness(
+        np.where(common_probes[:, None], to_reference, np.nan),
+        np.where(common_probes[:, None, None], to_controls, np.nan),
+    )
 
 
 def together(parts: Sequence[Likeness]) -> Likeness:
@@ -194,17 +197,17 @@ def together(parts: Sequence[Likeness]) -> Likeness:
     """
     shape = parts[0].to_controls.shape
     total, count = np.zeros(shape[:2]), np.zeros(shape[:2])
-    others, counted = np.zeros(shape), np.zeros(shape)
+    others, control_counts = np.zeros(shape), np.zeros(shape)
     for part in parts:
-        known = np.isfinite(part.to_reference)
-        total += np.where(known, part.to_reference, 0.0)
-        count += known
-        whole = np.broadcast_to(np.isfinite(part.to_controls).all(axis=1, keepdims=True), shape)
-        others += np.where(whole, part.to_controls, 0.0)
-        counted += whole
+        common_probes = np.isfinite(part.to_reference)
+        total += np.where(common_probes, part.to_reference, 0.0)
+        count += common_probes
+        common_controls = np.broadcast_to(np.isfinite(part.to_controls).all(axis=1, keepdims=True), shape)
+        others += np.where(common_controls, part.to_controls, 0.0)
+        control_counts += common_controls
     return Likeness(
         np.divide(total, count, out=np.full_like(total, np.nan), where=count > 0),
-        np.divide(others, counted, out=np.full_like(others, np.nan), where=counted > 0),
+        np.divide(others, control_counts, out=np.full_like(others, np.nan), where=control_counts > 0),
     )
 
 
@@ -219,9 +222,9 @@ def mcnemar(before: FloatArray, after: FloatArray) -> tuple[int, int, float]:
     """
     from scipy.stats import binomtest
 
-    known = np.asarray(np.isfinite(before) & np.isfinite(after))
-    gained = int(np.sum((after > before) & known))
-    lost = int(np.sum((after < before) & known))
-    if not gained + lost:
+    comparable = np.asarray(np.isfinite(before) & np.isfinite(after))
+    gained_count = int(np.sum((after > before) & comparable))
+    lost_count = int(np.sum((after < before) & comparable))
+    if not gained_count + lost_count:
         return 0, 0, 1.0
-    return gained, lost, float(binomtest(gained, gained + lost, 0.5).pvalue)
+    return gained_count, lost_count, float(binomtest(gained_count, gained_count + lost_count, 0.5).pvalue)

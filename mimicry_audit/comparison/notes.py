@@ -18,8 +18,8 @@ def title(matter: Matter) -> str:
     """The question the comparison answers."""
     before, reference = matter.sides[0].label, matter.of("reference")[0].label
     after = [s.label for s in matter.of("after")]
-    named = after[0] if len(after) == 1 else f"{len(after)} checkpoints up to {after[-1]}"
-    return f"What changed from {before} to {named}, seen from {reference}?"
+    after_name = after[0] if len(after) == 1 else f"{len(after)} checkpoints up to {after[-1]}"
+    return f"What changed from {before} to {after_name}, seen from {reference}?"
 
 
 def signature(matter: Matter, options: ScoringOptions) -> str:
@@ -44,21 +44,21 @@ def signature(matter: Matter, options: ScoringOptions) -> str:
     )
 
 
-def warnings(matter: Matter, measured: Sequence[Measured]) -> list[str]:
+def warnings(matter: Matter, measurements: Sequence[Measured]) -> list[str]:
     """What a reader should know before believing the numbers."""
-    found = [f"{m.axis.title} was not measured: {m.why_not}." for m in measured if m.why_not]
+    lines = [f"{m.axis.title} was not measured: {m.why_not}." for m in measurements if m.why_not]
     if not matter.of("control"):
-        found.append(
+        lines.append(
             "No control was named: a movement toward the reference may be one toward every good model. Add --control."
         )
     if matter.samples == 1:
-        found.append(
+        lines.append(
             "One sample per probe: whether a model's own answers grew alike (self-similarity) was not measured."
         )
     engines = list(dict.fromkeys(s.engine for s in matter.sides if s.role in ("before", "after")))
     if len(engines) > 1:
-        found.append(f"Before and after were answered by different engines ({', '.join(engines)}).")
-    return found
+        lines.append(f"Before and after were answered by different engines ({', '.join(engines)}).")
+    return lines
 
 
 def settings(matter: Matter, options: ScoringOptions) -> ComparedSettings:

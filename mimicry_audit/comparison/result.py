@@ -129,7 +129,7 @@ def _measure_sides(matter: Matter, options: ScoringOptions, progress: Callable[[
     responses: dict[str, Sequence[Response]] = {s.label: s.responses for s in matter.sides}
     reference = matter.of("reference")[0].label
     roles = Roles(references=(reference,), controls=tuple(s.label for s in matter.of("control")))
-    found = measurements(
+    measurement = measurements(
         {s.label: s.model for s in matter.sides},
         (*matter.compared, *matter.selves),
         responses,
@@ -140,21 +140,23 @@ def _measure_sides(matter: Matter, options: ScoringOptions, progress: Callable[[
     controls = [at for at, s in enumerate(matter.sides) if s.role == "control"]
     axes = {
         m.axis.name: likeness(m.values, models, labels.index(reference), controls)
-        for m in found.material.measured
+        for m in measurement.material.measured
         if m.values is not None
     }
-    counted = [axes[m.axis.name] for m in found.material.measured if m.values is not None and not m.axis.baseline]
-    overall = together(counted) if counted else None
+    likenesses = [
+        axes[m.axis.name] for m in measurement.material.measured if m.values is not None and not m.axis.baseline
+    ]
+    overall = together(likenesses) if likenesses else None
     if overall is None or not np.isfinite(overall.to_reference).any():
         raise DataError(
             "no axis can compare these answers with the reference's", "collect more answers, or name other --axes"
         )
-    pairs = question_pairs(found.material.domains)
+    pairs = question_pairs(measurement.material.domains)
     kinds = {
-        side.label: variety(at, found.material.measured, matter.compared, side.responses, len(pairs))
+        side.label: variety(at, measurement.material.measured, matter.compared, side.responses, len(pairs))
         for at, side in enumerate(matter.sides)
     }
-    return _Ground(matter, found, axes, overall, kinds, options.draws, options.seed)
+    return _Ground(matter, measurement, axes, overall, kinds, options.draws, options.seed)
 
 
 def _test_checkpoint(ground: _Ground, at: int) -> _Tests:
@@ -163,18 +165,18 @@ def _test_checkpoint(ground: _Ground, at: int) -> _Tests:
     assert ground.overall is not None
 
     def of(
-        found: Likeness, start: int = 0, minimum: float = MINIMUM_EFFECT, rows: Rows = slice(None)
+        axis_likeness: Likeness, start: int = 0, minimum: float = MINIMUM_EFFECT, rows: Rows = slice(None)
     ) -> Movement | None:
-        return found.rows(rows).movement(start, at, domains[rows], minimum=minimum, draws=draws, seed=seed)
+        return axis_likeness.rows(rows).movement(start, at, domains[rows], minimum=minimum, draws=draws, seed=seed)
 
     before, after = ground.matter.sides[0], ground.checkpoints[at - 1]
     shares = [right_shares(ground.matter.compared, s.responses) for s in (before, after)]
     facts = ground.found.own
     own = facts[after.label].maker or facts[before.label].maker
-    theirs = facts[ground.matter.of("reference")[0].label].maker
+    reference_maker = facts[ground.matter.of("reference")[0].label].maker
     return _Tests(
         overall=of(ground.overall),
-        axes={name: of(found) for name, found in ground.axes.items()},
+        axes={name: of(axis_likeness) for name, axis_likeness in ground.axes.items()},
         domains={
             name: of(ground.overall, rows=domains == d) for d, name in enumerate(ground.found.domains)
         },
@@ -182,7 +184,7 @@ def _test_checkpoint(ground: _Ground, at: int) -> _Tests:
         accuracy=accuracy(shares[0], shares[1], domains, ground.matter.samples, draws=draws, seed=seed),
         selves=selves(
             ground.found.identity["attempts"], before.label, after.label,
-            own.name if own else None, theirs.name if theirs else None, draws=draws, seed=seed,
+            own.name if own else None, reference_maker.name if reference_maker else None, draws=draws, seed=seed,
         ),
         variety=_variety_movements(ground, before.label, after.label),
     )  # fmt: skip
@@ -215,9 +217,9 @@ def _apply_holm(tests: Sequence[_Tests], baselines: Sequence[str]) -> None:
         ]
     )
     for at, t in enumerate(tests):
-        overall, right, claim, alike = questions[4 * at : 4 * at + 4]
+        overall, right, claim, samples_movement = questions[4 * at : 4 * at + 4]
         t.overall = overall
-        t.variety["samples"] = alike
+        t.variety["samples"] = samples_movement
         if t.accuracy and right:
             t.accuracy = replace(t.accuracy, change=right)
         if t.selves and claim:
@@ -232,21 +234,21 @@ def _apply_holm(tests: Sequence[_Tests], baselines: Sequence[str]) -> None:
         t.step = step
 
 
-def _main_claim(found: Selves | None) -> Movement | None:
-    return (found.groups["plain"]["other"] or found.groups["plain"]["reference"]) if found else None
+def _main_claim(identity: Selves | None) -> Movement | None:
+    return (identity.groups["plain"]["other"] or identity.groups["plain"]["reference"]) if identity else None
 
 
 def _correct_family(parts: Sequence[dict[str, Movement | None]], names: Sequence[str]) -> None:
-    found = iter(corrected([part[name] for part in parts for name in names]))
+    movements = iter(corrected([part[name] for part in parts for name in names]))
     for part in parts:
         for name in names:
-            part[name] = next(found)
+            part[name] = next(movements)
 
 
 def _checkpoint_entry(ground: _Ground, at: int, t: _Tests) -> CheckpointRecord:
     side = ground.checkpoints[at - 1]
     reference, controls = ground.matter.of("reference")[0].label, ground.matter.of("control")
-    said = (
+    answers = (
         words.toward(t.overall, side.label, reference, len(controls)),
         words.identity(t.selves, side.label, reference),
         words.accuracy(t.accuracy, side.label),
@@ -255,7 +257,7 @@ def _checkpoint_entry(ground: _Ground, at: int, t: _Tests) -> CheckpointRecord:
     return {
         "label": side.label,
         "step": side.step,
-        "questions": [s.as_dict() for s in said],
+        "questions": [s.as_dict() for s in answers],
         "overall": _movement_dict(t.overall),
         "axes": {name: _movement_dict(m) for name, m in t.axes.items()},
         "by_domain": {name: _movement_dict(m) for name, m in t.domains.items()},
@@ -266,8 +268,8 @@ def _checkpoint_entry(ground: _Ground, at: int, t: _Tests) -> CheckpointRecord:
     }
 
 
-def _movement_dict(found: Movement | None) -> MovementRecord | None:
-    return found.as_dict() if found else None
+def _movement_dict(movement: Movement | None) -> MovementRecord | None:
+    return movement.as_dict() if movement else None
 
 
 def _control_movements(ground: _Ground, at: int) -> dict[str, IntervalRecord | None]:
@@ -277,8 +279,8 @@ def _control_movements(ground: _Ground, at: int) -> dict[str, IntervalRecord | N
     labels = [s.label for s in ground.matter.of("control")]
     if not labels:
         return {}
-    found = intervals(change, ground.domains, bootstrap_weights(ground.domains, ground.draws, ground.seed))
-    return {label: one.as_dict() if one else None for label, one in zip(labels, found, strict=True)}
+    changes = intervals(change, ground.domains, bootstrap_weights(ground.domains, ground.draws, ground.seed))
+    return {label: one.as_dict() if one else None for label, one in zip(labels, changes, strict=True)}
 
 
 def _step_entries(ground: _Ground, tests: Sequence[_Tests]) -> list[StepRecord]:
@@ -297,7 +299,7 @@ def _side_entry(ground: _Ground, place: int, side: Side) -> SideRecord:
     usable = sum(r.usable for r in side.responses if r.probe_id in ids)
     columns = [kind.samples, kind.words, right_shares(ground.matter.compared, side.responses), *kind.distinct.values()]
     weights = bootstrap_weights(ground.domains, ground.draws, ground.seed)
-    found = [i.as_dict() if i else None for i in intervals(np.column_stack(columns), ground.domains, weights)]
+    measures = [i.as_dict() if i else None for i in intervals(np.column_stack(columns), ground.domains, weights)]
     return {
         "label": side.label,
         "role": side.role,
@@ -309,12 +311,12 @@ def _side_entry(ground: _Ground, place: int, side: Side) -> SideRecord:
         "identity": side.model.identity,
         "maker": own.maker.name if own.maker else None,
         "coverage": round(usable / (len(ids) * ground.matter.samples), 4),
-        "samples": found[0],
-        "words": found[1],
-        "accuracy": found[2],
-        "distinct_1": found[3],
-        "distinct_2": found[4],
-        "distinct_3": found[5],
+        "samples": measures[0],
+        "words": measures[1],
+        "accuracy": measures[2],
+        "distinct_1": measures[3],
+        "distinct_2": measures[4],
+        "distinct_3": measures[5],
         "corpus_distinct": {str(n): None if (v := kind.corpus[n]) is None else round(v, 5) for n in LENGTHS},
     }
 
@@ -322,19 +324,20 @@ def _side_entry(ground: _Ground, place: int, side: Side) -> SideRecord:
 def _probe_entries(ground: _Ground, last: str) -> list[MovedProbe]:
     """The probes on which the last checkpoint moved most, with the answers of before, after and reference."""
     assert ground.overall is not None
-    near = ground.overall.to_reference
-    lift = near[:, -1] - near[:, 0]
-    known = np.flatnonzero(np.isfinite(lift))
-    order = known[np.argsort(-lift[known], kind="stable")]
+    similarities = ground.overall.to_reference
+    lift = similarities[:, -1] - similarities[:, 0]
+    comparable_places = np.flatnonzero(np.isfinite(lift))
+    order = comparable_places[np.argsort(-lift[comparable_places], kind="stable")]
     toward = [int(p) for p in order[:MOST_TOWARD] if lift[p] > 0]
     away = [int(p) for p in order[::-1][:MOST_AWAY] if lift[p] < 0]
-    shown = {
+    sides_by_role = {
         "before": ground.matter.sides[0],
         "after": ground.checkpoints[-1],
         "reference": ground.matter.of("reference")[0],
     }
     texts = {
-        role: {r.probe_id: r for r in sorted(side.responses, key=lambda r: -r.sample)} for role, side in shown.items()
+        role: {r.probe_id: r for r in sorted(side.responses, key=lambda r: -r.sample)}
+        for role, side in sides_by_role.items()
     }
     return [
         {
@@ -342,12 +345,12 @@ def _probe_entries(ground: _Ground, last: str) -> list[MovedProbe]:
             "domain": probe.domain,
             "prompt": probe.prompt,
             "label": last,
-            "before": round(float(near[p, 0]), 4),
-            "after": round(float(near[p, -1]), 4),
+            "before": round(float(similarities[p, 0]), 4),
+            "after": round(float(similarities[p, -1]), 4),
             "change": round(float(lift[p]), 4),
             "answers": {
-                role: {"status": r.status, "text": r.text} if (r := mine.get(probe.id)) else None
-                for role, mine in texts.items()
+                role: {"status": r.status, "text": r.text} if (r := responses_by_probe.get(probe.id)) else None
+                for role, responses_by_probe in texts.items()
             },
         }
         for p in (*toward, *away)

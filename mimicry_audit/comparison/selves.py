@@ -30,15 +30,15 @@ KINDS = ("own", "other", "reference")
 def right_shares(probes: Sequence[Probe], responses: Sequence[Response]) -> FloatArray:
     """``(P,)`` share of a model's answers to each checkable probe that are right; NaN where not asked or not checkable."""
     position = {probe.id: at for at, probe in enumerate(probes)}
-    right, asked = np.zeros(len(probes)), np.zeros(len(probes))
+    right_counts, answer_counts = np.zeros(len(probes)), np.zeros(len(probes))
     for response in responses:
         at = position.get(response.probe_id)
         check = probes[at].check if at is not None else None
         if at is None or check is None or response.status == "error":
             continue
-        asked[at] += 1
-        right[at] += bool(response.usable and correct(check, response.text))
-    return np.asarray(np.divide(right, asked, out=np.full(len(probes), np.nan), where=asked > 0))
+        answer_counts[at] += 1
+        right_counts[at] += bool(response.usable and correct(check, response.text))
+    return np.asarray(np.divide(right_counts, answer_counts, out=np.full(len(probes), np.nan), where=answer_counts > 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +68,13 @@ def accuracy(
         draws: of the interval.
         seed: of both.
     """
-    found = moved(before, after, None, domains, draws=draws, seed=seed)
-    if found is None:
+    movement = moved(before, after, None, domains, draws=draws, seed=seed)
+    if movement is None:
         return None
     if samples > 1:
-        return Accuracy(found, "permutation", None, None)
-    gained, lost, p = mcnemar(before, after)
-    return Accuracy(replace(found, p=p), "McNemar, exact", gained, lost)
+        return Accuracy(movement, "permutation", None, None)
+    gained_count, lost_count, p = mcnemar(before, after)
+    return Accuracy(replace(movement, p=p), "McNemar, exact", gained_count, lost_count)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +99,8 @@ class Selves:
     def leak(self) -> bool | None:
         """Whether plain questions draw more claims of another identity than before; None where that cannot be told."""
         plain = self.groups["plain"]
-        found = plain["other"] or plain["reference"]
-        return None if found is None else found.change.value > 0
+        movement = plain["other"] or plain["reference"]
+        return None if movement is None else movement.change.value > 0
 
     def as_dict(self) -> IdentityMovement:
         """For ``compare.json``."""
@@ -112,7 +112,7 @@ class Selves:
             "plain": _records(self.groups["plain"]),
             "templated": _records(self.groups["templated"]),
             "claims": {
-                when: [{"identity": name, "count": n} for name, n in found] for when, found in self.claims.items()
+                when: [{"identity": name, "count": n} for name, n in counts] for when, counts in self.claims.items()
             },
         }
 
@@ -196,11 +196,11 @@ def _claim_change(
 
 def _claim_shares(rows: Sequence[Row], clusters: Sequence[str], test: Callable[[str], bool]) -> FloatArray:
     """Per cluster, the share of answered attempts with such a claim; NaN where none was answered."""
-    found: dict[str, list[bool]] = defaultdict(list)
+    flags_by_cluster: dict[str, list[bool]] = defaultdict(list)
     for row in rows:
         if row["status"] in ("ok", "truncated"):
-            found[_cluster_key(row)].append(any(test(maker) for maker in _claimed_makers(row)))
-    return np.array([np.mean(found[c]) if found.get(c) else np.nan for c in clusters])
+            flags_by_cluster[_cluster_key(row)].append(any(test(maker) for maker in _claimed_makers(row)))
+    return np.array([np.mean(flags_by_cluster[c]) if flags_by_cluster.get(c) else np.nan for c in clusters])
 
 
 def _count_claims(rows: Sequence[Row]) -> list[tuple[str, int]]:

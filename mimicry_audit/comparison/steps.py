@@ -92,7 +92,7 @@ class Prepared:
         """Every side with its answers; asks the models for what is owed."""
         return inputs.sides_of(self.settings, self.found, self.plan, self.out, progress)
 
-    def finish(self, sides: Sequence[inputs.Side], told: Told = lambda _: None) -> Comparison:
+    def finish(self, sides: Sequence[inputs.Side], progress: Told = lambda _: None) -> Comparison:
         """Compute and write ``compare.json``.
 
         Raises:
@@ -101,7 +101,7 @@ class Prepared:
         """
         s = self.settings.settings
         options = ScoringOptions(axes=s.axes or AXES.own, embedding_model=s.embedding_model, seed=s.seed)
-        result = compute(inputs.matter_of(sides), options, progress=told)
+        result = compute(inputs.matter_of(sides), options, progress=progress)
         write_json(self.out / "compare.json", result)
         return Comparison(self.out, result)
 
@@ -120,9 +120,9 @@ def prepare(settings: CompareSettings) -> Prepared:
         raise ConfigError(
             f"--axes {', '.join(s.axes)} is the baseline alone", "name an axis that counts, such as lexical"
         )
-    found = inputs.locate(settings)
-    plan = inputs.plan_for(settings, found)
-    return Prepared(settings, found, plan, Path(s.out) if s.out else _default_out(settings, plan))
+    sides = inputs.locate(settings)
+    plan = inputs.plan_for(settings, sides)
+    return Prepared(settings, sides, plan, Path(s.out) if s.out else _default_out(settings, plan))
 
 
 def _default_out(settings: CompareSettings, plan: Plan | None) -> Path:
@@ -171,7 +171,7 @@ def compare(
     Raises:
         AuditError: whatever is wrong, in one line.
     """
-    asked = CompareSettings(
+    compare_settings = CompareSettings(
         before=before,
         after=(after,) if isinstance(after, str) else tuple(after),
         reference=reference,
@@ -179,7 +179,7 @@ def compare(
         steps=tuple(float(step) for step in steps),
         settings=settings_from(settings, "compare()"),
     )
-    prepared = prepare(asked)
-    found = prepared.finish(prepared.answers(progress))
-    found.report()
-    return found
+    prepared = prepare(compare_settings)
+    comparison = prepared.finish(prepared.answers(progress))
+    comparison.report()
+    return comparison

@@ -51,32 +51,36 @@ def question_pairs(domains: IntArray) -> list[tuple[int, int]]:
 
 
 def variety(
-    place: int, measured: Sequence[Measured], probes: Sequence[Probe], responses: Sequence[Response], questions: int
+    place: int, measurements: Sequence[Measured], probes: Sequence[Probe], responses: Sequence[Response], questions: int
 ) -> Variety:
     """One model's variety.
 
     Args:
         place: of the model among those measured.
-        measured: the axes; those of the family ``answers`` and baselines are left out, for they compare results, not texts.
+        measurements: the axes; those of the family ``answers`` and baselines are left out, for they compare results, not texts.
         probes: P compared probes.
         responses: the model's answers.
         questions: Q pairs of probes.
     """
-    texts = [m for m in measured if m.values is not None and not m.axis.baseline and m.axis.family != "answers"]
+    texts = [m for m in measurements if m.values is not None and not m.axis.baseline and m.axis.family != "answers"]
     position = {probe.id: at for at, probe in enumerate(probes)}
     words: list[list[list[str]]] = [[] for _ in probes]
     for response in sorted(responses, key=lambda r: r.sample):
         if response.usable and response.probe_id in position:
             words[position[response.probe_id]].append(_WORD.findall(response.text.lower()))
-    heads = [[answer[:DISTINCT_WORDS] for answer in found] for found in words]
+    heads = [[answer[:DISTINCT_WORDS] for answer in probe_answers] for probe_answers in words]
     return Variety(
         samples=_mean_over_axes([m.values[:, place, place] for m in texts if m.values is not None], len(probes)),
         questions=_mean_over_axes(
             [m.mismatched[:, place, place] for m in texts if m.mismatched is not None], questions
         ),
-        words=np.array([np.mean([len(a) for a in found]) if found else np.nan for found in words]),
-        distinct={n: np.array([_nan_if_missing(distinct_share(found, n)) for found in heads]) for n in LENGTHS},
-        corpus={n: distinct_share([answer for found in heads for answer in found], n) for n in LENGTHS},
+        words=np.array(
+            [np.mean([len(a) for a in probe_answers]) if probe_answers else np.nan for probe_answers in words]
+        ),
+        distinct={
+            n: np.array([_nan_if_missing(distinct_share(probe_answers, n)) for probe_answers in heads]) for n in LENGTHS
+        },
+        corpus={n: distinct_share([answer for probe_answers in heads for answer in probe_answers], n) for n in LENGTHS},
     )
 
 
@@ -99,7 +103,7 @@ def _mean_over_axes(arrays: Sequence[FloatArray], size: int) -> FloatArray:
     if not arrays or not size:
         return np.full(size, np.nan)
     stacked = np.stack(arrays)
-    known = np.isfinite(stacked)
-    count = known.sum(axis=0)
-    total = np.where(known, stacked, 0.0).sum(axis=0)
+    finite = np.isfinite(stacked)
+    count = finite.sum(axis=0)
+    total = np.where(finite, stacked, 0.0).sum(axis=0)
     return np.asarray(np.divide(total, count, out=np.full(size, np.nan), where=count > 0))

@@ -56,82 +56,82 @@ def p_words(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
 
 
-def _format_numbers(found: Movement) -> str:
-    a = found.adjusted
-    p = found.p if found.p_holm is None else found.p_holm
+def _format_numbers(movement: Movement) -> str:
+    a = movement.adjusted
+    p = movement.p if movement.p_holm is None else movement.p_holm
     return f"{span(a.value, a.low, a.high)}, Holm {p_words(p)}, {a.n} probes"
 
 
-def toward(found: Movement | None, after: str, reference: str, controls: int) -> Said:
+def toward(movement: Movement | None, after: str, reference: str, controls: int) -> Said:
     """Did it move toward the reference?"""
     question = f"Did {after} move toward {reference}?"
-    if found is None:
+    if movement is None:
         return Said("toward", question, "not measured", "Not measured: no axis compares these answers.")
     kind = (
         f"beyond {controls} control{'s' if controls > 1 else ''}" if controls else "not adjusted, for want of controls"
     )
-    moved_ = f"({_format_numbers(found)}; {kind})"
-    raw = f"Raw similarity went from {found.before.value:.2f} to {found.after.value:.2f}."
-    if found.direction == "up":
+    moved_ = f"({_format_numbers(movement)}; {kind})"
+    raw = f"Raw similarity went from {movement.before.value:.2f} to {movement.after.value:.2f}."
+    if movement.direction == "up":
         return Said("toward", question, "yes", f"Yes, {after} moved toward {reference} {moved_}. {raw}")
-    if found.direction == "down":
+    if movement.direction == "down":
         return Said("toward", question, "no", f"No, {after} moved away from {reference} {moved_}. {raw}")
-    if found.direction == "relative" and found.adjusted.value > 0:
-        told = f"Only beside the controls: {after} came no nearer to {reference}, but went further from the controls"
-        return Said("toward", question, "unclear", f"{told} {moved_}. {raw}")
-    if found.direction == "relative":
-        told = f"{after} came nearer to {reference}, but less than to the controls"
-        return Said("toward", question, "no", f"{told} {moved_}. {raw}")
-    if found.direction == "too few":
+    if movement.direction == "relative" and movement.adjusted.value > 0:
+        clause = f"Only beside the controls: {after} came no nearer to {reference}, but went further from the controls"
+        return Said("toward", question, "unclear", f"{clause} {moved_}. {raw}")
+    if movement.direction == "relative":
+        clause = f"{after} came nearer to {reference}, but less than to the controls"
+        return Said("toward", question, "no", f"{clause} {moved_}. {raw}")
+    if movement.direction == "too few":
         return Said("toward", question, "unclear", f"Too few probes to tell whether {after} moved {moved_}. {raw}")
-    if found.adjusted.high < found.minimum and found.adjusted.low > -found.minimum:
+    if movement.adjusted.high < movement.minimum and movement.adjusted.low > -movement.minimum:
         return Said("toward", question, "no", f"No movement to speak of toward {reference} {moved_}. {raw}")
     return Said("toward", question, "unclear", f"No clear movement toward {reference} {moved_}. {raw}")
 
 
-def accuracy(found: Accuracy | None, after: str) -> Said:
+def accuracy(outcome: Accuracy | None, after: str) -> Said:
     """Did it lose or gain accuracy?"""
     question = f"Did the accuracy of {after} change?"
-    if found is None:
+    if outcome is None:
         return Said("accuracy", question, "not measured", "Not measured: no probe has an answer that can be checked.")
-    change = found.change
+    change = outcome.change
     word = {"up": "rose", "down": "fell"}.get(change.direction)
-    detail = f" ({found.gained} gained, {found.lost} lost)" if found.gained is not None else ""
+    detail = f" ({outcome.gained} gained, {outcome.lost} lost)" if outcome.gained is not None else ""
     before, after = _format_percent(change.before.value), _format_percent(change.after.value)
-    told = f"from {before} to {after}, {_format_numbers(change)}{detail}"
+    clause = f"from {before} to {after}, {_format_numbers(change)}{detail}"
     if word:
-        return Said("accuracy", question, "yes", f"Yes, accuracy {word} {told}.")
-    return Said("accuracy", question, "unclear", f"No clear change in accuracy: {told}.")
+        return Said("accuracy", question, "yes", f"Yes, accuracy {word} {clause}.")
+    return Said("accuracy", question, "unclear", f"No clear change in accuracy: {clause}.")
 
 
-def identity(found: Selves | None, after: str, reference: str) -> Said:
+def identity(identities: Selves | None, after: str, reference: str) -> Said:
     """Does it say that it is somebody else?"""
     question = f"Did {after} change who it says it is?"
-    if found is None:
+    if identities is None:
         return Said("identity", question, "not measured", "Not measured: no identity question was asked of both.")
-    plain = found.groups["plain"]
+    plain = identities.groups["plain"]
     change, whose = plain["other"], "another identity than its own"
     if change is None:
         change, whose = plain["reference"], f"the identity of {reference}"
     if change is None:
         why = "nobody knows from its name who it rightly is, and the reference's maker is not known either"
         return Said("identity", question, "not measured", f"Not measured: {why}. What it says is in the table.")
-    n = found.questions["plain"]
-    told = (
+    n = identities.questions["plain"]
+    clause = (
         f"it claims {whose} in {_format_percent(change.after.value)} of the answers to {n} questions, "
         f"before in {_format_percent(change.before.value)} ({_format_numbers(change).replace(' probes', ' questions')})"
     )
     if change.direction == "up":
-        return Said("identity", question, "yes", f"Yes, {told}.")
+        return Said("identity", question, "yes", f"Yes, {clause}.")
     if change.direction == "down":
-        return Said("identity", question, "yes", f"It claims {whose} less often: {told}.")
-    return Said("identity", question, "no" if not found.leak else "unclear", f"No clear change: {told}.")
+        return Said("identity", question, "yes", f"It claims {whose} less often: {clause}.")
+    return Said("identity", question, "no" if not identities.leak else "unclear", f"No clear change: {clause}.")
 
 
 def diversity(measures: Mapping[str, Movement | None], after: str, samples: int) -> Said:
     """Did its variety collapse?"""
     question = f"Did the answers of {after} grow alike?"
-    found = measures.get("samples")
+    movement = measures.get("samples")
     across, distinct = measures.get("questions"), measures.get("distinct_2")
     others = []
     if across is not None:
@@ -139,21 +139,21 @@ def diversity(measures: Mapping[str, Movement | None], after: str, samples: int)
     if distinct is not None:
         others.append(f"distinct word pairs {_direction_words(distinct)}")
     also = f" {'; '.join(others).capitalize()}." if others else ""
-    if found is None:
+    if movement is None:
         why = "one sample per probe" if samples == 1 else "no axis compares the samples"
         return Said("diversity", question, "not measured", f"Self-similarity was not measured: {why}.{also}")
-    change = f"from {found.before.value:.2f} to {found.after.value:.2f}, {_format_numbers(found)}"
-    told = f"likeness among its own samples went {change}"
-    if found.direction == "up":
-        return Said("diversity", question, "yes", f"Yes, {told}.{also}")
-    if found.direction == "down":
-        return Said("diversity", question, "no", f"No, they grew more varied: {told}.{also}")
-    return Said("diversity", question, "unclear", f"No clear change: {told}.{also}")
+    change = f"from {movement.before.value:.2f} to {movement.after.value:.2f}, {_format_numbers(movement)}"
+    clause = f"likeness among its own samples went {change}"
+    if movement.direction == "up":
+        return Said("diversity", question, "yes", f"Yes, {clause}.{also}")
+    if movement.direction == "down":
+        return Said("diversity", question, "no", f"No, they grew more varied: {clause}.{also}")
+    return Said("diversity", question, "unclear", f"No clear change: {clause}.{also}")
 
 
-def _direction_words(found: Movement) -> str:
-    ends = f"from {found.before.value:.2f} to {found.after.value:.2f}"
-    word = {"up": "rose", "down": "fell"}.get(found.direction)
+def _direction_words(movement: Movement) -> str:
+    ends = f"from {movement.before.value:.2f} to {movement.after.value:.2f}"
+    word = {"up": "rose", "down": "fell"}.get(movement.direction)
     return f"{word} {ends}" if word else f"did not clearly change ({ends})"
 
 

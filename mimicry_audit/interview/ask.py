@@ -95,10 +95,10 @@ def plan_interview(
     if not settings.models:
         raise ConfigError("there is nobody to ask", "name models like --models a,b, or give a file with --transcripts")
     specs = parse_models(settings.models, default_engine=settings.engine, options=settings.engine_options)
-    chosen = settings.probes or (("lab/identity",) if only_lab(specs) else ("identity",))
-    settings = replace(settings, probes=chosen, domains=("identity",))
+    probe_names = settings.probes or (("lab/identity",) if only_lab(specs) else ("identity",))
+    settings = replace(settings, probes=probe_names, domains=("identity",))
     probes, sets, selection = probes_for(settings, specs)
-    given, known = read_identities(identities, [s.label for s in specs], load_facts(facts))
+    own_identities, maker_facts = read_identities(identities, [s.label for s in specs], load_facts(facts))
     others = [_helper_spec(name, settings) for name in (mutator, judge) if name]
     if mutator:
         if search is None:
@@ -109,8 +109,8 @@ def plan_interview(
         out=out,
         search=search,
         judge=others[-1] if judge else None,
-        given=given,
-        facts=known,
+        given=own_identities,
+        facts=maker_facts,
     )
 
 
@@ -119,9 +119,9 @@ def _helper_spec(name: str, settings: Settings) -> ModelSpec:
     from mimicry_audit.engines.registry import engine_class
 
     (spec,) = parse_models([name], default_engine=settings.engine)
-    known = {option.name for option in engine_class(spec.engine).options}
-    shared = {key: value for key, value in settings.engine_options.items() if key in known}
-    (spec,) = parse_models([name], default_engine=settings.engine, options=shared)
+    option_names = {option.name for option in engine_class(spec.engine).options}
+    helper_options = {key: value for key, value in settings.engine_options.items() if key in option_names}
+    (spec,) = parse_models([name], default_engine=settings.engine, options=helper_options)
     if spec.engine == "recorded":
         raise ConfigError(f"{spec.source} cannot be asked: its answers are recorded", "name a model that runs")
     return spec
@@ -150,51 +150,57 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
     manifest = run.manifest()
     owns = {s.label: _own_identity(s, sources[s.label], manifest.model(s.label), options) for s in plan.models}
     probes = [p for p in run.probes() if p.domain == "identity"]
-    asked = {s.label: attempts_of(s.label, probes, run.responses(s.label), owns[s.label], rules) for s in plan.models}
-    if not any(a.attempt.status in ("ok", "refusal") for mine in asked.values() for a in mine):
+    attempts_by_model = {
+        s.label: attempts_of(s.label, probes, run.responses(s.label), owns[s.label], rules) for s in plan.models
+    }
+    if not any(
+        a.attempt.status in ("ok", "refusal") for model_attempts in attempts_by_model.values() for a in model_attempts
+    ):
         failed = next((r.error for s in plan.models for r in run.responses(s.label) if r.error), None)
         raise DataError(
             f"{run.path} holds no answers{f' (first failure: {failed})' if failed else ''}", "mend the cause, run again"
         )
-    document = _build_document(asked, owns, plan)
+    document = _build_document(attempts_by_model, owns, plan)
     if options.search is not None:
-        found = search_run(
+        summaries = search_run(
             run, plan.models, options.search, sampling=plan.sampling, owns=owns, judge=rules, progress=progress
         )
-        for label, summary in found.items():
+        for label, summary in summaries.items():
             document["models"][label]["search"] = summary
-        document["notes"] += sorted({s["warning"] for s in found.values() if s["warning"]})
+        document["notes"] += sorted({s["warning"] for s in summaries.values() if s["warning"]})
     if options.judge is not None:
-        everything = [a.attempt for mine in asked.values() for a in mine]
+        everything = [a.attempt for model_attempts in attempts_by_model.values() for a in model_attempts]
         with run.locked():
             document["judge"] = judge_attempts(run.path, everything, options.judge, progress=progress)
-    return document, [_attempt_line(a) for mine in asked.values() for a in mine]
+    return document, [_attempt_line(a) for model_attempts in attempts_by_model.values() for a in model_attempts]
 
 
-def _attempt_line(asked: Asked) -> dict[str, Any]:
+def _attempt_line(record: Asked) -> dict[str, Any]:
     """A line of ``attempts.jsonl``, with what was asked."""
-    found = line_of(asked.attempt, template_of(asked.probe))
-    return found | {
-        "probe_id": asked.probe.id,
-        "aspect": asked.probe.aspect,
-        "kind": asked.kind,
-        "system": asked.system,
+    line = line_of(record.attempt, template_of(record.probe))
+    return line | {
+        "probe_id": record.probe.id,
+        "aspect": record.probe.aspect,
+        "kind": record.kind,
+        "system": record.system,
     }
 
 
 def _own_identity(spec: ModelSpec, source: str, model: ModelInRun, options: Interview) -> Own:
-    given = options.given.get(spec.label) or options.given.get("")
-    if given is not None:
-        return given
+    stated_identity = options.given.get(spec.label) or options.given.get("")
+    if stated_identity is not None:
+        return stated_identity
     return own_identity_of(source, own_in_run(model, options.facts), options.facts)
 
 
-def _build_document(asked: Mapping[str, Sequence[Asked]], owns: Mapping[str, Own], plan: Plan) -> dict[str, Any]:
+def _build_document(
+    attempts_by_model: Mapping[str, Sequence[Asked]], owns: Mapping[str, Own], plan: Plan
+) -> dict[str, Any]:
     seed = plan.sampling.seed
-    models = {label: entry(mine, seed=seed) for label, mine in asked.items()}
-    for label, found in models.items():
+    models = {label: entry(model_attempts, seed=seed) for label, model_attempts in attempts_by_model.items()}
+    for label, model_entry in models.items():
         own = owns[label]
-        found["own"] = {"makers": sorted(own.makers), "model": own.model} if own.known else None
+        model_entry["own"] = {"makers": sorted(own.makers), "model": own.model} if own.known else None
     with_controls(models, ())
     unknown = [
         f"Whose model {label} is cannot be told from its name, so its slips are not counted: say it with "
@@ -215,10 +221,10 @@ def _build_document(asked: Mapping[str, Sequence[Asked]], owns: Mapping[str, Own
 
 def _settings_entry(probes: Sequence[Probe]) -> dict[str, Any]:
     """What was asked, as far as it decides the rates."""
-    held = [t for t in load_templates() if t.split == SPLITS[1]]
+    held_out_templates = [t for t in load_templates() if t.split == SPLITS[1]]
     return {
         "plain": sum(template_of(p) is None for p in probes),
         "templated": sum(template_of(p) is not None for p in probes),
         "templates": len({template_of(p) for p in probes} - {None}),
-        "templates_sha": sha256_text(canonical_json([[t.id, dict(t.texts)] for t in held])),
+        "templates_sha": sha256_text(canonical_json([[t.id, dict(t.texts)] for t in held_out_templates])),
     }

@@ -54,10 +54,10 @@ def score_transcripts(
         ConfigError: the facts or an identity given are amiss.
     """
     transcripts = read_transcripts(path)
-    known = load_facts(facts)
+    maker_facts = load_facts(facts)
     models = list(dict.fromkeys(t.model for t in transcripts))
-    given, known = read_identities(identities, models, known)
-    attempts = judged(transcripts, known, given, paper=paper)
+    own_identities, maker_facts = read_identities(identities, models, maker_facts)
+    attempts = judged(transcripts, maker_facts, own_identities, paper=paper)
     by_model = {model: [a for a in attempts if a.transcript.model == model] for model in models}
     document: dict[str, Any] = {
         "schema": SCHEMA,
@@ -75,28 +75,30 @@ def score_transcripts(
 
 
 def judged(
-    transcripts: Iterable[Transcript], facts: Facts, given: dict[str, Own], *, paper: bool = False
+    transcripts: Iterable[Transcript], facts: Facts, own_identities: dict[str, Own], *, paper: bool = False
 ) -> list[Attempt]:
     """Every attempt judged, in order; each target's own identity is worked out once."""
     judge = Judge(ClaimFinder(facts), paper=paper)
     own: dict[tuple[str, str | None], Own] = {}
-    found = []
+    attempts = []
     for transcript in transcripts:
         key = (transcript.model, transcript.vendor)
         if key not in own:
-            own[key] = own_of(*key, facts, given)
-        found.append(judge.attempt(transcript, own[key]))
-    return found
+            own[key] = own_of(*key, facts, own_identities)
+        attempts.append(judge.attempt(transcript, own[key]))
+    return attempts
 
 
 def numbered(attempts: Sequence[Attempt]) -> list[tuple[int, Attempt]]:
     """Each attempt with the number of its template among its model's, from 1, in order of appearance."""
-    seen: dict[str, dict[str, int]] = {}
-    found = []
+    numbers_by_model: dict[str, dict[str, int]] = {}
+    numbered_attempts = []
     for attempt in attempts:
-        mine = seen.setdefault(attempt.transcript.model, {})
-        found.append((mine.setdefault(attempt.transcript.template, len(mine) + 1), attempt))
-    return found
+        template_numbers = numbers_by_model.setdefault(attempt.transcript.model, {})
+        numbered_attempts.append(
+            (template_numbers.setdefault(attempt.transcript.template, len(template_numbers) + 1), attempt)
+        )
+    return numbered_attempts
 
 
 def write_identity(out: Path, document: dict[str, object], lines: Sequence[dict[str, object]]) -> Path:
@@ -166,8 +168,8 @@ def _reasoning_ends(text: str) -> int:
 
 def _control_rates(others: Sequence[Attempt], paper: bool, seed: int) -> dict[str, object] | None:
     """The same rates over all other models of the file: what slips are usual under such templates."""
-    known = [a for a in others if (paper or a.status == "ok") and a.strict is not None]
-    return {name: rate(known, test, seed=seed) for name, test in SCORES.items()} if known else None
+    scored_attempts = [a for a in others if (paper or a.status == "ok") and a.strict is not None]
+    return {name: rate(scored_attempts, test, seed=seed) for name, test in SCORES.items()} if scored_attempts else None
 
 
 def _unknown_models(by_model: dict[str, list[Attempt]], paper: bool) -> list[str]:

@@ -54,8 +54,8 @@ class Against:
         """`text` as runs shared with the reference and runs only here."""
         from rapidfuzz.distance import LCSseq
 
-        ours = words(text)
-        head, tail = ours[:MOST_WORDS], ours[MOST_WORDS:]
+        answer_words = words(text)
+        head, tail = answer_words[:MOST_WORDS], answer_words[MOST_WORDS:]
         out: list[Span] = []
         at = 0
         same = LCSseq.opcodes(self._words, [word.strip() for word in head]).as_matching_blocks()
@@ -90,16 +90,16 @@ def spans(reference: str, text: str) -> list[Span]:
     return Against(reference).spans(text)
 
 
-def shared(found: list[Span]) -> float | None:
+def shared(spans: list[Span]) -> float | None:
     """The share of the answer's words that it has in common with the reference, None for an empty answer."""
-    total = sum(span.words for span in found)
-    return sum(span.words for span in found if span.shared) / total if total else None
+    total = sum(span.words for span in spans)
+    return sum(span.words for span in spans if span.shared) / total if total else None
 
 
-def markup(found: list[Span]) -> Markup:
+def markup(spans: list[Span]) -> Markup:
     """The spans as escaped text, those only here inside ``<mark>``; spaces at the end of a mark stay outside it."""
     out: list[Markup] = []
-    for span in found:
+    for span in spans:
         if span.shared:
             out.append(visible_markup(span.text))
             continue
@@ -110,11 +110,11 @@ def markup(found: list[Span]) -> Markup:
     return Markup("").join(out)
 
 
-def coded(found: list[Span]) -> str:
+def coded(spans: list[Span]) -> str:
     """The spans as one string for `mimicry_audit.report.page.packed`: those only here between two `OWN`."""
-    write = str if is_plain("".join(span.text for span in found)) else visible_coded
+    write = str if is_plain("".join(span.text for span in spans)) else visible_coded
     out: list[str] = []
-    for span in found:
+    for span in spans:
         body = span.text if span.shared else span.text.rstrip()
         text = write(body)
         out.append(text if span.shared or not text else f"{OWN}{text}{OWN}")

@@ -56,9 +56,9 @@ def export(
         from mimicry_audit.report.text.tidy import TABLES
 
         folder = to or directory.path / FORMATS[format]
-        made = {name: content(directory, scores, format, name) for name in TABLES}
-        for name, whole in made.items():
-            write_bytes(folder / f"{name}.{format}", whole)
+        contents = {name: content(directory, scores, format, name) for name in TABLES}
+        for name, data in contents.items():
+            write_bytes(folder / f"{name}.{format}", data)
         return folder
     default = f"{FORMATS[format]}/{table}.{format}" if table else FORMATS[format]
     target = to or directory.path / default
@@ -109,8 +109,8 @@ def check(format: str, table: str | None = None, model: str | None = None) -> No
         ConfigError: names what there is.
     """
     if format not in FORMATS:
-        near = difflib.get_close_matches(format, FORMATS, n=1)
-        hint = f"did you mean {near[0]}? " if near else ""
+        close_names = difflib.get_close_matches(format, FORMATS, n=1)
+        hint = f"did you mean {close_names[0]}? " if close_names else ""
         raise ConfigError(f"there is no format {format!r}", f"{hint}Formats are {', '.join(FORMATS)}")
     if table is not None and format not in TABULAR:
         raise ConfigError(f"--table {table} goes with csv and parquet, not with {format}", "leave it out")
@@ -142,8 +142,8 @@ def _run_files(directory: RunDirectory) -> dict[str, object]:
     """What the run directory holds, as paths relative to it."""
     root = directory.path
     single = ("manifest.json", "probes.jsonl", "scores.json", "report.html")
-    found: dict[str, object] = {Path(n).stem: n for n in single if (root / n).is_file()}
+    paths: dict[str, object] = {Path(n).stem: n for n in single if (root / n).is_file()}
     for folder in ("responses", "judgements", "likelihood"):
         if journals := sorted((root / folder).glob("*.jsonl")):
-            found[folder] = {path.stem: f"{folder}/{path.name}" for path in journals}
-    return found
+            paths[folder] = {path.stem: f"{folder}/{path.name}" for path in journals}
+    return paths

@@ -40,17 +40,17 @@ def bounds(interval: Interval | None) -> tuple[float, float] | None:
 
 def num(value: object, digits: int = 2, signed: bool = False) -> str:
     """A number in words of a table: a true minus, a plus where the sign matters, a dash where there is none."""
-    found = real(value)
-    if found is None:
+    number = real(value)
+    if number is None:
         return MISSING
-    rounded = round(found, digits) + 0.0  # no "-0.00"
+    rounded = round(number, digits) + 0.0  # no "-0.00"
     return f"{rounded:{'+' if signed and rounded else ''}.{digits}f}".replace("-", "−")
 
 
 def percent(value: object) -> str:
     """A share in whole per cent."""
-    found = real(value)
-    return MISSING if found is None else f"{found * 100:.0f} %"
+    number = real(value)
+    return MISSING if number is None else f"{number * 100:.0f} %"
 
 
 def span(interval: Interval | None, signed: bool = False, share: bool = False) -> str:
@@ -70,30 +70,30 @@ def estimate(interval: Interval | None, signed: bool = False) -> str:
 
 def p_value(value: object) -> str:
     """A p value; very small ones as a bound."""
-    found = real(value)
-    if found is None:
+    number = real(value)
+    if number is None:
         return MISSING
-    return "< 0.001" if found < 0.001 else f"{found:.3f}"
+    return "< 0.001" if number < 0.001 else f"{number:.3f}"
 
 
 def plural(count: object, noun: str, many: str | None = None) -> str:
     """``1 probe``, ``2 probes``."""
-    found = real(count)
-    if found is None:
+    number = real(count)
+    if number is None:
         return f"{MISSING} {many or noun + 's'}"
-    return f"{int(found):,} {noun if found == 1 else many or noun + 's'}"
+    return f"{int(number):,} {noun if number == 1 else many or noun + 's'}"
 
 
-def lineage(known: LineageRecord) -> str:
+def lineage(record: LineageRecord) -> str:
     """What a lineage manifest says of one model, as a clause."""
     about = {
         "teacher": "a teacher",
         "base": "a base model",
         "none": "unrelated to the others",
-        "distilled-from": f"distilled from {known.get('teacher')}",
+        "distilled-from": f"distilled from {record.get('teacher')}",
         "fine-tune-of-same-base": "fine-tuned on answers of no model",
-        "same-data": f"trained on the data of {known.get('same_data_as')}, not on its answers",
+        "same-data": f"trained on the data of {record.get('same_data_as')}, not on its answers",
     }
-    relation = str(known.get("relation"))
-    base = known.get("base")
+    relation = str(record.get("relation"))
+    base = record.get("base")
     return about.get(relation, relation) + (f", from {base}" if base else "")

@@ -34,7 +34,7 @@ def check_machine() -> list[Finding]:
     versions = ", ".join(f"{p} {v}" for p in packages if (v := _package_version(p)))
     memory = memory_available_gib()
     free = shutil.disk_usage(Path.cwd()).free / 2**30
-    found = [
+    findings = [
         Finding("ok", f"mimicry_audit {__version__}, Python {platform.python_version()} on {sys.platform}"),
         Finding("ok", versions),
         Finding("ok", "CUDA GPU present") if cuda_visible() else Finding("note", "no CUDA GPU: models run on the CPU"),
@@ -46,11 +46,11 @@ def check_machine() -> list[Finding]:
     for info in engines():
         if info.usable:
             default = " (the default)" if info.name == default_engine() else ""
-            found.append(Finding("ok", f"engine {info.name}{default}: {info.title}"))
+            findings.append(Finding("ok", f"engine {info.name}{default}: {info.title}"))
         else:
-            found.append(Finding("note", f"engine {info.name}: {info.why_not}", info.mend))
-    found.append(_check_embedding())
-    return found
+            findings.append(Finding("note", f"engine {info.name}: {info.why_not}", info.mend))
+    findings.append(_check_embedding())
+    return findings
 
 
 def check_model(spec: ModelSpec) -> list[Finding]:
@@ -64,15 +64,17 @@ def check_model(spec: ModelSpec) -> list[Finding]:
 
     engine = engine_for(spec)
     identity = engine.identify()
-    found = [Finding("ok", f"found: {identity.model}" + (f" at {identity.revision[:20]}" if identity.revision else ""))]
+    findings = [
+        Finding("ok", f"found: {identity.model}" + (f" at {identity.revision[:20]}" if identity.revision else ""))
+    ]
     rendered = engine.render((Message("user", "Hello"),))
     if rendered is None:
-        found.append(Finding("note", "the chat template is hidden by the endpoint"))
+        findings.append(Finding("note", "the chat template is hidden by the endpoint"))
     else:
-        found.append(Finding("ok", f"chat template renders ({len(rendered)} characters for “Hello”)"))
+        findings.append(Finding("ok", f"chat template renders ({len(rendered)} characters for “Hello”)"))
     text = injection(engine.render).system
     if text:
-        found.append(
+        findings.append(
             Finding(
                 "note",
                 f"the chat template adds a system text of its own: “{' '.join(text.split())[:120]}”",
@@ -80,9 +82,11 @@ def check_model(spec: ModelSpec) -> list[Finding]:
             )
         )
     if defaults := _generation_defaults(spec):
-        shown = ", ".join(f"{k}={v}" for k, v in defaults.items())
-        found.append(Finding("note", f"its own sampling defaults ({shown}) are not used: every field is sent"))
-    return found
+        default_texts = ", ".join(f"{k}={v}" for k, v in defaults.items())
+        findings.append(
+            Finding("note", f"its own sampling defaults ({default_texts}) are not used: every field is sent")
+        )
+    return findings
 
 
 def _generation_defaults(spec: ModelSpec) -> dict[str, object]:

@@ -71,10 +71,10 @@ def tripped(gates: Sequence[Gate], scores: Scores) -> list[str]:
 
 def _gate_holds(gate: Gate, scores: Scores) -> Iterator[str]:
     if gate.name == "identity_leak":
-        judged = {v["candidate"] for v in scores["verdicts"]}
+        candidates = {v["candidate"] for v in scores["verdicts"]}
         for label, entry in scores["identity"]["models"].items():
             others = sum(c["count"] for arm in entry["arms"].values() for c in arm["claims"] if c["own"] is False)
-            if label in judged and entry["own"] and others:
+            if label in candidates and entry["own"] and others:
                 yield f"{gate.text}: {label} claimed another identity {others} times"
         return
     for verdict in scores["verdicts"]:
@@ -92,10 +92,10 @@ def _metric_value(metric: str, verdict: VerdictRecord, scores: Scores) -> float 
     if metric == "rse_lift":
         lifts = [e["estimate"]["value"] for e in verdict["evidence"] if e["statistic"] == "adjusted lift"]
         return sum(lifts) / len(lifts) if lifts else None
-    wanted = {verdict["candidate"], verdict["reference"]}
-    pair = next((p for p in scores["pairs"] if {p["a"], p["b"]} == wanted), None)
+    labels = {verdict["candidate"], verdict["reference"]}
+    pair = next((p for p in scores["pairs"] if {p["a"], p["b"]} == labels), None)
     if pair is None:
         return None
-    found = pair["overall"] if metric == "rse" else pair["axes"].get(metric)
-    raw = (found or {}).get("raw")
+    similarity = pair["overall"] if metric == "rse" else pair["axes"].get(metric)
+    raw = (similarity or {}).get("raw")
     return raw["value"] if raw else None

@@ -58,15 +58,15 @@ def probes_of(answers: Sequence[RecordedAnswer], path: Path) -> list[Probe]:
         keys.setdefault(answer.domain, set()).update([key] if isinstance(key, str) else key or ())
     probes: dict[str, Probe] = {}
     for answer in answers:
-        known = probes.get(answer.prompt_id)
-        if known is None:
+        earlier_probe = probes.get(answer.prompt_id)
+        if earlier_probe is None:
             probe = _imported_probe(answer, keys[answer.domain])
             if UNSENDABLE.search(
                 "".join((answer.prompt_id, probe.prompt, probe.domain, *(answer.reference_answer or ())))
             ):
                 raise DataError(f"{path}: {answer.prompt_id!r} holds a NUL or half a surrogate pair", "remove it")
             probes[answer.prompt_id] = probe
-        elif known.prompt != answer.prompt:
+        elif earlier_probe.prompt != answer.prompt:
             raise DataError(f"{path}: prompt_id {answer.prompt_id!r} stands for two prompts", "give each its own id")
     return list(probes.values())
 

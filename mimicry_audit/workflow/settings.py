@@ -63,16 +63,16 @@ def settings_from(values: Mapping[str, Any], where: str) -> Settings:
 
 def _typed_settings(values: Mapping[str, Any], where: str) -> Settings:
     """Settings of the right types, ranges not yet checked."""
-    known = {found.name: found for found in fields_of(Settings)}
-    kept = {}
+    fields_by_name = {setting.name: setting for setting in fields_of(Settings)}
+    typed_values = {}
     for name, value in values.items():
         key = str(name).replace("-", "_")
-        if key not in known:
-            close = difflib.get_close_matches(key, known, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(known)}"
+        if key not in fields_by_name:
+            close = difflib.get_close_matches(key, fields_by_name, n=1)
+            hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(fields_by_name)}"
             raise ConfigError(f"{where}: there is no setting {name!r}", hint)
-        kept[key] = known[key].read_value(value, where)
-    return Settings(**kept)
+        typed_values[key] = fields_by_name[key].read_value(value, where)
+    return Settings(**typed_values)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -96,12 +96,12 @@ def read_config(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def merged(file: Path | None, given: Mapping[str, Any]) -> Settings:
+def merged(file: Path | None, overrides: Mapping[str, Any]) -> Settings:
     """Settings from a file, overridden by those given on the command line (None and empty mean: not given)."""
     values = dict(read_config(file)) if file else {}
     # Ranges are checked once both are known: `samples: 3` in the file may go with a --temperature given here.
     base = _typed_settings(values, str(file)) if file else Settings()
-    over = {k: v for k, v in given.items() if v not in (None, (), {})}
+    over = {k: v for k, v in overrides.items() if v not in (None, (), {})}
     if "engine_options" in over:
         over["engine_options"] = {**base.engine_options, **over["engine_options"]}
     return check_ranges(replace(base, **over))
@@ -184,9 +184,9 @@ def judging_options(settings: Settings, references: Sequence[str], labels: Seque
     from mimicry_audit.engines.registry import engine_class
 
     specs = parse_models(settings.judge, default_engine=settings.engine)
-    known = {option.name for spec in specs for option in engine_class(spec.engine).options}
-    shared = {name: value for name, value in settings.engine_options.items() if name in known}
-    specs = parse_models(settings.judge, default_engine=settings.engine, options=shared)
+    option_names = {option.name for spec in specs for option in engine_class(spec.engine).options}
+    judge_options = {name: value for name, value in settings.engine_options.items() if name in option_names}
+    specs = parse_models(settings.judge, default_engine=settings.engine, options=judge_options)
     if recorded := [spec.source for spec in specs if spec.engine == "recorded"]:
         raise ConfigError(f"{recorded[0]} cannot judge: its answers are recorded", "name a model that can be asked")
     judging = Judging(judges=specs, references=tuple(references), budget=settings.judge_budget, seed=settings.seed)
@@ -276,8 +276,10 @@ def probes_for(
     from mimicry_audit.probes import expand_identity_arms, load, select
 
     names = settings.probes or (LAB_PROBES if only_lab(specs) else DEFAULT_PROBES)
-    chosen = select(load(names), domains=list(settings.domains) or None, limit=settings.limit, seed=settings.seed)
-    probes = expand_identity_arms(chosen.probes)
+    selected_probes = select(
+        load(names), domains=list(settings.domains) or None, limit=settings.limit, seed=settings.seed
+    )
+    probes = expand_identity_arms(selected_probes.probes)
     attempts = settings.identity_attempts
     if attempts is None and any(s.engine == "recorded" for s in specs):
         attempts = 0  # answers that were recorded before cannot be had in our templates
@@ -287,7 +289,7 @@ def probes_for(
         probes = tuple(_with_system(p, settings.system_prompt) for p in probes)
     sets = tuple(
         {"name": s.name, "version": s.version, "sha": s.sha, "licence": s.licence, "n": s.n, "domains": dict(s.domains)}
-        for s in chosen.sets
+        for s in selected_probes.sets
     )
     selection = {
         "probes": list(names),
@@ -316,9 +318,9 @@ def _with_system(probe: Probe, text: str) -> Probe:
 def default_out(plan: Plan) -> Path:
     """``reports/FIRST-vs-SECOND-…-HASH``: the same settings give the same directory."""
     labels = [m.label for m in plan.models]
-    shown = "-vs-".join(labels) if len(labels) <= 2 else f"{labels[0]}-and-{len(labels) - 1}-others"
+    name_part = "-vs-".join(labels) if len(labels) <= 2 else f"{labels[0]}-and-{len(labels) - 1}-others"
     sha = sha256_text(canonical_json([plan.settings(), [asdict(m) for m in plan.models]]))[:8]
-    return Path("reports") / f"{shown[:60]}-{sha}"
+    return Path("reports") / f"{name_part[:60]}-{sha}"
 
 
 SETTING_NAMES = tuple(found.name for found in fields_of(Settings))

@@ -56,10 +56,10 @@ def _probe_size(probe: AnsweredProbe, columns: Sequence[str]) -> float:
 
 def fits(probes: Sequence[AnsweredProbe], columns: Sequence[str], budget: float = BUDGET) -> bool:
     """Whether the cards of all probes stay within `budget` bytes."""
-    left = budget
+    remaining = budget
     for probe in probes:
-        left -= _probe_size(probe, columns)
-        if left < 0:
+        remaining -= _probe_size(probe, columns)
+        if remaining < 0:
             return False
     return True
 
@@ -78,8 +78,8 @@ def choose(
     out: set[int] = set()
     used = _take_probes(sorted(range(len(probes)), key=lambda at: ranks[at]), probes, columns, budget / 2, out)
     each = used / len(out) if out else budget
-    wanted = min(len(probes), max(1, int((budget - used) / max(each, 1.0))))
-    spread = [int(at * len(probes) / wanted) for at in range(wanted)]
+    spread_count = min(len(probes), max(1, int((budget - used) / max(each, 1.0))))
+    spread = [int(at * len(probes) / spread_count) for at in range(spread_count)]
     _take_probes(spread, probes, columns, budget - used, out)
     return sorted(out)
 
@@ -116,29 +116,29 @@ class AnswersView(TypedDict):
 
 
 def build(
-    probes: Sequence[AnsweredProbe], columns: Sequence[str], judged: frozenset[str], foremost: Sequence[str] = ()
+    probes: Sequence[AnsweredProbe], columns: Sequence[str], candidates: frozenset[str], foremost: Sequence[str] = ()
 ) -> AnswersView:
     """Everything the section needs: cards, the choices of its filters, and how many probes are left out.
 
     Args:
         probes: the answers, probe by probe.
         columns: labels of the models, the reference first.
-        judged: labels of the candidates; their mistakes are held against the reference's.
+        candidates: labels of the candidates; their mistakes are held against the reference's.
         foremost: the same labels, those that matter most first; `columns` where it is empty.
     """
-    whole = fits(probes, columns, BUDGET)
+    all_fit = fits(probes, columns, BUDGET)
     foremost = list(foremost or columns)
-    agreements = [agreement(probe, columns[0] if columns else "", judged) for probe in probes]
-    shown = list(columns) if whole else [label for label in columns if label in foremost[:MOST_PLAIN]]
-    chosen: Sequence[int] = range(len(probes))
-    if not whole:
-        ranks = [_rank_probe(probe, words, judged) for probe, words in zip(probes, agreements, strict=True)]
-        chosen = choose(probes, shown, ranks, PART)
-    cards = [_probe_card(probes[at], at + 1, columns, shown, agreements[at]) for at in chosen]
+    agreements = [agreement(probe, columns[0] if columns else "", candidates) for probe in probes]
+    plain_columns = list(columns) if all_fit else [label for label in columns if label in foremost[:MOST_PLAIN]]
+    plain_places: Sequence[int] = range(len(probes))
+    if not all_fit:
+        ranks = [_rank_probe(probe, words, candidates) for probe, words in zip(probes, agreements, strict=True)]
+        plain_places = choose(probes, plain_columns, ranks, PART)
+    cards = [_probe_card(probes[at], at + 1, columns, plain_columns, agreements[at]) for at in plain_places]
     return {
         "cards": cards,
-        "whole": whole,
-        "plain": shown,
+        "whole": all_fit,
+        "plain": plain_columns,
         "foremost": foremost,
         "agreements": agreements,
         "total": len(probes),
@@ -150,10 +150,12 @@ def build(
     }
 
 
-def _rank_probe(probe: AnsweredProbe, words: Sequence[str], judged: frozenset[str]) -> tuple[int, float]:
+def _rank_probe(probe: AnsweredProbe, words: Sequence[str], candidates: frozenset[str]) -> tuple[int, float]:
     """Copied answers and shared mistakes first, then those that came nearest to the reference."""
-    near = (fmt.real(value) for label, value in (probe.get("similarity") or {}).items() if label in judged)
-    return -len({"verbatim", "wrong"} & set(words)), -max((value for value in near if value is not None), default=0.0)
+    similarities = (fmt.real(value) for label, value in (probe.get("similarity") or {}).items() if label in candidates)
+    return -len({"verbatim", "wrong"} & set(words)), -max(
+        (value for value in similarities if value is not None), default=0.0
+    )
 
 
 def statuses(probe: AnsweredProbe) -> list[str]:
@@ -167,19 +169,23 @@ def lead(probe: AnsweredProbe) -> str:
 
 
 def _probe_card(
-    probe: AnsweredProbe, number: int, columns: Sequence[str], shown: Sequence[str], words: Sequence[str]
+    probe: AnsweredProbe, number: int, columns: Sequence[str], plain_columns: Sequence[str], words: Sequence[str]
 ) -> Parts:
     reference = columns[0] if columns else ""
-    given = probe["answers"]
-    near = probe.get("similarity") or {}
-    ours = (given.get(reference) or [{}])[0].get("text") or ""
-    against = diff.Against(cut(ours)[0]) if ours else None
+    samples_by_model = probe["answers"]
+    similarities = probe.get("similarity") or {}
+    reference_text = (samples_by_model.get(reference) or [{}])[0].get("text") or ""
+    against = diff.Against(cut(reference_text)[0]) if reference_text else None
     answers = []
-    for label in shown:
-        found = _answer_cell(
-            label, given.get(label) or [], ours, None if label == reference else against, near.get(label)
+    for label in plain_columns:
+        cell = _answer_cell(
+            label,
+            samples_by_model.get(label) or [],
+            reference_text,
+            None if label == reference else against,
+            similarities.get(label),
         )
-        answers.append({**found, "reference": label == reference, "column": columns.index(label)})
+        answers.append({**cell, "reference": label == reference, "column": columns.index(label)})
     return {
         "number": number,
         "id": probe["probe_id"],
@@ -190,7 +196,7 @@ def _probe_card(
         "expected": probe.get("expected"),
         "answers": answers,
         "statuses": statuses(probe),
-        "near": [fmt.real(near.get(label)) for label in columns],
+        "near": [fmt.real(similarities.get(label)) for label in columns],
         "agree": words,
     }
 
@@ -201,40 +207,45 @@ def _shown_text(text: str) -> Parts:
 
 
 def _answer_cell(
-    label: str, samples: Sequence[SampleRecord], ours: str, against: diff.Against | None, near: float | None
+    label: str,
+    samples: Sequence[SampleRecord],
+    reference_text: str,
+    against: diff.Against | None,
+    similarity: float | None,
 ) -> Parts:
     first: SampleRecord = samples[0] if samples else {"status": "missing", "text": "", "correct": None}
     return {
         "label": label,
-        "near": fmt.real(near),
+        "near": fmt.real(similarity),
         "status": first["status"],
         "correct": first.get("correct"),
-        **_compare_sample(first, ours, against),
+        **_compare_sample(first, reference_text, against),
         "reasoning": _shown_text(reasoning) if (reasoning := first.get("reasoning")) else None,
         "more": [
-            {"sample": s["sample"], "status": s["status"], **_compare_sample(s, ours, against)} for s in samples[1:]
+            {"sample": s["sample"], "status": s["status"], **_compare_sample(s, reference_text, against)}
+            for s in samples[1:]
         ],
     }
 
 
-def _compare_sample(sample: SampleRecord, ours: str, against: diff.Against | None) -> Parts:
+def _compare_sample(sample: SampleRecord, reference_text: str, against: diff.Against | None) -> Parts:
     head, rest = cut(sample.get("text") or "")
     if against is None:
         return {"text": visible.markup(head), "rest": rest, "shared": None, "same": False}
-    if head.split() == cut(ours)[0].split():
+    if head.split() == cut(reference_text)[0].split():
         return {"text": visible.markup(head), "rest": rest, "shared": 1.0, "same": True}
     spans = against.spans(head)
     return {"text": diff.markup(spans), "rest": rest, "shared": diff.shared(spans), "same": False}
 
 
-def agreement(probe: AnsweredProbe, reference: str, judged: frozenset[str]) -> list[str]:
+def agreement(probe: AnsweredProbe, reference: str, candidates: frozenset[str]) -> list[str]:
     """Words that the filter knows: ``verbatim``, ``wrong`` (as the reference), ``mixed``, ``right``."""
     firsts = {label: samples[0] for label, samples in probe["answers"].items() if samples}
     marks = {label: sample.get("correct") for label, sample in firsts.items() if sample.get("correct") is not None}
-    rivals = {label: sample for label, sample in firsts.items() if label != reference and label in judged}
-    ours = (firsts.get(reference, {}).get("text") or "").split()
+    rivals = {label: sample for label, sample in firsts.items() if label != reference and label in candidates}
+    reference_words = (firsts.get(reference, {}).get("text") or "").split()
     out = []
-    if ours and any((sample.get("text") or "").split() == ours for sample in rivals.values()):
+    if reference_words and any((sample.get("text") or "").split() == reference_words for sample in rivals.values()):
         out.append("verbatim")
     if marks.get(reference) is False and any(marks.get(label) is False for label in rivals):
         out.append("wrong")
@@ -256,9 +267,9 @@ def claimed(text: str, claims: Sequence[ClaimRecord]) -> Markup:
         out.append(visible.markup(text[at:start]))
         kind = "alien" if claim.get("own") is False else "own"
         name = " · ".join(str(part) for part in (claim.get("maker"), claim.get("model")) if part)
-        said = visible.plain(f"{_WHOSE[claim.get('own')]}: {name}")
+        caption = visible.plain(f"{_WHOSE[claim.get('own')]}: {name}")
         mark = Markup('<mark class="{}" title="{}">{}</mark>')
-        out.append(mark.format(kind, said, visible.markup(text[start:end])))
+        out.append(mark.format(kind, caption, visible.markup(text[start:end])))
         at = end
     out.append(visible.markup(text[at:]))
     return Markup("").join(out)

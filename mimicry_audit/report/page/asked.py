@@ -26,7 +26,7 @@ def render(document: Record) -> str:
     Args:
         document: the content of ``identity.json``.
     """
-    models = {label: _model_entry(found) for label, found in document["models"].items()}
+    models = {label: _model_entry(entry) for label, entry in document["models"].items()}
     return shell(
         "asked.html",
         ("report.css",),
@@ -51,22 +51,22 @@ def _join_names(labels: list[str]) -> str:
     return " and ".join(labels)
 
 
-def _rate_words(found: object) -> object:
+def _rate_words(rates: object) -> object:
     """Rates in the words of the report: ``value`` for ``rate``; whatever holds rates is gone through."""
-    if isinstance(found, Mapping):
-        if "rate" in found:
-            return {"value": found["rate"], **{k: v for k, v in found.items() if k != "rate"}}
-        return {key: _rate_words(value) for key, value in found.items()}
-    return found
+    if isinstance(rates, Mapping):
+        if "rate" in rates:
+            return {"value": rates["rate"], **{k: v for k, v in rates.items() if k != "rate"}}
+        return {key: _rate_words(value) for key, value in rates.items()}
+    return rates
 
 
-def _model_entry(found: Record) -> Record:
+def _model_entry(entry: Record) -> Record:
     rates = ("loose", "strict", "hard", "plain", "control", "languages", "aspects", *_AS_ASKED)
-    own = found["own"]
+    own = entry["own"]
     return {
-        **found,
-        **{name: _rate_words(found.get(name)) for name in rates},
-        **{name: _rate_words(found.get(name) or {}) for name in _AS_ASKED},
+        **entry,
+        **{name: _rate_words(entry.get(name)) for name in rates},
+        **{name: _rate_words(entry.get(name) or {}) for name in _AS_ASKED},
         "own": {"maker": " or ".join(own["makers"]), "model": own["model"]} if own else None,
         "makers": list(own["makers"]) if own else [],
     }
@@ -75,9 +75,9 @@ def _model_entry(found: Record) -> Record:
 def _named_makers(models: Mapping[str, Record]) -> list[Leak]:
     """Who names whom: a model, a maker that is not its own, in how many answers, and whose maker that is; most first."""
     out: list[Leak] = []
-    for label, found in models.items():
-        for maker, count in found["claims"].items():
-            if maker not in found["makers"]:
-                whose = [other for other, theirs in models.items() if maker in theirs["makers"]]
-                out.append({"label": label, "maker": maker, "count": count, "of": found["answered"], "whose": whose})
+    for label, entry in models.items():
+        for maker, count in entry["claims"].items():
+            if maker not in entry["makers"]:
+                whose = [other for other, other_entry in models.items() if maker in other_entry["makers"]]
+                out.append({"label": label, "maker": maker, "count": count, "of": entry["answered"], "whose": whose})
     return sorted(out, key=lambda leak: (-leak["count"], leak["label"]))

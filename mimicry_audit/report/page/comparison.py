@@ -101,13 +101,13 @@ def _slope_charts(result: Compared, axes: Sequence[AxisScore], last: CheckpointR
 def _line_charts(result: Compared) -> list[Parts]:
     """One line chart for each quantity that was measured at some checkpoint."""
     checkpoints = result["checkpoints"]
-    shown = ("samples", "questions", "distinct_2", "words")
-    beyond = "Movement beyond the controls" if result["controls"] else "Movement"
-    wanted: list[tuple[str, bool, Sequence[MovementRecord | None], Literal["after", "adjusted"]]] = [
+    variety_keys = ("samples", "questions", "distinct_2", "words")
+    movement_head = "Movement beyond the controls" if result["controls"] else "Movement"
+    quantities: list[tuple[str, bool, Sequence[MovementRecord | None], Literal["after", "adjusted"]]] = [
         (f"Similarity to {result['reference']}", False, [c["overall"] for c in checkpoints], "after"),
-        (beyond, True, [c["overall"] for c in checkpoints], "adjusted"),
+        (movement_head, True, [c["overall"] for c in checkpoints], "adjusted"),
         ("Accuracy", False, [c["accuracy"] for c in checkpoints], "after"),
-        *((VARIETY[key][0], False, [c["diversity"][key] for c in checkpoints], "after") for key in shown),
+        *((VARIETY[key][0], False, [c["diversity"][key] for c in checkpoints], "after") for key in variety_keys),
     ]
     steps = [c["step"] for c in checkpoints]
     numbered = [step for step in steps if step is not None]
@@ -116,12 +116,12 @@ def _line_charts(result: Compared) -> list[Parts]:
         places = [min(0.0, numbered[0] - 1), *map(float, numbered)]
     marks = [None, *(None if step is None else f"{step:g}" for step in steps)]
     charts: list[Parts] = []
-    for head, signed, found, field in wanted:
-        if not any(found):
+    for head, signed, movements, field in quantities:
+        if not any(movements):
             continue
-        start = None if signed else next((m["before"] for m in found if m), None)
+        start = None if signed else next((m["before"] for m in movements if m), None)
         labels = [result["before"], *(c["label"] for c in checkpoints)]
-        values = [start, *(m[field] if m else None for m in found)]
+        values = [start, *(m[field] if m else None for m in movements)]
         points = [slopes.Point(*each) for each in zip(labels, places, values, marks, strict=True)]
         charts.append(
             {
@@ -134,18 +134,18 @@ def _line_charts(result: Compared) -> list[Parts]:
 
 def _probe_entry(probe: MovedProbe) -> Parts:
     """Three columns; what before and after do not share with the reference is marked."""
-    given = probe["answers"]
-    ours = shown["text"] if (shown := given["reference"]) else ""
+    answers_by_role = probe["answers"]
+    reference_text = reference_answer["text"] if (reference_answer := answers_by_role["reference"]) else ""
     columns: list[Parts] = []
     for role in ("before", "after", "reference"):
-        answer = given[role] or {"status": "missing", "text": ""}
+        answer = answers_by_role[role] or {"status": "missing", "text": ""}
         head, rest = answers.cut(answer["text"])
-        if role == "reference" or not ours:
+        if role == "reference" or not reference_text:
             columns.append(
                 {"role": role, "status": answer["status"], "text": visible.markup(head), "rest": rest, "shared": None}
             )
             continue
-        spans = diff.spans(answers.cut(ours)[0], head)
+        spans = diff.spans(answers.cut(reference_text)[0], head)
         columns.append(
             {
                 "role": role,

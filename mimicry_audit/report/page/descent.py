@@ -53,11 +53,11 @@ def lines(models: Sequence[ModelScore], verdicts: Iterable[VerdictRecord]) -> li
             out.setdefault((str(parent), child, kind), Line(str(parent), child, kind, source))
 
     for model in models:
-        known = model.get("lineage") or {}
-        source = str(known.get("source") or "on record")
-        add(known.get("base"), model["label"], "base", source)
-        add(known.get("teacher"), model["label"], "taught", source)
-        add(known.get("same_data_as"), model["label"], "data", source)
+        record = model.get("lineage") or {}
+        source = str(record.get("source") or "on record")
+        add(record.get("base"), model["label"], "base", source)
+        add(record.get("teacher"), model["label"], "taught", source)
+        add(record.get("same_data_as"), model["label"], "data", source)
     for verdict in verdicts:
         if any(str(e.get("statistic")).startswith("adjusted") for e in verdict.get("evidence") or []):
             # A declared base that the weights contradict was not used, and is not drawn.
@@ -71,28 +71,28 @@ def lines(models: Sequence[ModelScore], verdicts: Iterable[VerdictRecord]) -> li
 
 def build(models: Sequence[ModelScore], verdicts: Iterable[VerdictRecord]) -> Parts | None:
     """Drawing, legend and list; None where nothing is known or found of any model's descent."""
-    found = lines(models, verdicts)
-    if not found:
+    claims = lines(models, verdicts)
+    if not claims:
         return None
-    names = list(dict.fromkeys(name for line in found for name in (line.parent, line.child)))
-    degree = {name: sum(name in (line.parent, line.child) for line in found) for name in names}
-    shown = sorted(names, key=lambda name: -degree[name])[:MOST_NODES]
-    drawn = [line for line in found if line.parent in shown and line.child in shown]
+    names = list(dict.fromkeys(name for line in claims for name in (line.parent, line.child)))
+    degree = {name: sum(name in (line.parent, line.child) for line in claims) for name in names}
+    drawn_names = sorted(names, key=lambda name: -degree[name])[:MOST_NODES]
+    drawn_claims = [line for line in claims if line.parent in drawn_names and line.child in drawn_names]
     present = {model["label"] for model in models}
-    used = {line.kind for line in found}
+    used = {line.kind for line in claims}
     return {
-        "picture": _draw_tree([name for name in names if name in shown], drawn, present),
+        "picture": _draw_tree([name for name in names if name in drawn_names], drawn_claims, present),
         "legend": [(kind, text, _legend_sample(kind)) for kind, (_, text) in KINDS.items() if kind in used],
-        "lines": [(line, KINDS[line.kind][0]) for line in found],
-        "left_out": len(names) - len(shown),
+        "lines": [(line, KINDS[line.kind][0]) for line in claims],
+        "left_out": len(names) - len(drawn_names),
         "apart": [model["label"] for model in models if model["label"] not in names],
     }
 
 
-def layers(names: Sequence[str], drawn: Sequence[Line]) -> list[list[str]]:
+def layers(names: Sequence[str], claims: Sequence[Line]) -> list[list[str]]:
     """The models in columns, parents left of their children; order within a column follows that of the parents."""
     parents: dict[str, set[str]] = {name: set() for name in names}
-    for line in drawn:
+    for line in claims:
         if line.kind in _RANKING:
             parents[line.child].add(line.parent)
     depth: dict[str, int] = {}
@@ -119,8 +119,8 @@ def _middle_of(values: Sequence[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _draw_tree(names: Sequence[str], drawn: Sequence[Line], present: set[str]) -> Markup:
-    columns = layers(names, drawn)
+def _draw_tree(names: Sequence[str], claims: Sequence[Line], present: set[str]) -> Markup:
+    columns = layers(names, claims)
     rows = max(map(len, columns))
     height = _TOP * 2 + rows * (_TALL + _GAP_Y)
     place: dict[str, tuple[float, float]] = {}
@@ -128,21 +128,21 @@ def _draw_tree(names: Sequence[str], drawn: Sequence[Line], present: set[str]) -
         offset = (rows - len(column)) * (_TALL + _GAP_Y) / 2
         for y, name in enumerate(column):
             place[name] = 2 + x * (_WIDE + _GAP_X), _TOP + offset + y * (_TALL + _GAP_Y) + _GAP_Y / 2
-    edges = [_draw_edge(line, place, nth) for line, nth in _fan_lines(drawn)]
+    edges = [_draw_edge(line, place, nth) for line, nth in _fan_lines(claims)]
     boxes = [_draw_box(name, place[name], name in present) for name in names]
     width = 4 + len(columns) * _WIDE + (len(columns) - 1) * _GAP_X + 40
-    said = "; ".join(f"{line.child} {KINDS[line.kind][0]} {line.parent} ({line.source})" for line in drawn)
-    return svg(width, height, f"Who comes from whom: {said}", *edges, *boxes, class_="descent")
+    description = "; ".join(f"{line.child} {KINDS[line.kind][0]} {line.parent} ({line.source})" for line in claims)
+    return svg(width, height, f"Who comes from whom: {description}", *edges, *boxes, class_="descent")
 
 
-def _fan_lines(drawn: Sequence[Line]) -> list[tuple[Line, int]]:
+def _fan_lines(claims: Sequence[Line]) -> list[tuple[Line, int]]:
     """Each line with its number among those between the same two models, so that none covers another."""
-    seen: dict[frozenset[str], int] = {}
+    pair_counts: dict[frozenset[str], int] = {}
     out = []
-    for line in drawn:
+    for line in claims:
         key = frozenset((line.parent, line.child))
-        out.append((line, seen.get(key, 0)))
-        seen[key] = seen.get(key, 0) + 1
+        out.append((line, pair_counts.get(key, 0)))
+        pair_counts[key] = pair_counts.get(key, 0) + 1
     return out
 
 
@@ -168,8 +168,8 @@ def _draw_edge(line: Line, place: Mapping[str, tuple[float, float]], nth: int) -
         over = start + 36, stop + 36
     bends = [(over[0], y1), (over[1], y2), (stop, y2)]
     path = f"M{number(start)} {number(y1)}C" + " ".join(f"{number(x)} {number(y)}" for x, y in bends)
-    said = f"{line.child} {KINDS[line.kind][0]} {line.parent} ({line.source})"
-    return el("g", el("title", said), el("path", d=path, class_=f"edge {line.kind}"))
+    description = f"{line.child} {KINDS[line.kind][0]} {line.parent} ({line.source})"
+    return el("g", el("title", description), el("path", d=path, class_=f"edge {line.kind}"))
 
 
 def _legend_sample(kind: str) -> Markup:

@@ -31,34 +31,35 @@ STATED = POWERS[-1]
 """The power whose limit is marked."""
 
 
-def build(scores: Scores, measured: Record | None = None) -> Parts | None:
+def build(scores: Scores, dose_study: Record | None = None) -> Parts | None:
     """What the template places; None where no verdict rests on a base or nothing was measured.
 
     Args:
         scores: the content of ``scores.json``.
-        measured: the content of ``doses.json``; what the package carries if None.
+        dose_study: the content of ``doses.json``; what the package carries if None.
     """
-    measured = shipped() if measured is None else measured
+    dose_study = shipped() if dose_study is None else dose_study
     pairs = {frozenset((pair["a"], pair["b"])): pair.get("n") for pair in scores.get("pairs") or []}
     based = [v for v in scores.get("verdicts") or [] if v.get("base")]
-    asked = [real(pairs.get(frozenset((v["candidate"], v["reference"])))) for v in based]
-    known = [n for n in asked if n is not None]
-    if not measured or not known:
+    probe_counts = [real(pairs.get(frozenset((v["candidate"], v["reference"])))) for v in based]
+    known_counts = [n for n in probe_counts if n is not None]
+    if not dose_study or not known_counts:
         return None
-    return parts(measured, round(median(known)), "likelihood" if scores.get("likelihood") else "texts")
+    return parts(dose_study, round(median(known_counts)), "likelihood" if scores.get("likelihood") else "texts")
 
 
-def parts(measured: Record, probes: int, kind: str) -> Parts:
+def parts(dose_study: Record, probes: int, kind: str) -> Parts:
     """Both pictures, their tables, and the limit of this number of probes.
 
     Args:
-        measured: the content of ``doses.json``.
+        dose_study: the content of ``doses.json``.
         probes: of the audit at hand.
         kind: what it rests on: ``texts`` alone, or also ``likelihood``.
     """
     other = "texts" if kind == "likelihood" else "likelihood"
     of = {
-        name: [f for p in POWERS if (f := at_probes(curves, probes, p))] for name, curves in measured["curves"].items()
+        name: [f for p in POWERS if (f := at_probes(curves, probes, p))]
+        for name, curves in dose_study["curves"].items()
     }
     limits = of[kind]
     stated, elsewhere, odds = (
@@ -66,39 +67,39 @@ def parts(measured: Record, probes: int, kind: str) -> Parts:
     )
     assert stated is not None
     assert elsewhere is not None
-    apart = odds and power_picture({"curves": measured["curves"]["odds"]}, odds, "odds stand out")
-    measured = _select_kind(measured, kind)
+    odds_picture = odds and power_picture({"curves": dose_study["curves"]["odds"]}, odds, "odds stand out")
+    dose_study = _select_kind(dose_study, kind)
     return {
         "probes": probes,
         "kind": kind,
         "elsewhere": {**elsewhere, "said": said(elsewhere)},
-        "odds": odds and {**odds, "said": said(odds), "power": apart},
+        "odds": odds and {**odds, "said": said(odds), "power": odds_picture},
         "limits": [{**limit, "said": said(limit)} for limit in limits],
         "stated": {**stated, "said": said(stated)},
-        "scores": scores_picture(measured),
-        "power": power_picture(measured, stated),
-        "rows": _dose_rows(measured),
-        "sizes": [curve["probes"] for curve in measured["curves"]],
-        "table": _limit_rows(measured),
-        "controls": controls(measured),
-        "seeds": len(measured["seeds"]),
-        "models": measured["models"],
-        "made": measured["made"],
+        "scores": scores_picture(dose_study),
+        "power": power_picture(dose_study, stated),
+        "rows": _dose_rows(dose_study),
+        "sizes": [curve["probes"] for curve in dose_study["curves"]],
+        "table": _limit_rows(dose_study),
+        "controls": controls(dose_study),
+        "seeds": len(dose_study["seeds"]),
+        "models": dose_study["models"],
+        "made": dose_study["made"],
     }
 
 
-def _select_kind(measured: Record, kind: str) -> Record:
+def _select_kind(dose_study: Record, kind: str) -> Record:
     """What was measured, as audits of one kind saw it."""
-    students = [{**s, "verdict": s["verdict"][kind], "found": s["found"][kind]} for s in measured["students"]]
-    return {**measured, "curves": measured["curves"][kind], "students": students}
+    students = [{**s, "verdict": s["verdict"][kind], "found": s["found"][kind]} for s in dose_study["students"]]
+    return {**dose_study, "curves": dose_study["curves"][kind], "students": students}
 
 
-def share(value: float | None, beyond: str = f"over 100{PER_CENT}") -> str:
-    """A dose as a percentage with two digits that count; `beyond` for none."""
-    found = real(value)
-    if found is None:
-        return beyond
-    percent = found * 100
+def share(value: float | None, none_label: str = f"over 100{PER_CENT}") -> str:
+    """A dose as a percentage with two digits that count; `none_label` for none."""
+    number = real(value)
+    if number is None:
+        return none_label
+    percent = number * 100
     return (f"{percent:.0f}" if percent >= 10 or percent == 0 else f"{percent:.2g}") + PER_CENT
 
 
@@ -153,9 +154,9 @@ def _draw_line(points: Sequence[tuple[float, float]], kind: str) -> Markup:
     return el("path", d=f"M{path}", class_=f"curve {kind}")
 
 
-def scores_picture(measured: Record) -> Markup:
+def scores_picture(dose_study: Record) -> Markup:
     """Adjusted lift against dose: a dot and its interval for each seed, a line through the means."""
-    students = _by_dose(measured)
+    students = _by_dose(dose_study)
     levels = sorted(students)
     smallest = min(level for level in levels if level > 0)
     ends = [end for row in students.values() for s in row for end in bounds(s["lift"]) or ()]
@@ -170,12 +171,12 @@ def scores_picture(measured: Record) -> Markup:
             value, limits = point(student["lift"]), bounds(student["lift"])
             if value is None:
                 continue
-            told = f"{share(level)}, seed {student['seed']}: {num(value, signed=True)} {span(student['lift'], True)}"
+            caption = f"{share(level)}, seed {student['seed']}: {num(value, signed=True)} {span(student['lift'], True)}"
             line = limits and el(
                 "line", x1=x, x2=x, y1=_share_y(limits[0], scale), y2=_share_y(limits[1], scale), class_="ci"
             )
             dot = el("circle", cx=x, cy=_share_y(value, scale), r=3.5, class_="dot")
-            parts.append(el("g", el("title", told), line or None, dot, class_="mark main"))
+            parts.append(el("g", el("title", caption), line or None, dot, class_="mark main"))
         means.append((_dose_x(level, smallest), _share_y(_mean_lift(students[level]), scale)))
     parts.append(_draw_line(means, "c0"))
     parts.append(el("text", "mean of seeds", x=means[-1][0] + 12, y=means[-1][1] + 4, class_="label tick first"))
@@ -183,15 +184,15 @@ def scores_picture(measured: Record) -> Markup:
     return svg(WIDTH, HEIGHT, f"Adjusted lift against dose, mean of the seeds: {words}", *parts, class_="doses")
 
 
-def power_picture(measured: Record, stated: Record | None = None, what: str = "found distilled") -> Markup:
+def power_picture(dose_study: Record, stated: Record | None = None, what: str = "found distilled") -> Markup:
     """Power against dose, a line for each number of probes, and the detection limit with its interval at the stated power.
 
     Args:
-        measured: `curves` of one kind.
+        dose_study: `curves` of one kind.
         stated: the limit to mark, None for none.
         what: is counted; named along the upright axis.
     """
-    curves = measured["curves"]
+    curves = dose_study["curves"]
     levels = [p["dose"] for p in curves[0]["power"]]
     smallest = min(level for level in levels if level > 0)
     scale = charts.Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.8, 1.0))
@@ -202,9 +203,9 @@ def power_picture(measured: Record, stated: Record | None = None, what: str = "f
         points = [(_dose_x(p["dose"], smallest), _share_y(p["fitted"], scale)) for p in curve["power"]]
         parts.append(_draw_line(points, f"c{at % 4}"))
         for p in curve["power"]:
-            told = f"{curve['probes']} probes, {share(p['dose'])}: {said(p)}"
+            caption = f"{curve['probes']} probes, {share(p['dose'])}: {said(p)}"
             x, y = _dose_x(p["dose"], smallest), _share_y(p["value"], scale)
-            parts.append(el("g", el("title", told), _draw_symbol(at % 4, x, y)))
+            parts.append(el("g", el("title", caption), _draw_symbol(at % 4, x, y)))
         y = TOP + 20 + 18 * at
         x = WIDTH - RIGHT + 8
         parts += [_draw_line([(x, y), (x + 24, y)], f"c{at % 4}"), _draw_symbol(at % 4, x + 12, y)]
@@ -242,57 +243,57 @@ def _draw_symbol(at: int, x: float, y: float) -> Markup:
     return el("path", d=shapes[at], class_="point")
 
 
-def _by_dose(measured: Record) -> dict[float, list[Record]]:
-    found: dict[float, list[Record]] = {}
-    for student in measured["students"]:
+def _by_dose(dose_study: Record) -> dict[float, list[Record]]:
+    students_by_dose: dict[float, list[Record]] = {}
+    for student in dose_study["students"]:
         if student["group"] == "dose":
-            found.setdefault(float(student["dose"]), []).append(student)
-    return found
+            students_by_dose.setdefault(float(student["dose"]), []).append(student)
+    return students_by_dose
 
 
 def _mean_lift(students: Sequence[Record]) -> float:
     return fmean(float(s["lift"]["value"]) for s in students)
 
 
-def _dose_rows(measured: Record) -> list[Parts]:
+def _dose_rows(dose_study: Record) -> list[Parts]:
     """One row a dose: lifts and verdicts by seed, power by number of probes."""
-    students = _by_dose(measured)
+    students = _by_dose(dose_study)
     return [
         {
             "dose": share(level),
             "lifts": [s["lift"] for s in students[level]],
             "gains": [s["gain"] for s in students[level]],
             "verdicts": [s["verdict"] for s in students[level]],
-            "power": [next(p for p in curve["power"] if p["dose"] == level) for curve in measured["curves"]],
+            "power": [next(p for p in curve["power"] if p["dose"] == level) for curve in dose_study["curves"]],
         }
         for level in sorted(students)
     ]
 
 
-def _limit_rows(measured: Record) -> list[Parts]:
+def _limit_rows(dose_study: Record) -> list[Parts]:
     return [
         {"probes": curve["probes"], "limits": [{"power": x["power"], "said": said(x)} for x in curve["limits"]]}
-        for curve in measured["curves"]
+        for curve in dose_study["curves"]
     ]
 
 
-def controls(measured: Record) -> list[Parts]:
+def controls(dose_study: Record) -> list[Parts]:
     """Every student that is no point of the curve: its lifts drawn on one scale, and its verdicts."""
     rows: dict[str, list[Record]] = {}
-    for student in measured["students"]:
+    for student in dose_study["students"]:
         if student["group"] != "dose":
             rows.setdefault(student["label"], []).append(student)
     scale = charts.scale_for((end for r in rows.values() for s in r for end in bounds(s["lift"]) or ()), symmetric=True)
     return [
         {
             "label": label,
-            "group": mine[0]["group"],
-            "about": mine[0]["about"],
-            "picture": charts.dots([charts.Mark(f"seed {s['seed']}", s["lift"], signed=True) for s in mine], scale),
-            "lifts": [s["lift"] for s in mine],
-            "gains": [s["gain"] for s in mine],
-            "verdicts": [s["verdict"] for s in mine],
-            "found": fmean(float(s["found"]) for s in mine),
+            "group": students[0]["group"],
+            "about": students[0]["about"],
+            "picture": charts.dots([charts.Mark(f"seed {s['seed']}", s["lift"], signed=True) for s in students], scale),
+            "lifts": [s["lift"] for s in students],
+            "gains": [s["gain"] for s in students],
+            "verdicts": [s["verdict"] for s in students],
+            "found": fmean(float(s["found"]) for s in students),
         }
-        for label, mine in rows.items()
+        for label, students in rows.items()
     ]

@@ -21,29 +21,29 @@ def headline(scores: view.ScoresView, name: Callable[[str], str] = visible.plain
         scores: the scores.
         name: how a model's label is written.
     """
-    said = view.headline(scores)
-    found = said["found"]
-    if not said["judged"]:
+    summary = view.headline(scores)
+    distilled_verdicts = summary["found"]
+    if not summary["judged"]:
         return "No pair of models was judged."
-    if said["mute"]:
+    if summary["mute"]:
         return "There is too little here for a verdict; each verdict says what to add."
-    if not found:
-        what = "pairs" if said["pairs"] else "models"
-        return f"None of the {said['judged']} judged {what} shows evidence of distillation."
-    told = [
+    if not distilled_verdicts:
+        what = "pairs" if summary["pairs"] else "models"
+        return f"None of the {summary['judged']} judged {what} shows evidence of distillation."
+    clauses = [
         f"{name(v['candidate'])} shows {v['confidence']} evidence of distillation from {name(v['reference'])}"
-        for v in found[:_MOST]
+        for v in distilled_verdicts[:_MOST]
     ]
-    rest = f", and {len(found) - _MOST} more" if len(found) > _MOST else ""
-    sentence = ", ".join(told[:-1]) + (", and " if len(told) > 1 else "") + told[-1]
+    rest = f", and {len(distilled_verdicts) - _MOST} more" if len(distilled_verdicts) > _MOST else ""
+    sentence = ", ".join(clauses[:-1]) + (", and " if len(clauses) > 1 else "") + clauses[-1]
     return f"{sentence}{rest}."
 
 
 def open_questions(scores: view.ScoresView, name: Callable[[str], str] = visible.plain) -> str:
     """Who could not be judged; empty where nobody is left, or where nothing was decided at all."""
-    said = view.headline(scores)
-    waiting = said["open"]
-    if not waiting or said["mute"]:
+    summary = view.headline(scores)
+    waiting = summary["open"]
+    if not waiting or summary["mute"]:
         return ""
     more = f" and {len(waiting) - 6} more" if len(waiting) > 6 else ""
     return f"{', '.join(map(name, waiting[:6]))}{more} could not be judged."
@@ -51,7 +51,7 @@ def open_questions(scores: view.ScoresView, name: Callable[[str], str] = visible
 
 def counts(scores: view.ScoresView) -> dict[str, int]:
     """Verdict → how many judged pairs came to it, the gravest first."""
-    found: dict[str, int] = {}
+    tally: dict[str, int] = {}
     for verdict in scores.verdicts:
-        found[verdict["verdict"]] = found.get(verdict["verdict"], 0) + 1
-    return found
+        tally[verdict["verdict"]] = tally.get(verdict["verdict"], 0) + 1
+    return tally

@@ -34,12 +34,12 @@ def build(identity: IdentitySection | None, models: Sequence[ModelScore]) -> Par
     for attempt in identity.get("attempts") or []:
         attempts.setdefault(attempt["model"], []).append(attempt)
     rows = []
-    for label, found in identity["models"].items():
-        by_arm = found.get("arms") or {}
+    for label, entry in identity["models"].items():
+        by_arm = entry.get("arms") or {}
         rows.append(
             {
                 "label": label,
-                "own": found.get("own"),
+                "own": entry.get("own"),
                 "arms": [_arm_entry(name, by_arm[name], unit) for name in arms if name in by_arm],
                 "attempts": _attempt_entries(attempts.get(label, []), BUDGET // len(identity["models"])),
                 "slips": sum(map(_has_slip, attempts.get(label, []))),
@@ -78,21 +78,22 @@ def leaks(identity: IdentitySection, attempts: Mapping[str, Sequence[AttemptReco
         The most frequent first.
     """
     own = {
-        label: known["maker"] if (known := found.get("own")) else None for label, found in identity["models"].items()
+        label: own_record["maker"] if (own_record := entry.get("own")) else None
+        for label, entry in identity["models"].items()
     }
     out: list[Leak] = []
-    for label, mine in attempts.items():
-        named: Counter[str] = Counter()
-        mine = [
-            attempt for attempt in mine if not attempt.get("template")
+    for label, model_attempts in attempts.items():
+        maker_counts: Counter[str] = Counter()
+        model_attempts = [
+            attempt for attempt in model_attempts if not attempt.get("template")
         ]  # a frame draws slips that a question does not
-        for attempt in mine:
+        for attempt in model_attempts:
             claims = attempt.get("claims") or []
-            named.update({c["maker"] for c in claims if c.get("maker") and c.get("voice", "own") == "own"})
-        for maker, count in named.items():
+            maker_counts.update({c["maker"] for c in claims if c.get("maker") and c.get("voice", "own") == "own"})
+        for maker, count in maker_counts.items():
             if maker != own.get(label):
-                whose = [other for other, theirs in own.items() if theirs == maker and other != label]
-                out.append({"label": label, "maker": maker, "count": count, "of": len(mine), "whose": whose})
+                whose = [other for other, other_maker in own.items() if other_maker == maker and other != label]
+                out.append({"label": label, "maker": maker, "count": count, "of": len(model_attempts), "whose": whose})
     return sorted(out, key=lambda leak: (-leak["count"], leak["label"]))
 
 
@@ -109,8 +110,8 @@ def _has_slip(attempt: AttemptRecord) -> bool:
     return any(claim.get("own") is not True for claim in attempt.get("claims") or [])
 
 
-def _attempt_entries(found: Sequence[AttemptRecord], budget: int) -> list[Parts]:
-    first = sorted(found, key=lambda attempt: not _has_slip(attempt))[:MOST_ATTEMPTS]
+def _attempt_entries(attempts: Sequence[AttemptRecord], budget: int) -> list[Parts]:
+    first = sorted(attempts, key=lambda attempt: not _has_slip(attempt))[:MOST_ATTEMPTS]
     out: list[Parts] = []
     for attempt in first:
         head, rest = cut(attempt.get("text") or "")

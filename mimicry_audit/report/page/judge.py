@@ -47,11 +47,11 @@ def _judge_entry(judge: JudgeScore, titles: Mapping[str, str]) -> Parts:
         name = f"{pair['candidate']} against {pair['reference']}"
         picture = charts.dots([charts.Mark(name, overall)], GRADES) if overall else None
         rows.append({"p": pair, "picture": picture})
-    known = [c for c in judge["correlations"] if c["spearman"] is not None]
+    correlations = [c for c in judge["correlations"] if c["spearman"] is not None]
     return {
         "j": judge,
         "rows": rows,
         "counts": [(title, judge["counts"][name]) for name, title in OUTCOMES if judge["counts"][name]],
         "total": sum(judge["counts"].values()),
-        "correlations": [{**c, "title": titles.get(c["with"], "all axes together")} for c in known],
+        "correlations": [{**c, "title": titles.get(c["with"], "all axes together")} for c in correlations],
     }

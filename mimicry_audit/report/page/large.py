@@ -49,11 +49,13 @@ def mapped(labels: Sequence[str], verdicts: Sequence[VerdictRecord], pairs: Pair
     """
     if len(labels) <= MOST_MAPPED:
         return list(labels), []
-    wanted = [label for verdict in verdicts for label in (verdict["candidate"], verdict["reference"])]
-    near = sorted(pairs.values(), key=lambda pair: -excess(pairs, pair["a"], pair["b"]))
-    wanted += [label for pair in near for label in (pair["a"], pair["b"])]
-    chosen = set(list(dict.fromkeys(wanted))[:MOST_MAPPED])
-    return [label for label in labels if label in chosen], [label for label in labels if label not in chosen]
+    ranked_labels = [label for verdict in verdicts for label in (verdict["candidate"], verdict["reference"])]
+    closest_pairs = sorted(pairs.values(), key=lambda pair: -excess(pairs, pair["a"], pair["b"]))
+    ranked_labels += [label for pair in closest_pairs for label in (pair["a"], pair["b"])]
+    mapped_labels = set(list(dict.fromkeys(ranked_labels))[:MOST_MAPPED])
+    return [label for label in labels if label in mapped_labels], [
+        label for label in labels if label not in mapped_labels
+    ]
 
 
 def columns(order: Sequence[str], verdicts: Sequence[VerdictRecord]) -> tuple[str, ...]:
@@ -65,8 +67,8 @@ def columns(order: Sequence[str], verdicts: Sequence[VerdictRecord]) -> tuple[st
     """
     if len(order) <= MOST_MAPPED:
         return tuple(order)
-    wanted = [order[0], *(label for v in verdicts for label in (v["reference"], v["candidate"])), *order]
-    return tuple(dict.fromkeys(wanted))[:MOST_COLUMNS]
+    ranked_labels = [order[0], *(label for v in verdicts for label in (v["reference"], v["candidate"])), *order]
+    return tuple(dict.fromkeys(ranked_labels))[:MOST_COLUMNS]
 
 
 def foremost(columns: Sequence[str], verdicts: Sequence[VerdictRecord]) -> list[str]:
@@ -77,8 +79,8 @@ def foremost(columns: Sequence[str], verdicts: Sequence[VerdictRecord]) -> list[
         verdicts: those with cards, the gravest first.
     """
     grave = [v for v in verdicts if v["verdict"] in _ALIKE]
-    wanted = [*columns[:1], *(label for v in grave for label in (v["candidate"], v["reference"])), *columns]
-    return [label for label in dict.fromkeys(wanted) if label in columns]
+    ranked_labels = [*columns[:1], *(label for v in grave for label in (v["candidate"], v["reference"])), *columns]
+    return [label for label in dict.fromkeys(ranked_labels) if label in columns]
 
 
 def rest(verdicts: Sequence[VerdictRecord], pairs: Pairs) -> Parts | None:

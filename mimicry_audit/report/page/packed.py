@@ -104,8 +104,8 @@ def _choose_ration(probes: Sequence[AnsweredProbe], view: plain.AnswersView, roo
         return foreseen * 4 / 3 * _MARGIN <= room
 
     for extras in (True, False):
-        if fits(whole := Ration(every, LENGTHS[0], extras)):
-            return whole
+        if fits(full_ration := Ration(every, LENGTHS[0], extras)):
+            return full_ration
     for longest in LENGTHS:
         if fits(Ration(min(FEWEST, every), longest, False)):
             return _largest_ration(Ration(min(FEWEST, every), longest, False), every, fits)
@@ -134,7 +134,7 @@ def _index_bytes(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ratio
     columns, texts = view["columns"], _kept_texts(view, ration)
     rows = []
     for probe, words in zip(probes, view["agreements"], strict=True):
-        near = probe.get("similarity") or {}
+        similarities = probe.get("similarity") or {}
         rows.append(
             {
                 "id": visible.plain(probe["probe_id"]),
@@ -143,7 +143,9 @@ def _index_bytes(probes: Sequence[AnsweredProbe], view: plain.AnswersView, ratio
                 "lead": visible.plain(plain.lead(probe)),
                 "status": [visible.plain(status) for status in plain.statuses(probe)],
                 "agree": words,
-                "near": [None if (value := fmt.real(near.get(c))) is None else round(value, 3) for c in columns],
+                "near": [
+                    None if (value := fmt.real(similarities.get(c))) is None else round(value, 3) for c in columns
+                ],
             }
         )
     return _dump_json(
@@ -163,18 +165,20 @@ _MISSING: SampleRecord = {"status": "missing", "text": ""}
 
 def _probe_line(probe: AnsweredProbe, columns: Sequence[str], texts: frozenset[str], ration: Ration) -> bytes:
     """One probe with its answers."""
-    given = probe["answers"]
-    ours = plain.cut((given.get(columns[0]) or [{}])[0].get("text") or "", ration.longest)[0] if columns else ""
-    against = diff.Against(ours) if ours else None
+    samples_by_model = probe["answers"]
+    reference_text = (
+        plain.cut((samples_by_model.get(columns[0]) or [{}])[0].get("text") or "", ration.longest)[0] if columns else ""
+    )
+    against = diff.Against(reference_text) if reference_text else None
     cells = []
     for at, label in enumerate(columns):
-        samples = given.get(label) or [_MISSING]
+        samples = samples_by_model.get(label) or [_MISSING]
         cell: dict[str, object] = dict(_answer_facts(samples[0]))
         if label in texts:
-            held = (ours.split(), against) if at and against is not None else None
-            cell |= _compare_text(samples[0], held, ration)
+            reference = (reference_text.split(), against) if at and against is not None else None
+            cell |= _compare_text(samples[0], reference, ration)
             if ration.extras:
-                cell |= _extra_texts(samples, held, ration)
+                cell |= _extra_texts(samples, reference, ration)
         cells.append(cell)
     expected = probe.get("expected")
     line = {**_cut_text("prompt", probe["prompt"], max(ration.longest, LENGTHS[-1])), "answers": cells}
@@ -194,15 +198,15 @@ def _cut_text(name: str, text: str, longest: int) -> Parts:
     return {name: visible.coded(head), **({"rest": rest} if rest else {})}
 
 
-def _compare_text(sample: SampleRecord, held: tuple[list[str], diff.Against] | None, ration: Ration) -> Parts:
+def _compare_text(sample: SampleRecord, reference: tuple[list[str], diff.Against] | None, ration: Ration) -> Parts:
     """The text with its differences marked, and how much of it is shared."""
     text = sample.get("text") or ""
-    if held is None or not text:
+    if reference is None or not text:
         return _cut_text("text", text, ration.longest)
     head, rest = plain.cut(text, ration.longest)
-    if head.split() == held[0]:
+    if head.split() == reference[0]:
         return {**_cut_text("text", text, ration.longest), "same": True}
-    spans = held[1].spans(head)
+    spans = reference[1].spans(head)
     out: dict[str, object] = {"text": diff.coded(spans), **({"rest": rest} if rest else {})}
     share = diff.shared(spans)
     return out if share is None else {**out, "shared": round(share, 2)}
@@ -212,7 +216,9 @@ def _has_extras(probe: AnsweredProbe) -> bool:
     return any(len(samples) > 1 or any(s.get("reasoning") for s in samples) for samples in probe["answers"].values())
 
 
-def _extra_texts(samples: Sequence[SampleRecord], held: tuple[list[str], diff.Against] | None, ration: Ration) -> Parts:
+def _extra_texts(
+    samples: Sequence[SampleRecord], reference: tuple[list[str], diff.Against] | None, ration: Ration
+) -> Parts:
     """Reasoning and further samples."""
     out: dict[str, object] = {}
     if reasoning := samples[0].get("reasoning"):
@@ -220,6 +226,6 @@ def _extra_texts(samples: Sequence[SampleRecord], held: tuple[list[str], diff.Ag
     if len(samples) > 1:
         more = samples[1:]
         out["more"] = [
-            {"sample": s["sample"], **dict(_answer_facts(s)), **_compare_text(s, held, ration)} for s in more
+            {"sample": s["sample"], **dict(_answer_facts(s)), **_compare_text(s, reference, ration)} for s in more
         ]
     return out

@@ -81,8 +81,8 @@ def answer_columns(scores: Scores) -> tuple[str, ...]:
     Raises:
         DataError: the scores have another schema.
     """
-    read = view.read(scores)
-    return large.columns(read.order, read.cards)
+    scores_view = view.read(scores)
+    return large.columns(scores_view.order, scores_view.cards)
 
 
 def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
@@ -95,14 +95,14 @@ def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
     Raises:
         DataError: the scores have another schema.
     """
-    read = view.read(scores)
+    scores_view = view.read(scores)
     folder = resource_dir("templates") / "report"
     style, style_hash = _inline_asset(folder, "report.css")
     script, script_hash = _inline_asset(folder, *SCRIPTS)
-    judged = frozenset(verdict["candidate"] for verdict in read.verdicts)
-    cards = view.verdict_cards(read)
-    columns = large.columns(read.order, read.cards)
-    answered = answers_view.build(answers, columns, judged, large.foremost(columns, read.cards))
+    candidates = frozenset(verdict["candidate"] for verdict in scores_view.verdicts)
+    cards = view.verdict_cards(scores_view)
+    columns = large.columns(scores_view.order, scores_view.cards)
+    answers_section = answers_view.build(answers, columns, candidates, large.foremost(columns, scores_view.cards))
     links = {probe["probe_id"]: f"#probe-{number}" for number, probe in enumerate(answers, 1)}
     html = (
         _build_environment(folder)
@@ -112,34 +112,34 @@ def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
             style=style,
             script=script,
             s=scores,
-            reference=read.reference,
-            headline=view.headline(read),
+            reference=scores_view.reference,
+            headline=view.headline(scores_view),
             cards=cards,
-            rest=large.rest(read.verdicts, read.pairs),
-            glance=view.glance(read),
-            evidence=view.evidence(read),
-            descent=descent.build(read.models, read.verdicts),
+            rest=large.rest(scores_view.verdicts, scores_view.pairs),
+            glance=view.glance(scores_view),
+            evidence=view.evidence(scores_view),
+            descent=descent.build(scores_view.models, scores_view.verdicts),
             where=where.build(
-                [{**card, "axes": view.axes_by_domain(read, card["v"])} for card in cards],
+                [{**card, "axes": view.axes_by_domain(scores_view, card["v"])} for card in cards],
                 scores.get("hardest") or [],
                 answers,
                 links,
             ),
-            identity=identity.build(scores.get("identity"), read.models),
-            teachers=teachers.build(scores, read.cards),
-            judge=judge.build(scores.get("judge"), read.axes),
+            identity=identity.build(scores.get("identity"), scores_view.models),
+            teachers=teachers.build(scores, scores_view.cards),
+            judge=judge.build(scores.get("judge"), scores_view.axes),
             likelihood=likelihood.build(scores.get("likelihood")),
-            answers=answered,
+            answers=answers_section,
             block_place=_PLACE,
             dose=doses.build(scores),
             settings=view.flat(scores.get("settings") or {}),
             versions=list((scores.get("versions") or {}).items()),
-            missing_axes=[axis for axis in read.axes if not axis.get("measured")],
-            axes=[axis for axis in read.axes if axis.get("measured")],
+            missing_axes=[axis for axis in scores_view.axes if not axis.get("measured")],
+            axes=[axis for axis in scores_view.axes if axis.get("measured")],
         )
     )
-    room = 0 if answered["whole"] else MOST_BYTES - len(html.encode("utf-8"))
-    return html.replace(_PLACE, packed.block(answers, answered, room) if room > 0 else "", 1)
+    room = 0 if answers_section["whole"] else MOST_BYTES - len(html.encode("utf-8"))
+    return html.replace(_PLACE, packed.block(answers, answers_section, room) if room > 0 else "", 1)
 
 
 def shell(template: str, styles: Sequence[str], **content: object) -> str:

@@ -56,23 +56,24 @@ def _panel_entry(
     if not raw:
         return None
     members = {k: value for k, v in (raw.get("members") or {}).items() if (value := real(v)) is not None}
-    mine = ((pair or {}).get("overall") or {}).get("raw") or cast("Interval", {"value": raw["value"]})
+    similarity = ((pair or {}).get("overall") or {}).get("raw") or cast("Interval", {"value": raw["value"]})
     limits = ((place or {}).get("floor"), (place or {}).get("ceiling"))
     scale = charts.Scale(0.0, 1.0, (0.0, 0.25, 0.5, 0.75, 1.0))
-    named = "; ".join(f"{k} {fmt.num(v)}" for k, v in members.items())
-    said = (
-        f"{verdict['candidate']} against {verdict['reference']}: {fmt.estimate(mine)}; panel: {named or 'not listed'}; "
+    member_list = "; ".join(f"{k} {fmt.num(v)}" for k, v in members.items())
+    caption = (
+        f"{verdict['candidate']} against {verdict['reference']}: {fmt.estimate(similarity)}; "
+        f"panel: {member_list or 'not listed'}; "
         f"floor {fmt.num(limits[0])}, ceiling {fmt.num(limits[1])}"
     )
     size = len(null["panel"])
     return {
-        "picture": histogram.among(members.values(), mine, limits, scale, said),
-        "value": mine,
+        "picture": histogram.among(members.values(), similarity, limits, scale, caption),
+        "value": similarity,
         "members": sorted(members.items(), key=lambda item: -item[1]),
         "labels": list(null["panel"]),
         "size": size,
         "smallest": f"1/{size + 1}",
-        "ranks": [(kind, found) for kind, found in (("raw", raw), ("centred", centred)) if found],
+        "ranks": [(kind, rank) for kind, rank in (("raw", raw), ("centred", centred)) if rank],
         "alarms": raw.get("false_alarms"),
         "z": raw.get("z"),
     }
@@ -80,13 +81,15 @@ def _panel_entry(
 
 def _index_entry(place: IndexRecord) -> Parts:
     value = point(place.get("index"))
-    found = place.get("index")
-    shown = None
-    if value is not None and found is not None:
-        shown = f"{_clip_share(value):.0f} of 100 [{_clip_share(found['low']):.0f}, {_clip_share(found['high']):.0f}]"
+    interval = place.get("index")
+    index_text = None
+    if value is not None and interval is not None:
+        index_text = (
+            f"{_clip_share(value):.0f} of 100 [{_clip_share(interval['low']):.0f}, {_clip_share(interval['high']):.0f}]"
+        )
     off = value is not None and not 0 <= value <= 100
     return {
-        "shown": shown,
+        "shown": index_text,
         "unclipped": f"{value:.0f}".replace("-", "−") if off else None,
         "floor": place.get("floor"),
         "ceiling": place.get("ceiling"),

@@ -27,7 +27,7 @@ def render(runs: Sequence[Mapping[str, Any]], folder: str) -> tuple[str, str]:
     style, style_hash = page._inline_asset(templates, "report.css")
     more, more_hash = page._inline_asset(templates, "shelf.css")
     policy = _POLICY.format(style=style_hash, more=more_hash)
-    shown = [
+    entries = [
         {
             **run,
             "tone": TONES.get(run["state"], "open"),
@@ -36,4 +36,4 @@ def render(runs: Sequence[Mapping[str, Any]], folder: str) -> tuple[str, str]:
         for run in runs
     ]
     template = page._build_environment(templates).get_template("shelf.html")
-    return template.render(runs=shown, folder=folder, policy=policy, style=style, more=more), policy
+    return template.render(runs=entries, folder=folder, policy=policy, style=style, more=more), policy

@@ -39,22 +39,22 @@ def build(scores: Scores, cards: Sequence[VerdictRecord]) -> Parts | None:
         for row in scores.get("attribution") or []
     ]
     combined = {frozenset((p["a"], p["b"])): p.get("combined") for p in scores.get("pairs") or []}
-    known = scores.get("combined")
-    questions = [q for q in known["questions"] if q in TITLES] if known else []
-    scored, unlikely = [], 0
+    combined_facts = scores.get("combined")
+    questions = [q for q in combined_facts["questions"] if q in TITLES] if combined_facts else []
+    ratio_rows, unlikely = [], 0
     for card in cards if questions else ():
-        found = combined.get(frozenset((card["candidate"], card["reference"])))
-        if found and max(f["log_likelihood_ratio"] for f in found.values()) <= 0:
+        ratios = combined.get(frozenset((card["candidate"], card["reference"])))
+        if ratios and max(f["log_likelihood_ratio"] for f in ratios.values()) <= 0:
             unlikely += 1
-        elif found:
-            cells = [_format_ratio(found[q]["log_likelihood_ratio"]) if q in found else "–" for q in questions]
-            scored.append({"candidate": card["candidate"], "reference": card["reference"], "cells": cells})
+        elif ratios:
+            cells = [_format_ratio(ratios[q]["log_likelihood_ratio"]) if q in ratios else "–" for q in questions]
+            ratio_rows.append({"candidate": card["candidate"], "reference": card["reference"], "cells": cells})
     agreement = [{**row, "all": row.get("all"), "wrong": row.get("wrong")} for row in scores.get("agreement") or []]
-    if not (ranked or scored or unlikely or agreement):
+    if not (ranked or ratio_rows or unlikely or agreement):
         return None
     return {
         "ranked": ranked,
-        "scored": scored,
+        "scored": ratio_rows,
         "unlikely": unlikely,
         "titles": [TITLES[q] for q in questions],
         "agreement": agreement,

@@ -26,29 +26,29 @@ SYSTEMS = {"default": "its own", "neutral": "neutral"}
 
 def build(identity: IdentitySection) -> Parts | None:
     """The table of templated attempts and its breakdown; None where none were made."""
-    models = {label: found for label, found in identity["models"].items() if found.get("n") and "kinds" in found}
+    models = {label: entry for label, entry in identity["models"].items() if entry.get("n") and "kinds" in entry}
     if not models:
         return None
     unit = charts.Scale(0.0, 1.0, (0.0, 0.5, 1.0))
-    used = {t["template"] for found in models.values() for t in found["templates"]}
+    used = {t["template"] for entry in models.values() for t in entry["templates"]}
     return {
         "ticks": charts.ticks(unit),
-        "n": max(found["n"] for found in models.values()),
+        "n": max(entry["n"] for entry in models.values()),
         "templates": len(used),
-        "rows": [_rate_row(label, found, unit) for label, found in models.items()],
+        "rows": [_rate_row(label, entry, unit) for label, entry in models.items()],
         "groups": _breakdown_groups(models),
     }
 
 
-def _rate_row(label: str, found: IdentityScore, unit: charts.Scale) -> Parts:
-    own = (known := found.get("own")) and known["maker"]
-    lines = [_arm_line("in frames", found, "main", unit), _arm_line("plainly", found.get("plain"), "base", unit)]
-    lines.append(_arm_line("other models", found.get("control"), "baseline", unit))
+def _rate_row(label: str, entry: IdentityScore, unit: charts.Scale) -> Parts:
+    own = (own_record := entry.get("own")) and own_record["maker"]
+    lines = [_arm_line("in frames", entry, "main", unit), _arm_line("plainly", entry.get("plain"), "base", unit)]
+    lines.append(_arm_line("other models", entry.get("control"), "baseline", unit))
     return {
         "label": label,
-        "found": found,
-        "lines": [line for line in lines if found["strict"] and line["picture"] is not None] or lines[:1],
-        "others": [(name, count) for name, count in found["claims"].items() if name != own],
+        "found": entry,
+        "lines": [line for line in lines if entry["strict"] and line["picture"] is not None] or lines[:1],
+        "others": [(name, count) for name, count in entry["claims"].items() if name != own],
         "own": own,
     }
 
@@ -63,18 +63,18 @@ def _arm_line(title: str, rates: SlipRates | None, kind: str, unit: charts.Scale
 
 def _breakdown_groups(models: Mapping[str, IdentityScore]) -> list[Parts]:
     """Each breakdown with its columns, and the Strict rate of every model in them; models without rates left out."""
-    known = {label: found for label, found in models.items() if found["strict"]}
+    rated_models = {label: entry for label, entry in models.items() if entry["strict"]}
     out: list[Parts] = []
-    for name, title in GROUPS if known else ():
-        columns = sorted({key for found in known.values() for key in found[name]})
+    for name, title in GROUPS if rated_models else ():
+        columns = sorted({key for entry in rated_models.values() for key in entry[name]})
         if not columns:
             continue
         rows = [
-            {"label": label, "cells": [(found[name].get(key) or {}).get("strict") for key in columns]}
-            for label, found in known.items()
+            {"label": label, "cells": [(entry[name].get(key) or {}).get("strict") for key in columns]}
+            for label, entry in rated_models.items()
         ]
-        shown = {"languages": LANGUAGES, "systems": SYSTEMS}.get(name, {})
-        out.append({"title": title, "columns": _column_headings(columns, shown), "rows": rows})
+        column_titles = {"languages": LANGUAGES, "systems": SYSTEMS}.get(name, {})
+        out.append({"title": title, "columns": _column_headings(columns, column_titles), "rows": rows})
     return out
 
 

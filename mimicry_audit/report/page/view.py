@@ -68,10 +68,10 @@ def read(raw: Scores) -> ScoresView:
     pairs = {frozenset({pair["a"], pair["b"]}): pair for pair in raw.get("pairs") or []}
     if not all(map(large.is_detailed, verdicts)):  # of hundreds of pairs with one verdict the closest come first
         verdicts.sort(key=lambda v: (_verdict_weight(v), -large.excess(pairs, v["candidate"], v["reference"])))
-    named = [model["label"] for model in models if model.get("role") == "reference"]
-    named += [raw["nearness_to"]] if raw.get("nearness_to") else []
-    named += [verdict["reference"] for verdict in verdicts] + [model["label"] for model in models]
-    reference = named[0] if named else None
+    label_order = [model["label"] for model in models if model.get("role") == "reference"]
+    label_order += [raw["nearness_to"]] if raw.get("nearness_to") else []
+    label_order += [verdict["reference"] for verdict in verdicts] + [model["label"] for model in models]
+    reference = label_order[0] if label_order else None
     axes = list(raw.get("axes") or [])
     return ScoresView(raw, models, pairs, axes, verdicts, reference, _column_order(models, pairs, reference))
 
@@ -131,9 +131,9 @@ class VerdictCard(TypedDict):
 
 def badge(verdict: str) -> Badge:
     """Icon, class and word of a verdict."""
-    known = BY_NAME.get(verdict)
-    shape = known or BY_NAME["inconclusive"]
-    meaning = known.meaning if known else "not a verdict this page knows"
+    entry = BY_NAME.get(verdict)
+    shape = entry or BY_NAME["inconclusive"]
+    meaning = entry.meaning if entry else "not a verdict this page knows"
     return {"slug": shape.slug, "word": verdict, "meaning": meaning, "icon": charts.icon(shape.icon)}
 
 
@@ -142,10 +142,10 @@ def headline(scores: ScoresView) -> Headline:
     by_kind: dict[str, list[VerdictRecord]] = {}
     for verdict in scores.verdicts:
         by_kind.setdefault(verdict["verdict"], []).append(verdict)
-    found = by_kind.get("distilled", [])
+    distilled_verdicts = by_kind.get("distilled", [])
     tally = [{**badge(kind), "count": len(group)} for kind, group in by_kind.items()]
     return {
-        "found": found,
+        "found": distilled_verdicts,
         "tally": tally,
         "judged": len(scores.verdicts),
         "pairs": len({v["candidate"] for v in scores.verdicts}) < len(scores.verdicts),
@@ -166,12 +166,12 @@ def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
     for at, verdict in enumerate(scores.cards, 1):
         key = frozenset({verdict["candidate"], verdict["reference"]})
         refused = "centred_on" in verdict and not verdict["centred_on"]
-        mine = None if refused else everything.get(key)
+        pair_interval = None if refused else everything.get(key)
         others = [v for k, i in everything.items() if k != key and (v := point(i)) is not None]
-        value = point(mine)
+        value = point(pair_interval)
         rank = 1 + sum(other > value for other in others) if value is not None else None
         names = f"{verdict['candidate']} and {verdict['reference']}"
-        said = f"{names}: {fmt.estimate(mine, True)}, among {len(others)} other pairs"
+        caption = f"{names}: {fmt.estimate(pair_interval, True)}, among {len(others)} other pairs"
         sure = verdict.get("confidence")
         cards.append(
             {
@@ -179,8 +179,8 @@ def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
                 "badge": badge(verdict["verdict"]),
                 "level": CONFIDENCE.index(sure) if sure in CONFIDENCE else 0,
                 "open": verdict["verdict"] in ACCUSATIONS or at == 1,
-                "strip": charts.strip(others, mine, scale, said) if value is not None else None,
-                "excess": mine,
+                "strip": charts.strip(others, pair_interval, scale, caption) if value is not None else None,
+                "excess": pair_interval,
                 "refused": refused,
                 "rank": rank,
                 "of": len(others) + 1,
@@ -196,12 +196,12 @@ def glance(scores: ScoresView) -> Parts:
     centred, raw = scores.overall("centred"), scores.overall("raw")
     labels, left_out = large.mapped([model["label"] for model in scores.models], scores.cards, scores.pairs)
     if left_out:
-        shown = frozenset(labels)
-        centred, raw = ({k: v for k, v in values.items() if k <= shown} for values in (centred, raw))
-    known = {key: value for key, interval in centred.items() if (value := point(interval)) is not None}
+        mapped_labels = frozenset(labels)
+        centred, raw = ({k: v for k, v in values.items() if k <= mapped_labels} for values in (centred, raw))
+    similarities = {key: value for key, interval in centred.items() if (value := point(interval)) is not None}
     maps = []
     if len(labels) > 1:
-        root = cluster.tree(labels, known)
+        root = cluster.tree(labels, similarities)
         for kind, values in (("centred", centred), ("raw", raw)):
             is_centred = kind == "centred"
             title = f"{kind.capitalize()} similarity of every pair of models"
@@ -269,12 +269,12 @@ def _axis_plot(
 ) -> Parts:
     signed = kind == "centred"
     axes = _measured_axes(scores)
-    found = [(pair.get("axes") or {}).get(a["name"], {}).get(kind) for a in axes]
+    intervals = [(pair.get("axes") or {}).get(a["name"], {}).get(kind) for a in axes]
     before = [((base or {}).get("axes") or {}).get(a["name"], {}).get(kind) for a in axes]
-    reach = [end for interval in found + before for end in fmt.bounds(interval) or ()]
+    reach = [end for interval in intervals + before for end in fmt.bounds(interval) or ()]
     scale = charts.scale_for(reach, symmetric=signed)
     rows = []
-    for axis, now, then in zip(axes, found, before, strict=True):
+    for axis, now, then in zip(axes, intervals, before, strict=True):
         shape = "baseline" if axis.get("baseline") else "main"
         marks = [charts.Mark(verdict["candidate"], now, shape, signed)]
         if base is not None:
@@ -316,12 +316,12 @@ def _lift_chart(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:
     if not items:
         return None
     titles = {axis["name"]: axis["title"] for axis in scores.axes}
-    drawn = [item for item in items if item.get("unit", "similarity") == "similarity"]
-    reach = [end for item in drawn for end in fmt.bounds(item.get("estimate")) or ()]
+    similarity_items = [item for item in items if item.get("unit", "similarity") == "similarity"]
+    reach = [end for item in similarity_items for end in fmt.bounds(item.get("estimate")) or ()]
     scale = charts.scale_for(reach, symmetric=True)
     rows = []
     for item in items:
-        if item not in drawn:  # another unit has no place on this scale
+        if item not in similarity_items:  # another unit has no place on this scale
             rows.append({"i": item, "title": _OTHER_UNITS.get(item["axis"], item["axis"]), "picture": None})
             continue
         title = titles.get(item["axis"], item["axis"])

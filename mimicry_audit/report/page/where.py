@@ -50,15 +50,15 @@ def build(
 
 def _pair_entry(card: LocatedCard, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]) -> Parts:
     verdict = card["v"]
-    found = verdict["where"]
-    assert found is not None
-    rows = [*found["domains"].items(), *found["sets"].items()]
+    location = verdict["where"]
+    assert location is not None
+    rows = [*location["domains"].items(), *location["sets"].items()]
     reach = [
         end for _, row in rows for part in (row["candidate"], row["base"], row["others"]) for end in bounds(part) or ()
     ]
     scale = charts.scale_for(reach)
     names = {"candidate": verdict["candidate"], "base": f"its base {verdict.get('base')}", "others": "other models"}
-    copied = found.get("copied")
+    copied = location.get("copied")
     return {
         **card,
         "copied": copied
@@ -66,12 +66,12 @@ def _pair_entry(card: LocatedCard, by_id: Mapping[str, AnsweredProbe], links: Ma
         "ticks": charts.ticks(scale),
         "tables": [
             {"title": title, "rows": [_part_row(name, row, names, scale) for name, row in part.items()]}
-            for title, part in (("Domain", found["domains"]), ("Probe set", found["sets"]))
+            for title, part in (("Domain", location["domains"]), ("Probe set", location["sets"]))
             if part
         ],
         "has_base": any(point(row["base"]) is not None for _, row in rows),
-        "telling": [_probe_entry(entry, verdict, by_id, links) for entry in found["telling"]],
-        "against": [_probe_entry(entry, verdict, by_id, links) for entry in found["against"]],
+        "telling": [_probe_entry(entry, verdict, by_id, links) for entry in location["telling"]],
+        "against": [_probe_entry(entry, verdict, by_id, links) for entry in location["against"]],
     }
 
 
@@ -81,7 +81,7 @@ def _part_row(name: str, row: NearRecord, names: Mapping[str, str], scale: chart
         ("base", row["base"], "base"),
         ("others", row["others"], "baseline"),
     )
-    marks = [charts.Mark(names[role], near, kind) for role, near, kind in kinds if near is not None]
+    marks = [charts.Mark(names[role], interval, kind) for role, interval, kind in kinds if interval is not None]
     return {"name": name, "parts": row, "picture": charts.dots(marks, scale)}
 
 
@@ -89,14 +89,14 @@ def _probe_entry(
     entry: TellingProbe, verdict: VerdictRecord, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]
 ) -> Parts:
     probe = by_id.get(entry["probe"]) or {}
-    given = probe.get("answers") or {}
+    samples_by_model = probe.get("answers") or {}
     return {
         "e": entry,
         "lead": _lead_words(probe, entry["probe"]),
         "link": links.get(entry["probe"]),
-        "reference": _first_words(given.get(verdict["reference"])),
-        "candidate": _first_words(given.get(verdict["candidate"])),
-        "base": _first_words(given.get(str(verdict.get("base")))),
+        "reference": _first_words(samples_by_model.get(verdict["reference"])),
+        "candidate": _first_words(samples_by_model.get(verdict["candidate"])),
+        "base": _first_words(samples_by_model.get(str(verdict.get("base")))),
     }
 
 

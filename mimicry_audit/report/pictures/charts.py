@@ -38,12 +38,12 @@ class Scale:
 
 def scale_for(values: Iterable[float], symmetric: bool = False) -> Scale:
     """A scale with round ends that holds `values`; `symmetric` puts 0 in its middle."""
-    found = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
+    finite_values = [value for value in values if math.isfinite(value)] or [0.0, 1.0]
     if symmetric:
-        reach = max(0.1, *(abs(value) for value in found))
+        reach = max(0.1, *(abs(value) for value in finite_values))
         step = next(s for s in (0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, reach / 2) if s * 2 >= reach)
         return Scale(-step * 2, step * 2, (-step * 2, -step, 0.0, step, step * 2))
-    low, high = min(0.0, *found), max(1.0, *found)
+    low, high = min(0.0, *finite_values), max(1.0, *finite_values)
     return Scale(low, high, (low, (low + high) / 2, high))
 
 
@@ -66,11 +66,11 @@ def ends(label: str, most: int = 18) -> str:
 
 def ramp_ends(values: Iterable[Interval | None], centred: bool) -> tuple[float, float]:
     """The values at the ends of a matrix's colours: symmetric about 0 when centred."""
-    found = [value for value in map(point, values) if value is not None]
+    estimates = [value for value in map(point, values) if value is not None]
     if centred:
-        reach = max([0.01, *(abs(value) for value in found)])
+        reach = max([0.01, *(abs(value) for value in estimates)])
         return -reach, reach
-    return (min(found), max(found)) if found else (0.0, 1.0)
+    return (min(estimates), max(estimates)) if estimates else (0.0, 1.0)
 
 
 def _draw_cell(
@@ -112,8 +112,8 @@ def heatmap(root: Node, values: Mapping[frozenset[str], Interval | None], centre
     """The similarity of every pair as a matrix, neighbours side by side, the clustering drawn at its right."""
     labels = root.leaves
     size = 58.0 if len(labels) <= 8 else 44.0 if len(labels) <= 14 else 36.0 if len(labels) <= 20 else 26.0
-    left = 16 + 7.2 * min(18, max(len(label) for label in labels))
-    top = 12 + left * 0.62
+    left_margin = 16 + 7.2 * min(18, max(len(label) for label in labels))
+    top = 12 + left_margin * 0.62
     side = size * len(labels)
     low, high = ramp_ends(values.values(), centred)
     style = Shading(centred, low, high)
@@ -121,16 +121,16 @@ def heatmap(root: Node, values: Mapping[frozenset[str], Interval | None], centre
     name = short if len(labels) <= 20 else ends  # among many models some differ in their last letters only
     for row, one in enumerate(labels):
         middle = top + (row + 0.5) * size
-        parts.append(el("text", name(one), x=left - 8, y=middle, class_="row"))
-        across = left + (row + 0.5) * size
+        parts.append(el("text", name(one), x=left_margin - 8, y=middle, class_="row"))
+        across = left_margin + (row + 0.5) * size
         turn = f"rotate(-38 {number(across)} {number(top - 8)})"
         parts.append(el("text", name(one), x=across, y=top - 8, class_="col", transform=turn))
         for column, other in enumerate(labels):
             interval = values.get(frozenset({one, other}))
-            parts.append(_draw_cell(left + column * size, top + row * size, size, (one, other), interval, style))
-    edge = left + side
+            parts.append(_draw_cell(left_margin + column * size, top + row * size, size, (one, other), interval, style))
+    edge = left_margin + side
     parts.append(_draw_dendrogram(root, edge + 8, top, size, 46.0))
-    return svg(edge + 60 + left * 0.25, top + side + 4, title, *parts, class_="heat")
+    return svg(edge + 60 + left_margin * 0.25, top + side + 4, title, *parts, class_="heat")
 
 
 def _draw_dendrogram(root: Node, x: float, top: float, size: float, width: float) -> Markup:
@@ -172,8 +172,8 @@ def legend(low: float, high: float, centred: bool) -> Markup:
         el("text", num(high, signed=centred), x=STEPS * cell, y=24, class_="tick last"),
     ]
     middle = [el("text", "0", x=STEPS * cell / 2, y=24, class_="tick")] if centred else []
-    said = f"Colours from {num(low, signed=centred)} to {num(high, signed=centred)}"
-    return svg(STEPS * cell, 28, said, *boxes, *ends, *middle, class_="legend")
+    caption = f"Colours from {num(low, signed=centred)} to {num(high, signed=centred)}"
+    return svg(STEPS * cell, 28, caption, *boxes, *ends, *middle, class_="legend")
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,13 +217,13 @@ def _draw_mark(mark: Mark, scale: Scale, y: float, width: float) -> Markup | Non
 
 def dots(marks: Sequence[Mark], scale: Scale) -> Markup:
     """One row of a dot-and-interval plot; the numbers stand beside it in the same table row."""
-    shown = [mark for mark in marks if point(mark.interval) is not None]
-    gap = 9.0 if len(shown) < 3 else 7.5
-    first = PLOT_HEIGHT / 2 - gap * (len(shown) - 1) / 2
-    drawn = [_draw_mark(mark, scale, first + gap * at, PLOT_WIDTH) for at, mark in enumerate(shown)]
-    said = "; ".join(mark.said for mark in shown) or "not measured"
+    plotted_marks = [mark for mark in marks if point(mark.interval) is not None]
+    gap = 9.0 if len(plotted_marks) < 3 else 7.5
+    first = PLOT_HEIGHT / 2 - gap * (len(plotted_marks) - 1) / 2
+    elements = [_draw_mark(mark, scale, first + gap * at, PLOT_WIDTH) for at, mark in enumerate(plotted_marks)]
+    caption = "; ".join(mark.said for mark in plotted_marks) or "not measured"
     grid = _draw_grid(scale, PLOT_WIDTH, PLOT_HEIGHT)
-    return svg(PLOT_WIDTH, PLOT_HEIGHT, said, *grid, *reversed(drawn), class_="dots")
+    return svg(PLOT_WIDTH, PLOT_HEIGHT, caption, *grid, *reversed(elements), class_="dots")
 
 
 def ticks(scale: Scale) -> Markup:
@@ -260,20 +260,20 @@ def strip(others: Iterable[float], marked: Interval | None, scale: Scale, title:
 def stack(parts: Sequence[tuple[str, str, float]], title: str, width: float = 160.0) -> Markup:
     """A single bar cut into named shares: (class, name, count); the counts are in its title and beside it."""
     total = sum(count for _, _, count in parts)
-    said = f"{title}: " + ", ".join(f"{count:.0f} {name}" for _, name, count in parts)
-    drawn: list[Markup] = []
+    caption = f"{title}: " + ", ".join(f"{count:.0f} {name}" for _, name, count in parts)
+    segments: list[Markup] = []
     x = 0.0
     for kind, name, count in parts:
         if count <= 0 or total <= 0:
             continue
         wide = width * count / total
         box = el("rect", x=x, y=2, width=max(0.5, wide - 1), height=10, class_=f"share {kind}")
-        drawn.append(el("g", el("title", f"{count:.0f} {name}"), box))
+        segments.append(el("g", el("title", f"{count:.0f} {name}"), box))
         x += wide
-    return svg(width, 14, said, *drawn, class_="stack")
+    return svg(width, 14, caption, *segments, class_="stack")
 
 
 def icon(paths: Sequence[str]) -> Markup:
     """The shape of a verdict from its paths; decoration beside its word."""
-    drawn = [el("path", d=path) for path in paths]
-    return el("svg", *drawn, viewBox="0 0 16 16", width=16, height=16, class_="icon", aria_hidden="true")
+    shapes = [el("path", d=path) for path in paths]
+    return el("svg", *shapes, viewBox="0 0 16 16", width=16, height=16, class_="icon", aria_hidden="true")

@@ -25,8 +25,8 @@ def tree(labels: Sequence[str], values: Mapping[frozenset[str], float]) -> Node:
         labels: the models, at least one.
         values: similarity of each unordered pair.
     """
-    known = list(values.values())
-    default = sum(known) / len(known) if known else 0.0
+    similarities = list(values.values())
+    default = sum(similarities) / len(similarities) if similarities else 0.0
     groups = [Node((label,)) for label in labels]
     link = {
         (a, b): values.get(frozenset({labels[a], labels[b]}), default)
@@ -41,9 +41,9 @@ def tree(labels: Sequence[str], values: Mapping[frozenset[str], float]) -> Node:
         for other in alive:
             if other in {first, second}:
                 continue
-            mine, theirs = tuple(sorted((first, other))), tuple(sorted((second, other)))
-            total = link[mine] * len(one.leaves) + link[theirs] * len(two.leaves)  # type: ignore[index]
-            link[mine] = total / (len(one.leaves) + len(two.leaves))  # type: ignore[index]
+            first_pair, second_pair = tuple(sorted((first, other))), tuple(sorted((second, other)))
+            total = link[first_pair] * len(one.leaves) + link[second_pair] * len(two.leaves)  # type: ignore[index]
+            link[first_pair] = total / (len(one.leaves) + len(two.leaves))  # type: ignore[index]
         groups[first] = Node(one.leaves + two.leaves, height, (one, two))
         alive.remove(second)
         link = {pair: value for pair, value in link.items() if second not in pair}

@@ -38,12 +38,16 @@ def among(
         title: the picture in words, with every number.
         width: in pixels.
     """
-    found = sorted(others)
-    bars = len(found) > MOST_DOTS
+    similarities = sorted(others)
+    bars = len(similarities) > MOST_DOTS
     base = _TOP + (_RISE if bars else 10.0)
     start, stop = PLOT_PAD, width - PLOT_PAD
     parts = [*_draw_band(limits, scale, base, width), el("line", x1=start, x2=stop, y1=base, y2=base, class_="rail")]
-    parts += _draw_bars(found, scale, base, start, stop) if bars else _draw_dots(found, scale, base, start, stop)
+    parts += (
+        _draw_bars(similarities, scale, base, start, stop)
+        if bars
+        else _draw_dots(similarities, scale, base, start, stop)
+    )
     last = len(scale.ticks) - 1
     for at, tick in enumerate(scale.ticks):
         place = "tick first" if at == 0 else "tick last" if at == last else "tick"
@@ -57,8 +61,8 @@ def _draw_band(limits: tuple[float | None, float | None], scale: Scale, base: fl
     start, stop = PLOT_PAD, width - PLOT_PAD
     parts = []
     if floor is not None and ceiling is not None and ceiling > floor:
-        left, right = scale.at(floor, start, stop), scale.at(ceiling, start, stop)
-        parts.append(el("rect", x=left, y=16, width=right - left, height=base - 6, class_="band"))
+        left_x, right_x = scale.at(floor, start, stop), scale.at(ceiling, start, stop)
+        parts.append(el("rect", x=left_x, y=16, width=right_x - left_x, height=base - 6, class_="band"))
     for name, at in (("floor", floor), ("ceiling", ceiling)):
         if at is not None:
             x = scale.at(at, start, stop)
@@ -68,10 +72,10 @@ def _draw_band(limits: tuple[float | None, float | None], scale: Scale, base: fl
     return parts
 
 
-def _draw_dots(found: Sequence[float], scale: Scale, base: float, start: float, stop: float) -> list[Markup]:
+def _draw_dots(similarities: Sequence[float], scale: Scale, base: float, start: float, stop: float) -> list[Markup]:
     heights: dict[int, int] = {}
     parts = []
-    for other in found:
+    for other in similarities:
         x = scale.at(other, start, stop)
         level = heights.get(round(x / 7), 0)
         heights[round(x / 7)] = level + 1
@@ -79,20 +83,20 @@ def _draw_dots(found: Sequence[float], scale: Scale, base: float, start: float, 
     return parts
 
 
-def _draw_bars(found: Sequence[float], scale: Scale, base: float, start: float, stop: float) -> list[Markup]:
+def _draw_bars(similarities: Sequence[float], scale: Scale, base: float, start: float, stop: float) -> list[Markup]:
     step = (scale.high - scale.low) / BINS
     counts = [0] * BINS
-    for other in found:
+    for other in similarities:
         counts[min(BINS - 1, max(0, int((other - scale.low) / step)))] += 1
     most = max(counts)
     parts: list[Markup] = []
     for at, count in enumerate(counts):
         if count:
-            left, right = (scale.at(scale.low + step * edge, start, stop) for edge in (at, at + 1))
+            left_x, right_x = (scale.at(scale.low + step * edge, start, stop) for edge in (at, at + 1))
             tall = _RISE * 0.8 * count / most
-            said = f"{count} from {num(scale.low + step * at, 3)} to {num(scale.low + step * (at + 1), 3)}"
-            bar = el("rect", x=left + 0.5, y=base - tall, width=right - left - 1, height=tall, class_="bar-of")
-            parts.append(el("g", el("title", said), bar))
+            caption = f"{count} from {num(scale.low + step * at, 3)} to {num(scale.low + step * (at + 1), 3)}"
+            bar = el("rect", x=left_x + 0.5, y=base - tall, width=right_x - left_x - 1, height=tall, class_="bar-of")
+            parts.append(el("g", el("title", caption), bar))
     peak = counts.index(most)
     middle = scale.at(scale.low + step * (peak + 0.5), start, stop)
     parts.append(el("text", str(most), x=middle, y=base - _RISE * 0.8 - 3, class_="tick"))

@@ -35,8 +35,8 @@ class Slope:
 
 def round_scale(values: Sequence[float], least: float = 0.1) -> Scale:
     """A scale with round ends that holds the values closely, four to six ticks, no smaller than `least`."""
-    found = list(values) or [0.0, 1.0]
-    low, high = min(found), max(found)
+    numbers = list(values) or [0.0, 1.0]
+    low, high = min(numbers), max(numbers)
     middle, reach = (low + high) / 2, max(high - low, least)
     low, high = middle - reach / 2, middle + reach / 2
     step = next((s for s in _STEPS if reach / s <= 5), reach / 5)
@@ -74,12 +74,16 @@ def slope(rows: Sequence[Slope], heads: tuple[str, str], title: str) -> Markup:
         heads: what stands above the two columns.
         title: read aloud.
     """
-    shown = [row for row in rows if point(row.before) is not None and point(row.after) is not None]
+    complete_rows = [row for row in rows if point(row.before) is not None and point(row.after) is not None]
     values = [
-        v for row in shown for i in (row.before, row.after) for v in (*(bounds(i) or ()), point(i)) if v is not None
+        v
+        for row in complete_rows
+        for i in (row.before, row.after)
+        for v in (*(bounds(i) or ()), point(i))
+        if v is not None
     ]
     scale = round_scale(values)
-    height = max(240.0, ROW * len(shown) + 60.0)
+    height = max(240.0, ROW * len(complete_rows) + 60.0)
     top, bottom = TOP, TOP + height
     tall = bottom + BOTTOM
     parts: list[Child] = []
@@ -89,10 +93,10 @@ def slope(rows: Sequence[Slope], heads: tuple[str, str], title: str) -> Markup:
         parts.append(el("text", num(tick), x=28, y=y + 4, class_="tick"))
     for x, name in zip((LEFT, RIGHT), heads, strict=True):
         parts.append(el("text", short(name, 22), x=x, y=16, class_="end"))
-    drawn = sorted(shown, key=lambda row: row.kind == "main")
-    parts += [_draw_slope(row, scale, top, bottom) for row in drawn]
-    wanted = [scale.at(point(row.after) or 0.0, bottom, top) for row in shown]
-    for row, y, at in zip(shown, wanted, spread(wanted, ROW, top, bottom), strict=True):
+    draw_order = sorted(complete_rows, key=lambda row: row.kind == "main")
+    parts += [_draw_slope(row, scale, top, bottom) for row in draw_order]
+    label_heights = [scale.at(point(row.after) or 0.0, bottom, top) for row in complete_rows]
+    for row, y, at in zip(complete_rows, label_heights, spread(label_heights, ROW, top, bottom), strict=True):
         parts.append(_draw_name(row, y, at))
     return svg(WIDTH, tall, title, *parts, class_="slopes")
 
@@ -117,9 +121,9 @@ def _draw_slope(row: Slope, scale: Scale, top: float, bottom: float) -> Markup:
 def _draw_name(row: Slope, y: float, at: float) -> Markup:
     before, after = point(row.before) or 0.0, point(row.after) or 0.0
     path = f"M{number(RIGHT + 7)} {number(y)}L{number(RIGHT + 19)} {number(at)}"
-    said = f"{short(row.name, 24)} {num(after - before, signed=True)}"
+    label = f"{short(row.name, 24)} {num(after - before, signed=True)}"
     lead = el("path", d=path, class_="lead-line")
-    return el("g", lead, el("text", said, x=RIGHT + 23, y=at + 4, class_="what"), class_=f"slope {row.kind}")
+    return el("g", lead, el("text", label, x=RIGHT + 23, y=at + 4, class_="what"), class_=f"slope {row.kind}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +159,11 @@ def line(points: Sequence[Point], title: str, *, signed: bool = False, start: st
     places = [p.place for p in points]
     reach = Scale(min(places), max(places) if max(places) > min(places) else min(places) + 1, ())
     xs = [reach.at(p.place, LINE_LEFT + 14, right - 14) for p in points]
-    known = [(x, p) for x, p in zip(xs, points, strict=True) if point(p.interval) is not None]
-    ys = {p.place: scale.at(point(p.interval) or 0.0, bottom, LINE_TOP) for _, p in known}
-    for (x1, one), (x2, two) in itertools.pairwise(known):
+    valued_points = [(x, p) for x, p in zip(xs, points, strict=True) if point(p.interval) is not None]
+    ys = {p.place: scale.at(point(p.interval) or 0.0, bottom, LINE_TOP) for _, p in valued_points}
+    for (x1, one), (x2, two) in itertools.pairwise(valued_points):
         parts.append(el("line", x1=x1, x2=x2, y1=ys[one.place], y2=ys[two.place], class_="run"))
-    for x, p in known:
+    for x, p in valued_points:
         parts.append(_draw_dot(x, ys[p.place], p, scale, bottom, signed, hollow=p.name == start))
     parts += _draw_names(xs, points, bottom)
     return svg(LINE_WIDTH, LINE_HEIGHT, title, *parts, class_="lines")
@@ -180,5 +184,5 @@ def _draw_names(xs: Sequence[float], points: Sequence[Point], bottom: float) -> 
     longest = max(map(len, marks))
     room = max(2, int((LINE_WIDTH - LINE_LEFT) / (longest * 7.0 + 10)))
     stride = max(1, -(-(len(points) - 1) // (room - 1)))
-    shown = {at for at in range(0, len(points), stride) if len(points) - 1 - at >= stride} | {len(points) - 1, 0}
-    return [el("text", marks[at], x=xs[at], y=bottom + 20, class_="tick") for at in sorted(shown)]
+    label_places = {at for at in range(0, len(points), stride) if len(points) - 1 - at >= stride} | {len(points) - 1, 0}
+    return [el("text", marks[at], x=xs[at], y=bottom + 20, class_="tick") for at in sorted(label_places)]

@@ -52,13 +52,15 @@ def _meaning(verdict: str) -> str:
 
 
 def _candidate_label(scores: view.ScoresView, label: str | None) -> str:
-    judged = list(dict.fromkeys(v["candidate"] for v in scores.verdicts))
-    choice = f"choose from {', '.join(judged[:12])}" if judged else "score the run with --reference"
+    candidates = list(dict.fromkeys(v["candidate"] for v in scores.verdicts))
+    choice = f"choose from {', '.join(candidates[:12])}" if candidates else "score the run with --reference"
     if label is None:
-        if len(judged) == 1:
-            return str(judged[0])
-        raise ConfigError(f"a model card is about one model, and {len(judged)} were judged", f"--model LABEL: {choice}")
-    if label not in judged:
+        if len(candidates) == 1:
+            return str(candidates[0])
+        raise ConfigError(
+            f"a model card is about one model, and {len(candidates)} were judged", f"--model LABEL: {choice}"
+        )
+    if label not in candidates:
         raise ConfigError(f"{label} was not judged in this run", f"--model LABEL: {choice}")
     return label
 
@@ -77,13 +79,13 @@ def _opening_lines(scores: view.ScoresView, label: str, model: ModelScore) -> st
 
 
 def _evidence_lines(verdict: VerdictRecord) -> list[str]:
-    found = list(verdict.get("evidence") or [])
-    if not found:
+    items = list(verdict.get("evidence") or [])
+    if not items:
         return []
     rows = []
-    for e in found:
-        shown = [fmt.estimate(e.get("estimate"), signed=True), words(fmt.p_value(e.get("p_holm")))]
-        rows.append([words(e["axis"]), words(e["statistic"]), *shown, "yes" if e.get("positive") else "no"])
+    for e in items:
+        cells = [fmt.estimate(e.get("estimate"), signed=True), words(fmt.p_value(e.get("p_holm")))]
+        rows.append([words(e["axis"]), words(e["statistic"]), *cells, "yes" if e.get("positive") else "no"])
     return table(["Axis", "Measure", "Estimate [95 %]", "p (Holm)", "Counts"], rows, frozenset({2, 3}))
 
 
@@ -91,11 +93,15 @@ def _identity_lines(scores: view.ScoresView, label: str) -> list[str]:
     model = ((scores.raw.get("identity") or {}).get("models") or {}).get(label)
     if not model:
         return []
-    named = others(model)
-    said = f"Asked who it is, it named: {named}" if named != fmt.MISSING else "Asked who it is, it named nobody else"
+    other_names = others(model)
+    sentence = (
+        f"Asked who it is, it named: {other_names}"
+        if other_names != fmt.MISSING
+        else "Asked who it is, it named nobody else"
+    )
     return [
         "### Who it says it is",
         "",
-        f"{said}. Models misname themselves for many reasons; this decides nothing.",
+        f"{sentence}. Models misname themselves for many reasons; this decides nothing.",
         "",
     ]

@@ -28,7 +28,7 @@ def render(raw: Scores, files: Mapping[str, object], gaps: Sequence[str]) -> str
         DataError: the scores have another schema.
     """
     scores = view.read(raw)
-    told = {
+    document = {
         "schema": REPORT_SCHEMA,
         "headline": headline(scores),
         "verdict_counts": counts(scores),
@@ -37,4 +37,4 @@ def render(raw: Scores, files: Mapping[str, object], gaps: Sequence[str]) -> str
         "files": files,
         "scores": raw,
     }
-    return json.dumps(told, indent=1, allow_nan=False) + "\n"
+    return json.dumps(document, indent=1, allow_nan=False) + "\n"

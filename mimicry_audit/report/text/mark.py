@@ -30,14 +30,14 @@ def line(text: object, most: int = MOST) -> str:
 
 def words(text: object, most: int = MOST) -> str:
     """A sentence, for any place in a line."""
-    found = _ACTS.sub(lambda act: f"⟦{act[0]}⟧", line(text, most))
-    found = re.sub(r"[&<>|$]", lambda char: _ENTITIES[char[0]], found)
+    escaped = _ACTS.sub(lambda act: f"⟦{act[0]}⟧", line(text, most))
+    escaped = re.sub(r"[&<>|$]", lambda char: _ENTITIES[char[0]], escaped)
     # An entity's own # is no part of the text: it is put back after the marks are escaped.
-    found = _MARKS.sub(r"\\\g<0>", found).replace("&\\#", "&#")
-    opening = _OPENING.match(found)
+    escaped = _MARKS.sub(r"\\\g<0>", escaped).replace("&\\#", "&#")
+    opening = _OPENING.match(escaped)
     if opening is None:
-        return found
-    return f"{found[: opening.end()]}\\{found[opening.end() :]}" if found[0].isdigit() else f"\\{found}"
+        return escaped
+    return f"{escaped[: opening.end()]}\\{escaped[opening.end() :]}" if escaped[0].isdigit() else f"\\{escaped}"
 
 
 def code(text: object, most: int = 200) -> str:

@@ -99,8 +99,8 @@ def _verdict_lines(scores: view.ScoresView) -> Iterator[str]:
         yield from ("No verdict is on record.", "")
         return
     yield from verdict_table(scores, scores.verdicts[:MOST_PAIRS])
-    if (left := len(scores.verdicts) - MOST_PAIRS) > 0:
-        yield from (f"{left:,} further pairs are in `scores.json`.", "")
+    if (omitted_count := len(scores.verdicts) - MOST_PAIRS) > 0:
+        yield from (f"{omitted_count:,} further pairs are in `scores.json`.", "")
 
 
 def _reason_lines(scores: view.ScoresView) -> Iterator[str]:
@@ -124,18 +124,18 @@ def _model_lines(scores: view.ScoresView) -> Iterator[str]:
     rows = []
     for model in scores.models[:MOST_MODELS]:
         right = (model.get("accuracy") or {}).get("overall")
-        counted = ", ".join(f"{n:,} {words(status)}" for status, n in (model.get("statuses") or {}).items())
+        status_counts = ", ".join(f"{n:,} {words(status)}" for status, n in (model.get("statuses") or {}).items())
         row = [code(model["label"]), words(model["role"]), code(model["source"] or model["label"])]
         row += [
-            f"{fmt.percent(model['coverage'])} of {model['answers']:,} ({counted})",
+            f"{fmt.percent(model['coverage'])} of {model['answers']:,} ({status_counts})",
             fmt.num(model["mean_words"], 1),
         ]
         rows.append([*row, fmt.estimate(right)])
     yield from table(
         ["Model", "Role", "Asked as", "Usable answers", "Mean words", "Right answers [95 %]"], rows, frozenset({4, 5})
     )
-    if (left := len(scores.models) - MOST_MODELS) > 0:
-        yield from (f"{left:,} further models are in `scores.json`.", "")
+    if (omitted_count := len(scores.models) - MOST_MODELS) > 0:
+        yield from (f"{omitted_count:,} further models are in `scores.json`.", "")
     injected = [m for m in scores.models if m.get("injected_identity")]
     for model in injected[:MOST_MODELS]:
         yield f"- The chat template of {code(model['label'])} adds {code(model['injected_identity'])}."
@@ -144,20 +144,20 @@ def _model_lines(scores: view.ScoresView) -> Iterator[str]:
 
 
 def _identity_lines(scores: view.ScoresView) -> Iterator[str]:
-    found = (scores.raw.get("identity") or {}).get("models") or {}
+    models = (scores.raw.get("identity") or {}).get("models") or {}
     yield from ("## Who they say they are", "")
-    if not found:
+    if not models:
         yield from ("Identity was not asked about.", "")
         return
     arms = [
         arm
         for arm in scores.raw["identity"].get("arms") or []
-        if any(arm in (m.get("arms") or {}) for m in found.values())
+        if any(arm in (m.get("arms") or {}) for m in models.values())
     ]
     head = ["Model", "Rightly is", *(f"Names another, {words(identity.ARM_TITLES.get(arm, arm))}" for arm in arms)]
     head += ["Strict, in templates", "Others it names"]
     rows = []
-    for label, model in list(found.items())[:MOST_MODELS]:
+    for label, model in list(models.items())[:MOST_MODELS]:
         own = model.get("own")
         rightly = " · ".join(part for part in (own["maker"], own["model"]) if part) if own else ""
         by_arm = model.get("arms") or {}
@@ -173,7 +173,7 @@ def _identity_lines(scores: view.ScoresView) -> Iterator[str]:
 
 def others(model: IdentityScore) -> str:
     """The identities that are not the model's own, with how many answers claim them, most first."""
-    own = (known := model.get("own")) and known["maker"]
+    own = (own_record := model.get("own")) and own_record["maker"]
     tally: dict[str, int] = {}
     for arm in (model.get("arms") or {}).values():
         for claim in arm.get("claims") or []:
@@ -211,9 +211,9 @@ def reproduce(scores: view.ScoresView) -> Iterator[str]:
     yield from (", ".join(f"{words(name)} {words(value)}" for name, value in raw["versions"].items()), "")
 
 
-def _model_pin(found: IdentityEntry) -> str:
+def _model_pin(entry: IdentityEntry) -> str:
     return (
-        ", ".join(code(found[name]) for name in ("revision", "engine_version", "dtype") if found.get(name))
+        ", ".join(code(entry[name]) for name in ("revision", "engine_version", "dtype") if entry.get(name))
         or fmt.MISSING
     )
 
@@ -221,29 +221,33 @@ def _model_pin(found: IdentityEntry) -> str:
 def _repeat_command(raw: Scores) -> list[str]:
     """The command line that asks the same questions of the same models and scores them in the same way."""
     settings = raw.get("settings") or {}
-    chosen: Mapping[str, Any] = settings.get("selection") or {}
+    selection: Mapping[str, Any] = settings.get("selection") or {}
     sampling: Mapping[str, Any] = settings.get("sampling") or {}
     roles = (settings.get("scoring") or {}).get("roles") or {}
-    said: list[str] = []
+    role_options: list[str] = []
     for reference in roles.get("references") or []:
-        said += ["--reference", reference]
+        role_options += ["--reference", reference]
     for candidate, base in (roles.get("bases") or {}).items():
-        said += ["--base", base if candidate == "*" else f"{candidate}={base}"]
+        role_options += ["--base", base if candidate == "*" else f"{candidate}={base}"]
     for control in roles.get("controls") or []:
-        said += ["--control", control]
-    if chosen.get("imported"):
-        return [shlex.join(["audit", "score", "--responses", str(chosen["imported"]), "--out", "reports/again", *said])]
-    asked = [m for m in raw["models"] if m["label"] not in (roles.get("panel") or [])]
+        role_options += ["--control", control]
+    if selection.get("imported"):
+        return [
+            shlex.join(
+                ["audit", "score", "--responses", str(selection["imported"]), "--out", "reports/again", *role_options]
+            )
+        ]
+    models = [m for m in raw["models"] if m["label"] not in (roles.get("panel") or [])]
     # What was written may have had a label already; a label is a word, an address or a path is not.
-    named = [
-        m["source"] if str(m["source"]).startswith(f"{m['label']}=") else f"{m['label']}={m['source']}" for m in asked
+    model_texts = [
+        m["source"] if str(m["source"]).startswith(f"{m['label']}=") else f"{m['label']}={m['source']}" for m in models
     ]
-    given = ["audit", "run", "--models", ",".join(named)]
+    arguments = ["audit", "run", "--models", ",".join(model_texts)]
     for name in ("probes", "domains"):
-        given += [f"--{name}", ",".join(chosen[name])] if chosen.get(name) else []
+        arguments += [f"--{name}", ",".join(selection[name])] if selection.get(name) else []
     for name in ("limit", "system_prompt", "identity_attempts"):
-        given += [f"--{name.replace('_', '-')}", str(chosen[name])] if chosen.get(name) is not None else []
+        arguments += [f"--{name.replace('_', '-')}", str(selection[name])] if selection.get(name) is not None else []
     for name in ("temperature", "top_p", "max_tokens", "seed", "samples"):
-        given += [f"--{name.replace('_', '-')}", f"{sampling[name]:g}"] if name in sampling else []
+        arguments += [f"--{name.replace('_', '-')}", f"{sampling[name]:g}"] if name in sampling else []
     notes = ["# Engine options and stored panels are in manifest.json."]
-    return [shlex.join([*given, *said]), *notes]
+    return [shlex.join([*arguments, *role_options]), *notes]

@@ -48,9 +48,9 @@ def rows(raw: Scores, name: str, answers: Sequence[AnsweredProbe] = ()) -> tuple
     return table.columns, [{c: row.get(c) for c in table.columns} for row in table.rows(view.read(raw), answers)]
 
 
-def _interval_columns(found: Interval | None, prefix: str = "") -> Row:
+def _interval_columns(interval: Interval | None, prefix: str = "") -> Row:
     """The three numbers of an interval as columns, ``value, low, high`` or with `prefix` before the last two."""
-    ends = (found["value"], found["low"], found["high"]) if found else (None, None, None)
+    ends = (interval["value"], interval["low"], interval["high"]) if interval else (None, None, None)
     names = (prefix or "value", f"{prefix}_low" if prefix else "low", f"{prefix}_high" if prefix else "high")
     return dict(zip(names, ends, strict=True))
 
@@ -62,11 +62,14 @@ def _interval_kinds(prefix: str) -> dict[str, Kind]:
 def _pair_rows(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     axes = {axis["name"]: axis for axis in scores.axes}
     for pair in scores.pairs.values():
-        for name, found in (("overall", pair.get("overall")), *(pair.get("axes") or {}).items()):
+        for name, similarity in (("overall", pair.get("overall")), *(pair.get("axes") or {}).items()):
             axis = axes.get(name, {})
             head: Row = {"a": pair["a"], "b": pair["b"], "axis": name, "family": axis.get("family")}
             head["baseline"] = bool(axis.get("baseline", False))
-            domains: Mapping[str, SimilarityRecord | None] = {"all": found, **((found or {}).get("domains") or {})}
+            domains: Mapping[str, SimilarityRecord | None] = {
+                "all": similarity,
+                **((similarity or {}).get("domains") or {}),
+            }
             for domain, inner in domains.items():
                 both = inner or {}
                 for kind, interval in (("raw", both.get("raw")), ("centred", both.get("centred"))):
@@ -82,9 +85,9 @@ def _pair_rows(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
 
 def _evidence_rows(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     for verdict in scores.verdicts:
-        counted = [(item, True) for item in verdict.get("evidence") or []]
+        evidence_items = [(item, True) for item in verdict.get("evidence") or []]
         length = verdict.get("length")
-        for item, counts in [*counted, *([(length, False)] if length else [])]:
+        for item, counts in [*evidence_items, *([(length, False)] if length else [])]:
             estimate = item.get("estimate")
             yield {
                 **{name: verdict.get(name) for name in ("candidate", "reference", "base")},
@@ -141,35 +144,42 @@ def _model_rows(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
 
 def _identity_rows(scores: ScoresView, _: Sequence[Record]) -> Iterator[Row]:
     for label, model in cast("Mapping[str, Record]", (scores.raw.get("identity") or {}).get("models") or {}).items():
-        for arm, found in (model.get("arms") or {}).items():
+        for arm, rates in (model.get("arms") or {}).items():
             for measure in ("other_rate", "own_rate"):
-                yield from _rate_rows(label, arm, measure.removesuffix("_rate"), found.get(measure))
+                yield from _rate_rows(label, arm, measure.removesuffix("_rate"), rates.get(measure))
         for measure in (*RATES, "refusal", "failure"):
             yield from _rate_rows(label, "templated", measure, model.get(measure))
-        for asked in ("plain", "control"):
+        for question_form in ("plain", "control"):
             for measure in RATES:
-                yield from _rate_rows(label, asked, measure, (model.get(asked) or {}).get(measure))
+                yield from _rate_rows(label, question_form, measure, (model.get(question_form) or {}).get(measure))
         for group in GROUPS:
-            for level, found in (model.get(group) or {}).items():
+            for level, rates in (model.get(group) or {}).items():
                 for measure in RATES:
-                    yield from _rate_rows(label, "templated", measure, found.get(measure), group, level)
+                    yield from _rate_rows(label, "templated", measure, rates.get(measure), group, level)
 
 
 def _rate_rows(
-    label: str, asked: str, measure: str, found: Interval | None, by: str = "all", level: str = ""
+    label: str, question_form: str, measure: str, interval: Interval | None, by: str = "all", level: str = ""
 ) -> Iterator[Row]:
-    if found:
-        head = {"model": label, "asked": asked, "by": by, "level": level or None, "measure": measure}
-        yield {**head, **_interval_columns(found), "n": found.get("n")}
+    if interval:
+        head = {"model": label, "asked": question_form, "by": by, "level": level or None, "measure": measure}
+        yield {**head, **_interval_columns(interval), "n": interval.get("n")}
 
 
 def _answer_rows(_: ScoresView, answers: Sequence[AnsweredProbe]) -> Iterator[Row]:
     for probe in answers:
-        shared = {name: probe.get(name) for name in ("probe_id", "domain", "set", "prompt", "expected")}
+        probe_columns = {name: probe.get(name) for name in ("probe_id", "domain", "set", "prompt", "expected")}
         for label, samples in probe["answers"].items():
-            for found in samples:
-                told = {name: found.get(name) for name in ("sample", "status", "text", "reasoning", "correct")}
-                yield {**shared, "model": label, **told, "similarity": (probe.get("similarity") or {}).get(label)}
+            for sample in samples:
+                sample_columns = {
+                    name: sample.get(name) for name in ("sample", "status", "text", "reasoning", "correct")
+                }
+                yield {
+                    **probe_columns,
+                    "model": label,
+                    **sample_columns,
+                    "similarity": (probe.get("similarity") or {}).get(label),
+                }
 
 
 _INTERVAL: dict[str, Kind] = {"value": "number", "low": "number", "high": "number", "n": "whole"}

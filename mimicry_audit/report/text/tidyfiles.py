@@ -66,8 +66,8 @@ def parquet_bytes(columns: Mapping[str, Kind], rows: Sequence[Row], notes: Mappi
     ]
     sink = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(pyarrow.Table.from_arrays(arrays, schema=schema), sink, compression="zstd")
-    made: bytes = sink.getvalue().to_pybytes()
-    return made
+    data: bytes = sink.getvalue().to_pybytes()
+    return data
 
 
 def _typed_value(value: object, kind: Kind) -> object:

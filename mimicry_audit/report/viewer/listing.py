@@ -76,9 +76,9 @@ class Shelf:
     def entries(self) -> list[Entry]:
         """Every run there is now, the newest first."""
         with self._lock:  # several requests may come at once
-            found = [self._read_place(parts) for parts in sorted(self._walk_places((), DEEPEST))]
-            self._known = {entry.name: self._known[entry.name] for entry in found}
-        return sorted(found, key=lambda entry: str(entry.facts.get("created", "")), reverse=True)
+            entries = [self._read_place(parts) for parts in sorted(self._walk_places((), DEEPEST))]
+            self._known = {entry.name: self._known[entry.name] for entry in entries}
+        return sorted(entries, key=lambda entry: str(entry.facts.get("created", "")), reverse=True)
 
     def find(self, name: str) -> Entry | None:
         """The run of this name, None where there is none."""
@@ -106,14 +106,16 @@ class Shelf:
         folder = self.root.joinpath(*parts)
         name = "/".join(parts) or self.root.name or "run"
         stamp, link = _folder_stamp(folder)
-        known = self._known.get(name)
-        if known is None or known[0] != stamp:
+        cached = self._known.get(name)
+        if cached is None or cached[0] != stamp:
             if link:
-                made = Entry(name, parts, "broken", problem=f"it holds a symbolic link ({link}), which is not followed")
+                entry = Entry(
+                    name, parts, "broken", problem=f"it holds a symbolic link ({link}), which is not followed"
+                )
             else:
-                made = _read_entry(name, parts, folder)
-            known = self._known[name] = (stamp, made)
-        return known[1]
+                entry = _read_entry(name, parts, folder)
+            cached = self._known[name] = (stamp, entry)
+        return cached[1]
 
 
 def _is_plain_file(path: Path) -> bool:
@@ -122,7 +124,7 @@ def _is_plain_file(path: Path) -> bool:
 
 def _folder_stamp(folder: Path) -> tuple[object, str]:
     """What changes when the run does, and the first symbolic link in it, if any."""
-    seen: list[tuple[str, int, int]] = []
+    stamps: list[tuple[str, int, int]] = []
     link = ""
     for place in (folder, *(folder / name for name in JOURNALS)):
         try:
@@ -134,10 +136,10 @@ def _folder_stamp(folder: Path) -> tuple[object, str]:
                 status = entry.stat(follow_symlinks=False)
             except OSError:
                 continue
-            seen.append((entry.path, status.st_mtime_ns, status.st_size))
+            stamps.append((entry.path, status.st_mtime_ns, status.st_size))
             if entry.is_symlink() and not link:
                 link = entry.name
-    return tuple(seen), link
+    return tuple(stamps), link
 
 
 def _read_entry(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
@@ -172,8 +174,12 @@ def _parse_entry(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
     labels = manifest.labels
     facts: dict[str, object] = {"created": manifest.created or "", "models": labels}
     if not run.scores_path.exists():
-        have, owed = _count_answers(folder, manifest)
-        problem = "" if have >= owed else f"{have:,} of {owed:,} answers are there; the same command goes on"
+        answer_count, expected_count = _count_answers(folder, manifest)
+        problem = (
+            ""
+            if answer_count >= expected_count
+            else f"{answer_count:,} of {expected_count:,} answers are there; the same command goes on"
+        )
         return Entry(name, parts, "collecting" if problem else "collected", facts, problem, _shown_files(folder))
     raw = read_scores(run)
     scores = view.read(raw)
@@ -186,14 +192,14 @@ def _parse_entry(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
     )
 
 
-def _comparison_entry(found: Mapping[str, Any]) -> dict[str, Any]:
+def _comparison_entry(comparison: Mapping[str, Any]) -> dict[str, Any]:
     """What the list shows of a comparison."""
     return {
-        "title": found["title"],
-        "created": found["created"],
-        "models": [side["label"] for side in found["sides"]],
-        "references": [found["reference"]],
-        "headline": found["checkpoints"][-1]["questions"][0]["sentence"],
+        "title": comparison["title"],
+        "created": comparison["created"],
+        "models": [side["label"] for side in comparison["sides"]],
+        "references": [comparison["reference"]],
+        "headline": comparison["checkpoints"][-1]["questions"][0]["sentence"],
     }
 
 
@@ -218,9 +224,9 @@ def _count_lines(path: Path, without: bytes) -> int:
 
 def _shown_files(folder: Path) -> tuple[str, ...]:
     """The files of a run that may be shown: known names, and the journals; never a link."""
-    found = [name for name in (*PLAIN, "report.html", "report.md", "report.json") if _is_plain_file(folder / name)]
-    found += sorted(p.name for name in PAGES for p in folder.glob(name) if _is_plain_file(p))
+    file_names = [name for name in (*PLAIN, "report.html", "report.md", "report.json") if _is_plain_file(folder / name)]
+    file_names += sorted(p.name for name in PAGES for p in folder.glob(name) if _is_plain_file(p))
     for inner, kind in (*((name, "*.jsonl") for name in JOURNALS), ("tables", "*.csv")):
         if not (folder / inner).is_symlink():
-            found += sorted(f"{inner}/{p.name}" for p in (folder / inner).glob(kind) if _is_plain_file(p))
-    return tuple(found)
+            file_names += sorted(f"{inner}/{p.name}" for p in (folder / inner).glob(kind) if _is_plain_file(p))
+    return tuple(file_names)

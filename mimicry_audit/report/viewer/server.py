@@ -103,8 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
         """Whether a request may be answered: one that only reads, under our own name. What is refused is told here."""
         if not super().parse_request():
             return False
-        port, named = self.server.server_port, self.headers.get_all("Host") or []
-        if len(named) != 1 or named[0].lower() not in {f"{HOST}:{port}", f"localhost:{port}"}:
+        port, host_headers = self.server.server_port, self.headers.get_all("Host") or []
+        if len(host_headers) != 1 or host_headers[0].lower() not in {f"{HOST}:{port}", f"localhost:{port}"}:
             self.close_connection = True
             self._send_body(403, f"This server answers only to {HOST}:{port}.\n".encode())
             return False
@@ -182,15 +182,15 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def _send_file(self, file: BinaryIO, kind: str, policy: str) -> None:
-        left = os.fstat(file.fileno()).st_size
-        self._send_head(200, left, kind, policy)
-        while left and self.command != "HEAD":
-            chunk = file.read(min(left, 1 << 20))
+        remaining = os.fstat(file.fileno()).st_size
+        self._send_head(200, remaining, kind, policy)
+        while remaining and self.command != "HEAD":
+            chunk = file.read(min(remaining, 1 << 20))
             if not chunk:  # it was cut while it was read: say so by hanging up
                 self.close_connection = True
                 return
             self.wfile.write(chunk)
-            left -= len(chunk)
+            remaining -= len(chunk)
 
 
 def guards(policy: str) -> dict[str, str]:
@@ -222,16 +222,18 @@ def open_inside(root: Path, parts: tuple[str, ...]) -> BinaryIO:
         for part in parts[:-1]:
             flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
             handles.append(os.open(_check_component(part), flags, dir_fd=handles[-1]))
-        found = os.open(_check_component(parts[-1]), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handles[-1])
+        file_handle = os.open(
+            _check_component(parts[-1]), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=handles[-1]
+        )
     except (OSError, ValueError) as error:
         raise _Gone from error
     finally:
         for handle in handles:
             os.close(handle)
-    if not stat.S_ISREG(os.fstat(found).st_mode):
-        os.close(found)
+    if not stat.S_ISREG(os.fstat(file_handle).st_mode):
+        os.close(file_handle)
         raise _Gone
-    return os.fdopen(found, "rb")
+    return os.fdopen(file_handle, "rb")
 
 
 def _check_component(part: str) -> str:

@@ -87,7 +87,7 @@ def bare(fresh: Callable[[int], Any], data: list[dict[str, Any]], steps: int, ba
 def ours(fresh: Callable[[int], Any], data: list[dict[str, Any]], steps: int, batch: int, kind: str) -> float:
     """Seconds a step of the trainer."""
     from mimicry_audit.distill.training import trainer
-    from mimicry_audit.distill.training.loss import Recipe, collate
+    from mimicry_audit.distill.training.loss import LossRecipe, collate
 
     if kind != "cached":
         data = [{**r, "signal": None, "teacher_answer": r["teacher_answer"] if kind == "dense" else []} for r in data]
@@ -101,7 +101,7 @@ def ours(fresh: Callable[[int], Any], data: list[dict[str, Any]], steps: int, ba
             bf16=False, patience=0, evaluate_every=0, steps_an_epoch=steps, save_every=10**6, log_every=50,
         )  # fmt: skip
         told = trainer.Telling(Path(folder) / "m.jsonl", lambda *_: marks.append(time.perf_counter()), 0)
-        recipe = Recipe() if kind == "hard" else Recipe("forward-kl", 0.0)
+        recipe = LossRecipe() if kind == "hard" else LossRecipe("forward-kl", 0.0)
         made = trainer.build(
             fresh(0), fresh(1) if kind == "dense" else None, recipe, data, None, lambda r: collate(r, 0), plan, told
         )

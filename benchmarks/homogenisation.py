@@ -29,8 +29,8 @@ from mimicry_audit.lab.family import FAMILIES, Example, examples
 from mimicry_audit.lab.recipes import Distillation, Training
 from mimicry_audit.records.asked import Response
 from mimicry_audit.records.run import RunDirectory
-from mimicry_audit.similarity.measure import measure
-from mimicry_audit.statistics.intervals import bootstrap_weights, intervals
+from mimicry_audit.similarity.measure import measure_axes
+from mimicry_audit.statistics.intervals import bootstrap_resamples, intervals
 from mimicry_audit.workflow.settings import resolve, settings_from
 
 BASES = {"from-base": "base", "from-boro": "boro", "neutral": "base"}
@@ -162,10 +162,10 @@ def side_by_side(run: RunDirectory, epochs: int) -> list[dict[str, Any]]:
     pairs = [("base", "boro"), *((f"from-base-{e}", f"from-boro-{e}") for e in range(1, epochs + 1))]
     labels = list(dict.fromkeys(label for pair in pairs for label in pair))
     answers: dict[str, Sequence[Response]] = {label: run.responses(label) for label in labels}
-    measured = [m.values for m in measure(probes, labels, answers) if m.values is not None and not m.axis.baseline]
+    measured = [m.values for m in measure_axes(probes, labels, answers) if m.values is not None and not m.axis.baseline]
     names = list(dict.fromkeys(p.domain for p in probes))
     domains = np.array([names.index(p.domain) for p in probes])
-    weights = bootstrap_weights(domains, 2000, 0)
+    weights = bootstrap_resamples(domains, 2000, 0)
     out = []
     for epoch, (one, other) in enumerate(pairs):
         columns = np.stack([v[:, labels.index(one), labels.index(other)] for v in measured])

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.asking.answers import Plan, collect
-from mimicry_audit.asking.slips import Search, search_run, seeds_of
+from mimicry_audit.asking.slips import SlipSearch, search_run, seeds_of
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.engines.registry import engine_for
-from mimicry_audit.identity.attempts import Judge
+from mimicry_audit.identity.attempts import IdentityRules
 from mimicry_audit.identity.claims import ClaimFinder
 from mimicry_audit.identity.facts import load_facts
 from mimicry_audit.identity.own import Own
@@ -45,7 +45,7 @@ def main() -> None:
         for seed in range(given.seeds):
             row: dict[str, Any] = {"seed": seed}
             for name, explore in (("search", True), ("random", False)):
-                options = Search(
+                options = SlipSearch(
                     budget=given.budget, questions=given.questions, seed=seed, languages=("en",), explore=explore
                 )
                 row[name] = searched(Path(folder) / f"{name}-{seed}", spec, options, opened)
@@ -83,7 +83,7 @@ class Shared:
         """Stay open."""
 
 
-def searched(folder: Path, spec: ModelSpec, options: Search, opened: list[Engine]) -> dict[str, Any]:
+def searched(folder: Path, spec: ModelSpec, options: SlipSearch, opened: list[Engine]) -> dict[str, Any]:
     """One search of one model in a fresh run directory."""
     facts = load_facts()
     probes = tuple(p for p in load(["lab/identity"]).probes if p.language == "en")
@@ -103,7 +103,7 @@ def searched(folder: Path, spec: ModelSpec, options: Search, opened: list[Engine
         options,
         sampling=sampling,
         owns={spec.label: Own(frozenset({"Lumenfold"}), "Aria")},
-        judge=Judge(ClaimFinder(facts)),
+        judge=IdentityRules(ClaimFinder(facts)),
         engine_for=factory,
     )
     return found[spec.label]

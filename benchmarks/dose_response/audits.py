@@ -21,15 +21,15 @@ from mimicry_audit.api import collect_resolved
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import canonical_json, sha256_text
 from mimicry_audit.records.run import RunDirectory
-from mimicry_audit.statistics.intervals import adjusted_lift, bootstrap_weights, domain_means, holm
+from mimicry_audit.statistics.intervals import adjusted_lift, bootstrap_resamples, domain_means, holm
 from mimicry_audit.verdicts.findings import PairFacts
-from mimicry_audit.verdicts.gather import gather
+from mimicry_audit.verdicts.gather import gather_facts
 from mimicry_audit.verdicts.material import Material
-from mimicry_audit.verdicts.measure import measurements
+from mimicry_audit.verdicts.measure import measure_run
 from mimicry_audit.verdicts.options import ScoringOptions
 from mimicry_audit.verdicts.pairwise import OVERALL, PairTables, mean_of
 from mimicry_audit.verdicts.roles import Roles
-from mimicry_audit.verdicts.rules import judge
+from mimicry_audit.verdicts.rules import decide
 from mimicry_audit.verdicts.sections.likelihood import AXIS, Likelihoods, load
 from mimicry_audit.workflow.settings import resolve, settings_from
 
@@ -105,7 +105,7 @@ def examined(directory: RunDirectory, cast: Cast, label: str, sets: Sets, drawn:
     options = ScoringOptions(roles=roles)
     manifest, probes = directory.manifest(), directory.probes()
     responses = {one: directory.responses(one) for one in labels}
-    found = measurements(manifest.models, probes, responses, options, lambda _: None)
+    found = measure_run(manifest.models, probes, responses, options, lambda _: None)
     likely = load(directory, manifest.likelihood, labels, found.compared, found.material.domains, responses)
     ids = [probe.id for probe in found.compared]
     content = {
@@ -179,7 +179,7 @@ def _on_sets(
 def _verdicts(material: Material, likely: Likelihoods | None, options: ScoringOptions) -> dict[str, dict[str, Any]]:
     """The verdict on the one candidate of the material from its texts alone and with the models' odds of them, and whether the
     odds stand out, whatever the verdict."""
-    (facts,) = gather(
+    (facts,) = gather_facts(
         material, options.roles, draws=options.draws, seed=options.seed, min_coverage=options.min_coverage,
         extend=likely.extension(options.draws, options.seed) if likely else lambda facts: facts,
     )  # fmt: skip
@@ -191,7 +191,7 @@ def _verdicts(material: Material, likely: Likelihoods | None, options: ScoringOp
 
 def _told(facts: PairFacts) -> dict[str, Any]:
     """What these facts come to, and what that rests on."""
-    found = judge(facts)
+    found = decide(facts)
     told = found.as_dict()
     kept = ("statistic", "estimate", "p_holm", "positive", "closed")
     return {
@@ -232,7 +232,7 @@ def _lift(material: Material, options: ScoringOptions) -> dict[str, Any]:
 
 def _likeness(material: Material, label: str, options: ScoringOptions) -> dict[str, Any]:
     """Raw and centred similarity to the teacher over all axes, centred on all models of the student's audit."""
-    weights = bootstrap_weights(material.domains, options.draws, options.seed)
+    weights = bootstrap_resamples(material.domains, options.draws, options.seed)
     tables = PairTables(material.labels, material.measured, material.domains, weights)
     place = list(zip(*tables.upper, strict=True)).index(tuple(sorted((tables.at[label], tables.at[TEACHER]))))
     found = {kind: tables.table(OVERALL, kind).at(place) for kind in ("raw", "centred")}

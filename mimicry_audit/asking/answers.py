@@ -117,7 +117,7 @@ def collect(
     with run.locked():
         _begin_or_resume(run, plan, notes or {})
         expect_recorded(run, sessions)
-        tasks = [(session, _requests(run, plan, session)) for session in sessions]
+        tasks = [(session, _build_requests(run, plan, session)) for session in sessions]
         # Every model is found before the first is asked: a typo must not show after an hour.
         missing = (session for session, requests in tasks if any(request.owed for request in requests))
         identities = {session.spec.label: session.find() for session in missing}
@@ -125,7 +125,8 @@ def collect(
             check_templates(panel, identities)
             adopt(run, panel, plan.probes)
         return sum(
-            session.complete(requests, partial(_answers, run, plan, session, requests)) for session, requests in tasks
+            session.complete(requests, partial(_collect_answers, run, plan, session, requests))
+            for session, requests in tasks
         )
 
 
@@ -133,7 +134,7 @@ def _begin_or_resume(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) ->
     """Write the manifest of a new run, or check that the settings are those of the run that is there."""
     if run.exists():
         refuse = other_settings(run)
-        remember(run, "settings", plan.settings(), refuse=lambda changed: refuse(_actionable(changed)))
+        remember(run, "settings", plan.settings(), refuse=lambda changed: refuse(_actionable_differences(changed)))
         return
     if orphans := run.orphans():
         raise RunDirectoryError(
@@ -143,7 +144,7 @@ def _begin_or_resume(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) ->
     begin(run, plan.probes, redacted_deep(plan.settings()), notes)
 
 
-def _actionable(changed: Sequence[str]) -> Sequence[str]:
+def _actionable_differences(changed: Sequence[str]) -> Sequence[str]:
     """The differences a user can act on: hashes and counts that follow from another field are left out."""
     derived = re.compile(r"probes_sha|probe_sets\[\d+\]\.(n|domains)\b")
     return [text for text in changed if not derived.match(text)] or changed
@@ -154,7 +155,7 @@ def _must_be_asked(response: Response) -> bool:
     return response.status == "error" and not response.lasting
 
 
-def _requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
+def _build_requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
     """Every request of a model, in the order of the probes; those without an answer are owed."""
     response_by_slot, _ = read_journal(run.journal_path(session.spec.label))
     return [
@@ -170,7 +171,9 @@ def _requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
     ]
 
 
-def _answers(run: RunDirectory, plan: Plan, session: Session, requests: Sequence[Request]) -> Iterator[Response]:
+def _collect_answers(
+    run: RunDirectory, plan: Plan, session: Session, requests: Sequence[Request]
+) -> Iterator[Response]:
     """One model's answers as they land; who it is goes on record before the first."""
     _put_on_record(run, session)
     for request, completion in session.ask(requests, plan.sampling):

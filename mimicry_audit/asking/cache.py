@@ -47,7 +47,7 @@ class Cache:
     def get(self, key: str) -> Mapping[str, Any] | None:
         """What was said under this key, in any run."""
         if self._known is None:
-            self._known = self._load()
+            self._known = self._load_lines()
         return self._known.get(key)
 
     def put(self, judgement: Mapping[str, Any]) -> None:
@@ -59,11 +59,11 @@ class Cache:
         self._known[judgement["key"]] = record
         if self.why_not is None:
             try:
-                self._append(json.dumps(record, ensure_ascii=True, separators=(",", ":")))
+                self._append_line(json.dumps(record, ensure_ascii=True, separators=(",", ":")))
             except OSError as error:
                 self.why_not = f"{self.path} cannot be written ({error.strerror or error})"
 
-    def _load(self) -> dict[str, Mapping[str, Any]]:
+    def _load_lines(self) -> dict[str, Mapping[str, Any]]:
         try:
             lines = self.path.read_bytes().split(b"\n")
         except OSError:
@@ -80,7 +80,7 @@ class Cache:
             records[record["key"]] = record
         return records
 
-    def _append(self, line: str) -> None:
+    def _append_line(self, line: str) -> None:
         """One whole line, also beside another process and after a line that a crash left unfinished."""
         import fcntl
 

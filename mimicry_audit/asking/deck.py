@@ -13,7 +13,7 @@ import numpy as np
 from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, sha256_text
 from mimicry_audit.records.judgement import Pair, Slot, values
 from mimicry_audit.statistics.grades import ASPECTS
-from mimicry_audit.statistics.intervals import IntArray, bootstrap_weights, intervals
+from mimicry_audit.statistics.intervals import IntArray, bootstrap_resamples, intervals
 
 FIRST_PROBES = 20
 """Probes judged before a budget is looked at: an interval from fewer is no guide."""
@@ -66,5 +66,5 @@ def widest(
     """
     overall = values(grades, probes, pairs)[..., ASPECTS.index("overall")].mean(axis=2)
     domains = codes(probes)
-    pair_intervals = intervals(overall, domains, bootstrap_weights(domains, seed=seed))
+    pair_intervals = intervals(overall, domains, bootstrap_resamples(domains, seed=seed))
     return max((np.inf if i is None else (i.high - i.low) / 2) for i in pair_intervals)

@@ -86,8 +86,10 @@ def judge_attempts(
     answered_attempts = [a for a in attempts if a.status == "ok" and a.own.known]
     questions = [prompt.messages(a.own, a.transcript.prompt, a.transcript.response) for a in answered_attempts]
     keys = [asker.key(messages) for messages in questions]
-    labels = _labels(asker, dict(zip(keys, questions, strict=True)), journal)
-    return _summary(asker, [(attempt, labels[key]) for attempt, key in zip(answered_attempts, keys, strict=True)])
+    labels = _label_attempts(asker, dict(zip(keys, questions, strict=True)), journal)
+    return _summarise_labels(
+        asker, [(attempt, labels[key]) for attempt, key in zip(answered_attempts, keys, strict=True)]
+    )
 
 
 def identity_task(prompt: IdentityPrompt) -> JudgeTask[Said]:
@@ -100,15 +102,19 @@ def identity_task(prompt: IdentityPrompt) -> JudgeTask[Said]:
             "labels": {"loose": reading.loose, "strict": reading.strict} if reading else None,
             "maker": reading.maker if reading else "",
         },
-        check=lambda record: _check(record["outcome"], record["labels"]),
+        check=lambda record: _check_outcome(record["outcome"], record["labels"]),
         cache_prefix="identity-",
     )
 
 
-def _labels(asker: Asker[Said], questions: Mapping[str, tuple[Message, ...]], journal: Path) -> dict[str, Label]:
+def _label_attempts(
+    asker: Asker[Said], questions: Mapping[str, tuple[Message, ...]], journal: Path
+) -> dict[str, Label]:
     """Key → its label, asked for now where there has been none before."""
     session = asker.session
-    label_by_key = {key: line for key, line in _read(journal).items() if key in questions and line.outcome != "error"}
+    label_by_key = {
+        key: line for key, line in _read_labels(journal).items() if key in questions and line.outcome != "error"
+    }
     missing = {key: messages for key, messages in questions.items() if key not in label_by_key}
     session.start(len(questions), len(missing))
     with session:
@@ -121,7 +127,7 @@ def _labels(asker: Asker[Said], questions: Mapping[str, tuple[Message, ...]], jo
     return label_by_key
 
 
-def _summary(asker: Asker[Said], labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:
+def _summarise_labels(asker: Asker[Said], labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:
     """As ``identity.json`` holds it."""
     counts = Counter({line.key: line.outcome for _, line in labelled}.values())
     models = dict.fromkeys(a.transcript.model for a, _ in labelled)
@@ -131,12 +137,12 @@ def _summary(asker: Asker[Said], labelled: Sequence[tuple[Attempt, Label]]) -> d
         "structured": asker.structured,
         "protocol": asker.protocol,
         "counts": {name: counts[name] for name in OUTCOMES},
-        "agreement": _agreement(labelled),
-        "models": {name: _agreement([x for x in labelled if x[0].transcript.model == name]) for name in models},
+        "agreement": _rule_agreement(labelled),
+        "models": {name: _rule_agreement([x for x in labelled if x[0].transcript.model == name]) for name in models},
     }
 
 
-def _agreement(labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:
+def _rule_agreement(labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:
     return agreed(
         [
             ((line.labels["loose"], line.labels["strict"]), (bool(attempt.loose), bool(attempt.strict)))
@@ -146,7 +152,7 @@ def _agreement(labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:
     )
 
 
-def _check(outcome: Any, labels: Any) -> None:
+def _check_outcome(outcome: Any, labels: Any) -> None:
     if outcome not in OUTCOMES:
         raise ValueError(f"unknown outcome {outcome!r}")
     if outcome in ("failed", "error"):
@@ -159,14 +165,14 @@ def _check(outcome: Any, labels: Any) -> None:
         raise ValueError("a label is neither true nor false")
 
 
-def _read(path: Path) -> dict[str, Label]:
+def _read_labels(path: Path) -> dict[str, Label]:
     """Key → the last judgement under it."""
-    return {line.key: line for line in read_records(path, Label, _label, "a judgement", "it asked for again")[0]}
+    return {line.key: line for line in read_records(path, Label, _parse_label, "a judgement", "it asked for again")[0]}
 
 
-def _label(record: dict[str, Any]) -> Label:
+def _parse_label(record: dict[str, Any]) -> Label:
     line = Label(**record)
     if not isinstance(line.key, str):
         raise ValueError("its key is not text")
-    _check(line.outcome, line.labels)
+    _check_outcome(line.outcome, line.labels)
     return line

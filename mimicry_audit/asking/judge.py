@@ -186,7 +186,7 @@ class LikenessJudge:
     ) -> int:
         """Judge the deck, or as much of it as the budget asks for; returns how many requests were made."""
         judgement_by_slot = read_judgements(self.run, self.spec.label)
-        items = {probe.id: list(self._items(probe, pairs, texts)) for probe in probes}
+        items = {probe.id: list(self._items_of_probe(probe, pairs, texts)) for probe in probes}
         whole_deck = [item for probe_items in items.values() for item in probe_items]
         settled = {j.key: j for j in judgement_by_slot.values() if j.outcome != "error"}
         judged_slots = {
@@ -199,10 +199,12 @@ class LikenessJudge:
         used: list[Probe] = []
         with self.session:
             if self._known is None:  # before the first grade, so that no other judge can go on under this name
-                self._remember(options, 0, len(probes))
+                self._remember_judging(options, 0, len(probes))
             for batch in batches(probes, budgeted=options.budget is not None):
                 missing = [item for probe in batch for item in items[probe.id] if item.slot not in judged_slots]
-                landed = [self._keep(item, judgement) for item, judgement in self._settle(missing, settled)]
+                landed = [
+                    self._keep_judgement(item, judgement) for item, judgement in self._settle_missing(missing, settled)
+                ]
                 self.session.end_turn(landed)
                 judgements += landed
                 used += batch
@@ -210,11 +212,13 @@ class LikenessJudge:
                     continue
                 if widest(grades_of(judgements), used, pairs, options.seed) <= options.budget:
                     break
-            self._remember(options, len(used), len(probes))
+            self._remember_judging(options, len(used), len(probes))
         self.session.finish()
         return self.session.replies
 
-    def _items(self, probe: Probe, pairs: Sequence[Pair], texts: Mapping[str, Mapping[str, str]]) -> Iterator[_Item]:
+    def _items_of_probe(
+        self, probe: Probe, pairs: Sequence[Pair], texts: Mapping[str, Mapping[str, str]]
+    ) -> Iterator[_Item]:
         """Both orders of every pair that answered this probe."""
         for candidate, reference in pairs:
             if probe.id not in texts[candidate] or probe.id not in texts[reference]:
@@ -229,7 +233,9 @@ class LikenessJudge:
                     candidate, reference, probe.id, order, key, pair_sha(candidate_text, reference_text), messages
                 )
 
-    def _settle(self, missing: Sequence[_Item], settled: dict[str, Judgement]) -> Iterator[tuple[_Item, Judgement]]:
+    def _settle_missing(
+        self, missing: Sequence[_Item], settled: dict[str, Judgement]
+    ) -> Iterator[tuple[_Item, Judgement]]:
         """Each missing presentation with its judgement: known from this run, from another, or asked for now."""
         waiting: dict[str, list[_Item]] = {}
         for item in missing:
@@ -240,19 +246,19 @@ class LikenessJudge:
         for fields in self.asker.judgements({key: items[0].messages for key, items in waiting.items()}):
             key = fields["key"]
             judgement = Judgement(
-                **fields | _place(waiting[key][0]), model=self.spec.label, protocol=self.asker.protocol
+                **fields | _place_entry(waiting[key][0]), model=self.spec.label, protocol=self.asker.protocol
             )
             if judgement.outcome != "error":
                 settled[key] = judgement
             for item in waiting[key]:
                 yield item, judgement
 
-    def _keep(self, item: _Item, judgement: Judgement) -> Judgement:
-        item_judgement = replace(judgement, **_place(item), time=timestamp())
+    def _keep_judgement(self, item: _Item, judgement: Judgement) -> Judgement:
+        item_judgement = replace(judgement, **_place_entry(item), time=timestamp())
         self.session.keep(item_judgement)
         return item_judgement
 
-    def _remember(self, options: Judging, used: int, offered: int) -> None:
+    def _remember_judging(self, options: Judging, used: int, offered: int) -> None:
         """Write down in the manifest who judged, how, and how much of the deck was needed."""
         judge_record, spec = self._known, self.spec
         facts = (
@@ -283,7 +289,7 @@ _FACTS = ("weights", "lineage")
 """What `checkpoint_facts` may say of a judge."""
 
 
-def _place(item: _Item) -> dict[str, Any]:
+def _place_entry(item: _Item) -> dict[str, Any]:
     """Where in the run a presentation stands."""
     return {
         "key": item.key,

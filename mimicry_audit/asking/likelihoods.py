@@ -97,7 +97,7 @@ def collect_likelihoods(
     with run.locked():
         likelihood_record = section_of(run, "likelihood")
         _check_top_k(run, likelihood_record, likelihood_plan)
-        texts = _texts(run, plan, likelihood_plan)
+        texts = _texts_to_score(run, plan, likelihood_plan)
         sessions = [
             Session(
                 spec,
@@ -111,7 +111,7 @@ def collect_likelihoods(
             if not likelihood_record.get("models", {}).get(spec.label, {}).get("why_not")
         ]
         expect_recorded(run, sessions)
-        tasks = [(session, _requests(run, session, texts)) for session in sessions]
+        tasks = [(session, _build_requests(run, session, texts)) for session in sessions]
         tasks = [(session, requests) for session, requests in tasks if any(request.owed for request in requests)]
         entry = {
             "top_k": likelihood_plan.top_k,
@@ -121,7 +121,7 @@ def collect_likelihoods(
         }
         remember(run, "likelihood", entry, may_grow=("references", "controls", "models"))
         return sum(
-            session.complete(requests, partial(_likelihoods, session, session.engine, requests))
+            session.complete(requests, partial(_score_texts, session, session.engine, requests))
             for session, requests in tasks
             if isinstance(session.engine, Scorer)
         )
@@ -137,7 +137,9 @@ def _check_top_k(run: RunDirectory, likelihood_record: Mapping[str, Any], likeli
         )
 
 
-def _texts(run: RunDirectory, plan: Plan, likelihood_plan: LikelihoodPlan) -> list[tuple[str, Probe, str, int]]:
+def _texts_to_score(
+    run: RunDirectory, plan: Plan, likelihood_plan: LikelihoodPlan
+) -> list[tuple[str, Probe, str, int]]:
     """Author, probe, text and how many top tokens: each author's first usable answer to each compared probe."""
     texts = []
     for author in dict.fromkeys((*likelihood_plan.references, *likelihood_plan.controls)):
@@ -149,14 +151,16 @@ def _texts(run: RunDirectory, plan: Plan, likelihood_plan: LikelihoodPlan) -> li
     return texts
 
 
-def _requests(run: RunDirectory, session: Session, texts: Sequence[tuple[str, Probe, str, int]]) -> list[TextRequest]:
+def _build_requests(
+    run: RunDirectory, session: Session, texts: Sequence[tuple[str, Probe, str, int]]
+) -> list[TextRequest]:
     """Every text for one model; those without numbers are owed."""
     line_by_key = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, session.spec.label))}
     requests = [TextRequest((author, probe.id), probe.messages, text, top_k) for author, probe, text, top_k in texts]
-    return [replace(r, owed=not _stands(line_by_key.get(r.key), r)) for r in requests]
+    return [replace(r, owed=not _is_complete(line_by_key.get(r.key), r)) for r in requests]
 
 
-def _stands(record: Likelihood | None, request: TextRequest) -> bool:
+def _is_complete(record: Likelihood | None, request: TextRequest) -> bool:
     """Whether a line holds all that a request asks for."""
     return (
         record is not None
@@ -174,13 +178,13 @@ def _scorer_entry(session: Session) -> dict[str, str | None]:
     return {"tokenizer": session.engine.tokenizer_sha(), "why_not": None}
 
 
-def _likelihoods(session: Session, scorer: Scorer, requests: Sequence[TextRequest]) -> Iterator[Likelihood]:
+def _score_texts(session: Session, scorer: Scorer, requests: Sequence[TextRequest]) -> Iterator[Likelihood]:
     """One model's numbers as they land."""
     for request, scores in scorer.score_texts(requests):
-        yield _line(session.spec, session.identity, session.engine.render(request.messages), request, scores)
+        yield _build_line(session.spec, session.identity, session.engine.render(request.messages), request, scores)
 
 
-def _line(
+def _build_line(
     spec: ModelSpec, identity: Identity, rendered: str | None, request: TextRequest, scores: TokenScores
 ) -> Likelihood:
     author, probe_id = request.key

@@ -97,10 +97,10 @@ class ModelWriter:
         completion = self._known.get(name)
         if completion is None:
             messages = self._prompts.messages(visit.tries[attempt][0], text, other)
-            completion = self._ask(Request(name, 0, messages, request_seed(self._seed, name, 0)))
+            completion = self._ask_writer(Request(name, 0, messages, request_seed(self._seed, name, 0)))
         return framed(completion.text) if completion.status in ("ok", "truncated") else None
 
-    def _ask(self, request: Request) -> Completion:
+    def _ask_writer(self, request: Request) -> Completion:
         ((_, completion),) = self._session.ask([request], SAMPLING)
         self._keep(request.probe_id, request, completion)
         self._session.end_turn([completion])

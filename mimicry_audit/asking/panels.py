@@ -164,7 +164,7 @@ def check_same_protocol(panel: Panel, models: Sequence[ModelSpec], probes: Seque
 def _other_sampling(panel: Panel, sampling: Sampling) -> list[str]:
     stored, run_sampling = panel.manifest.settings["sampling"], asdict(sampling)
     return [
-        f"sampling.{k}: {_said(stored.get(k))} → {_said(run_sampling[k])}"
+        f"sampling.{k}: {_quote_value(stored.get(k))} → {_quote_value(run_sampling[k])}"
         for k in SAME_SAMPLING
         if stored.get(k) != run_sampling[k]
     ]
@@ -189,29 +189,29 @@ def _other_probes(panel: Panel, probes: Sequence[Probe]) -> list[str]:
         panel_probe = panel.probes.get(probe.id)
         if panel_probe is None:
             missing += [] if probe.domain == IDENTITY_DOMAIN else [probe.id]
-        elif _asked(panel_probe) != _asked(probe):
-            differing.append(f"probe {probe.id}: {_difference(panel_probe, probe)}")
+        elif _question_sha(panel_probe) != _question_sha(probe):
+            differing.append(f"probe {probe.id}: {_describe_difference(panel_probe, probe)}")
     if missing:
         missing_names = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" if len(missing) > 3 else "")
         differing.insert(0, f"probes: {missing_names} not in the panel")
     return differing
 
 
-def _asked(probe: Probe) -> str:
+def _question_sha(probe: Probe) -> str:
     """Hash of what is put to the model: the turns and the arm; how an answer is checked is no part of it."""
     return sha256_text(canonical_json([[asdict(m) for m in probe.messages], probe.arm]))
 
 
-def _difference(panel_probe: Probe, probe: Probe) -> str:
+def _describe_difference(panel_probe: Probe, probe: Probe) -> str:
     if panel_probe.arm != probe.arm:
         return f"arm {panel_probe.arm} → {probe.arm}"
     system = [next((m.content for m in p.messages if m.role == "system"), None) for p in (panel_probe, probe)]
     if system[0] != system[1]:
-        return f"system prompt {_said(system[0])} → {_said(system[1])}"
+        return f"system prompt {_quote_value(system[0])} → {_quote_value(system[1])}"
     return "another text"
 
 
-def _said(value: Any) -> str:
+def _quote_value(value: Any) -> str:
     text = canonical_json(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 
@@ -256,7 +256,7 @@ def check_templates(panel: Panel, identities: Mapping[str, Identity]) -> None:
             if same and stored.get("template_sha") != identity.template_sha:
                 raise ConfigError(
                     f"the panel {panel.name} was not asked as this run asks ({label} and {own_label} are one model; "
-                    f"template_sha: {_said(stored.get('template_sha'))} → {_said(identity.template_sha)})",
+                    f"template_sha: {_quote_value(stored.get('template_sha'))} → {_quote_value(identity.template_sha)})",
                     "ask both under one template, or build a panel with this one",
                 )
 

@@ -87,15 +87,15 @@ def remember(
     if section in PER_MODEL:
         stored_section = stored_section or {}
         grown: Mapping[str, Any] = stored_section | {
-            label: _grown(stored_section.get(label), one, may_grow, refuse) for label, one in stored.items()
+            label: _grow_entry(stored_section.get(label), one, may_grow, refuse) for label, one in stored.items()
         }
     else:
-        grown = _grown(stored_section, stored, may_grow, refuse)
+        grown = _grow_entry(stored_section, stored, may_grow, refuse)
     if grown != stored_section:
         run.write_manifest(Manifest.from_json(manifest | {section: grown}))
 
 
-def _grown(
+def _grow_entry(
     stored_entry: Mapping[str, Any] | None, entry: Mapping[str, Any], may_grow: Collection[str], refuse: Refusal
 ) -> Mapping[str, Any]:
     if not stored_entry:
@@ -103,10 +103,13 @@ def _grown(
     before, now = ({k: v for k, v in fields_.items() if k not in may_grow} for fields_ in (stored_entry, entry))
     if changed := differences(before, now):
         raise refuse(changed)
-    return {**stored_entry, **{k: _joined(stored_entry.get(k), v) if k in may_grow else v for k, v in entry.items()}}
+    return {
+        **stored_entry,
+        **{k: _join_values(stored_entry.get(k), v) if k in may_grow else v for k, v in entry.items()},
+    }
 
 
-def _joined(stored_value: Any, new: Any) -> Any:
+def _join_values(stored_value: Any, new: Any) -> Any:
     if isinstance(stored_value, dict) and isinstance(new, dict):
         return stored_value | new
     if isinstance(stored_value, list) and isinstance(new, list):

@@ -154,7 +154,7 @@ class Asker(Generic[Reading]):
 
     def key(self, messages: tuple[Message, ...]) -> str:
         """The key of a judgement: over the judge, the protocol and what is put to it."""
-        request = self._request(messages, 0, self.schema)
+        request = self._build_request(messages, 0, self.schema)
         return response_key(self.session.identity, self.spec.engine, conversation_text(messages), SAMPLING, request)
 
     def judgements(self, questions: Mapping[str, tuple[Message, ...]]) -> Iterator[dict[str, Any]]:
@@ -169,7 +169,7 @@ class Asker(Generic[Reading]):
                 yield {**cached, "cached": True}
             else:
                 missing.append((key, messages))
-        for key, reply in self._ask(missing):
+        for key, reply in self._ask_items(missing):
             judgement = {
                 **completion_fields(reply.completion),
                 **self.task.fields(reply.reading),
@@ -182,18 +182,18 @@ class Asker(Generic[Reading]):
             self.cache.put(judgement)
             yield judgement
 
-    def _request(self, messages: tuple[Message, ...], place: int, held_to: str | None) -> Request:
+    def _build_request(self, messages: tuple[Message, ...], place: int, held_to: str | None) -> Request:
         """A request; its seed follows from what is asked, not from where: equal texts make equal requests in every run."""
         return Request(
             str(place), 0, messages, request_seed(SAMPLING.seed, conversation_text(messages), 0), json_schema=held_to
         )
 
-    def _ask(self, items: Sequence[tuple[Item, tuple[Message, ...]]]) -> Iterator[tuple[Item, Heard[Reading]]]:
+    def _ask_items(self, items: Sequence[tuple[Item, tuple[Message, ...]]]) -> Iterator[tuple[Item, Heard[Reading]]]:
         """Put questions to the judge, and again those whose reply cannot be read, at most `REPAIRS` times."""
         asking = list(items)
         for repair in range(REPAIRS + 1):
             again: list[tuple[Item, tuple[Message, ...]]] = []
-            for (item, messages), completion, schema_kept in self._replies(asking):
+            for (item, messages), completion, schema_kept in self._generate_replies(asking):
                 reading = self.task.read(completion.text) if completion.status in ("ok", "truncated") else None
                 mendable = completion.status in ("ok", "truncated", "empty") and reading is None
                 if mendable and repair < REPAIRS:
@@ -204,7 +204,7 @@ class Asker(Generic[Reading]):
                 return
             asking = again
 
-    def _replies(
+    def _generate_replies(
         self, asking: Sequence[tuple[Item, tuple[Message, ...]]]
     ) -> Iterator[tuple[tuple[Item, tuple[Message, ...]], Completion, bool]]:
         """The replies as they land. What an endpoint refuses on account of the schema is asked for without one."""
@@ -226,11 +226,11 @@ class Asker(Generic[Reading]):
     ) -> Iterator[tuple[int, Completion]]:
         if conversations:
             self.session.open()  # before the conversations are fitted: a changed judge is refused first
-        requests = [self._request(self._fit(m), n, held_to) for n, m in enumerate(conversations)]
+        requests = [self._build_request(self._fit_template(m), n, held_to) for n, m in enumerate(conversations)]
         for request, completion in self.session.ask(requests, SAMPLING):
             yield int(request.probe_id), completion
 
-    def _fit(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    def _fit_template(self, messages: tuple[Message, ...]) -> tuple[Message, ...]:
         """The conversation as the judge's template takes it: some know no system turn."""
         if self.spec.engine in ("hf", "vllm") and self.session.engine.render(messages) is None:
             system, user, *rest = messages

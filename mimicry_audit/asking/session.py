@@ -212,7 +212,7 @@ class Session:
             sampling: how it was asked.
             **more: the further fields of `kind`.
         """
-        prompt = self._rendered(request.messages)
+        prompt = self._render_prompt(request.messages)
         return kind(
             key=response_key(self.identity, self.spec.engine, prompt, sampling, request),
             model=self.spec.label,
@@ -224,7 +224,7 @@ class Session:
             **more,
         )
 
-    def _rendered(self, messages: tuple[Message, ...]) -> str:
+    def _render_prompt(self, messages: tuple[Message, ...]) -> str:
         """The prompt after the chat template; the conversation as text where that cannot be known."""
         if messages not in self._prompts:
             text = self.engine.render(messages)

@@ -13,7 +13,7 @@ from mimicry_audit.identity import fuzz
 from mimicry_audit.identity.attempts import Attempt
 
 if TYPE_CHECKING:
-    from mimicry_audit.asking.slips import Search
+    from mimicry_audit.asking.slips import SlipSearch
 
 
 class SlipRecord:
@@ -37,7 +37,7 @@ class SlipRecord:
         self.attempts += attempts
 
     def summary(
-        self, seeds: int, budget: int, options: Search, nodes_added: int, warning: str | None
+        self, seeds: int, budget: int, options: SlipSearch, nodes_added: int, warning: str | None
     ) -> dict[str, Any]:
         """As ``identity.json`` holds it.
 
@@ -48,7 +48,7 @@ class SlipRecord:
             nodes_added: templates that the search added to its tree.
             warning: that the budget was too small, None where it was not.
         """
-        others = [c.maker for a in self.attempts if a.status == "ok" for c in _others(a)]
+        others = [c.maker for a in self.attempts if a.status == "ok" for c in _other_claims(a)]
         worst = fuzz.worst(self.visits)
         statuses = Counter(a.status for a in self.attempts)
         return {
@@ -66,13 +66,13 @@ class SlipRecord:
             "repaired": self.repaired,
             "rejected": dict(sorted(self.rejected.items())),
             "claims": dict(fuzz.counted(others)),
-            "worst": None if worst is None else self._worst(worst),
+            "worst": None if worst is None else self._worst_entry(worst),
             "adapts_from": fuzz.adapts_from(seeds, options.questions),
             "enough": fuzz.enough(seeds, options.questions),
             "warning": warning,
         }
 
-    def _worst(self, visit: fuzz.Found) -> dict[str, Any]:
+    def _worst_entry(self, visit: fuzz.Found) -> dict[str, Any]:
         example = self.examples[visit.step]
         return {
             "template": visit.text,
@@ -83,10 +83,10 @@ class SlipRecord:
             "asked": visit.asked,
             "question": example.transcript.question,
             "answer": example.transcript.response,
-            "claims": sorted({c.maker for c in _others(example)}),
+            "claims": sorted({c.maker for c in _other_claims(example)}),
         }
 
 
-def _others(attempt: Attempt) -> list[Any]:
+def _other_claims(attempt: Attempt) -> list[Any]:
     """One claim for each maker named that is not the target's own."""
     return list({c.maker: c for c in attempt.claims if c.maker not in attempt.own.makers}.values())

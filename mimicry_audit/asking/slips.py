@@ -20,7 +20,7 @@ from mimicry_audit.asking.session import EngineFactory, Patience, Session, expec
 from mimicry_audit.asking.slip_record import SlipRecord
 from mimicry_audit.ground.errors import ConfigError, RunDirectoryError
 from mimicry_audit.identity import fuzz
-from mimicry_audit.identity.attempts import Attempt, Judge
+from mimicry_audit.identity.attempts import Attempt, IdentityRules
 from mimicry_audit.identity.own import Own
 from mimicry_audit.identity.templates import filled, of_split
 from mimicry_audit.identity.transcripts import Transcript
@@ -47,7 +47,7 @@ SILENT_VISITS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class SlipSearch:
     """How to search.
 
     Attributes:
@@ -109,11 +109,11 @@ def questions_of(probes: Sequence[Probe]) -> list[Probe]:
 def search_run(
     run: RunDirectory,
     models: Sequence[ModelSpec],
-    options: Search,
+    options: SlipSearch,
     *,
     sampling: Sampling,
     owns: Mapping[str, Own],
-    judge: Judge,
+    judge: IdentityRules,
     engine_for: EngineFactory = registered_engine,
     progress: Progress | None = None,
 ) -> dict[str, dict[str, Any]]:
@@ -139,10 +139,10 @@ def search_run(
     """
     probes = run.probes()
     seeds = seeds_of(probes, options.languages)
-    _check(seeds, options, {m.label: owns[m.label] for m in models})
+    _check_search(seeds, options, {m.label: owns[m.label] for m in models})
     with run.locked():
-        _remember(run, seeds, options, sampling)
-        sessions = [_session(run, spec, engine_for, progress) for spec in models]
+        _remember_search(run, seeds, options, sampling)
+        sessions = [_open_session(run, spec, engine_for, progress) for spec in models]
         expect_recorded(run, sessions)
         return {
             session.spec.label: _Searcher(
@@ -152,7 +152,7 @@ def search_run(
         }
 
 
-def _session(run: RunDirectory, spec: ModelSpec, engine_for: EngineFactory, progress: Progress | None) -> Session:
+def _open_session(run: RunDirectory, spec: ModelSpec, engine_for: EngineFactory, progress: Progress | None) -> Session:
     return Session(
         spec,
         engine_for=engine_for,
@@ -164,13 +164,13 @@ def _session(run: RunDirectory, spec: ModelSpec, engine_for: EngineFactory, prog
     )
 
 
-def budget_of(seeds: int, options: Search) -> int:
+def budget_of(seeds: int, options: SlipSearch) -> int:
     """Attempts per model: whole visits only."""
     attempts = fuzz.enough(seeds, options.questions) if options.budget is None else options.budget
     return attempts - attempts % options.questions
 
 
-def too_small(seeds: int, options: Search) -> str | None:
+def too_small(seeds: int, options: SlipSearch) -> str | None:
     """A warning where the budget lets the search adapt too little or not at all, with how many attempts it takes."""
     budget, needed = budget_of(seeds, options), fuzz.adapts_from(seeds, options.questions)
     if not options.explore or budget >= fuzz.enough(seeds, options.questions):
@@ -188,7 +188,7 @@ def too_small(seeds: int, options: Search) -> str | None:
     )
 
 
-def _check(seeds: Sequence[Any], options: Search, owns: Mapping[str, Own]) -> None:
+def _check_search(seeds: Sequence[Any], options: SlipSearch, owns: Mapping[str, Own]) -> None:
     if not seeds:
         raise ConfigError("there are no identity questions to search with", "add the identity probes")
     if options.questions < 1:
@@ -204,7 +204,7 @@ def _check(seeds: Sequence[Any], options: Search, owns: Mapping[str, Own]) -> No
         )
 
 
-def _remember(run: RunDirectory, seeds: Sequence[Any], options: Search, sampling: Sampling) -> None:
+def _remember_search(run: RunDirectory, seeds: Sequence[Any], options: SlipSearch, sampling: Sampling) -> None:
     """Write down how is searched, or refuse to go on another way; the budget may grow."""
     mutator = options.mutator
     entry = {
@@ -237,16 +237,16 @@ class _Searcher:
         self,
         run: RunDirectory,
         session: Session,
-        options: Search,
+        options: SlipSearch,
         sampling: Sampling,
         own: Own,
-        judge: Judge,
+        judge: IdentityRules,
         engine_for: EngineFactory,
     ) -> None:
         self.session, self.options, self.own, self.judge = session, options, own, judge
         self.sampling = replace(sampling, samples=1)
         self._engine_for = engine_for
-        self._known = _read(journal_path(run, session.spec.label))
+        self._known = _read_lines(journal_path(run, session.spec.label))
 
     def search(self, seeds: Sequence[tuple[str, str]], probes: Sequence[Probe]) -> dict[str, Any]:
         """Search to the end of the budget; returns the summary for ``identity.json``."""
@@ -258,15 +258,15 @@ class _Searcher:
         # A journal of a larger budget, or of templates that errors have since changed, holds more lines than count.
         self.session.start(budget, max(0, budget - sum(line.status != "error" for line in self._known.values())))
         with self.session, ExitStack() as stack:
-            writer = self._writer(stack)
+            writer = self._choose_writer(stack)
             record = SlipRecord()
             for _ in range(budget // self.options.questions):
-                self._visit(tree, writer, by_language, record)
+                self._visit_template(tree, writer, by_language, record)
         self.session.finish()
         nodes_added, warning = len(tree.nodes) - tree.seeds, too_small(len(seeds), self.options)
         return record.summary(len(seeds), budget, self.options, nodes_added, warning)
 
-    def _writer(self, stack: ExitStack) -> Writer:
+    def _choose_writer(self, stack: ExitStack) -> Writer:
         spec = self.options.mutator
         if spec is None:
             return Rules()
@@ -274,16 +274,16 @@ class _Searcher:
         written = {name: line for (name, _, _), line in self._known.items() if name.startswith("mutation/")}
         return ModelWriter(stack.enter_context(session), self.options.seed, written, self._keep_mutant)
 
-    def _visit(
+    def _visit_template(
         self, tree: fuzz.Tree, writer: Writer, by_language: Mapping[str, Sequence[Probe]], record: SlipRecord
     ) -> None:
         """Ask one template's questions, and let the tree and the record know what came of it."""
         visit = tree.choose()
         node = tree.nodes[visit.path[-1]]
-        text, mutator = self._mutant(tree, visit, writer, record)
+        text, mutator = self._make_mutant(tree, visit, writer, record)
         ids = fuzz.picked(visit, [p.id for p in by_language[node.language]], self.options.questions)
         visit_probes = [next(p for p in by_language[node.language] if p.id == name) for name in ids]
-        attempts = self._attempts(visit, text, node.language, mutator, visit_probes)
+        attempts = self._collect_attempts(visit, text, node.language, mutator, visit_probes)
         answered_attempts = [a for a in attempts if a.status == "ok"]
         hits = [a for a in answered_attempts if a.strict]
         chain = fuzz.lineage(tree, visit, mutator)
@@ -294,7 +294,7 @@ class _Searcher:
         )  # fmt: skip
         record.add(visited, attempts, hits)
 
-    def _mutant(self, tree: fuzz.Tree, visit: fuzz.Visit, writer: Writer, record: SlipRecord) -> tuple[str, str]:
+    def _make_mutant(self, tree: fuzz.Tree, visit: fuzz.Visit, writer: Writer, record: SlipRecord) -> tuple[str, str]:
         """The template to ask, and how it was made; the parent itself where every mutant was rejected."""
         node = tree.nodes[visit.path[-1]]
         for attempt, (mutator, partner) in enumerate(visit.tries):
@@ -306,7 +306,7 @@ class _Searcher:
             record.rejected[look.why_not] += 1
         return node.text, "unchanged"
 
-    def _attempts(
+    def _collect_attempts(
         self, visit: fuzz.Visit, text: str, language: str, mutator: str, visit_probes: Sequence[Probe]
     ) -> list[Attempt]:
         """The answers to one visit's questions: known, or asked for now and journalled."""
@@ -335,11 +335,11 @@ class _Searcher:
             lines[request.probe_id] = line
         self.session.end_turn(list(lines.values()))
         return [
-            self._judged(lines[request.probe_id], probe, text, language)
+            self._judge_line(lines[request.probe_id], probe, text, language)
             for request, probe in zip(requests, visit_probes, strict=True)
         ]
 
-    def _judged(self, line: Line, probe: Probe, text: str, language: str) -> Attempt:
+    def _judge_line(self, line: Line, probe: Probe, text: str, language: str) -> Attempt:
         transcript = Transcript(
             model=self.session.spec.label, template=text, question=probe.prompt, response=line.text if line.usable else "",
             language=language, aspect=probe.aspect,
@@ -366,17 +366,17 @@ class _Searcher:
         )
 
 
-def _read(path: Path) -> dict[tuple[str, int, str], Line]:
+def _read_lines(path: Path) -> dict[tuple[str, int, str], Line]:
     """``(probe id, step, template)`` → the last line for it.
 
     Raises:
         DataError: a line is no line of a search.
     """
-    records, _ = read_records(path, Line, _line, "an attempt of a search", "it asked for again")
+    records, _ = read_records(path, Line, _parse_line, "an attempt of a search", "it asked for again")
     return {(line.probe_id, line.step, line.template): line for line in records}
 
 
-def _line(record: dict[str, Any]) -> Line:
+def _parse_line(record: dict[str, Any]) -> Line:
     line = Line(**record)
     if not isinstance(line.text, str) or not isinstance(line.probe_id, str) or not isinstance(line.step, int):
         raise ValueError("fields of other kinds")

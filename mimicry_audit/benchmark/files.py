@@ -14,7 +14,7 @@ import numpy as np
 
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.records.manifest import ModelInRun
-from mimicry_audit.similarity.measure import Measured, measure
+from mimicry_audit.similarity.measure import Measured, measure_axes
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import IntArray
 from mimicry_audit.verdicts.material import Material
@@ -136,7 +136,7 @@ def measure_file(path: Path, axes: Sequence[str], progress: Callable[[str], None
                 status="ok" if answer.output.strip() else "empty",
             )
         )
-    measurements = measure(probes, labels, responses, axes=axes, progress=progress)
+    measurements = measure_axes(probes, labels, responses, axes=axes, progress=progress)
     usable = {label: {r.probe_id for r in model_responses if r.usable} for label, model_responses in responses.items()}
     material = Material(
         labels=labels,

@@ -18,9 +18,9 @@ from mimicry_audit.similarity.combined import RELATIONS, Readings, combine, curv
 from mimicry_audit.statistics.detection import auc_interval, tpr_at_fpr
 from mimicry_audit.statistics.intervals import FloatArray, wilson
 from mimicry_audit.verdicts.attribution import Case, evaluate, rank
-from mimicry_audit.verdicts.gather import gather
+from mimicry_audit.verdicts.gather import gather_facts
 from mimicry_audit.verdicts.roles import Roles
-from mimicry_audit.verdicts.rules import judge
+from mimicry_audit.verdicts.rules import decide
 
 
 def verdict_table(measured_file: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, object]:
@@ -28,7 +28,9 @@ def verdict_table(measured_file: MeasuredFile, pairs: Sequence[Pair], *, draws: 
 
     An accusation is `same model`, `shared base` or `distilled`; ``false_verdict_rate`` is its share among the unrelated.
     """
-    verdicts = [judge(f) for f in gather(measured_file.material, Roles(), draws=draws, seed=seed, min_coverage=0.5)]
+    verdicts = [
+        decide(f) for f in gather_facts(measured_file.material, Roles(), draws=draws, seed=seed, min_coverage=0.5)
+    ]
     verdict_by_pair = {frozenset((v.facts.candidate, v.facts.reference)): v.verdict for v in verdicts}
     confusion: dict[str, Counter[str]] = {}
     for pair in pairs:

@@ -19,10 +19,10 @@ import numpy as np
 
 from mimicry_audit.benchmark.files import TAUGHT, UNRELATED, MeasuredFile, Pair
 from mimicry_audit.statistics.intervals import wilson
-from mimicry_audit.verdicts.gather import gather
+from mimicry_audit.verdicts.gather import gather_facts
 from mimicry_audit.verdicts.material import Material
 from mimicry_audit.verdicts.roles import Roles
-from mimicry_audit.verdicts.rules import judge
+from mimicry_audit.verdicts.rules import decide
 
 PREDECESSORS = ("dpo-of", "post-edit-of", "same-family-version")
 """Relations whose second model is what the first came from, or an earlier release of its family."""
@@ -111,8 +111,8 @@ def triangle_table(
         roles = Roles(
             references=(triangle.reference,), bases={triangle.candidate: triangle.base}, panel=triangle.controls
         )
-        (facts,) = gather(among(measured_file.material, company), roles, draws=draws, seed=seed, min_coverage=0.5)
-        verdict = judge(facts)
+        (facts,) = gather_facts(among(measured_file.material, company), roles, draws=draws, seed=seed, min_coverage=0.5)
+        verdict = decide(facts)
         confusion.setdefault(triangle.relation, Counter())[verdict.verdict] += 1
         if verdict.verdict == "distilled":
             description = {name: getattr(triangle, name) for name in ("candidate", "base", "reference", "relation")}

@@ -20,7 +20,9 @@ class DistillCommand(GroupedCommand):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            owners = [name for name in self._neighbours(ctx) if error.option_name in self._neighbours(ctx)[name]]
+            owners = [
+                name for name in self._sibling_options(ctx) if error.option_name in self._sibling_options(ctx)[name]
+            ]
             if not owners:
                 raise
             raise ConfigError(
@@ -28,7 +30,7 @@ class DistillCommand(GroupedCommand):
                 "leave it out",
             ) from None
 
-    def _neighbours(self, ctx: click.Context) -> dict[str, set[str]]:
+    def _sibling_options(self, ctx: click.Context) -> dict[str, set[str]]:
         """Command → its options."""
         group = ctx.parent.command if ctx.parent is not None else None
         commands = group.commands if isinstance(group, click.Group) else {}

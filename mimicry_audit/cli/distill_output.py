@@ -58,7 +58,7 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Any:
     for name in models:
         table.add_column(name, justify="right")
     for title, way in ROWS:
-        values = [_figure(entry, way) for entry in models.values()]
+        values = [_read_figure(entry, way) for entry in models.values()]
         if any(value is not None for value in values):
             table.add_row(title, *("—" if value is None else f"{value:.4g}" for value in values))
     folds = evaluation.get("folds")
@@ -67,7 +67,7 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Any:
     return table
 
 
-def _figure(entry: Any, way: tuple[str, ...]) -> float | None:
+def _read_figure(entry: Any, way: tuple[str, ...]) -> float | None:
     for step in way:
         if entry is None:
             return None

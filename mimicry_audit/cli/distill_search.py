@@ -36,7 +36,7 @@ _SEARCHED = ("objective", "hard_weight", "temperature", "rate", "dropout")
 """Settings of the default space: searched where they are not given."""
 
 
-def _options() -> list[FieldOption]:
+def _search_options() -> list[FieldOption]:
     """Every option: those of the search, and those of a distillation in the words of a search."""
     student = FieldOption(replace(field_of(DistillSettings, "student"), required=False))
     rest = [
@@ -53,7 +53,7 @@ def _options() -> list[FieldOption]:
     help=HELP,
     short_help="Try many settings and keep the student that meets the targets.",
 )
-@add_options(_options())
+@add_options(_search_options())
 def command(**values: Any) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.distill_output import StageBars
@@ -136,7 +136,7 @@ def trials_table(content: Mapping[str, Any]) -> Any:
             escape(short_settings(trial["settings"])),
             size,
             *figure_texts,
-            escape(_fate(trial, content)),
+            escape(_describe_fate(trial, content)),
         )
     return table
 
@@ -148,7 +148,7 @@ def short_settings(values: Mapping[str, Any]) -> str:
     return " ".join([*words, *(f"{_SHORT.get(k, k)}={v:.3g}" for k, v in rest.items())])
 
 
-def _fate(trial: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+def _describe_fate(trial: Mapping[str, Any], content: Mapping[str, Any]) -> str:
     if trial["trial"] == content["chosen"]:
         return "chosen"
     if trial["same_as"] is not None:

@@ -55,7 +55,7 @@ class FieldOption(GroupedOption):
 
     def __init__(self, field: Field) -> None:
         self.field = field
-        super().__init__(_declarations(field), help=_help_of(field), group=field.group, **_type_of(field))
+        super().__init__(_option_names(field), help=_help_of(field), group=field.group, **_type_of(field))
 
 
 class GroupedCommand(click.Command):
@@ -140,7 +140,7 @@ def read_options(record: Any, values: Mapping[str, Any]) -> dict[str, Any]:
     """
     typed_values: dict[str, Any] = {}
     for field in fields_of(record):
-        value = values.get(_parameter(field))
+        value = values.get(_parameter_name(field))
         if value is None or value == ():
             continue
         if field.kind == "mapping":
@@ -182,15 +182,15 @@ def _default_note(text: str) -> str:
     return f"[default: {text}]"
 
 
-def _parameter(field: Field) -> str:
+def _parameter_name(field: Field) -> str:
     return (field.flag_name or field.name).replace("-", "_")
 
 
-def _declarations(field: Field) -> list[str]:
+def _option_names(field: Field) -> list[str]:
     flag = field.flag
     if field.kind == "switch" and field.default is None:
         flag = f"{flag}/--no-{flag.removeprefix('--')}"
-    return [_parameter(field), flag, *([field.short] if field.short else [])]
+    return [_parameter_name(field), flag, *([field.short] if field.short else [])]
 
 
 def _type_of(field: Field) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def _score_transcripts(transcripts: Path, out: Path, values: Mapping[str, Any]) 
 
 
 def _ask_models(out: Path, values: dict[str, Any]) -> int:
-    from mimicry_audit.asking.slips import Search
+    from mimicry_audit.asking.slips import SlipSearch
     from mimicry_audit.cli.console import Bars, err_console
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.interview.ask import interview, plan_interview
@@ -155,7 +155,7 @@ def _ask_models(out: Path, values: dict[str, Any]) -> int:
     asking_values = {name: values[name] for name in (*_ASKING, "models", "seed")}
     settings = merged(None, given({k: v for k, v in asking_values.items() if v not in (None, ())}))
     questions = QUESTIONS if values["questions"] is None else values["questions"]
-    search = Search(
+    search = SlipSearch(
         budget=values["budget"],
         questions=questions,
         seed=values["seed"],

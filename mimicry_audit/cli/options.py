@@ -55,16 +55,16 @@ def judging(function: Function) -> Function:
 def ci_file(function: Function) -> Function:
     """``--junit``."""
     words = "Write the --fail-on gates and the coverage as JUnit XML."
-    return add_options([_file("--junit", words, SCORING)])(function)
+    return add_options([_file_option("--junit", words, SCORING)])(function)
 
 
 def configurable(function: Function) -> Function:
     """``--config`` and ``--out``."""
     words = "YAML file with any of these settings; the command line wins."
-    return add_options([_file("--config", words, OUTPUT), *options_of(Settings, ("out",))])(function)
+    return add_options([_file_option("--config", words, OUTPUT), *options_of(Settings, ("out",))])(function)
 
 
-def _file(flag: str, words: str, group: str) -> GroupedOption:
+def _file_option(flag: str, words: str, group: str) -> GroupedOption:
     return GroupedOption([flag], type=click.Path(path_type=Path), metavar="FILE", help=words, group=group)
 
 

@@ -23,7 +23,7 @@ from mimicry_audit.statistics.intervals import (
     IntArray,
     Interval,
     adjusted_lift,
-    bootstrap_weights,
+    bootstrap_resamples,
     holm,
     intervals,
 )
@@ -117,7 +117,7 @@ def moved(
     if toward is None or away is None:
         return None
     columns = np.column_stack([np.where(both, before, np.nan), np.where(both, after, np.nan)])
-    first, second = intervals(columns, domains, bootstrap_weights(domains, draws, seed))
+    first, second = intervals(columns, domains, bootstrap_resamples(domains, draws, seed))
     assert first is not None
     assert second is not None
     return Movement(

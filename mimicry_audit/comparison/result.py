@@ -31,9 +31,9 @@ from mimicry_audit.records.compared import (
     StepRecord,
 )
 from mimicry_audit.statistics.interval_record import IntervalRecord
-from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights, intervals
+from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_resamples, intervals
 from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
-from mimicry_audit.verdicts.measure import Measurements, measurements
+from mimicry_audit.verdicts.measure import Measurements, measure_run
 from mimicry_audit.verdicts.options import ScoringOptions
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.sections.notes import versions
@@ -129,7 +129,7 @@ def _measure_sides(matter: Matter, options: ScoringOptions, progress: Callable[[
     responses: dict[str, Sequence[Response]] = {s.label: s.responses for s in matter.sides}
     reference = matter.of("reference")[0].label
     roles = Roles(references=(reference,), controls=tuple(s.label for s in matter.of("control")))
-    measurement = measurements(
+    measurement = measure_run(
         {s.label: s.model for s in matter.sides},
         (*matter.compared, *matter.selves),
         responses,
@@ -279,7 +279,7 @@ def _control_movements(ground: _Ground, at: int) -> dict[str, IntervalRecord | N
     labels = [s.label for s in ground.matter.of("control")]
     if not labels:
         return {}
-    changes = intervals(change, ground.domains, bootstrap_weights(ground.domains, ground.draws, ground.seed))
+    changes = intervals(change, ground.domains, bootstrap_resamples(ground.domains, ground.draws, ground.seed))
     return {label: one.as_dict() if one else None for label, one in zip(labels, changes, strict=True)}
 
 
@@ -298,7 +298,7 @@ def _side_entry(ground: _Ground, place: int, side: Side) -> SideRecord:
     ids = {p.id for p in ground.matter.compared}
     usable = sum(r.usable for r in side.responses if r.probe_id in ids)
     columns = [kind.samples, kind.words, right_shares(ground.matter.compared, side.responses), *kind.distinct.values()]
-    weights = bootstrap_weights(ground.domains, ground.draws, ground.seed)
+    weights = bootstrap_resamples(ground.domains, ground.draws, ground.seed)
     measures = [i.as_dict() if i else None for i in intervals(np.column_stack(columns), ground.domains, weights)]
     return {
         "label": side.label,

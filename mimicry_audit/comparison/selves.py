@@ -109,15 +109,15 @@ class Selves:
             "reference": self.reference,
             "leak": self.leak,
             "questions": dict(self.questions),
-            "plain": _records(self.groups["plain"]),
-            "templated": _records(self.groups["templated"]),
+            "plain": _movement_records(self.groups["plain"]),
+            "templated": _movement_records(self.groups["templated"]),
             "claims": {
                 when: [{"identity": name, "count": n} for name, n in counts] for when, counts in self.claims.items()
             },
         }
 
 
-def _records(movements: Mapping[str, Movement | None]) -> dict[str, MovementRecord | None]:
+def _movement_records(movements: Mapping[str, Movement | None]) -> dict[str, MovementRecord | None]:
     return {kind: m.as_dict() if m else None for kind, m in movements.items()}
 
 

@@ -46,7 +46,7 @@ class Variety:
 
 
 def question_pairs(domains: IntArray) -> list[tuple[int, int]]:
-    """The pairs of probes behind `Variety.questions`, as `mimicry_audit.similarity.measure.measure` draws them."""
+    """The pairs of probes behind `Variety.questions`, as `mimicry_audit.similarity.measure.measure_axes` draws them."""
     return mismatched_pairs(domains)
 
 

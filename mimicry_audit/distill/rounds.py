@@ -22,7 +22,7 @@ from mimicry_audit.distill.context import DistillContext, counts, drop, relabell
 from mimicry_audit.distill.evaluate import probes_of
 from mimicry_audit.distill.training import job, shape
 from mimicry_audit.distill.training.examples import Encoder, Example, Taught
-from mimicry_audit.distill.training.loss import Recipe
+from mimicry_audit.distill.training.loss import LossRecipe
 from mimicry_audit.distill.training.models import Source, load, source
 from mimicry_audit.distill.training.signals import Keep, SignalStore, ask, compute, store_key, told_places, write_index
 from mimicry_audit.distill.training.tokenizers import TokenizerMatch, compare_tokenizers, demand_match
@@ -242,12 +242,12 @@ def _prepare_job(
     )  # fmt: skip
 
 
-def _loss_recipe(context: DistillContext, alignment: TokenAlignment) -> Recipe:
+def _loss_recipe(context: DistillContext, alignment: TokenAlignment) -> LossRecipe:
     s = context.settings
     tokens = alignment.match.tokens if alignment.match is not None else 0
     if alignment.teacher is None:
-        return Recipe()
-    return Recipe(objective=s.objective, share_hard=s.share_hard, temperature=s.temperature, beta=s.beta, alpha=s.alpha,
+        return LossRecipe()
+    return LossRecipe(objective=s.objective, share_hard=s.share_hard, temperature=s.temperature, beta=s.beta, alpha=s.alpha,
                   tokens=tokens)  # fmt: skip
 
 

@@ -25,7 +25,7 @@ def read_stream(body: bytes) -> dict[str, Any]:
     answer: dict[str, Any] = {}
     message: dict[str, Any] = {"role": "assistant"}
     choice: dict[str, Any] = {"message": message, "finish_reason": None}
-    for event in _events(body):
+    for event in _parse_events(body):
         if event.get("error"):
             answer["error"] = event["error"]
         answer |= {name: event[name] for name in ("id", "model", "usage") if event.get(name)}
@@ -40,7 +40,7 @@ def read_stream(body: bytes) -> dict[str, Any]:
     return answer | {"choices": [choice]}
 
 
-def _events(body: bytes) -> Iterator[dict[str, Any]]:
+def _parse_events(body: bytes) -> Iterator[dict[str, Any]]:
     """The JSON of each event but the closing mark."""
     for line in body.decode("utf-8", "replace").splitlines():
         name, _, data = line.partition(":")

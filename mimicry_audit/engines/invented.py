@@ -22,27 +22,33 @@ def refuse_invented_weights(name: str, report: Mapping[str, Any]) -> None:
     Raises:
         PrerequisiteError: weights are missing, or have another shape than the configuration says.
     """
-    absent = _names(report.get("missing_keys") or ())
-    reshaped = _names(entry[0] if isinstance(entry, tuple) else entry for entry in report.get("mismatched_keys") or ())
+    absent = _sorted_names(report.get("missing_keys") or ())
+    reshaped = _sorted_names(
+        entry[0] if isinstance(entry, tuple) else entry for entry in report.get("mismatched_keys") or ()
+    )
     if not absent and not reshaped:
         return
-    unknown = _names(report.get("unexpected_keys") or ())
-    what = f"lacks {_some(absent)}" if absent else f"has another shape of {_some(reshaped)} than its config.json says"
+    unknown = _sorted_names(report.get("unexpected_keys") or ())
+    what = (
+        f"lacks {_name_some(absent)}"
+        if absent
+        else f"has another shape of {_name_some(reshaped)} than its config.json says"
+    )
     hint = ""
     if absent and unknown:
         prefix = unknown[0].removesuffix(absent[0]) if unknown[0].endswith(absent[0]) else ""
-        hint = f"; it holds {_some(unknown)} instead" + (f" (every name begins with {prefix})" if prefix else "")
+        hint = f"; it holds {_name_some(unknown)} instead" + (f" (every name begins with {prefix})" if prefix else "")
     raise PrerequisiteError(
         f"the checkpoint of {name} {what}{hint}: these weights would be random numbers",
         "save the model again under the names that its architecture uses",
     )
 
 
-def _names(keys: Iterable[Any]) -> list[str]:
+def _sorted_names(keys: Iterable[Any]) -> list[str]:
     return sorted(str(key) for key in keys)
 
 
-def _some(names: list[str]) -> str:
+def _name_some(names: list[str]) -> str:
     """The first names, and how many more."""
     more = f" and {len(names) - 2} more weights" if len(names) > 2 else ""
     return ", ".join(names[:2]) + more

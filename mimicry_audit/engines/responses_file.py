@@ -81,7 +81,7 @@ def read_responses(path: str | Path) -> list[RecordedAnswer]:
 def _read_answer(where: str, row: Mapping[str, object], counted: Counter[tuple[str, str]]) -> RecordedAnswer:
     _check_columns(where, row)
     texts = {name: _read_text(where, name, row[name]) for name in REQUIRED if name != "prompt"}
-    texts["prompt"] = _prompt(where, row["prompt"])
+    texts["prompt"] = _read_prompt(where, row["prompt"])
     for name in ("model", "prompt_id"):
         if not texts[name].strip():
             raise DataError(f"{where}: {name} is empty", "fill it in")
@@ -93,7 +93,7 @@ def _read_answer(where: str, row: Mapping[str, object], counted: Counter[tuple[s
     return RecordedAnswer(
         **texts,
         domain=_read_text(where, "domain", given["domain"]) if "domain" in given else None,
-        reference_answer=_accepted(where, given["reference_answer"]) if "reference_answer" in given else None,
+        reference_answer=_read_accepted(where, given["reference_answer"]) if "reference_answer" in given else None,
         sample=number,
     )
 
@@ -124,12 +124,13 @@ def _read_text(where: str, name: str, value: object) -> str:
     raise DataError(f"{where}: {name} is {kind}, not text", "leave rows without an answer out")
 
 
-def _prompt(where: str, value: Any) -> str:
+def _read_prompt(where: str, value: Any) -> str:
     """A prompt as text; of a list of turns the one user's words, or all turns named by their roles."""
     if not isinstance(value, list):
         return _read_text(where, "prompt", value)
     turns = [
-        (turn.get("role"), _content(turn.get("content"))) if isinstance(turn, dict) else (None, None) for turn in value
+        (turn.get("role"), _turn_text(turn.get("content"))) if isinstance(turn, dict) else (None, None)
+        for turn in value
     ]
     if not turns or any(role not in {"system", "user", "assistant"} or content is None for role, content in turns):
         raise DataError(
@@ -140,7 +141,7 @@ def _prompt(where: str, value: Any) -> str:
     return "\n\n".join(f"{role}: {content}" for role, content in turns)
 
 
-def _content(value: Any) -> str | None:
+def _turn_text(value: Any) -> str | None:
     """The text of one turn, also where it comes in parts; None where it holds something else."""
     if isinstance(value, str):
         return value
@@ -149,7 +150,7 @@ def _content(value: Any) -> str | None:
     return None
 
 
-def _accepted(where: str, value: Any) -> str | tuple[str, ...]:
+def _read_accepted(where: str, value: Any) -> str | tuple[str, ...]:
     """A reference answer, or several accepted ones; numbers are taken as they are written."""
     if isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value):
         return tuple(str(item) for item in value)

@@ -95,7 +95,7 @@ class Field:
     @property
     def default_text(self) -> str:
         """The default for people: in words where there are words for it, empty where the setting is required."""
-        return self.absent or ("" if self.required else _shown(self.default))
+        return self.absent or ("" if self.required else _show_value(self.default))
 
     def read_value(self, value: Any, where: str = "") -> Any:
         """A value from YAML or Python as the setting's type; strict, so that ``yes`` is not a number.
@@ -114,7 +114,7 @@ class Field:
             return reader(self, value)
         except (TypeError, OverflowError):
             place = f"{where}: " if where else ""
-            raise ConfigError(f"{place}{self.name} is {WANTED[self.kind]}, not {value!r}", _fix(self)) from None
+            raise ConfigError(f"{place}{self.name} is {WANTED[self.kind]}, not {value!r}", _suggest_fix(self)) from None
 
     def check_value(self, value: Any) -> Any:
         """The value, if it has the right type and lies within the bounds.
@@ -207,7 +207,7 @@ def _fields_of(record: Any) -> tuple[Field, ...]:
             settings.append(
                 Field(
                     name=item.name,
-                    kind=_kind(hint),
+                    kind=_kind_of(hint),
                     default=None if required else default,
                     required=required,
                     optional=optional,
@@ -275,7 +275,7 @@ def _without_none(hint: Any) -> tuple[Any, bool]:
     return hint, False
 
 
-def _kind(hint: Any) -> Kind:
+def _kind_of(hint: Any) -> Kind:
     origin = get_origin(hint)
     if origin in (tuple, frozenset):
         return "models" if Any in get_args(hint) else "names"
@@ -285,7 +285,7 @@ def _kind(hint: Any) -> Kind:
     return kinds[hint]
 
 
-def _shown(value: Any) -> str:
+def _show_value(value: Any) -> str:
     if value is None or value in ((), {}, frozenset()):
         return ""
     if isinstance(value, bool):
@@ -303,7 +303,7 @@ def number_text(value: float) -> str:
     return f"{float(mantissa):g}e{int(power)}" if power else mantissa
 
 
-def _fix(field: Field) -> str:
+def _suggest_fix(field: Field) -> str:
     if field.kind in ("names", "models"):
         return f"write `{field.name}: [a, b]`"
     if field.kind == "mapping":

@@ -78,7 +78,7 @@ def _read_csv(file: Path) -> Iterator[Row]:
     before = csv.field_size_limit(2**31 - 1)  # answers are longer than the 128 KiB that csv allows by itself
     try:
         with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream, delimiter=_delimiter(file, stream), strict=True)
+            rows = csv.DictReader(stream, delimiter=_find_delimiter(file, stream), strict=True)
             for row in rows:
                 if None in row or None in row.values():
                     raise DataError(
@@ -91,7 +91,7 @@ def _read_csv(file: Path) -> Iterator[Row]:
         csv.field_size_limit(before)
 
 
-def _delimiter(file: Path, stream: TextIO) -> str:
+def _find_delimiter(file: Path, stream: TextIO) -> str:
     """What separates the cells: said by a first line ``sep=;``, else told from the header. The stream is left at the header."""
     first = stream.readline()
     if first.lower().startswith("sep=") and len(first.rstrip("\r\n")) == len("sep=;"):

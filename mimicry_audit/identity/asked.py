@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.identity.attempts import Attempt, Judge
+from mimicry_audit.identity.attempts import Attempt, IdentityRules
 from mimicry_audit.identity.design import ARMS, NEUTRAL_ARM, template_of
 from mimicry_audit.identity.own import Own, own_of
 from mimicry_audit.identity.tally import SCORES, rate, tally
@@ -72,7 +72,7 @@ def own_identity_of(name: str, identity: OwnIdentity | None, facts: Facts) -> Ow
 
 
 def attempts_of(
-    label: str, probes: Sequence[Probe], responses: Sequence[Response], own: Own, judge: Judge
+    label: str, probes: Sequence[Probe], responses: Sequence[Response], own: Own, judge: IdentityRules
 ) -> list[Asked]:
     """One model's answers to the identity probes of a run, judged, in the order of the answers.
 
@@ -222,7 +222,7 @@ def templated_scores(
     """
     from mimicry_audit.identity.claims import ClaimFinder
 
-    judge = Judge(ClaimFinder(facts))
+    judge = IdentityRules(ClaimFinder(facts))
     entries = {}
     everything: list[Asked] = []
     for label, model_responses in responses.items():

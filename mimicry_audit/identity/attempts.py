@@ -46,7 +46,7 @@ class Attempt:
     hard: bool | None
 
 
-class Judge:
+class IdentityRules:
     """Judges attempts by rule; remembers what a template names, since many attempts share one.
 
     Args:

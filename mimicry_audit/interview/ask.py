@@ -15,12 +15,12 @@ from typing import Any
 from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.asking.identity_judge import judge_attempts
 from mimicry_audit.asking.progress import Progress
-from mimicry_audit.asking.slips import Search, search_run, seeds_of, too_small
+from mimicry_audit.asking.slips import SlipSearch, search_run, seeds_of, too_small
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.identity.asked import Asked, attempts_of, entry, own_identity_of, with_controls
-from mimicry_audit.identity.attempts import Judge
+from mimicry_audit.identity.attempts import IdentityRules
 from mimicry_audit.identity.claims import ClaimFinder
 from mimicry_audit.identity.design import template_of
 from mimicry_audit.identity.facts import Facts, load_facts
@@ -54,7 +54,7 @@ class Interview:
 
     plan: Plan
     out: Path
-    search: Search | None
+    search: SlipSearch | None
     judge: ModelSpec | None
     given: Mapping[str, Own]
     facts: Facts
@@ -74,7 +74,7 @@ def plan_interview(
     out: Path,
     identities: Sequence[str] = (),
     facts: Path | None = None,
-    search: Search | None = None,
+    search: SlipSearch | None = None,
     mutator: str | None = None,
     judge: str | None = None,
 ) -> Interview:
@@ -146,7 +146,7 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
     sources = {s.label: s.source or s.name for s in plan.models}
     helpers = [spec for spec in (options.search and options.search.mutator, options.judge) if spec]
     collect(run, plan, progress=progress, notes={"sources": sources, "version": __version__}, helpers=helpers)
-    rules = Judge(ClaimFinder(options.facts))
+    rules = IdentityRules(ClaimFinder(options.facts))
     manifest = run.manifest()
     owns = {s.label: _own_identity(s, sources[s.label], manifest.model(s.label), options) for s in plan.models}
     probes = [p for p in run.probes() if p.domain == "identity"]

@@ -13,7 +13,7 @@ from typing import Any
 
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.version import __version__
-from mimicry_audit.identity.attempts import Attempt, Judge
+from mimicry_audit.identity.attempts import Attempt, IdentityRules
 from mimicry_audit.identity.claims import ClaimFinder
 from mimicry_audit.identity.facts import Facts, load_facts
 from mimicry_audit.identity.own import Own, own_of, read_identities
@@ -78,7 +78,7 @@ def judged(
     transcripts: Iterable[Transcript], facts: Facts, own_identities: dict[str, Own], *, paper: bool = False
 ) -> list[Attempt]:
     """Every attempt judged, in order; each target's own identity is worked out once."""
-    judge = Judge(ClaimFinder(facts), paper=paper)
+    judge = IdentityRules(ClaimFinder(facts), paper=paper)
     own: dict[tuple[str, str | None], Own] = {}
     attempts = []
     for transcript in transcripts:

@@ -32,7 +32,7 @@ def beyond_chance(
         i: one model.
         j: the other.
         domains: ``(P,)``.
-        weights: ``(B, P)`` from `mimicry_audit.statistics.intervals.bootstrap_weights`.
+        weights: ``(B, P)`` from `mimicry_audit.statistics.intervals.bootstrap_resamples`.
 
     Returns:
         None where the two share no comparable probe, the panel is smaller than `FEWEST_OTHERS`, or agreement

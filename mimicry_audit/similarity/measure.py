@@ -1,6 +1,6 @@
 """Response similarity: runs every axis over the answers of all models.
 
-Promise: `measure` turns answers into one ``(P, M, M)`` array per axis, with a reason for every axis that could not be
+Promise: `measure_axes` turns answers into one ``(P, M, M)`` array per axis, with a reason for every axis that could not be
 measured. Nothing here knows an engine or a verdict.
 """
 
@@ -58,7 +58,7 @@ def axis_class(name: str) -> type[Axis]:
     return cast("type[Axis]", AXES.load(name))
 
 
-def measure(
+def measure_axes(
     probes: Sequence[Probe],
     labels: Sequence[str],
     responses: Mapping[str, Sequence[Response]],

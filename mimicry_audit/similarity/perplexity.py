@@ -33,7 +33,7 @@ def pooled(nats: FloatArray, units: FloatArray, weights: FloatArray) -> Interval
     Args:
         nats: ``(P,)`` negative log-likelihoods, NaN where not measured.
         units: ``(P,)`` tokens, or ln 2 · bytes, of each text.
-        weights: ``(B, P)`` from `mimicry_audit.statistics.intervals.bootstrap_weights`.
+        weights: ``(B, P)`` from `mimicry_audit.statistics.intervals.bootstrap_resamples`.
 
     Returns:
         None where nothing was measured.

@@ -83,7 +83,7 @@ def domain_means(values: FloatArray, domains: IntArray, weights: FloatArray | No
     return means[0] if single else means
 
 
-def bootstrap_weights(domains: IntArray, draws: int = DRAWS, seed: int = 0) -> FloatArray:
+def bootstrap_resamples(domains: IntArray, draws: int = DRAWS, seed: int = 0) -> FloatArray:
     """How much each probe weighs in each bootstrap resample, stratified by domain.
 
     A domain of n probes is resampled n − 1 times and weighed up to n (Rao & Wu 1988): n draws, as in the plain
@@ -128,7 +128,7 @@ def intervals(values: FloatArray, domains: IntArray, weights: FloatArray) -> lis
     Args:
         values: ``(P, K)``, NaN where not measured.
         domains: ``(P,)``.
-        weights: from `bootstrap_weights`; the same weights for every quantity keep comparisons paired.
+        weights: from `bootstrap_resamples`; the same weights for every quantity keep comparisons paired.
 
     Returns:
         One `Interval` per column; None where nothing was measured.
@@ -253,7 +253,7 @@ def adjusted_lift(
 @functools.lru_cache(maxsize=4)
 def _standing_weights(domains: bytes, draws: int, seed: int) -> FloatArray:
     """The same draws for every test of a run, made once."""
-    return bootstrap_weights(np.frombuffer(domains, dtype=np.int64), draws, seed)
+    return bootstrap_resamples(np.frombuffer(domains, dtype=np.int64), draws, seed)
 
 
 @functools.lru_cache(maxsize=4)

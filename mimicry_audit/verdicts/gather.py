@@ -14,7 +14,7 @@ import numpy as np
 from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity import weights
 from mimicry_audit.similarity.measure import Measured
-from mimicry_audit.statistics.intervals import Interval, adjusted_lift, bootstrap_weights, holm
+from mimicry_audit.statistics.intervals import Interval, adjusted_lift, bootstrap_resamples, holm
 from mimicry_audit.verdicts.basis import Excesses, Toward, basis_of
 from mimicry_audit.verdicts.findings import (
     FEWEST_FAMILIES,
@@ -50,7 +50,7 @@ def judged_pairs(labels: Sequence[str], roles: Roles, material: Material) -> Ite
             yield from directed or [(second, first)]
 
 
-def gather(
+def gather_facts(
     material: Material,
     roles: Roles,
     *,
@@ -65,7 +65,7 @@ def gather(
     `tables` (centred over all models) may be handed in where they are needed again; `extend` may add evidence that comes
     from elsewhere than the measured axes, and it is corrected with the rest.
     """
-    weights_ = bootstrap_weights(material.domains, draws, seed)
+    weights_ = bootstrap_resamples(material.domains, draws, seed)
     if tables is None:
         tables = PairTables(material.labels, material.measured, material.domains, weights_)
     excesses = Excesses(material.labels, material.measured, material.domains, weights_)

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, Response
 from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.records.score_sections import AttemptRecord, IdentitySection
-from mimicry_audit.similarity.measure import measure
+from mimicry_audit.similarity.measure import measure_axes
 from mimicry_audit.similarity.passages import Passages
-from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_weights
+from mimicry_audit.statistics.intervals import FloatArray, IntArray, bootstrap_resamples
 from mimicry_audit.verdicts.material import Material
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class Measurements:
     weights: FloatArray | None
 
 
-def measurements(
+def measure_run(
     models: Mapping[str, ModelInRun],
     probes: Sequence[Probe],
     responses: Mapping[str, Sequence[Response]],
@@ -85,7 +85,7 @@ def measurements(
         seed=options.seed,
     )
     semantic = {"semantic": {"model": options.embedding_model}} if options.embedding_model else {}
-    axis_values = measure(compared, labels, responses, axes=options.axes, options=semantic, progress=progress)
+    axis_values = measure_axes(compared, labels, responses, axes=options.axes, options=semantic, progress=progress)
     domains = list(dict.fromkeys(p.domain for p in compared))
     codes = _answer_codes(compared, domains)
     material = Material(
@@ -98,7 +98,7 @@ def measurements(
         claims=_count_claims(identity, labels, own),
         passages=Passages(compared, responses),
     )
-    weights = bootstrap_weights(codes, options.draws, options.seed) if compared else None
+    weights = bootstrap_resamples(codes, options.draws, options.seed) if compared else None
     return Measurements(probes, compared, domains, facts, own, identity, material, weights)
 
 

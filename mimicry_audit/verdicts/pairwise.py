@@ -32,7 +32,7 @@ class PairTables:
         labels: M models.
         measured: the axes.
         domains: ``(P,)`` domain of each probe.
-        weights: ``(draws, P)`` from `mimicry_audit.statistics.intervals.bootstrap_weights`.
+        weights: ``(draws, P)`` from `mimicry_audit.statistics.intervals.bootstrap_resamples`.
         panel: the independent models to centre on; empty to centre over all.
     """
 

@@ -37,7 +37,7 @@ class _Contest:
     own: LiftTest | None
 
 
-def settle(verdicts: Sequence[Verdict], material: Material, *, draws: int, seed: int) -> list[Verdict]:
+def settle_rivals(verdicts: Sequence[Verdict], material: Material, *, draws: int, seed: int) -> list[Verdict]:
     """The verdicts with those of rival references settled; all others as they were, in the order given."""
     groups: dict[str, list[Verdict]] = {}
     for verdict in verdicts:

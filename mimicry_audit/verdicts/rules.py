@@ -46,11 +46,11 @@ __all__ = [
     "Evidence",
     "PairFacts",
     "Verdict",
-    "judge",
+    "decide",
 ]
 
 
-def judge(facts: PairFacts) -> Verdict:
+def decide(facts: PairFacts) -> Verdict:
     """The verdict on one pair."""
     for rule in (
         _equal_weights,

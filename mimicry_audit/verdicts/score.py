@@ -22,13 +22,13 @@ from mimicry_audit.records.run import RunDirectory, write_json
 from mimicry_audit.records.scores import REQUIRED_SCORES, SCORES_SCHEMA, Scores, ScoringRecord, VerdictRecord
 from mimicry_audit.records.verdict_words import rank_of
 from mimicry_audit.similarity.measure import AXES, axis_class
-from mimicry_audit.verdicts.gather import gather
+from mimicry_audit.verdicts.gather import gather_facts
 from mimicry_audit.verdicts.material import Material
-from mimicry_audit.verdicts.measure import measurements, own_in_run
+from mimicry_audit.verdicts.measure import measure_run, own_in_run
 from mimicry_audit.verdicts.options import ScoringOptions
 from mimicry_audit.verdicts.pairwise import PairTables
-from mimicry_audit.verdicts.rivals import settle
-from mimicry_audit.verdicts.rules import Verdict, judge
+from mimicry_audit.verdicts.rivals import settle_rivals
+from mimicry_audit.verdicts.rules import Verdict, decide
 from mimicry_audit.verdicts.sections import where
 from mimicry_audit.verdicts.sections.agreement import agreement_entries
 from mimicry_audit.verdicts.sections.answer_notes import answer_warnings
@@ -132,7 +132,7 @@ def _compute_scores(
     progress: Callable[[str], None],
 ) -> Scores:
     labels, roles = list(responses), options.roles
-    measurement = measurements(manifest.models, probes, responses, options, progress)
+    measurement = measure_run(manifest.models, probes, responses, options, progress)
     material, weights = measurement.material, measurement.weights
     progress("Intervals and tests")
     likelihoods = load_likelihoods(run, manifest.likelihood, labels, measurement.compared, material.domains, responses)
@@ -144,7 +144,7 @@ def _compute_scores(
     )
     calibrated = calibrate(material)
     verdicts = (
-        _judge_pairs(material, options, None if centred_on else tables, likelihoods, calibrated) if tables else []
+        _decide_pairs(material, options, None if centred_on else tables, likelihoods, calibrated) if tables else []
     )
     records = [v.as_dict() for v in verdicts]
     detail_flags = detailed(records, tables)
@@ -213,7 +213,7 @@ def _compute_scores(
     return scores
 
 
-def _judge_pairs(
+def _decide_pairs(
     material: Material,
     options: ScoringOptions,
     tables: PairTables | None,
@@ -222,7 +222,7 @@ def _judge_pairs(
 ) -> list[Verdict]:
     """The verdict on every judged pair, the gravest first."""
     likelihood_extension = likelihoods.extension(options.draws, options.seed) if likelihoods else (lambda facts: facts)
-    facts_of_pairs = gather(
+    facts_of_pairs = gather_facts(
         material,
         options.roles,
         draws=options.draws,
@@ -233,7 +233,9 @@ def _judge_pairs(
             likelihood_extension(facts), ratios=calibrated.ratios(facts.candidate, facts.reference)
         ),
     )
-    settled = settle([judge(facts) for facts in facts_of_pairs], material, draws=options.draws, seed=options.seed)
+    settled = settle_rivals(
+        [decide(facts) for facts in facts_of_pairs], material, draws=options.draws, seed=options.seed
+    )
     return sort_verdicts([with_truth(verdict, material.models) for verdict in settled])
 
 

@@ -46,8 +46,8 @@ def check_for(key: str | Sequence[str] | None, keys: Collection[str] = ()) -> di
         number = _as_number(final)
         if number is not None:
             return {"kind": "number", "answer": number}
-        if (options := _options(final, keys)) is not None:
-            answer = next(option for option in options if option.casefold() == _bare(final).casefold())
+        if (options := _options_for(final, keys)) is not None:
+            answer = next(option for option in options if option.casefold() == _bare_letter(final).casefold())
             return {"kind": "choice", "answer": answer, "options": options}
         accepted = [final]
     return {"kind": "text", "answer": accepted}
@@ -80,20 +80,20 @@ def _as_number(text: str) -> int | float | str | None:
     return None
 
 
-def _bare(text: str) -> str:
+def _bare_letter(text: str) -> str:
     """A letter without the marks around it, ``(B)`` or ``B.``; other texts as they are."""
     match = _LETTER.fullmatch(text.strip())
     return match[1] if match else text.strip()
 
 
-def _options(key: str, keys: Collection[str]) -> list[str] | None:
+def _options_for(key: str, keys: Collection[str]) -> list[str] | None:
     """What there is to choose from where a key is a letter or yes/no; None for other keys."""
     for pair in _PAIRS:
         if key.casefold() in pair:
             return [word.capitalize() if key[:1].isupper() else word for word in pair]
     if _LETTER.fullmatch(key) is None:
         return None
-    letters = {_bare(final_part(other)).upper() for other in (*keys, key)}
+    letters = {_bare_letter(final_part(other)).upper() for other in (*keys, key)}
     if not all(len(letter) == 1 and letter.isalpha() and letter.isascii() for letter in letters):
         return None  # among words, a single letter is a word
     count = max(_FEWEST_LETTERS, *(ord(letter) - ord("A") + 1 for letter in letters))

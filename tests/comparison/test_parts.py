@@ -16,7 +16,7 @@ from mimicry_audit.records.asked import Probe, Response
 from mimicry_audit.report.fmt import Interval
 from mimicry_audit.report.pictures.slopes import Point, Slope, line, round_scale, slope, spread
 from mimicry_audit.report.text.junit import junit_xml
-from mimicry_audit.similarity.measure import measure
+from mimicry_audit.similarity.measure import measure_axes
 from mimicry_audit.statistics.intervals import holm
 from tests.support import hostile
 
@@ -155,7 +155,7 @@ def test_samples_and_questions_are_compared_with_their_own() -> None:
     probes = [Probe(id=f"p{n}", domain="d", messages=()) for n in range(3)]
     same = responses({f"p{n}": ["one two three", "one two three"] for n in range(3)}, "same")
     varied = responses({f"p{n}": [f"alpha beta {n}", "gamma delta epsilon"] for n in range(3)}, "varied")
-    measured = measure(probes, ["same", "varied"], {"same": same, "varied": varied}, axes=["lexical", "length"])
+    measured = measure_axes(probes, ["same", "varied"], {"same": same, "varied": varied}, axes=["lexical", "length"])
     dull, lively = (variety(at, measured, probes, said, 3) for at, said in enumerate((same, varied)))
     assert dull.samples == pytest.approx([1.0] * 3)
     assert dull.questions == pytest.approx([1.0] * 3)
@@ -170,7 +170,7 @@ def test_samples_and_questions_are_compared_with_their_own() -> None:
 def test_one_sample_leaves_its_likeness_open_and_long_answers_are_cut() -> None:
     probes = [Probe(id="p0", domain="d", messages=())]
     said = responses({"p0": [" ".join(f"w{n}" for n in range(40)) + " w0" * 60]})
-    found = variety(0, measure(probes, ["m"], {"m": said}, axes=["lexical"]), probes, said, 0)
+    found = variety(0, measure_axes(probes, ["m"], {"m": said}, axes=["lexical"]), probes, said, 0)
     assert np.isnan(found.samples).all()
     assert found.distinct[1] == pytest.approx([1.0])
     assert found.words == pytest.approx([100.0])

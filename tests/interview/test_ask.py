@@ -17,7 +17,7 @@ from mimicry_audit.asking.prompts.identity import IdentityPrompt, parse, schema
 from mimicry_audit.cli import run as command
 from mimicry_audit.ground.errors import EngineError
 from mimicry_audit.identity.asked import attempts_of, entry, own_identity_of, with_controls
-from mimicry_audit.identity.attempts import Judge
+from mimicry_audit.identity.attempts import IdentityRules
 from mimicry_audit.identity.claims import ClaimFinder
 from mimicry_audit.identity.design import ARMS, template_of, templated
 from mimicry_audit.identity.facts import OwnIdentity, load_facts
@@ -31,7 +31,7 @@ from mimicry_audit.workflow.settings import resolve, settings_from
 from tests.support.scripted_engine import Script
 
 FACTS = load_facts()
-RULES = Judge(ClaimFinder(FACTS))
+RULES = IdentityRules(ClaimFinder(FACTS))
 PLAIN = expand_identity_arms(load(["identity"]).probes)
 ASKED = (*PLAIN, *templated(PLAIN, 120))
 OWN = Own(frozenset({"Lumenfold"}), "Aria")
@@ -383,7 +383,7 @@ def fields(value: Any, name: str = "") -> set[str]:
 
 def test_every_field_of_what_is_written_is_explained(tmp_path: Path) -> None:
     from mimicry_audit.asking.answers import Plan, collect
-    from mimicry_audit.asking.slips import Search, search_run
+    from mimicry_audit.asking.slips import SlipSearch, search_run
     from mimicry_audit.interview.ask import _attempt_line, _build_document
     from mimicry_audit.records.asked import Sampling
 
@@ -397,7 +397,7 @@ def test_every_field_of_what_is_written_is_explained(tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
     collect(run, plan, engine_for=script.engine_for)
     document["models"]["aria"]["search"] = search_run(
-        run, [spec], Search(budget=20), sampling=Sampling(), owns={"aria": OWN}, judge=RULES, engine_for=script.engine_for
+        run, [spec], SlipSearch(budget=20), sampling=Sampling(), owns={"aria": OWN}, judge=RULES, engine_for=script.engine_for
     )["aria"]  # fmt: skip
     document["judge"], _ = judged(tmp_path, Script(answer=grading))
     line = json.loads((tmp_path / "run" / "identity" / "SEARCH-aria.jsonl").read_text("utf-8").splitlines()[0])

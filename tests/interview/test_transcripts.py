@@ -13,7 +13,7 @@ import pytest
 from sklearn.metrics import cohen_kappa_score, precision_score, recall_score
 
 from mimicry_audit.cli import run
-from mimicry_audit.identity.attempts import Judge, published_rule
+from mimicry_audit.identity.attempts import IdentityRules, published_rule
 from mimicry_audit.identity.claims import Claim, ClaimFinder
 from mimicry_audit.identity.facts import load_facts
 from mimicry_audit.identity.own import Own, own_of, read_identities
@@ -23,8 +23,8 @@ from mimicry_audit.interview.transcripts import score_transcripts
 from mimicry_audit.statistics.intervals import wilson
 
 FACTS = load_facts()
-JUDGE = Judge(ClaimFinder(FACTS))
-PAPER = Judge(ClaimFinder(FACTS), paper=True)
+JUDGE = IdentityRules(ClaimFinder(FACTS))
+PAPER = IdentityRules(ClaimFinder(FACTS), paper=True)
 
 ROWS = [
     # model, template, question, response, loose, strict

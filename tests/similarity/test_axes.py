@@ -18,7 +18,7 @@ from mimicry_audit.similarity.axes.base import Answer
 from mimicry_audit.similarity.axes.corpus import TOKEN, Corpus
 from mimicry_audit.similarity.axes.structure import outline
 from mimicry_audit.similarity.axes.style import _style_features
-from mimicry_audit.similarity.measure import AXES, axis_class, measure
+from mimicry_audit.similarity.measure import AXES, axis_class, measure_axes
 
 NUMBER = {"kind": "number", "answer": 12}
 TEXTS = [
@@ -341,7 +341,7 @@ def test_measure_averages_over_samples(axis, texts):
         ]
         for m, mine in enumerate(texts)
     }
-    (found,) = measure([probe(check=NUMBER)], list(responses), responses, axes=[axis])
+    (found,) = measure_axes([probe(check=NUMBER)], list(responses), responses, axes=[axis])
     np.testing.assert_allclose(found.values[0], naive_measure(texts, None, axis), atol=1e-12)
 
 
@@ -351,7 +351,7 @@ def test_measure_leaves_unusable_and_foreign_answers_out():
         "b": [response("one two", "b", status="refused")],
         "c": [response("one two", "c", status="truncated")],
     }
-    (found,) = measure([probe()], ["a", "b", "c"], responses, axes=["lexical"])
+    (found,) = measure_axes([probe()], ["a", "b", "c"], responses, axes=["lexical"])
     assert found.values[0, 0, 2] == pytest.approx(1)
     assert np.isnan(found.values[0, 1]).all()
     assert np.isnan(np.diag(found.values[0])).all()
@@ -359,15 +359,17 @@ def test_measure_leaves_unusable_and_foreign_answers_out():
 
 def test_measure_says_why_an_axis_was_not_measured():
     no_check, nothing = (
-        measure([probe()], ["a", "b"], {"a": [response("x", "a")], "b": [response("y", "b")]}, axes=["answers"])[0],
-        measure([probe()], ["a", "b"], {"a": [], "b": []}, axes=["lexical"])[0],
+        measure_axes([probe()], ["a", "b"], {"a": [response("x", "a")], "b": [response("y", "b")]}, axes=["answers"])[
+            0
+        ],
+        measure_axes([probe()], ["a", "b"], {"a": [], "b": []}, axes=["lexical"])[0],
     )
     assert no_check.values is None
     assert no_check.why_not == "no probe has answers this axis can compare"
     assert nothing.values is None
     assert nothing.why_not == "no usable answers"
     with pytest.raises(ConfigError, match="there is no axis"):
-        measure([], [], {}, axes=["phase"])
+        measure_axes([], [], {}, axes=["phase"])
 
 
 @pytest.mark.parametrize(
@@ -385,7 +387,7 @@ def test_axis_without_its_package_is_not_measured_and_never_replaced(axis, packa
     monkeypatch.setattr(builtins, "__import__", no_import)
     monkeypatch.setattr(importlib.util, "find_spec", lambda n, *a: None if n == package else real_find(n, *a))
     responses = {"a": [response("x y", "a")], "b": [response("y z", "b")]}
-    found, length = measure([probe()], ["a", "b"], responses, axes=[axis, "length"])
+    found, length = measure_axes([probe()], ["a", "b"], responses, axes=[axis, "length"])
     assert found.values is None
     assert package in found.why_not.replace("-", "_")
     assert "install" in found.why_not
@@ -395,7 +397,7 @@ def test_axis_without_its_package_is_not_measured_and_never_replaced(axis, packa
 def test_semantic_axis_without_its_model_is_not_measured():
     responses = {"a": [response("x y", "a")], "b": [response("y z", "b")]}
     options = {"semantic": {"model": "/nowhere/at-all"}}
-    (found,) = measure([probe()], ["a", "b"], responses, axes=["semantic"], options=options)
+    (found,) = measure_axes([probe()], ["a", "b"], responses, axes=["semantic"], options=options)
     assert found.values is None
     assert "/nowhere/at-all cannot be loaded" in found.why_not
 
@@ -406,5 +408,5 @@ def test_the_order_in_which_answers_landed_changes_no_bit():
     landed = {m: [response(f"{texts[i]} {m}", m, f"p{i}") for i in range(6)] for m in "abcde"}
     other = {m: list(reversed(found)) for m, found in landed.items()}
     for axis in ("lexical", "phrases", "characters", "early", "style"):
-        one, two = (measure(probes, list("abcde"), r, axes=[axis])[0].values for r in (landed, other))
+        one, two = (measure_axes(probes, list("abcde"), r, axes=[axis])[0].values for r in (landed, other))
         np.testing.assert_array_equal(one, two)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mimicry_audit.similarity.chance import beyond_chance
-from mimicry_audit.statistics.intervals import bootstrap_weights
+from mimicry_audit.statistics.intervals import bootstrap_resamples
 
 PROBES, OPTIONS = 600, 4
 
@@ -17,7 +17,7 @@ def agreement(answers):
 
 def kappa(answers, i=0, j=1, domains=None):
     domains = np.zeros(len(answers), dtype=np.int64) if domains is None else domains
-    return beyond_chance(agreement(answers), i, j, domains, bootstrap_weights(domains, 300, 0))
+    return beyond_chance(agreement(answers), i, j, domains, bootstrap_resamples(domains, 300, 0))
 
 
 def test_models_that_are_alike_only_as_everybody_is_have_none():
@@ -59,4 +59,4 @@ def test_nothing_is_said_without_a_panel_or_where_all_agree():
     values = agreement(np.random.default_rng(4).integers(0, OPTIONS, (PROBES, 6)))
     values[:, 0, 1] = values[:, 1, 0] = np.nan
     domains = np.zeros(PROBES, dtype=np.int64)
-    assert beyond_chance(values, 0, 1, domains, bootstrap_weights(domains, 50, 0)) is None
+    assert beyond_chance(values, 0, 1, domains, bootstrap_resamples(domains, 50, 0)) is None

@@ -11,7 +11,7 @@ from scipy.special import rel_entr
 
 from mimicry_audit.similarity.divergence import TAIL_FLOOR, TopTokens, divergences, js_similarity, top_tokens
 from mimicry_audit.similarity.perplexity import bits_per_byte, perplexity, pooled
-from mimicry_audit.statistics.intervals import Interval, bootstrap_weights
+from mimicry_audit.statistics.intervals import Interval, bootstrap_resamples
 
 PLACES, VOCABULARY = 7, 40
 
@@ -90,7 +90,7 @@ def test_texts_of_different_lengths_are_refused() -> None:
 
 def test_pooled_figures_by_hand() -> None:
     nats, tokens, sizes = np.array([2.0, 6.0, np.nan]), np.array([1.0, 3.0, 5.0]), np.array([4.0, 8.0, 9.0])
-    weights = bootstrap_weights(np.zeros(3, dtype=np.int64), 500, 0)
+    weights = bootstrap_resamples(np.zeros(3, dtype=np.int64), 500, 0)
     entropy = pooled(nats, tokens, weights)
     assert entropy is not None
     assert (entropy.value, entropy.low, entropy.high, entropy.n) == (2.0, 2.0, 2.0, 2)  # both texts cost 2 a token
@@ -114,7 +114,7 @@ def test_the_bootstrap_of_a_ratio_covers_it() -> None:
     for world in range(200):
         sizes = rng.integers(5, 200, 80).astype(float)
         nats = sizes * rng.gamma(9.0, truth / 9.0, 80)
-        found = pooled(nats, sizes, bootstrap_weights(np.zeros(80, dtype=np.int64), 400, world))
+        found = pooled(nats, sizes, bootstrap_resamples(np.zeros(80, dtype=np.int64), 400, world))
         assert found is not None
         inside += found.low <= truth <= found.high
     assert 176 <= inside <= 199

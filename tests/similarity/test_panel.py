@@ -21,10 +21,10 @@ from mimicry_audit.similarity.panel import (
     mismatched_pairs,
     rank,
 )
-from mimicry_audit.statistics.intervals import bootstrap_weights, domain_means
-from mimicry_audit.verdicts.gather import gather
+from mimicry_audit.statistics.intervals import bootstrap_resamples, domain_means
+from mimicry_audit.verdicts.gather import gather_facts
 from mimicry_audit.verdicts.roles import Roles
-from mimicry_audit.verdicts.rules import judge
+from mimicry_audit.verdicts.rules import decide
 from tests.support.students import Voice, answers, probes, responses, world
 from tests.verdicts.test_gather import material
 
@@ -144,7 +144,7 @@ def test_the_audit_refuses_the_family_and_works_with_a_panel():
         # the base of the siblings is declared but another model by its weights, so that no movement can be read
         resolved = {k: {"weights": {"shapes": "s", "values": v, "digest": d}} for k, v, d in sketches}
         stuff = material(*with_root(*family(0, strangers=strangers)), resolved=resolved)
-        return {f.candidate: judge(f) for f in gather(stuff, roles, draws=200, seed=0, min_coverage=0.95)}
+        return {f.candidate: decide(f) for f in gather_facts(stuff, roles, draws=200, seed=0, min_coverage=0.95)}
 
     alone = judged(0, siblings_roles())
     assert {v.verdict for v in alone.values()} == {"inconclusive"}
@@ -165,10 +165,12 @@ def test_the_audit_refuses_the_family_and_works_with_a_panel():
 def test_without_kin_all_models_are_centred_on_and_a_declared_panel_wins():
     stuff = material(*world(1))
     roles = Roles(references=("teacher",))
-    (student,) = (f for f in gather(stuff, roles, draws=100, seed=0, min_coverage=0.95) if f.candidate == "student0")
+    (student,) = (
+        f for f in gather_facts(stuff, roles, draws=100, seed=0, min_coverage=0.95) if f.candidate == "student0"
+    )
     assert student.centred_on == tuple(stuff.labels)
     declared = Roles(references=("teacher",), controls=("stranger0", "stranger1"), panel=("stranger2",))
-    found = {f.candidate: f for f in gather(stuff, declared, draws=100, seed=0, min_coverage=0.95)}
+    found = {f.candidate: f for f in gather_facts(stuff, declared, draws=100, seed=0, min_coverage=0.95)}
     assert found["student0"].centred_on == found["student0"].panel == ("stranger0", "stranger1", "stranger2")
     assert found["stranger0"].centred_on == tuple(stuff.labels)  # two others of the panel are too few
     assert "stranger2" not in found  # a stored panel's models are not judged
@@ -242,7 +244,7 @@ def test_beyond_mismatched_is_the_difference_of_means_and_its_bootstrap():
     domains = np.array([0] * 20 + [1] * 20)
     matched, pairs = rng.normal(0.6, 0.1, 40), mismatched_pairs(np.array([0] * 20 + [1] * 20), most=24)
     crossed = rng.normal(0.2, 0.1, len(pairs))
-    weights = bootstrap_weights(domains, 500, 0)
+    weights = bootstrap_resamples(domains, 500, 0)
     found = beyond_mismatched(matched, crossed, pairs, domains, weights)
     halves = [np.mean([x for x, (p, _) in zip(crossed, pairs, strict=True) if domains[p] == d]) for d in (0, 1)]
     assert found.value == pytest.approx((matched[:20].mean() + matched[20:].mean()) / 2 - np.mean(halves))
@@ -257,7 +259,7 @@ def test_index_is_linear_between_floor_and_ceiling():
     rng = np.random.default_rng(1)
     panel = rng.normal(0.3, 0.05, (40, 5))
     ceiling = rng.normal(0.8, 0.05, 40)
-    weights = bootstrap_weights(ONE_DOMAIN, 400, 0)
+    weights = bootstrap_resamples(ONE_DOMAIN, 400, 0)
     for share in (0.0, 0.25, 1.0, 1.2):
         s = panel.mean(axis=1) + share * (ceiling - panel.mean(axis=1))
         found = index(s, panel, ceiling, ONE_DOMAIN, weights)
@@ -272,7 +274,7 @@ def test_index_is_linear_between_floor_and_ceiling():
 def test_index_interval_is_the_percentile_of_the_drawn_ratio():
     rng = np.random.default_rng(2)
     panel, s, ceiling = rng.random((40, 3)) * 0.4, rng.random(40) * 0.3 + 0.4, rng.random(40) * 0.2 + 0.8
-    weights = bootstrap_weights(ONE_DOMAIN, 300, 1)
+    weights = bootstrap_resamples(ONE_DOMAIN, 300, 1)
     found = index(s, panel, ceiling, ONE_DOMAIN, weights).interval
     mean = weights / weights.sum(axis=1, keepdims=True)
     low = (mean @ panel).mean(axis=1)
@@ -281,7 +283,7 @@ def test_index_interval_is_the_percentile_of_the_drawn_ratio():
 
 
 def test_no_index_without_panel_or_ceiling():
-    weights = bootstrap_weights(ONE_DOMAIN, 50, 0)
+    weights = bootstrap_resamples(ONE_DOMAIN, 50, 0)
     s, nothing = np.full(40, 0.5), np.full(40, np.nan)
     assert index(s, np.zeros((40, 0)), np.ones(40), ONE_DOMAIN, weights) is None
     found = index(s, np.full((40, 2), 0.2), nothing, ONE_DOMAIN, weights)

@@ -14,7 +14,7 @@ from scipy.stats import binom, binomtest
 from mimicry_audit.statistics.intervals import (
     PERMUTATIONS,
     adjusted_lift,
-    bootstrap_weights,
+    bootstrap_resamples,
     domain_means,
     holm,
     intervals,
@@ -68,17 +68,17 @@ def test_domains_weigh_the_same_whatever_their_size():
 @settings(max_examples=30, deadline=None)
 def test_bootstrap_weights_sum_to_each_domain(domains):
     codes = np.array(domains)
-    weights = bootstrap_weights(codes, 20, 3)
+    weights = bootstrap_resamples(codes, 20, 3)
     assert weights.shape == (20, len(domains))
     assert (weights >= 0).all()
     for domain in set(domains):
         np.testing.assert_allclose(weights[:, codes == domain].sum(axis=1), domains.count(domain))
-    np.testing.assert_array_equal(weights, bootstrap_weights(codes, 20, 3))
+    np.testing.assert_array_equal(weights, bootstrap_resamples(codes, 20, 3))
 
 
 def test_bootstrap_gives_the_variance_of_a_mean():
     values = np.random.default_rng(0).normal(size=(8, 1))
-    draws = domain_means(values, np.zeros(8, int), bootstrap_weights(np.zeros(8, int), 40_000, 0))
+    draws = domain_means(values, np.zeros(8, int), bootstrap_resamples(np.zeros(8, int), 40_000, 0))
     assert draws.std() == pytest.approx(values.std(ddof=1) / math.sqrt(8), rel=0.02)
 
 
@@ -94,7 +94,7 @@ def test_intervals_cover_the_truth(kind):
         values, truth = rng.normal(codes[:, None], 1 + codes[:, None], (120, sets)), 1.0
     if kind == "missing":
         values[rng.random(values.shape) < 0.3] = NAN
-    found = intervals(values, codes, bootstrap_weights(codes, 1000, 2))
+    found = intervals(values, codes, bootstrap_resamples(codes, 1000, 2))
     covered = sum(i.low <= truth <= i.high for i in found)
     # a percentile bootstrap of 40 a domain is a little short of 95%: 93.5% is allowed as its true rate, no less
     assert band(0.935, sets)[0] <= covered <= band(0.955, sets)[1]
@@ -103,19 +103,19 @@ def test_intervals_cover_the_truth(kind):
 def test_intervals_where_little_or_nothing_is_measured():
     codes = np.array([0, 0, 0, 1])
     values = np.array([[NAN, 1.0, NAN, 0.5], [NAN, 1.0, NAN, 0.5], [NAN, 1.0, NAN, 0.5], [NAN, NAN, 3.0, 0.5]])
-    nothing, one_domain, one_probe, constant = intervals(values, codes, bootstrap_weights(codes, 200, 0))
+    nothing, one_domain, one_probe, constant = intervals(values, codes, bootstrap_resamples(codes, 200, 0))
     assert nothing is None
     assert (one_domain.value, one_domain.low, one_domain.high, one_domain.n) == (1, 1, 1, 3)
     assert (one_probe.value, one_probe.n) == (3, 1)
     assert (constant.low, constant.high) == pytest.approx((0.5, 0.5))
-    assert intervals(np.zeros((4, 0)), codes, bootstrap_weights(codes, 5, 0)) == []
+    assert intervals(np.zeros((4, 0)), codes, bootstrap_resamples(codes, 5, 0)) == []
 
 
 def test_a_draw_that_misses_a_domain_estimates_the_same_thing():
     # one probe measured of thirty in a domain of its own level: dropping the domain would move a third of the draws by 5
     codes = np.repeat([0, 1], 30)
     values = np.concatenate([np.random.default_rng(0).normal(0, 0.1, 30), [10.0], [NAN] * 29])[:, None]
-    (found,) = intervals(values, codes, bootstrap_weights(codes, 2000, 0))
+    (found,) = intervals(values, codes, bootstrap_resamples(codes, 2000, 0))
     assert found.low > 4.9
     assert found.high < 5.1
 
@@ -124,7 +124,7 @@ def test_intervals_in_blocks_equal_intervals_one_by_one(monkeypatch):
     rng = np.random.default_rng(3)
     values, codes = rng.normal(size=(12, 9)), np.repeat([0, 1], 6)
     values[:, 4] = NAN
-    weights = bootstrap_weights(codes, 100, 0)
+    weights = bootstrap_resamples(codes, 100, 0)
     alone = [intervals(values[:, [k]], codes, weights)[0] for k in range(9)]
     monkeypatch.setattr(
         "mimicry_audit.statistics.intervals._column_blocks", lambda n: iter([slice(0, 4), slice(4, 7), slice(7, n)])

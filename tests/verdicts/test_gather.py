@@ -8,14 +8,14 @@ import numpy as np
 import pytest
 
 from mimicry_audit.ground.errors import ConfigError
-from mimicry_audit.similarity.measure import measure
+from mimicry_audit.similarity.measure import measure_axes
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import holm
-from mimicry_audit.verdicts.gather import gather, judged_pairs
+from mimicry_audit.verdicts.gather import gather_facts, judged_pairs
 from mimicry_audit.verdicts.material import Material
-from mimicry_audit.verdicts.rivals import settle
+from mimicry_audit.verdicts.rivals import settle_rivals
 from mimicry_audit.verdicts.roles import Roles
-from mimicry_audit.verdicts.rules import judge
+from mimicry_audit.verdicts.rules import decide
 from tests.support.known_models import models_in_run
 from tests.support.students import Voice, answers, responses, world
 
@@ -32,7 +32,7 @@ def material(asked, given, *, resolved=None, axes=AXES):
     return Material(
         labels=labels,
         domains=np.array([domains.index(p.domain) for p in asked]),
-        measured=measure(asked, labels, given, axes=axes),
+        measured=measure_axes(asked, labels, given, axes=axes),
         texts=texts,
         answered=np.array([[float(p.id in texts[label]) for label in labels] for p in asked]),
         models=models_in_run(resolved or {}, labels),
@@ -42,9 +42,10 @@ def material(asked, given, *, resolved=None, axes=AXES):
 
 
 def verdicts(stuff, roles, draws=400):
-    found = gather(stuff, roles, draws=draws, seed=0, min_coverage=0.95)
+    found = gather_facts(stuff, roles, draws=draws, seed=0, min_coverage=0.95)
     return {
-        (v.facts.candidate, v.facts.reference): v for v in settle([judge(f) for f in found], stuff, draws=draws, seed=0)
+        (v.facts.candidate, v.facts.reference): v
+        for v in settle_rivals([decide(f) for f in found], stuff, draws=draws, seed=0)
     }
 
 
@@ -118,11 +119,11 @@ def test_controls_leave_out_the_pair_its_base_and_the_silent():
     asked, given = world(2)
     given["stranger2"] = [replace(r, status="error", text="") for r in given["stranger2"]]
     stuff = material(asked, given)
-    found = {f.candidate: f for f in gather(stuff, TEACHER, draws=100, seed=0, min_coverage=0.95)}
+    found = {f.candidate: f for f in gather_facts(stuff, TEACHER, draws=100, seed=0, min_coverage=0.95)}
     assert found["student0"].controls == ("tuned", "stranger0", "stranger1")
     assert found["student0"].models == 6
     chosen = Roles(references=("teacher",), bases={"*": "base"}, controls=("tuned", "student0"))
-    found = {f.candidate: f for f in gather(stuff, chosen, draws=100, seed=0, min_coverage=0.95)}
+    found = {f.candidate: f for f in gather_facts(stuff, chosen, draws=100, seed=0, min_coverage=0.95)}
     assert found["student0"].controls == ("tuned",)
     assert found["stranger0"].controls == ("tuned", "student0")
 
@@ -177,14 +178,16 @@ def pin(revision, engine="transformers 5", **extra):
 def test_equal_weights(candidate, reference, same):
     asked, given = world(6)
     stuff = material(asked, given, resolved={"student0": candidate, "teacher": reference}, axes=("length",))
-    (found,) = (f for f in gather(stuff, TEACHER, draws=20, seed=0, min_coverage=0.95) if f.candidate == "student0")
+    (found,) = (
+        f for f in gather_facts(stuff, TEACHER, draws=20, seed=0, min_coverage=0.95) if f.candidate == "student0"
+    )
     assert found.equal_weights is same
-    assert (judge(found).verdict == "same model") is (same is True)
+    assert (decide(found).verdict == "same model") is (same is True)
 
 
 def test_holm_runs_over_all_pairs_and_axes_of_the_run():
     stuff = material(*world(7))
-    found = gather(stuff, TEACHER, draws=100, seed=0, min_coverage=0.95)
+    found = gather_facts(stuff, TEACHER, draws=100, seed=0, min_coverage=0.95)
     tested = [e for f in found for e in f.evidence]
     assert len(tested) == len(found) * 6  # five axes and copied answers; the baseline is shown, not tested
     np.testing.assert_allclose([e.p_holm for e in tested], holm(np.array([e.p for e in tested])))
@@ -196,7 +199,7 @@ def test_raw_lift_and_excess_are_what_they_say():
     stuff = material(asked, given, axes=("lexical",))
     (values,) = (m.values for m in stuff.measured)
     at = stuff.labels.index
-    (found,) = (f for f in gather(stuff, TEACHER, draws=50, seed=0, min_coverage=0.95) if f.candidate == "tuned")
+    (found,) = (f for f in gather_facts(stuff, TEACHER, draws=50, seed=0, min_coverage=0.95) if f.candidate == "tuned")
 
     def mean(x):
         return np.mean([x[stuff.domains == d].mean() for d in range(3)])
@@ -244,10 +247,10 @@ def test_a_reference_that_another_explains_is_no_teacher():
 
 def test_the_explanation_is_given():
     stuff = material(*with_kin(1, 0.6))
-    found = gather(stuff, TWO, draws=400, seed=0, min_coverage=0.95)
-    before = [judge(f) for f in found]
+    found = gather_facts(stuff, TWO, draws=400, seed=0, min_coverage=0.95)
+    before = [decide(f) for f in found]
     assert [v.verdict for v in before if v.facts.candidate == "student0"] == ["distilled", "distilled"]
-    after = {(v.facts.candidate, v.facts.reference): v for v in settle(before, stuff, draws=400, seed=0)}
+    after = {(v.facts.candidate, v.facts.reference): v for v in settle_rivals(before, stuff, draws=400, seed=0)}
     loser = after["student0", "kin"]
     assert (loser.verdict, loser.confidence) == ("convergent", "moderate")
     assert "explained by its likeness to teacher" in loser.reasons[0]
@@ -286,6 +289,6 @@ def test_two_teachers_of_one_student_both_stand():
 
 def test_one_teacher_is_left_as_it_is():
     stuff = material(*world(3))
-    before = [judge(f) for f in gather(stuff, TEACHER, draws=100, seed=0, min_coverage=0.95)]
-    assert settle(before, stuff, draws=100, seed=0) == before
-    assert settle([], stuff, draws=100, seed=0) == []
+    before = [decide(f) for f in gather_facts(stuff, TEACHER, draws=100, seed=0, min_coverage=0.95)]
+    assert settle_rivals(before, stuff, draws=100, seed=0) == before
+    assert settle_rivals([], stuff, draws=100, seed=0) == []

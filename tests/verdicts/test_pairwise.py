@@ -16,8 +16,8 @@ from mimicry_audit.similarity.axes.base import Answer
 from mimicry_audit.similarity.axes.corpus import TOKEN
 from mimicry_audit.similarity.axes.lexical import Lexical
 from mimicry_audit.similarity.centring import centre
-from mimicry_audit.similarity.measure import measure
-from mimicry_audit.statistics.intervals import bootstrap_weights, domain_means, interval_table, intervals
+from mimicry_audit.similarity.measure import measure_axes
+from mimicry_audit.statistics.intervals import bootstrap_resamples, domain_means, interval_table, intervals
 from mimicry_audit.verdicts.pairwise import OVERALL, Overlaps, PairTables, mean_of
 from mimicry_audit.verdicts.sections import pairs as scored_pairs
 from tests.support.students import world
@@ -29,8 +29,8 @@ def test_tables_are_those_of_each_pair_alone() -> None:
     labels, axes = list(given), ("lexical", "answers", "length")
     names = list(dict.fromkeys(p.domain for p in asked))
     domains = np.array([names.index(p.domain) for p in asked])
-    measured = measure(asked, labels, given, axes=axes)
-    weights = bootstrap_weights(domains, 200, 0)
+    measured = measure_axes(asked, labels, given, axes=axes)
+    weights = bootstrap_resamples(domains, 200, 0)
     tables = PairTables(labels, measured, domains, weights)
     for axis in measured:
         assert axis.values is not None
@@ -58,7 +58,7 @@ def test_intervals_are_those_of_numpy_percentile_gaps_and_all() -> None:
     values[rng.random(values.shape) < 0.1] = np.nan
     values[:, 3], values[:, 4], values[:10, 5] = np.nan, 1.0, np.nan
     for draws in (1, 2, 40, 333):
-        weights = bootstrap_weights(domains, draws, 1)
+        weights = bootstrap_resamples(domains, draws, 1)
         table = interval_table(values, domains, weights)
         assert table.at(3) is None
         for k in (0, 1, 2, 4, 5, 6):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from mimicry_audit.records.verdict_words import VERDICTS
 from mimicry_audit.statistics.intervals import Interval
 from mimicry_audit.verdicts.findings import FEWEST_PER_AXIS, MINIMUM_COPIED
-from mimicry_audit.verdicts.rules import MINIMUM_EFFECT, Evidence, PairFacts, judge
+from mimicry_audit.verdicts.rules import MINIMUM_EFFECT, Evidence, PairFacts, decide
 
 
 def evidence(axis, family, low=0.1, p=0.001, raw_low=0.15, statistic="adjusted lift", n=60):
@@ -163,7 +163,7 @@ TABLE = {
 
 @pytest.mark.parametrize(("given_", "verdict", "confidence"), TABLE.values(), ids=TABLE.keys())
 def test_truth_table(given_, verdict, confidence):
-    found = judge(facts(**given_))
+    found = decide(facts(**given_))
     assert (found.verdict, found.confidence) == (verdict, confidence)
 
 
@@ -181,7 +181,7 @@ def plain(verdict):
 
 @pytest.mark.parametrize(("given_", "verdict", "confidence"), TABLE.values(), ids=TABLE.keys())
 def test_every_verdict_speaks_plainly(given_, verdict, confidence):
-    plain(judge(facts(**given_)))
+    plain(decide(facts(**given_)))
 
 
 some_evidence = st.lists(
@@ -220,7 +220,7 @@ some_evidence = st.lists(
 )
 def test_what_no_verdict_ever_says(given_):
     pair = facts(**given_)
-    found = judge(pair)
+    found = decide(pair)
     plain(found)
     if found.verdict == "distilled":
         assert pair.base
@@ -236,40 +236,40 @@ def test_what_no_verdict_ever_says(given_):
 
 
 def test_two_models_are_told_what_to_add():
-    found = judge(facts(models=2, base=None))
+    found = decide(facts(models=2, base=None))
     assert any("at least 3 unrelated models" in w for w in found.would_change)
     assert any("--base" in w for w in found.would_change)
 
 
 def test_a_contradicted_base_is_named():
     for given_ in ({"evidence": CLOSE}, {"evidence": FAR}):
-        found = judge(facts(base_contradicted=True, **given_))
+        found = decide(facts(base_contradicted=True, **given_))
         assert any("base is not the base of student" in r for r in found.reasons)
-    assert any("weights confirm base" in r for r in judge(facts(base_weights=0.93)).reasons)
+    assert any("weights confirm base" in r for r in decide(facts(base_weights=0.93)).reasons)
 
 
 def test_kin_among_the_controls_are_named():
-    one, two = judge(facts(kin_controls=("k2",))), judge(facts(kin_controls=("k2", "k3")))
+    one, two = decide(facts(kin_controls=("k2",))), decide(facts(kin_controls=("k2", "k3")))
     assert any("k2 stands out toward teacher itself" in r for r in one.reasons)
     assert any("k2 and k3 stand out toward teacher themselves" in r for r in two.reasons)
-    assert not any("stand" in r and "controls" in r for r in judge(facts()).reasons)
-    kin = judge(facts(evidence=LIKE_OTHERS, kin_controls=("k1", "k2")))
+    assert not any("stand" in r and "controls" in r for r in decide(facts()).reasons)
+    kin = decide(facts(evidence=LIKE_OTHERS, kin_controls=("k1", "k2")))
     assert any("k3 (--control)" in w for w in kin.would_change)
 
 
 def test_shared_weights_are_mentioned_where_they_do_not_decide():
-    found = judge(facts(models=2, base=None, weights=0.9, weights_related=True))
+    found = decide(facts(models=2, base=None, weights=0.9, weights_related=True))
     assert any("share an origin (cosine 0.90)" in r for r in found.reasons)
 
 
 def test_identity_claims_support_and_never_decide():
-    found = judge(facts(evidence=NONE, claims=(9, 10)))
+    found = decide(facts(evidence=NONE, claims=(9, 10)))
     assert found.verdict == "no evidence"
     assert any("9 of 10 answers" in r for r in found.reasons)
 
 
 def test_as_dict_has_what_the_report_reads():
-    found = judge(facts()).as_dict()
+    found = decide(facts()).as_dict()
     assert {"candidate", "reference", "base", "verdict", "confidence", "summary", "reasons", "would_change"} <= set(
         found
     )

@@ -14,7 +14,7 @@ from mimicry_audit.records.asked import Message, Probe, Response
 from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.verdicts.roles import Roles
-from mimicry_audit.verdicts.rules import PairFacts, judge
+from mimicry_audit.verdicts.rules import PairFacts, decide
 from mimicry_audit.verdicts.score import ScoringOptions, read_scores, score
 from mimicry_audit.verdicts.sections.notes import coverage_gaps
 from tests.support import scores_fixture
@@ -180,12 +180,12 @@ def test_coverage_gaps_name_the_pairs(tmp_path, run):
 
 
 def test_pairs_equal_a_plain_mean(run):
-    from mimicry_audit.similarity.measure import measure
+    from mimicry_audit.similarity.measure import measure_axes
 
     scores = score(run, OPTIONS)
     asked = [p for p in run.probes() if p.domain != "identity"]
     labels = [m["label"] for m in scores["models"]]
-    (lexical,) = measure(asked, labels, {label: run.responses(label) for label in labels}, axes=["lexical"])
+    (lexical,) = measure_axes(asked, labels, {label: run.responses(label) for label in labels}, axes=["lexical"])
     for pair in scores["pairs"]:
         values = lexical.values[:, labels.index(pair["a"]), labels.index(pair["b"])]
         means = {
@@ -241,9 +241,9 @@ def test_the_rules_never_see_what_checkpoints_state(run, monkeypatch):
 
     def judge_and_keep(facts):
         seen.append(facts)
-        return judge(facts)
+        return decide(facts)
 
-    monkeypatch.setattr("mimicry_audit.verdicts.score.judge", judge_and_keep)
+    monkeypatch.setattr("mimicry_audit.verdicts.score.decide", judge_and_keep)
     verdicts = {v["candidate"]: v for v in score(run, OPTIONS)["verdicts"]}
     assert verdicts["student0"]["truth"] == {
         "relation": "distilled from STATED", "source": "the checkpoints' lineage manifests", "agrees": True,

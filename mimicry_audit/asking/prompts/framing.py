@@ -83,14 +83,18 @@ class JudgePrompt:
     def conversation(self, **texts: str) -> tuple[Message, ...]:
         """System and user turn, with these texts in a frame that none of them can close."""
         framed = {name: harmless(text) for name, text in texts.items()}
-        user = self._fill("user", code=frame_code(*framed.values()), **framed)
-        return Message("system", self._fill("system")), Message("user", user)
+        user = self._fill_template("user", code=frame_code(*framed.values()), **framed)
+        return Message("system", self._fill_template("system")), Message("user", user)
 
     def repair(self, messages: Sequence[Message], reply: str) -> tuple[Message, ...]:
         """The conversation continued: the unreadable reply, and the request to mend it."""
-        return *messages, Message("assistant", harmless(reply) or "(empty)"), Message("user", self._fill("repair"))
+        return (
+            *messages,
+            Message("assistant", harmless(reply) or "(empty)"),
+            Message("user", self._fill_template("repair")),
+        )
 
-    def _fill(self, part: str, **values: str) -> str:
+    def _fill_template(self, part: str, **values: str) -> str:
         from jinja2 import Environment, StrictUndefined
 
         if part not in self._templates:

@@ -92,15 +92,15 @@ def parse(reply: str) -> Said | None:
     except (ValueError, RecursionError):
         document = None
     exact = isinstance(document, dict) and set(document) == set(_KEYS)
-    readings = [reading for value in json_objects(reply) if (reading := _said(value, lenient=not exact))]
+    readings = [reading for value in json_objects(reply) if (reading := _read_labels(value, lenient=not exact))]
     if not readings or any((s.loose, s.strict) != (readings[0].loose, readings[0].strict) for s in readings):
         return None
     return readings[0]
 
 
-def _said(value: Mapping[str, Any], *, lenient: bool) -> Said | None:
+def _read_labels(value: Mapping[str, Any], *, lenient: bool) -> Said | None:
     flat = {str(key).strip().lower(): inner for key, inner in value.items()}
-    loose, strict = (_truth(flat.get(name)) for name in LABELS)
+    loose, strict = (_read_truth(flat.get(name)) for name in LABELS)
     if loose is None or strict is None:
         return None
     maker, reason = (flat.get(name) for name in ("maker", "reason"))
@@ -113,7 +113,7 @@ def _said(value: Mapping[str, Any], *, lenient: bool) -> Said | None:
     )
 
 
-def _truth(value: Any) -> bool | None:
+def _read_truth(value: Any) -> bool | None:
     if isinstance(value, bool):
         return value
     return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(

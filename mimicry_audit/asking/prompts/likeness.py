@@ -91,32 +91,32 @@ def parse(reply: str) -> Reading | None:
     Forgiven, and noted as lenient: a code fence or words around the object, numbers written as text, other keys, a
     nested object of scores. Never forgiven: a grade outside 1 … 5, half a grade, two objects that differ.
     """
-    strict = _load(reply.strip())
+    strict = _load_json(reply.strip())
     if isinstance(strict, dict) and set(strict) == {"reason", *ASPECTS}:
         exact = all(type(strict[a]) is int and LOWEST <= strict[a] <= HIGHEST for a in ASPECTS)
         if exact and isinstance(strict["reason"], str):
             return Reading({a: strict[a] for a in ASPECTS}, strict["reason"].strip(), lenient=False)
-    readings = [reading for value in json_objects(reply) if (reading := _lenient(value))]
+    readings = [reading for value in json_objects(reply) if (reading := _lenient_reading(value))]
     if not readings or any(other.grades != readings[0].grades for other in readings):
         return None
     return readings[0]
 
 
-def _load(text: str) -> Any:
+def _load_json(text: str) -> Any:
     try:
         return json.loads(text, strict=False)  # a grammar lets bare control characters into a string
     except (ValueError, RecursionError):
         return None
 
 
-def _lenient(value: Mapping[str, Any]) -> Reading | None:
+def _lenient_reading(value: Mapping[str, Any]) -> Reading | None:
     flat: dict[str, Any] = {}
     for key, inner in value.items():
         nested = inner.items() if isinstance(inner, dict) else [(key, inner)]
         for name, cell in nested:
             if flat.setdefault(str(name).strip().lower(), cell) != cell:
                 return None
-    grades = {aspect: _grade(flat.get(aspect)) for aspect in ASPECTS}
+    grades = {aspect: _read_grade(flat.get(aspect)) for aspect in ASPECTS}
     readable_grades = {aspect: grade for aspect, grade in grades.items() if grade is not None}
     reason = flat.get("reason")
     return (
@@ -126,7 +126,7 @@ def _lenient(value: Mapping[str, Any]) -> Reading | None:
     )
 
 
-def _grade(value: Any) -> int | None:
+def _read_grade(value: Any) -> int | None:
     """A whole number from 1 to 5, also as text or as 4.0."""
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9](\.0)?\s*", value):
         value = float(value)

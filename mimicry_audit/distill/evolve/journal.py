@@ -77,7 +77,7 @@ class Book:
 
     def __init__(self, folder: Path) -> None:
         self.path = folder / NAME
-        lines, _ = read_records(self.path, Line, _line, "a line of this journal", "it done again")
+        lines, _ = read_records(self.path, Line, _parse_line, "a line of this journal", "it done again")
         self._calls = {line.key: line for line in lines if line.kind == "call" and line.status != "error"}
         self.rounds: list[Mapping[str, Any]] = [line.record or {} for line in lines if line.kind == "round"]
         self._journal = Journal(self.path)
@@ -127,7 +127,7 @@ def call_key(identity: Identity, engine: str, sampling: Sampling, request: Reque
     return response_key(identity, engine, conversation_text(request.messages), sampling, request)
 
 
-def _line(cells: dict[str, Any]) -> Line:
+def _parse_line(cells: dict[str, Any]) -> Line:
     line = Line(**cells)
     if line.kind == "call" and (not isinstance(line.key, str) or line.status not in STATUSES):
         raise ValueError("a call without key or status")

@@ -16,7 +16,7 @@ from mimicry_audit.distill.evolve.data import Sample
 from mimicry_audit.distill.evolve.settings import EvolveSettings
 from mimicry_audit.distill.training import job
 from mimicry_audit.distill.training.examples import Encoder, Taught
-from mimicry_audit.distill.training.loss import Recipe
+from mimicry_audit.distill.training.loss import LossRecipe
 from mimicry_audit.distill.training.models import Source, source, weights_spec
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.registry import engine_for
@@ -118,7 +118,7 @@ class Student:
         pad = rounds.padding(self.source)
         training_job = job.Job(
             folder=str(folder.resolve()), student=start, student_commit=commit, teacher=None, teacher_commit=None,
-            rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=asdict(Recipe()),
+            rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=asdict(LossRecipe()),
             pads=(pad, 0), seed=s.seed + number, patience=0, evaluate_every=0,
             log_every=max(1, shared_fields["steps"] // 10), round_=number,
             metrics=str((s.out / "metrics.jsonl").resolve()), board=None,

@@ -92,7 +92,7 @@ class Prompts:
         folder = resource_dir("templates") / "evolve"
         names = ("analysis", "writing", "labelling", "repair")
         self._texts = {name: (folder / f"{name}.jinja").read_text("utf-8") for name in names}
-        self._task, self._shots = task, _varied(task, shots)
+        self._task, self._shots = task, _vary_shots(task, shots)
         self._shared = {
             "about": about,
             "labels": ", ".join(task.labels),
@@ -101,26 +101,26 @@ class Prompts:
 
     def analysis(self, cases: Sequence[tuple[Sample, str]]) -> tuple[Message, ...]:
         """The call that finds the weakness pattern; `cases` are rows with what the student said."""
-        lines = [_json({"input": row.text, "right": row.gold, "student": answer}) for row, answer in cases]
-        return self._made("analysis", cases=lines)
+        lines = [_to_json({"input": row.text, "right": row.gold, "student": answer}) for row, answer in cases]
+        return self._make_prompt("analysis", cases=lines)
 
     def writing(self, pattern: str | None, hard: int, easy: int) -> tuple[Message, ...]:
         """The call that writes inputs; without a pattern from the task's description alone."""
-        lines = [_json({"text": row.text}) for row in self._shots]
-        return self._made("writing", pattern=pattern, hard=hard, easy=easy, examples=lines)
+        lines = [_to_json({"text": row.text}) for row in self._shots]
+        return self._make_prompt("writing", pattern=pattern, hard=hard, easy=easy, examples=lines)
 
     def labelling(self, texts: Mapping[int, str]) -> tuple[Message, ...]:
         """The call that labels inputs, by their numbers."""
         key = {"classification": "label", "tagging": "label", "qa": "answer"}[self._task.name]
-        lines = [_json({"text": row.text, key: row.gold}) for row in self._shots]
-        numbered = [_json({"id": number, "text": text}) for number, text in texts.items()]
-        return self._made("labelling", inputs=numbered, examples=lines, form=_FORMS[self._task.name])
+        lines = [_to_json({"text": row.text, key: row.gold}) for row in self._shots]
+        numbered = [_to_json({"id": number, "text": text}) for number, text in texts.items()]
+        return self._make_prompt("labelling", inputs=numbered, examples=lines, form=_FORMS[self._task.name])
 
     def repair(self, missing: str) -> Message:
         """What follows a reply that could not be read."""
-        return self._made("repair", missing=missing)[0]
+        return self._make_prompt("repair", missing=missing)[0]
 
-    def _made(self, name: str, **values: Any) -> tuple[Message, ...]:
+    def _make_prompt(self, name: str, **values: Any) -> tuple[Message, ...]:
         from jinja2 import Environment, StrictUndefined
 
         # Plain text for a model, not markup; what is filled in is never read as a template.
@@ -166,11 +166,11 @@ class Teacher:
         Raises:
             EngineError: the teacher fails, or says nothing that can be read.
         """
-        pattern = self._until(
+        pattern = self._ask_until(
             "analysis", round_, self.prompts.analysis(cases), 0.0, 0, replies.pattern, bool, "a pattern"
         )
         if not pattern:
-            raise self._unread("an analysis")
+            raise self._unreadable_error("an analysis")
         return pattern
 
     def write(self, round_: int, pattern: str | None, hard: int, easy: int, sample: int) -> list[tuple[str, str]]:
@@ -191,9 +191,9 @@ class Teacher:
 
         warmth = self.settings.answer_temperature
         messages = self.prompts.writing(pattern, hard, easy)
-        inputs = self._until("writing", round_, messages, warmth, sample, read, bool, "the inputs")
+        inputs = self._ask_until("writing", round_, messages, warmth, sample, read, bool, "the inputs")
         if not inputs:
-            raise self._unread("inputs")
+            raise self._unreadable_error("inputs")
         hard_missing = hard
         written = []
         for text, kind in inputs:  # what carries no mark counts as hard while hard ones are wanted
@@ -211,13 +211,13 @@ class Teacher:
         for start in range(0, len(texts), LABELLED_AT_ONCE):
             numbered = {n + 1: text for n, text in enumerate(texts)}
             part = {n: numbered[n] for n in range(start + 1, min(start + LABELLED_AT_ONCE, len(texts)) + 1)}
-            labels |= self._labels(round_, part)
+            labels |= self._ask_labels(round_, part)
         if texts and not labels:
-            raise self._unread("labels")
+            raise self._unreadable_error("labels")
         self.counts.unlabelled += len(texts) - len(labels)
         return [labels.get(n + 1) for n in range(len(texts))]
 
-    def _labels(self, round_: int, part: Mapping[int, str]) -> dict[int, str]:
+    def _ask_labels(self, round_: int, part: Mapping[int, str]) -> dict[int, str]:
         """Ask for the labels of these, and again for those that are missing."""
         labels: dict[int, str] = {}
         for attempt in range(self.settings.retries + 1):
@@ -234,7 +234,7 @@ class Teacher:
                     self.counts.invalid += 1
         return labels
 
-    def _until(
+    def _ask_until(
         self, purpose: str, round_: int, messages: tuple[Message, ...], temperature: float, sample: int,
         read_reply: Callable[[str], Reading], good: Callable[[Reading], bool], missing: str,
     ) -> Reading:  # fmt: skip
@@ -264,14 +264,14 @@ class Teacher:
             self.session.end_turn([completion])
         return reply
 
-    def _unread(self, what: str) -> EngineError:
+    def _unreadable_error(self, what: str) -> EngineError:
         return EngineError(
             f"no reply of the teacher {self.session.spec.source} holds {what}, asked {self.settings.retries + 1} times",
             "read its replies in evolve.jsonl; raise --teacher-tokens, or use a more able teacher",
         )
 
 
-def _varied(task: Task, shots: Sequence[Sample]) -> list[Sample]:
+def _vary_shots(task: Task, shots: Sequence[Sample]) -> list[Sample]:
     """A few shots, of as many kinds as there are."""
     count_by_kind: dict[str, int] = {}
     ranked = []
@@ -282,5 +282,5 @@ def _varied(task: Task, shots: Sequence[Sample]) -> list[Sample]:
     return [shot for _, _, shot in sorted(ranked, key=lambda entry: entry[:2])[:EXAMPLES]]
 
 
-def _json(value: Mapping[str, Any]) -> str:
+def _to_json(value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False)

@@ -46,7 +46,7 @@ class Job:
         rows: file of training rows.
         held: file of held-out rows, None for none.
         signals: folder and key of the signal store, None for none.
-        recipe: fields of `mimicry_audit.distill.training.loss.Recipe`.
+        recipe: fields of `mimicry_audit.distill.training.loss.LossRecipe`.
         pads: padding token of student and teacher.
         steps: optimiser steps.
         steps_an_epoch: of them, one pass.
@@ -244,7 +244,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
     from transformers.utils import logging
 
     from mimicry_audit.distill.training import models, shape, trainer
-    from mimicry_audit.distill.training.loss import Recipe, collate
+    from mimicry_audit.distill.training.loss import LossRecipe, collate
     from mimicry_audit.distill.training.signals import Rows, SignalStore
 
     before = torch.get_num_threads()
@@ -269,7 +269,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
         job_trainer = trainer.build(
             student,
             teacher,
-            Recipe(**job.recipe),
+            LossRecipe(**job.recipe),
             rows,
             held_out_rows,
             lambda batch: collate(batch, *job.pads),

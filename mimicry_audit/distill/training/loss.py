@@ -25,7 +25,7 @@ LOGITS_AT_ONCE = 2**25
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class LossRecipe:
     """How a position's loss is made.
 
     Attributes:
@@ -129,7 +129,7 @@ def counted(labels: Tensor) -> Tensor:
     return has_next_label
 
 
-def batch_loss(recipe: Recipe, batch: Mapping[str, Tensor], student: Read, teacher: Read | TopK | None) -> Tensor:
+def batch_loss(recipe: LossRecipe, batch: Mapping[str, Tensor], student: Read, teacher: Read | TopK | None) -> Tensor:
     """Sums over the counted positions of one batch: ``(total, hard, soft)``, a tensor of three.
 
     ``total`` carries the gradient. ``hard`` is the plain cross-entropy of the text, ``soft`` the objective, each over the
@@ -169,7 +169,7 @@ def _vocabulary_width(student: Read, teacher: Read | TopK | None) -> int:
 
 
 def _chunk_loss(
-    recipe: Recipe,
+    recipe: LossRecipe,
     student: Read,
     teacher: Read | TopK | None,
     labels: Tensor,
@@ -194,7 +194,7 @@ def _chunk_loss(
     return torch.stack([total, hard_sum, soft_sum])
 
 
-def _soft_loss(recipe: Recipe, own: Tensor, teacher: Read | TopK, teacher_part: slice) -> Tensor:
+def _soft_loss(recipe: LossRecipe, own: Tensor, teacher: Read | TopK, teacher_part: slice) -> Tensor:
     if isinstance(teacher, TopK):
         if recipe.tokens:
             own = own[:, : recipe.tokens]

@@ -111,13 +111,15 @@ class TrainingSettings:
 def deciding_values(settings: Any) -> dict[str, Any]:
     """Every setting that decides the weights, side by side, as JSON: what a resumed training is compared by."""
     values = flat_values(settings)
-    return {setting.name: _plain(values[setting.name]) for setting in fields_of(type(settings)) if setting.decides}
+    return {
+        setting.name: _plain_value(values[setting.name]) for setting in fields_of(type(settings)) if setting.decides
+    }
 
 
 def deciding_defaults(record: Any) -> dict[str, Any]:
     """The defaults of the settings that decide the weights: what a setting that is not on file has been all along."""
     return {
-        setting.name: _plain(setting.default)
+        setting.name: _plain_value(setting.default)
         for setting in fields_of(record)
         if setting.decides and not setting.required
     }
@@ -145,7 +147,7 @@ def check_packages(training: TrainingSettings, extra: Mapping[str, str | None] |
             raise PrerequisiteError(f"{option} needs the {package} package", "pip install 'mimicry-audit[distill]'")
 
 
-def _plain(value: Any) -> Any:
+def _plain_value(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, tuple) else value

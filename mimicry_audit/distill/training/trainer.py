@@ -26,7 +26,7 @@ from transformers import (
     TrainingArguments,
 )
 
-from mimicry_audit.distill.training.loss import Recipe, TopK, batch_loss, counted
+from mimicry_audit.distill.training.loss import LossRecipe, TopK, batch_loss, counted
 from mimicry_audit.distill.training.models import Read, Reader
 from mimicry_audit.ground.errors import Diverged
 from mimicry_audit.records.run import write_text
@@ -51,7 +51,7 @@ class DistillTrainer(Trainer):
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, recipe: Recipe, teacher: Any = None, **trainer_arguments: Any) -> None:
+    def __init__(self, *, recipe: LossRecipe, teacher: Any = None, **trainer_arguments: Any) -> None:
         super().__init__(**trainer_arguments)
         self.recipe = recipe
         self._teacher = None if teacher is None else teacher.to(self.args.device).eval().requires_grad_(False)
@@ -84,7 +84,7 @@ class DistillTrainer(Trainer):
         items = torch.stack([counted(batch["labels"]).sum() for batch in samples]).sum().to(device)
         return samples, self.accelerator.reduce(items, "sum")
 
-    def _batch_sums(self, model: Any, inputs: Any, recipe: Recipe | None = None) -> Any:
+    def _batch_sums(self, model: Any, inputs: Any, recipe: LossRecipe | None = None) -> Any:
         """Sums of the loss; of another recipe, without the teacher, where one is given."""
         if self._student_reader is None or self._student_reader.model is not model:
             self._student_reader = Reader(model, whole=self.accelerator.num_processes > 1)
@@ -137,7 +137,7 @@ class DistillTrainer(Trainer):
         with torch.no_grad():
             rows: Any = self.eval_dataset
             for raw in DataLoader(rows, self.args.per_device_eval_batch_size, collate_fn=self.data_collator):
-                total += float(self._batch_sums(model, self._prepare_inputs(raw), Recipe())[1])
+                total += float(self._batch_sums(model, self._prepare_inputs(raw), LossRecipe())[1])
         model.train()
         return total
 
@@ -255,7 +255,7 @@ def cut_metrics(path: Path, round_: int, step: int) -> None:
 def build(
     student: Any,
     teacher: Any,
-    recipe: Recipe,
+    recipe: LossRecipe,
     rows: Any,
     held_out_rows: Any,
     collator: Callable[[Any], Any],

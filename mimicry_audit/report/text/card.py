@@ -36,7 +36,7 @@ def render(raw: Scores, label: str | None = None) -> str:
     model = next(m for m in scores.models if m["label"] == label)
     out = ["## Provenance audit", "", _opening_lines(scores, label, model), "", *verdict_table(scores, verdicts)]
     for word in dict.fromkeys(v["verdict"] for v in verdicts):
-        out += [f"*{words(word)}*: {_meaning(word)}", ""]
+        out += [f"*{words(word)}*: {_meaning_words(word)}", ""]
     for v in verdicts:
         out += [f"### Against {code(v['reference'])}", "", *reasons(v), *_evidence_lines(v)]
     out += _identity_lines(scores, label)
@@ -46,7 +46,7 @@ def render(raw: Scores, label: str | None = None) -> str:
     return "\n".join([*out, *block([str(raw["signature"])], "text")]).rstrip() + "\n"
 
 
-def _meaning(verdict: str) -> str:
+def _meaning_words(verdict: str) -> str:
     word = BY_NAME.get(verdict)
     return word.card_meaning if word else "See the report."
 

@@ -36,7 +36,7 @@ from mimicry_audit.statistics.interval_record import IntervalRecord
 from mimicry_audit.statistics.intervals import (
     FloatArray,
     IntArray,
-    bootstrap_weights,
+    bootstrap_resamples,
     domain_means,
     intervals,
 )
@@ -127,14 +127,14 @@ def judge_section(
     if not judges:
         return None
     compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
-    desk = _Desk(compared, labels, measurements, draws, seed)
+    desk = _GradeSummary(compared, labels, measurements, draws, seed)
     return {
         "judges": [desk.judge(j) for j in judges],
         "agreement": [_judge_agreement(a, b) for a, b in combinations(judges, 2)],
     }
 
 
-class _Desk:
+class _GradeSummary:
     """What all judges of a run are computed with."""
 
     def __init__(
@@ -143,7 +143,7 @@ class _Desk:
         self.probes, self.labels = probes, list(labels)
         self.domains = list(dict.fromkeys(p.domain for p in probes))
         self.codes = np.array([self.domains.index(p.domain) for p in probes], dtype=np.int64)
-        self.weights = bootstrap_weights(self.codes, draws, seed)
+        self.weights = bootstrap_resamples(self.codes, draws, seed)
         self.axes = [(m.axis, m.values) for m in measurements if m.values is not None]
 
     def judge(self, grader: Judged) -> JudgeScore:

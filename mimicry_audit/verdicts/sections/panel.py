@@ -56,7 +56,7 @@ def null_entries(
     """
     if weights is None:
         return {}
-    board = _Board(material, weights)
+    board = _PanelStandings(material, weights)
     return {
         (f.candidate, f.reference): {
             "null": board.null(f, listed=len(facts) <= MOST_LISTED),
@@ -67,7 +67,7 @@ def null_entries(
     }
 
 
-class _Board:
+class _PanelStandings:
     """The means and effects that many pairs share, computed once."""
 
     def __init__(self, material: Material, weights: FloatArray) -> None:
@@ -121,7 +121,10 @@ class _Board:
         for axis in self.values:
             if axis != OVERALL:
                 axis_places = {kind: self._among(axis, kind, facts) for kind in ("raw", "centred")}
-                axes[axis] = {"raw": _bare(axis_places["raw"]), "centred": _bare(axis_places["centred"])}
+                axes[axis] = {
+                    "raw": _without_values(axis_places["raw"]),
+                    "centred": _without_values(axis_places["centred"]),
+                }
         return {
             "panel": panel,
             "floor": _round_value(1 / (1 + len(panel))),
@@ -175,7 +178,7 @@ class _Place:
     members: dict[str, float]
 
 
-def _bare(place: _Place | None) -> PlaceRecord | None:
+def _without_values(place: _Place | None) -> PlaceRecord | None:
     if place is None:
         return None
     return {"value": place.record["value"], "p": place.record["p"], "z": place.record["z"]}
@@ -205,7 +208,7 @@ def _false_alarms(candidate_z: float | None, loo: Mapping[str, Null]) -> FalseAl
     return {"count": as_far, "of": len(spread), "rate": _round_value(as_far / len(spread))}
 
 
-def _index_entry(facts: PairFacts, board: _Board, manifest: Manifest) -> IndexRecord | None:
+def _index_entry(facts: PairFacts, board: _PanelStandings, manifest: Manifest) -> IndexRecord | None:
     """The index with its floor and ceiling; the interval is None, with the reason, where one of them is missing."""
     values = board.values.get(OVERALL)
     if values is None:

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mimicry_audit.distill.training import models, objectives
-from mimicry_audit.distill.training.loss import Recipe, TopK, batch_loss, collate, counted
+from mimicry_audit.distill.training.loss import LossRecipe, TopK, batch_loss, collate, counted
 from mimicry_audit.distill.training.models import Reader
 from tests.support.engine_fixtures import TinyModels
 
@@ -38,7 +38,7 @@ def row(number: int, length: int, prompt: int = 5, **more: Any) -> dict[str, Any
     return example | more
 
 
-def found(student: Any, teacher: Any, rows: list[dict[str, Any]], recipe: Recipe) -> torch.Tensor:
+def found(student: Any, teacher: Any, rows: list[dict[str, Any]], recipe: LossRecipe) -> torch.Tensor:
     batch = collate(rows, 0)
     read = Reader(student).read(batch["input_ids"], batch["attention_mask"], counted(batch["labels"]))
     heard = None
@@ -77,7 +77,7 @@ def test_masks_shifts_and_mixing_against_one_place_at_a_time(student: Any, teach
         row(4, 4, origin="else", places=[], teacher_prompt=[], teacher_answer=[]),
         row(5, 5, origin="student"),
     ]
-    recipe = Recipe(objective="forward-kl", share_hard=0.25)
+    recipe = LossRecipe(objective="forward-kl", share_hard=0.25)
     whole = found(student, teacher, rows, recipe)
     assert float(whole[0]) == pytest.approx(_sum_by_hand(student, teacher, rows, 0.25), rel=1e-4)
     apart = sum(found(student, teacher, [one], recipe) if one["places"] else found(student, None, [one], recipe)
@@ -98,7 +98,7 @@ def _sum_by_hand(student: Any, teacher: Any, rows: list[dict[str, Any]], share: 
 def test_hard_labels_are_the_models_own_loss(student: Any) -> None:
     rows = [row(n, 3 + n, teacher_answer=[], teacher_prompt=[], places=[]) for n in range(4)]
     batch = collate(rows, 0)
-    sums = found(student, None, rows, Recipe())
+    sums = found(student, None, rows, LossRecipe())
     items = counted(batch["labels"]).sum()
     own = student(batch["input_ids"], attention_mask=batch["attention_mask"], labels=batch["labels"]).loss
     torch.testing.assert_close(sums[0] / items, own)
@@ -111,7 +111,7 @@ def test_chunks_change_neither_the_loss_nor_its_gradient(student: Any, teacher: 
     results = []
     for at_once in (2**25, 7 * 297):  # all in one; seven positions at a time
         student.zero_grad()
-        sums = found(student, teacher, rows, Recipe(objective=objective, share_hard=0.3, at_once=at_once))
+        sums = found(student, teacher, rows, LossRecipe(objective=objective, share_hard=0.3, at_once=at_once))
         sums[0].backward()
         results.append((sums.detach(), [p.grad.clone() for p in student.parameters()]))
     (one, first), (many, second) = results
@@ -137,7 +137,7 @@ def test_memory_is_bounded_by_the_chunk_not_by_the_positions() -> None:
         sizes: list[int] = []
         with torch.autograd.graph.saved_tensors_hooks(lambda t: (sizes.append(t.numel()), t)[1], lambda t: t):
             read = models.Read(features, layer)
-            batch_loss(Recipe(objective="forward-kl", share_hard=0.5, at_once=at_once), batch, read, heard)
+            batch_loss(LossRecipe(objective="forward-kl", share_hard=0.5, at_once=at_once), batch, read, heard)
         return sum(sizes)
 
     whole, chunked = kept(2**30), kept(16 * words)
@@ -156,12 +156,12 @@ def test_a_cached_signal_of_the_whole_vocabulary_is_the_dense_one(student: Any, 
     batch = collate(rows, 0)
     read = Reader(student).read(batch["input_ids"], batch["attention_mask"], counted(batch["labels"]))
     cached = batch_loss(
-        Recipe(objective="forward-kl", share_hard=0.0),
+        LossRecipe(objective="forward-kl", share_hard=0.0),
         batch,
         read,
         TopK(batch["top_ids"], batch["top_logs"], batch["top_tail"]),
     )
-    dense = found(student, teacher, [{**one, "signal": None} for one in rows], Recipe("forward-kl", 0.0))
+    dense = found(student, teacher, [{**one, "signal": None} for one in rows], LossRecipe("forward-kl", 0.0))
     torch.testing.assert_close(cached, dense, rtol=1e-4, atol=1e-4)
 
 
@@ -172,7 +172,7 @@ def test_padded_vocabularies_are_compared_where_both_have_tokens() -> None:
         "hard": torch.ones(1, 2, dtype=torch.bool),
     }
     mine, theirs = torch.randn(1, 10), torch.randn(1, 16)
-    recipe = Recipe(objective="forward-kl", share_hard=0.0, tokens=8)
+    recipe = LossRecipe(objective="forward-kl", share_hard=0.0, tokens=8)
     sums = batch_loss(recipe, batch, models.Read(mine, lambda x: x), models.Read(theirs, lambda x: x))
     torch.testing.assert_close(sums[0], objectives.forward_kl(mine[:, :8], theirs[:, :8]).sum())
 
@@ -212,7 +212,7 @@ def test_a_batch_without_any_signal_learns_the_text(student: Any, teacher: Any) 
     rows = [row(1, 4, origin="else", places=[], teacher_prompt=[], teacher_answer=[])]
     batch = collate(rows, 0)
     assert "teacher_input_ids" not in batch
-    sums = found(student, None, rows, Recipe(objective="forward-kl", share_hard=0.0))
+    sums = found(student, None, rows, LossRecipe(objective="forward-kl", share_hard=0.0))
     total, hard, soft = sums.detach().tolist()
     assert total == pytest.approx(hard)
     assert soft == 0.0

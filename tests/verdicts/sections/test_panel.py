@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit.verdicts.pairwise import OVERALL, mean_of
-from mimicry_audit.verdicts.sections.panel import _Board
+from mimicry_audit.verdicts.sections.panel import _PanelStandings
 
 
 def test_the_mean_over_the_axes_never_holds_all_of_them_at_once() -> None:
@@ -26,7 +26,7 @@ def test_the_mean_over_the_axes_never_holds_all_of_them_at_once() -> None:
     )
     tracemalloc.start()
     try:
-        board = _Board(material, np.ones((2, probes)))
+        board = _PanelStandings(material, np.ones((2, probes)))
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()

@@ -10,7 +10,7 @@ import pytest
 from mimicry_audit.records.asked import Message, Probe, Response
 from mimicry_audit.similarity.measure import Measured, axis_class
 from mimicry_audit.similarity.passages import Passages
-from mimicry_audit.statistics.intervals import bootstrap_weights
+from mimicry_audit.statistics.intervals import bootstrap_resamples
 from mimicry_audit.verdicts.findings import PairFacts
 from mimicry_audit.verdicts.sections.where import MOST_TELLING, found_kin, hardest, where_entries
 
@@ -23,7 +23,7 @@ PROBES = [
     for at in range(12)
 ]
 DOMAINS = np.array([0] * 6 + [1] * 6)
-WEIGHTS = bootstrap_weights(DOMAINS, 200, 0)
+WEIGHTS = bootstrap_resamples(DOMAINS, 200, 0)
 
 
 def symmetric() -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What a search for identity slips came upon, and its summary.
+"""How identity slips are searched for, what a search came upon, and its summary.
 
 Promise: counts and the worst template with one example; nothing is asked here, and no rate is told.
 """
@@ -7,13 +7,33 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import Any
 
 from mimicry_audit.identity import fuzz
 from mimicry_audit.identity.attempts import Attempt
+from mimicry_audit.records.asked import ModelSpec
 
-if TYPE_CHECKING:
-    from mimicry_audit.asking.slips import SlipSearch
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlipSearch:
+    """How to search.
+
+    Attributes:
+        budget: attempts per model; None for as many as let the search adapt (`fuzz.enough`).
+        questions: put into a template at each visit.
+        seed: random seed.
+        mutator: the model that changes templates; None for rules.
+        languages: of the templates; empty for all that there are questions in.
+        explore: MCTS-Explore; False draws seeds at random, which is what the search is measured against.
+    """
+
+    budget: int | None = None
+    questions: int = fuzz.QUESTIONS
+    seed: int = 0
+    mutator: ModelSpec | None = None
+    languages: tuple[str, ...] = ()
+    explore: bool = True
 
 
 class SlipRecord:

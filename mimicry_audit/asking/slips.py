@@ -17,7 +17,7 @@ from mimicry_audit.asking.mutants import ModelWriter, Prompts, Rules, Writer, mu
 from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.remembering import changed_model, remember
 from mimicry_audit.asking.session import EngineFactory, Patience, Session, expect_recorded, registered_engine
-from mimicry_audit.asking.slip_record import SlipRecord
+from mimicry_audit.asking.slip_record import SlipRecord, SlipSearch
 from mimicry_audit.ground.errors import ConfigError, RunDirectoryError
 from mimicry_audit.identity import fuzz
 from mimicry_audit.identity.attempts import Attempt, IdentityRules
@@ -44,27 +44,6 @@ from mimicry_audit.records.run import RunDirectory, read_records
 
 SILENT_VISITS = 3
 """Visits in a row without a single reply after which a model counts as gone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SlipSearch:
-    """How to search.
-
-    Attributes:
-        budget: attempts per model; None for as many as let the search adapt (`fuzz.enough`).
-        questions: put into a template at each visit.
-        seed: random seed.
-        mutator: the model that changes templates; None for rules.
-        languages: of the templates; empty for all that there are questions in.
-        explore: MCTS-Explore; False draws seeds at random, which is what the search is measured against.
-    """
-
-    budget: int | None = None
-    questions: int = fuzz.QUESTIONS
-    seed: int = 0
-    mutator: ModelSpec | None = None
-    languages: tuple[str, ...] = ()
-    explore: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,8 @@ from typing import Any
 from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.asking.identity_judge import judge_attempts
 from mimicry_audit.asking.progress import Progress
-from mimicry_audit.asking.slips import SlipSearch, search_run, seeds_of, too_small
+from mimicry_audit.asking.slip_record import SlipSearch
+from mimicry_audit.asking.slips import search_run, seeds_of, too_small
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.version import __version__

@@ -11,7 +11,8 @@ import pytest
 
 from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.asking.mutants import Prompts, framed
-from mimicry_audit.asking.slips import SlipSearch, journal_path, search_run, seeds_of, too_small
+from mimicry_audit.asking.slip_record import SlipSearch
+from mimicry_audit.asking.slips import journal_path, search_run, seeds_of, too_small
 from mimicry_audit.ground.errors import ConfigError, DataError, EngineError, RunDirectoryError
 from mimicry_audit.identity.attempts import IdentityRules
 from mimicry_audit.identity.claims import ClaimFinder

@@ -15,7 +15,7 @@ from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import Verdict
 
 if TYPE_CHECKING:
-    from mimicry_audit.verdicts.score import ScoringOptions
+    from mimicry_audit.verdicts.options import ScoringOptions
 
 LIMITS = (
     "A verdict is evidence, never proof. It describes answers to these probes under these settings.",

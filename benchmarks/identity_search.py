@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.asking.answers import Plan, collect
-from mimicry_audit.asking.slips import SlipSearch, search_run, seeds_of
+from mimicry_audit.asking.slip_record import SlipSearch
+from mimicry_audit.asking.slips import search_run, seeds_of
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.engines.registry import engine_for

@@ -383,7 +383,8 @@ def fields(value: Any, name: str = "") -> set[str]:
 
 def test_every_field_of_what_is_written_is_explained(tmp_path: Path) -> None:
     from mimicry_audit.asking.answers import Plan, collect
-    from mimicry_audit.asking.slips import SlipSearch, search_run
+    from mimicry_audit.asking.slip_record import SlipSearch
+    from mimicry_audit.asking.slips import search_run
     from mimicry_audit.interview.ask import _attempt_line, _build_document
     from mimicry_audit.records.asked import Sampling
 

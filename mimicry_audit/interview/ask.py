@@ -103,7 +103,7 @@ def plan_interview(
     others = [_helper_spec(name, settings) for name in (mutator, judge) if name]
     if mutator:
         if search is None:
-            raise ConfigError("--mutator changes templates in a search, and there is none", "add --search")
+            raise ConfigError("--mutator changes templates in a search, but no search was requested", "add --search")
         search = replace(search, mutator=others[0])
     return Interview(
         plan=Plan(models=specs, probes=probes, sampling=sampling_of(settings), probe_sets=sets, selection=selection),

@@ -142,8 +142,8 @@ def resolve(settings: Settings) -> Resolved:
 
     panels = [find_panel(name) for name in dict.fromkeys(settings.panel)]
     if not settings.models or len(settings.models) + sum(len(p.labels) for p in panels) < 2:
-        names = f"only {settings.models[0]}" if settings.models else "none"
-        raise ConfigError(f"An audit compares at least two models, and there is {names}", "name them like --models a,b")
+        names = f"only {settings.models[0]} was given" if settings.models else "none were given"
+        raise ConfigError(f"An audit needs at least two models, but {names}", "name them like --models a,b")
     for axis in settings.axes:
         axis_class(axis)
     parse_gates(settings.fail_on)
@@ -177,7 +177,7 @@ def judging_options(settings: Settings, references: Sequence[str], labels: Seque
     """
     if not settings.judge:
         if settings.judge_budget is not None:
-            raise ConfigError("--judge-budget bounds a judge, and there is none", "name one with --judge")
+            raise ConfigError("--judge-budget needs a judge, but none was given", "name one with --judge")
         return None
     from mimicry_audit.asking.judge import Judging
     from mimicry_audit.engines.names import parse_models

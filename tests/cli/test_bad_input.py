@@ -96,8 +96,8 @@ MODELS: dict[str, Case] = {
     ),
     "same model twice": (lambda s: s.with_models(s.desk.model("teacher")), "given twice|leave one out"),
     "one model": (lambda s: s.with_models(), "only recorded/|--models a,b"),
-    "no model": (lambda s: s.run(models=","), "there is none|--models a,b"),
-    "no option models": (lambda s: ["run", "--out", str(s.desk.folder / "new")], "there is none|--models a,b"),
+    "no model": (lambda s: s.run(models=","), "none were given|--models a,b"),
+    "no option models": (lambda s: ["run", "--out", str(s.desk.folder / "new")], "none were given|--models a,b"),
     "folder without weights": (
         lambda s: s.folder_model(lambda d: (d / "model.safetensors").unlink()), "holds no weights|safetensors"),
     "folder without model": (lambda s: s.with_models(f"hf/{s.desk.folder}"), "no config.json|check the path"),

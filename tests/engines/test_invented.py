@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from safetensors.torch import load_file, save_file
 
+from mimicry_audit.distill.training.models import load
 from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.ground.errors import PrerequisiteError
 from mimicry_audit.records.asked import ModelSpec
@@ -39,3 +40,10 @@ def test_weights_that_are_missing_are_named(
     engine = engine_for(ModelSpec(label="broken", engine="hf", name=str(folder), options={"device": "cpu"}))
     with pytest.raises(PrerequisiteError, match=said):
         engine.open()
+
+
+def test_a_trainer_refuses_such_a_student(tiny_models: TinyModels, tmp_path: Path) -> None:
+    folder = renamed(Path(tiny_models.one), tmp_path / "broken", "_orig_mod.")
+    assert load(str(tiny_models.one), None) is not None
+    with pytest.raises(PrerequisiteError, match="_orig_mod"):
+        load(str(folder), None)

@@ -20,6 +20,7 @@ from torch import Tensor
 from mimicry_audit.distill.training.examples import Side, end_token
 from mimicry_audit.engines.fingerprint import Weights, find_model
 from mimicry_audit.engines.hardware import version_of
+from mimicry_audit.engines.invented import refuse_invented_weights
 from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
@@ -83,7 +84,7 @@ def load(location: str, commit: str | None, *, half: bool = False, config: Any =
     """A causal language model in float32, or in bfloat16; under another configuration than its own where one is given.
 
     Raises:
-        PrerequisiteError: transformers cannot load it.
+        PrerequisiteError: transformers cannot load it, or the checkpoint lacks weights.
     """
     from transformers import AutoModelForCausalLM
     from transformers.utils import logging
@@ -92,8 +93,12 @@ def load(location: str, commit: str | None, *, half: bool = False, config: Any =
     had_progress_bar = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     try:
-        return AutoModelForCausalLM.from_pretrained(
-            location, revision=commit or "main", dtype=torch.bfloat16 if half else torch.float32, **more
+        loaded: Any = AutoModelForCausalLM.from_pretrained(
+            location,
+            revision=commit or "main",
+            dtype=torch.bfloat16 if half else torch.float32,
+            output_loading_info=True,
+            **more,
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise PrerequisiteError(
@@ -104,6 +109,10 @@ def load(location: str, commit: str | None, *, half: bool = False, config: Any =
     finally:
         if had_progress_bar:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
+    model, report = loaded
+    if config is None:  # under another configuration, weights may rightly be left out
+        refuse_invented_weights(Path(location).name, report)
+    return model
 
 
 @dataclass(frozen=True, slots=True)

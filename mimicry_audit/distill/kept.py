@@ -1,4 +1,4 @@
-"""The settings that a folder was begun with: kept in ``DIR/work/settings.json``, side by side.
+"""The settings that a folder was begun with: kept as ``settings.json`` in the folder ``work``, side by side.
 
 Promise: other settings in the same folder are refused with what differs, unless the training there diverged; a folder that
 holds anything else is refused too.

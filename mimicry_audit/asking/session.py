@@ -256,7 +256,7 @@ class Session:
             return
         self._silent_turns += 1
         if self._silent_turns >= self._patience.turns:
-            raise EngineError(f"{self._patience.complaint} ({records[0].error})", "mend the cause, and run again")
+            raise EngineError(f"{self._patience.complaint} ({records[0].error})", "fix the cause, and run again")
 
 
 def expect_recorded(run: RunDirectory, sessions: Iterable[Session]) -> None:

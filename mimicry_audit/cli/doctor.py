@@ -35,8 +35,8 @@ def command(models: tuple[str, ...], engine_option: tuple[str, ...]) -> int:  # 
     marks = {"ok": "[green]ok[/green]  ", "note": "[yellow]note[/yellow]", "bad": "[red]bad[/red] "}
 
     def show(finding: Finding) -> None:
-        mend = f"\n       {escape(finding.mend)}" if finding.mend else ""
-        console.print(f"  {marks[finding.state]} {escape(finding.what)}{mend}", soft_wrap=True)
+        fix = f"\n       {escape(finding.fix)}" if finding.fix else ""
+        console.print(f"  {marks[finding.state]} {escape(finding.what)}{fix}", soft_wrap=True)
 
     console.print("[bold]This machine[/bold]")
     for finding in check_machine():
@@ -48,7 +48,7 @@ def command(models: tuple[str, ...], engine_option: tuple[str, ...]) -> int:  # 
         try:
             findings = check_model(spec)
         except AuditError as error:
-            findings = [Finding("bad", error.problem, error.mend)]
+            findings = [Finding("bad", error.problem, error.fix)]
         for finding in findings:
             bad = bad or finding.state == "bad"
             show(finding)

@@ -56,6 +56,6 @@ def command(names: tuple[str, ...]) -> int:
         state = (
             f"usable ({info.version})" if info.usable and info.version else "usable" if info.usable else info.why_not
         )
-        mend = "" if info.usable or not info.mend else f": {info.mend}"
-        console.print(f"  {info.name:<9} {escape(state)}{escape(mend)}", soft_wrap=True)
+        fix = "" if info.usable or not info.fix else f": {info.fix}"
+        console.print(f"  {info.name:<9} {escape(state)}{escape(fix)}", soft_wrap=True)
     return 0

@@ -85,8 +85,8 @@ def validate(sets: tuple[str, ...]) -> int:
     console = out_console()
     report = validate_sets(sets)
     for finding in report.findings:
-        mend = f": {finding.mend}" if finding.mend else ""
-        console.print(escape(f"{finding.severity}: {finding.where}: {finding.what}{mend}"), soft_wrap=True)
+        fix = f": {finding.fix}" if finding.fix else ""
+        console.print(escape(f"{finding.severity}: {finding.where}: {finding.what}{fix}"), soft_wrap=True)
     warnings = len(report.findings) - len(report.errors)
     console.print(
         f"{', '.join(report.sets)}: {report.n_probes} probes, {report.n_checkable} with a checkable answer, "

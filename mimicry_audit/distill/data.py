@@ -233,6 +233,6 @@ def _build_check(place: str, cell: Any) -> Mapping[str, Any] | None:
     except (ValueError, AttributeError):
         raise DataError(f"{place}: check is no mapping", "give it a kind, see docs/probes.md") from None
     except ProbeError as error:
-        raise DataError(f"{place}: {error.problem}", error.mend) from None
+        raise DataError(f"{place}: {error.problem}", error.fix) from None
     checked: Mapping[str, Any] = check
     return checked

@@ -76,13 +76,13 @@ class Availability:
         usable: whether it can.
         version: of the package behind it, None without one.
         why_not: one clause, empty when usable.
-        mend: what to install or change, empty when usable.
+        fix: what to install or change, empty when usable.
     """
 
     usable: bool
     version: str | None = None
     why_not: str = ""
-    mend: str = ""
+    fix: str = ""
 
 
 class EngineBase:

@@ -115,8 +115,8 @@ class Connection:
     def key_error(self, url: str, status: int, body: bytes) -> EngineError:
         """The server does not accept the key, or asks for one."""
         message = self.hide(chat_wire.error_message(body))
-        mend = f"put a valid key into {self.key_source}" if self.key else f"put the server's key into {self.key_source}"
-        return EngineError(f"{url} refused the key ({status}: {message})", mend)
+        fix = f"put a valid key into {self.key_source}" if self.key else f"put the server's key into {self.key_source}"
+        return EngineError(f"{url} refused the key ({status}: {message})", fix)
 
     def down_error(self, reason: str) -> EngineError:
         """Nobody answers."""
@@ -314,8 +314,8 @@ class _Run:
             )
         if status == 404:
             served = await _list_served(http, url, self._connection)
-            mend = f"it serves {', '.join(served)}" if served else "check the base URL; it usually ends in /v1"
-            raise EngineError(f"{url} does not know this model ({self._connection.hide(message)})", mend)
+            fix = f"it serves {', '.join(served)}" if served else "check the base URL; it usually ends in /v1"
+            raise EngineError(f"{url} does not know this model ({self._connection.hide(message)})", fix)
         if status in PASSING:
             return _Again(f"HTTP {status}: {message}", wait_asked(answer.headers, body))
         return Completion(status="error", error=self._connection.hide(f"HTTP {status}: {message}"))

@@ -34,7 +34,7 @@ class EngineInfo:
         usable: whether it can be used on this machine.
         version: of the package behind it.
         why_not: one clause, empty when usable.
-        mend: what to install or change, empty when usable.
+        fix: what to install or change, empty when usable.
     """
 
     name: str
@@ -42,7 +42,7 @@ class EngineInfo:
     usable: bool
     version: str | None
     why_not: str
-    mend: str
+    fix: str
 
 
 def engine_class(name: str) -> type[EngineBase]:
@@ -84,7 +84,7 @@ def engines() -> list[EngineInfo]:
                 usable=availability.usable,
                 version=availability.version,
                 why_not=availability.why_not,
-                mend=availability.mend,
+                fix=availability.fix,
             )
         )
     return infos

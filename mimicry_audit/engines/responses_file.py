@@ -105,7 +105,7 @@ def _check_columns(where: str, row: Mapping[str, object]) -> None:
 
 @functools.lru_cache(maxsize=64)
 def _wrong_columns(names: tuple[str, ...]) -> tuple[str, str] | None:
-    """What is wrong with the columns of a row and the mend; looked up once for all rows of one make."""
+    """What is wrong with the columns of a row and the fix; looked up once for all rows of one make."""
     lacking = [name for name in COLUMNS if name not in names]
     for name in names:
         near = [] if name in COLUMNS else difflib.get_close_matches(str(name), lacking, n=1, cutoff=_SLIP)

@@ -57,7 +57,7 @@ class VllmEngine(EngineBase):
         """The model's fingerprint, template and numeric type."""
         availability = self.availability()
         if not availability.usable:
-            raise PrerequisiteError(availability.why_not, availability.mend)
+            raise PrerequisiteError(availability.why_not, availability.fix)
         weights, template = self._find_weights()
         values, cpu = self._server_options(), on_cpu()
         extra: dict[str, Any] = {"device": "cpu" if cpu else "cuda"}

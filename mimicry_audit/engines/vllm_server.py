@@ -1,6 +1,6 @@
 """A model server as a process of its own: started, waited for, watched and taken down.
 
-Promise: `start` returns when the server answers, or raises `EngineError` with the end of its log and the likely mend;
+Promise: `start` returns when the server answers, or raises `EngineError` with the end of its log and the likely fix;
 `stop` returns when every process of it is gone and its port is free. The server dies with this process, however
 this process dies (`guard`), and is taken down at interpreter exit. Several servers can stand side by side.
 """
@@ -208,10 +208,10 @@ class ServerProcess:
     def _death_error(self, how: str) -> EngineError:
         tail = self._log_tail()
         log_text = _read_log_end(self.log)
-        mend = next((mend for pattern, mend in _MENDS if re.search(pattern, log_text, re.IGNORECASE)), "")
+        fix = next((fix for pattern, fix in _MENDS if re.search(pattern, log_text, re.IGNORECASE)), "")
         where = f"the whole log is {self.log}" if self._log_dir else "keep the whole log with log_dir=FOLDER"
         return EngineError(
-            f"the server for {self._name} {how}; its log ends: {tail}", f"{mend}; {where}" if mend else where
+            f"the server for {self._name} {how}; its log ends: {tail}", f"{fix}; {where}" if fix else where
         )
 
     def _log_tail(self) -> str:

@@ -26,16 +26,16 @@ AGAIN = "free some space and run the same command again: nothing collected is lo
 
 def unwritable(path: Path, error: OSError) -> RunDirectoryError:
     """What to tell of a failure to write, by its number."""
-    mend = "check the path, and run the same command again: nothing collected is lost"
+    fix = "check the path, and run the same command again: nothing collected is lost"
     if error.errno in FULL:
-        mend = AGAIN
+        fix = AGAIN
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        mend = "choose a place you may write to"
+        fix = "choose a place you may write to"
     elif error.errno in (errno.ENOTDIR, errno.EEXIST):
-        mend = "choose an --out that is a directory"
+        fix = "choose an --out that is a directory"
     elif error.errno == errno.EISDIR:
-        mend = "choose the name of a file, not of a directory"
-    return RunDirectoryError(f"cannot write {path}: {error.strerror or error}", mend)
+        fix = "choose the name of a file, not of a directory"
+    return RunDirectoryError(f"cannot write {path}: {error.strerror or error}", fix)
 
 
 def full(path: Path) -> RunDirectoryError:

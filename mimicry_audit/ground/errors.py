@@ -1,4 +1,4 @@
-"""Everything that can go wrong on purpose: one class per kind, each with the mend.
+"""Everything that can go wrong on purpose: one class per kind, each with the fix.
 
 Promise: a user who gives bad input sees one line that says what is wrong and what to do, and an exit
 code from the table below; never a traceback. Code that finds bad input raises one of these; the
@@ -14,24 +14,24 @@ from mimicry_audit.ground.redaction import redacted
 
 
 class AuditError(Exception):
-    """A failure with a cause the user can mend.
+    """A failure with a cause the user can fix.
 
     Args:
         problem: what is wrong, one clause, naming the offending value.
-        mend: what to do about it, one imperative clause.
+        fix: what to do about it, one imperative clause.
     """
 
     exit_code = 2
 
-    def __init__(self, problem: str, mend: str = "") -> None:
+    def __init__(self, problem: str, fix: str = "") -> None:
         self.problem = redacted(" ".join(problem.split()))
-        self.mend = redacted(" ".join(mend.split()))
+        self.fix = redacted(" ".join(fix.split()))
         super().__init__(str(self))
 
     def __str__(self) -> str:
-        if not self.mend:
+        if not self.fix:
             return self.problem
-        return f"{self.problem.rstrip('.')}. {self.mend[:1].upper()}{self.mend[1:]}"
+        return f"{self.problem.rstrip('.')}. {self.fix[:1].upper()}{self.fix[1:]}"
 
 
 class ConfigError(AuditError):
@@ -47,7 +47,7 @@ class DataError(AuditError):
 
 
 class PrerequisiteError(AuditError):
-    """A package, a device, a model's weights or a chat template is missing; the mend says what to install."""
+    """A package, a device, a model's weights or a chat template is missing; the fix says what to install."""
 
 
 class EngineError(AuditError):

@@ -23,5 +23,5 @@ def reject_unknown(names: Mapping[str, object], known_names: Sequence[str], what
     """Refuse a field that is not known: a misspelt field would otherwise be silently without effect."""
     for name in names:
         if name not in known_names:
-            mend = f"use only {quoted_list(known_names)}{did_you_mean(str(name), known_names)}"
-            raise ProbeError(f"{what} has the unknown field {str(name)!r}", mend)
+            fix = f"use only {quoted_list(known_names)}{did_you_mean(str(name), known_names)}"
+            raise ProbeError(f"{what} has the unknown field {str(name)!r}", fix)

@@ -242,9 +242,9 @@ def _read_facts(path: Path) -> Facts:
         raise ConfigError(f"{path}: is not UTF-8 (byte {error.start})", "save the file as UTF-8") from None
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise ConfigError(f"{path}:{line}: is not valid YAML ({error.problem})", "mend the line") from None
+        raise ConfigError(f"{path}:{line}: is not valid YAML ({error.problem})", "fix the line") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: is not valid YAML ({str(error).splitlines()[0]})", "mend the file") from None
+        raise ConfigError(f"{path}: is not valid YAML ({str(error).splitlines()[0]})", "fix the file") from None
     if not isinstance(document, dict) or not document.get("makers"):
         raise ConfigError(f"{path}: has no 'makers'", "write makers: with a list of makers")
     _refuse_unknown(document, _TOP, f"{path}")

@@ -187,8 +187,8 @@ class Checked:
     """A mutant looked at.
 
     Attributes:
-        text: the template, mended where need be; None when it is rejected.
-        repaired: whether the place for the question had to be mended.
+        text: the template, fixed where need be; None when it is rejected.
+        repaired: whether the place for the question had to be fixed.
         why_not: why it is rejected.
     """
 
@@ -203,7 +203,7 @@ _SPACE = re.compile(r"[ \t]+")
 def checked(text: str, parent: str = "") -> Checked:
     """Whether a mutant can be asked: one place for the question, a sensible length, nobody's name in it, and changed at all.
 
-    A mutator that lost the place for the question, or doubled it, is mended; anything else is rejected.
+    A mutator that lost the place for the question, or doubled it, is fixed; anything else is rejected.
     """
     text = _SPACE.sub(" ", text).strip()
     places = text.count(PLACE)

@@ -70,7 +70,7 @@ def load_templates(path: Path | None = None) -> tuple[Template, ...]:
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "restore it") from error
     except (yaml.YAMLError, ValueError) as error:
-        raise ConfigError(f"{path} is not YAML", "mend it") from error
+        raise ConfigError(f"{path} is not YAML", "fix it") from error
     rows = loaded.get("templates") if isinstance(loaded, dict) else None
     if not isinstance(rows, list) or not rows:
         raise ConfigError(f"{path} holds no templates", "list them under 'templates'")

@@ -159,7 +159,7 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
     ):
         failed = next((r.error for s in plan.models for r in run.responses(s.label) if r.error), None)
         raise DataError(
-            f"{run.path} holds no answers{f' (first failure: {failed})' if failed else ''}", "mend the cause, run again"
+            f"{run.path} holds no answers{f' (first failure: {failed})' if failed else ''}", "fix the cause, run again"
         )
     document = _build_document(attempts_by_model, owns, plan)
     if options.search is not None:

@@ -161,8 +161,8 @@ def _run_trainings(crew: _Crew, names_to_build: list[str], recipes: Mapping[str,
             undone.discard(name)
             progress.update(name, "built", 1, 1)
         else:
-            kind = PrerequisiteError if event["mend"] else AuditError
-            raise kind(event["problem"], event["mend"])
+            kind = PrerequisiteError if event["fix"] else AuditError
+            raise kind(event["problem"], event["fix"])
 
 
 class _Crew:

@@ -62,8 +62,8 @@ def make(target: Path, fill: Callable[[Path], None], on_wait: Callable[[], None]
                 return False
             _replace_folder(target, fill)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        mend = "set MIMICRY_LAB to a folder that you may write to"
-        raise PrerequisiteError(f"lab models cannot be kept in {target.parent}: {error.strerror}", mend) from error
+        fix = "set MIMICRY_LAB to a folder that you may write to"
+        raise PrerequisiteError(f"lab models cannot be kept in {target.parent}: {error.strerror}", fix) from error
     return True
 
 
@@ -88,8 +88,8 @@ def _hold_lock(path: Path, on_wait: Callable[[], None]) -> Iterator[None]:
     try:
         import fcntl
     except ImportError as error:
-        mend = "build them under Linux, macOS or WSL"
-        raise PrerequisiteError("lab models need file locks, which this system lacks", mend) from error
+        fix = "build them under Linux, macOS or WSL"
+        raise PrerequisiteError("lab models need file locks, which this system lacks", fix) from error
     with path.open("a", encoding="utf-8") as handle:
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -4,7 +4,7 @@ Promise: every line written to standard output is one JSON event; anything a lib
 The process ends when its input does. Started by `mimicry_audit.lab.builder`; one per core.
 
 Events: ``{"event": "stage", "name", "stage", "done", "of"}``, ``{"event": "waiting", "name"}``,
-``{"event": "built", "name", "now"}``, ``{"event": "failed", "name", "problem", "mend"}``.
+``{"event": "built", "name", "now"}``, ``{"event": "failed", "name", "problem", "fix"}``.
 """
 
 from __future__ import annotations
@@ -41,9 +41,9 @@ def work(name: str, root: Path, recipes: Mapping[str, Recipe], out: TextIO) -> N
         with told_when_full(target):
             now = cache.make(target, fill, on_wait=lambda: tell("waiting"))
     except AuditError as error:
-        tell("failed", problem=error.problem, mend=error.mend)
+        tell("failed", problem=error.problem, fix=error.fix)
     except Exception as error:  # whatever it was, the parent must hear of it
-        tell("failed", problem=f"building lab model {name} failed: {type(error).__name__}: {error}", mend="")
+        tell("failed", problem=f"building lab model {name} failed: {type(error).__name__}: {error}", fix="")
     else:
         tell("built", now=now)
 

@@ -1,7 +1,7 @@
 """Probes: load, validate and select what is put to every model.
 
 Promise: the same names give the same probes in the same order, with a hash that changes when any of them does; a larger
-limit contains the smaller; and whatever is wrong with a user's file is one line with its place and the mend. Importing
+limit contains the smaller; and whatever is wrong with a user's file is one line with its place and the fix. Importing
 this reads no file.
 
     selection = load(["core", "identity"])

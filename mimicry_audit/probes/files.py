@@ -23,15 +23,15 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong: where, what, and how to mend it."""
+    """One thing that is wrong: where, what, and how to fix it."""
 
     where: str
     what: str
-    mend: str = ""
+    fix: str = ""
 
     def error(self) -> ProbeError:
         """The problem as the one line a user sees."""
-        return ProbeError(f"{self.where}: {self.what}", self.mend)
+        return ProbeError(f"{self.where}: {self.what}", self.fix)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,12 +146,12 @@ def _parse_json(text: str, where: str, *, whole_file: bool = False) -> Any:
     except json.JSONDecodeError as error:
         at = f"{where}:{error.lineno}" if whole_file else where
         raise _BrokenError(
-            Problem(at, f"is not valid JSON (column {error.colno}: {error.msg})", "mend the line")
+            Problem(at, f"is not valid JSON (column {error.colno}: {error.msg})", "fix the line")
         ) from None
     except RecursionError:
         raise _BrokenError(Problem(where, "is nested too deeply", "write a flat probe")) from None
     except ValueError as error:
-        raise _BrokenError(Problem(where, str(error), "mend the line")) from None
+        raise _BrokenError(Problem(where, str(error), "fix the line")) from None
 
 
 def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -176,11 +176,11 @@ def _read_yaml(text: str, display_name: str) -> tuple[Any, list[str]]:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         what = f"is not valid YAML ({error.problem or 'cannot be parsed'})"
         raise _BrokenError(
-            Problem(f"{display_name}:{line}", what, "mend the line; put text with ': ' or '#' in quotes")
+            Problem(f"{display_name}:{line}", what, "fix the line; put text with ': ' or '#' in quotes")
         ) from None
     except yaml.YAMLError as error:
         raise _BrokenError(
-            Problem(display_name, f"is not valid YAML ({str(error).splitlines()[0]})", "mend the file")
+            Problem(display_name, f"is not valid YAML ({str(error).splitlines()[0]})", "fix the file")
         ) from None
     except RecursionError:
         raise _BrokenError(Problem(display_name, "is nested too deeply", "write a flat probe")) from None
@@ -225,8 +225,8 @@ def _from_document(document: Any, lines: list[str], display_name: str) -> Conten
         header = {name: value for name, value in document.items() if name != "probes"}
         document = document.get("probes")
     if not isinstance(document, list):
-        mend = "write a list of probes, or a mapping with 'probes'"
-        return Contents(header, (), (Problem(display_name, "holds no list of probes", mend),))
+        fix = "write a list of probes, or a mapping with 'probes'"
+        return Contents(header, (), (Problem(display_name, "holds no list of probes", fix),))
     return Contents(header, *_split_rows(document, lines))
 
 

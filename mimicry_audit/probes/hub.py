@@ -117,7 +117,7 @@ def read_mapping_file(path: Path, dataset: str) -> HubMapping:
     try:
         return _read_mapping(raw_mapping, dataset)
     except ProbeError as error:
-        raise ProbeError(f"{path}: {error.problem}", error.mend) from None
+        raise ProbeError(f"{path}: {error.problem}", error.fix) from None
 
 
 def _read_mapping(raw_mapping: dict[str, Any], dataset: str) -> HubMapping:
@@ -160,7 +160,7 @@ def _check_answer(answer: object) -> None:
     try:
         re.compile(answer.get("regex", ""))
     except (re.error, TypeError) as error:
-        raise ProbeError(f"the answer's regex is wrong ({error})", "mend the regular expression") from None
+        raise ProbeError(f"the answer's regex is wrong ({error})", "fix the regular expression") from None
 
 
 def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, object]]) -> Iterator[Probe]:

@@ -166,7 +166,7 @@ def _read_folder(folder: Path) -> LoadedSet:
             raw_header = read_mapping(set_file, shown(set_file))
         except ProbeError as error:
             return LoadedSet(
-                folder.name, problems=(Problem(shown(set_file), _strip_place(error, shown(set_file)), error.mend),)
+                folder.name, problems=(Problem(shown(set_file), _strip_place(error, shown(set_file)), error.fix),)
             )
     header, wrong = _check_header(raw_header, shown(set_file), folder.name)
     problems += wrong
@@ -198,8 +198,8 @@ def _check_header(raw_header: Mapping[str, Any], place: str, default_name: str) 
     header: dict[str, Any] = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", default_name).strip("-.") or "probes"}
     for name, value in raw_header.items():
         if name not in SET_FIELDS:
-            mend = f"use only {quoted_list(SET_FIELDS)}{did_you_mean(str(name), SET_FIELDS)}"
-            problems.append(Problem(place, f"unknown field {str(name)!r}", mend))
+            fix = f"use only {quoted_list(SET_FIELDS)}{did_you_mean(str(name), SET_FIELDS)}"
+            problems.append(Problem(place, f"unknown field {str(name)!r}", fix))
         elif name == "files":
             if (
                 isinstance(value, list)
@@ -232,7 +232,7 @@ def _build_set(header: Mapping[str, Any], rows: Sequence[Row], problems: Sequenc
         try:
             probe = parse_probe(row.value, name, header.get("language", "en"))
         except ProbeError as error:
-            faults.append(Problem(row.where, error.problem, error.mend))
+            faults.append(Problem(row.where, error.problem, error.fix))
             continue
         if probe.id in places:
             what = f"the id '{row.value['id']}' is already used at {places[probe.id]}"

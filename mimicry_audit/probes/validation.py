@@ -1,6 +1,6 @@
 """Validates probe sets: schema, repeats, leakage between sets, and that every check can be passed.
 
-Promise: everything that is wrong is listed, each with its place and the mend; an empty list means that the sets load,
+Promise: everything that is wrong is listed, each with its place and the fix; an empty list means that the sets load,
 that every key passes its own check and that every example does.
 """
 
@@ -38,14 +38,14 @@ class Finding:
         set: name of the set.
         where: file and line, or probe id.
         what: what is wrong.
-        mend: what to do about it.
+        fix: what to do about it.
     """
 
     severity: Severity
     set: str
     where: str
     what: str
-    mend: str = ""
+    fix: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ def validate_sets(names: Sequence[str] = ()) -> ValidationReport:
         try:
             loaded = read_hub(name) if name.startswith(PREFIX) else read_set(find_set(name)[0])
         except AuditError as error:
-            findings.append(Finding("error", name, name, error.problem, error.mend))
+            findings.append(Finding("error", name, name, error.problem, error.fix))
             continue
         if loaded.name in sets and sets[loaded.name] != loaded:
             findings.append(
@@ -95,7 +95,7 @@ def validate_sets(names: Sequence[str] = ()) -> ValidationReport:
 
 def _of_set(loaded: LoadedSet) -> Iterator[Finding]:
     def finding(severity: Severity, problem: Problem) -> Finding:
-        return Finding(severity, loaded.name, problem.where, problem.what, problem.mend)
+        return Finding(severity, loaded.name, problem.where, problem.what, problem.fix)
 
     for problem in loaded.problems:
         yield finding("error", problem)
@@ -107,7 +107,7 @@ def _of_set(loaded: LoadedSet) -> Iterator[Finding]:
         where = loaded.places.get(probe.id, probe.id)
         wrong = _check_problem(probe, loaded.examples.get(probe.id))
         if wrong:
-            yield finding("error", Problem(where, wrong, "mend the check or the example"))
+            yield finding("error", Problem(where, wrong, "fix the check or the example"))
         elif probe.check and probe.check["kind"] == "constraints" and probe.id not in loaded.examples:
             what = f"'{probe.id}' has constraints and no example"
             yield finding("warning", Problem(where, what, "add an 'example' that shows they can all be kept"))

@@ -124,7 +124,7 @@ def measure_axes(
 
 
 def _why_not(error: PrerequisiteError | ImportError) -> str:
-    """The reason an axis was not measured; a package that is not there is named with the mend."""
+    """The reason an axis was not measured; a package that is not there is named with the fix."""
     if isinstance(error, PrerequisiteError):
         return str(error)
     package = (error.name or "").partition(".")[0]

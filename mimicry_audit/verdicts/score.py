@@ -89,7 +89,7 @@ def score(
     if not any(r.usable for model_responses in responses.values() for r in model_responses):
         errors = [r.error for model_responses in responses.values() for r in model_responses if r.error]
         why = f" (first failure: {errors[0]})" if errors else ""
-        raise DataError(f"{run.path} holds no usable answers{why}", "mend the cause and collect again")
+        raise DataError(f"{run.path} holds no usable answers{why}", "fix the cause and collect again")
     scores = _compute_scores(run, manifest, probes, responses, options, progress)
     scores["fingerprint"] = fingerprint
     write_json(run.scores_path, scores, compact=len(labels) > LARGE)

@@ -18,11 +18,11 @@ from mimicry_audit.records.asked import Message, ModelSpec
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing looked at: ``ok``, ``note`` (works, but know it) or ``bad`` (mend it)."""
+    """One thing looked at: ``ok``, ``note`` (works, but know it) or ``bad`` (fix it)."""
 
     state: str
     what: str
-    mend: str = ""
+    fix: str = ""
 
 
 def check_machine() -> list[Finding]:
@@ -48,7 +48,7 @@ def check_machine() -> list[Finding]:
             default = " (the default)" if info.name == default_engine() else ""
             findings.append(Finding("ok", f"engine {info.name}{default}: {info.title}"))
         else:
-            findings.append(Finding("note", f"engine {info.name}: {info.why_not}", info.mend))
+            findings.append(Finding("note", f"engine {info.name}: {info.why_not}", info.fix))
     findings.append(_check_embedding())
     return findings
 

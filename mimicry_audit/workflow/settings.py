@@ -90,7 +90,7 @@ def read_config(path: Path) -> dict[str, Any]:
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date such as 2026-02-31
         mark = getattr(error, "problem_mark", None)
         line = f", line {mark.line + 1}" if mark else ""
-        raise ConfigError(f"{path}{line}, is not YAML", "mend it, or check --config") from error
+        raise ConfigError(f"{path}{line}, is not YAML", "fix it, or check --config") from error
     if not isinstance(loaded, dict):
         raise ConfigError(f"{path} holds no settings", "write them as `name: value` lines")
     return loaded

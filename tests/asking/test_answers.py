@@ -206,7 +206,7 @@ def test_a_model_that_changed_since_is_refused(run: RunDirectory) -> None:
     with pytest.raises(RunDirectoryError) as caught:
         collect(run, plan(), engine_for=changed.engine_for)
     assert caught.value.problem == 'model a is not the one this run began with (revision: "r1" → "r2")'
-    assert caught.value.mend == f"restore it, or use another --out than {run.path}"
+    assert caught.value.fix == f"restore it, or use another --out than {run.path}"
     assert changed.events == [("made", "a"), ("identify", "a")]
     assert lines(run, "a") == 2
     assert collect(run, plan(), engine_for=Script().engine_for) == 6

@@ -109,7 +109,7 @@ def test_silence_ends_a_session_only_after_as_many_turns_in_a_row_as_it_has_pati
     with pytest.raises(EngineError) as caught:
         session.end_turn([failed("HTTP 503"), failed()])
     assert caught.value.problem == "a answers nothing (HTTP 503)"
-    assert caught.value.mend == "mend the cause, and run again"
+    assert caught.value.fix == "fix the cause, and run again"
     patient = Session(SPEC, engine_for=Script().engine_for)
     for _ in range(50):
         patient.end_turn([failed()])

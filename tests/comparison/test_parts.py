@@ -98,9 +98,9 @@ def test_holm_runs_over_what_was_measured() -> None:
         moved(RNG.normal(0, 1, 20), RNG.normal(s, 1, 20), None, np.zeros(20, dtype=np.int64), draws=20, seed=0)
         for s in (0, 1, 2)
     ]
-    mended = corrected([found[0], None, found[1], found[2]])
-    assert mended[1] is None
-    assert [m.p_holm for m in mended if m] == pytest.approx(list(holm(np.array([m.p for m in found if m]))))
+    fixed = corrected([found[0], None, found[1], found[2]])
+    assert fixed[1] is None
+    assert [m.p_holm for m in fixed if m] == pytest.approx(list(holm(np.array([m.p for m in found if m]))))
 
 
 @pytest.mark.parametrize(("gained", "lost"), [(0, 0), (0, 6), (5, 5), (2, 11), (13, 1)])

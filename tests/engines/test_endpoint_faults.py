@@ -122,7 +122,7 @@ def test_a_wrong_key_ends_it_at_once_and_is_not_shown(faults: FaultServer, monke
         with pytest.raises(EngineError) as caught:
             call(engine(faults.url, api_key_env="HARBOUR_KEY"))
         assert caught.value.problem.endswith("refused the key (401: Incorrect API key provided: ***)")
-        assert caught.value.mend == "put a valid key into HARBOUR_KEY"
+        assert caught.value.fix == "put a valid key into HARBOUR_KEY"
         assert KEY not in repr(caught.value)
 
 

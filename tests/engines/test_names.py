@@ -245,7 +245,7 @@ def test_refused_lists(models: list[Any], options: dict[str, Any], said: str) ->
 def test_engines_are_listed_with_what_they_need() -> None:
     listed = {info.name: info for info in engines()}
     assert list(listed) == ["vllm", "hf", "openai", "recorded"]
-    assert all(info.usable and not info.mend for info in listed.values())
+    assert all(info.usable and not info.fix for info in listed.values())
     assert listed["hf"].version
     with pytest.raises(ConfigError, match=r"unknown engine hff\. Did you mean hf\?"):
         engine_class("hff")

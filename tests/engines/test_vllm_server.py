@@ -155,7 +155,7 @@ def test_a_server_that_does_not_start_shows_its_log_and_the_mend(tmp_path: Path)
         "the server for org/dies did not start; its log ends: ValueError: Free memory on device cuda:0 is less than "
         "desired GPU memory utilization | the server ended with exit status 1"
     )
-    assert caught.value.mend.startswith("another process holds GPU memory")
+    assert caught.value.fix.startswith("another process holds GPU memory")
     assert "ValueError" in (tmp_path / "logs" / "org-dies.log").read_text()
     assert server.pid is None
 
@@ -220,7 +220,7 @@ def test_a_server_that_dies_of_a_seed_on_a_cpu_says_so() -> None:
         server.check()
     server.stop()
     assert caught.value.problem.endswith("its log ends: RuntimeError: CPU Generator does not use offset")
-    assert caught.value.mend.startswith("on a CPU a seed needs whole prompts: leave --enable-chunked-prefill")
+    assert caught.value.fix.startswith("on a CPU a seed needs whole prompts: leave --enable-chunked-prefill")
 
 
 PARENT = """
@@ -279,7 +279,7 @@ def test_an_unknown_architecture_is_told(tiny_models: TinyModels, tmp_path: Path
         engine.open()
     assert "the server for odd did not start; its log ends:" in caught.value.problem
     assert "NoSuchForCausalLM" in caught.value.problem
-    assert caught.value.mend.startswith("this vLLM does not know the model's architecture")
+    assert caught.value.fix.startswith("this vLLM does not know the model's architecture")
     assert engine.server is None
 
 

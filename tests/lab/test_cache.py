@@ -194,10 +194,10 @@ def test_asking_for_a_student_builds_its_parents_too():
     assert builder._with_parents(["aria-student"], RECIPES) == ["aria", "base", "aria-student"]
 
 
-@pytest.mark.parametrize(("mend", "kind"), [("mend it", PrerequisiteError), ("", AuditError)])
-def test_a_failure_in_a_worker_reaches_the_caller(mend, kind):
+@pytest.mark.parametrize(("fix", "kind"), [("fix it", PrerequisiteError), ("", AuditError)])
+def test_a_failure_in_a_worker_reaches_the_caller(fix, kind):
     crew = StubCrew()
-    crew.event = lambda: {"event": "failed", "name": "aria", "problem": "it broke", "mend": mend}
+    crew.event = lambda: {"event": "failed", "name": "aria", "problem": "it broke", "fix": fix}
     with pytest.raises(kind, match="it broke"):
         builder._run_trainings(crew, ["aria"], RECIPES, Log())
 

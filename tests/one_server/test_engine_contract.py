@@ -235,7 +235,7 @@ def test_a_missing_model_is_told_before_anything_is_loaded(case: Case) -> None:
     engine = engine_for(case.missing)
     with pytest.raises(AuditError) as caught:
         engine.identify()
-    assert caught.value.mend
+    assert caught.value.fix
     assert case.missing.name in caught.value.problem
 
 

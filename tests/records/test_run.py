@@ -144,7 +144,7 @@ def test_a_corrupt_line_in_the_middle_is_named_with_its_mend(run: RunDirectory, 
         run.responses("m")
     assert f"{path}, line 2" in caught.value.problem
     assert words in caught.value.problem
-    assert caught.value.mend.startswith("delete that line")
+    assert caught.value.fix.startswith("delete that line")
     assert "\n" not in str(caught.value)
     path.write_bytes(b"\n".join([lines[0], *lines[2:]]))
     assert [r.probe_id for r in run.responses("m")] == ["set/p0", "set/p2"]
@@ -198,7 +198,7 @@ def test_a_damaged_manifest_is_told(run: RunDirectory, text: str, words: str) ->
     write_text(run.manifest_path, text)
     with pytest.raises(RunDirectoryError, match=words) as caught:
         run.manifest()
-    assert "another --out" in caught.value.mend
+    assert "another --out" in caught.value.fix
 
 
 def test_a_directory_without_manifest_says_what_to_do(run: RunDirectory) -> None:
@@ -340,7 +340,7 @@ def test_a_second_process_is_refused_and_told_who_holds_it(run: RunDirectory, ho
             pass
         assert caught.value.problem == f"{run.path} is in use by process {holder.pid}"
         assert caught.value.exit_code == 2
-        assert caught.value.mend == "wait for it to end, or choose another --out"
+        assert caught.value.fix == "wait for it to end, or choose another --out"
     holder.kill()
     holder.wait()
     with run.locked():

@@ -87,7 +87,7 @@ class JudgePrompt:
         return Message("system", self._fill_template("system")), Message("user", user)
 
     def repair(self, messages: Sequence[Message], reply: str) -> tuple[Message, ...]:
-        """The conversation continued: the unreadable reply, and the request to mend it."""
+        """The conversation continued: the unreadable reply, and the request to fix it."""
         return (
             *messages,
             Message("assistant", harmless(reply) or "(empty)"),

@@ -200,8 +200,8 @@ def _read_dimension(file: str, name: str, value: Any) -> Dimension:
 
 def _read_range(file: str, name: str, value: Mapping[str, Any]) -> Dimension:
     if name in _CHOSEN or set(value) - _BOUNDS or not {"low", "high"} <= set(value):
-        mend = "give a list" if name in _CHOSEN else "give low and high, and perhaps log: true or step"
-        raise ConfigError(f"{file}: {name} is no range", mend)
+        fix = "give a list" if name in _CHOSEN else "give low and high, and perhaps log: true or step"
+        raise ConfigError(f"{file}: {name} is no range", fix)
     low, high = (_read_number(file, name, value[k]) for k in ("low", "high"))
     step = _read_number(file, name, value["step"]) if value.get("step") is not None else None
     log = bool(value.get("log", False))

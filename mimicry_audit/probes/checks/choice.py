@@ -43,8 +43,8 @@ def validate(check: Mapping[str, object]) -> None:
     if len(set(folded)) < len(folded):
         raise ProbeError(f"the options {options!r} repeat one another", "make each option different")
     if check["answer"] not in options:
-        mend = f"use one of {quoted_list(options)}{did_you_mean(str(check['answer']), options)}"
-        raise ProbeError(f"the answer {check['answer']!r} is not one of the options", mend)
+        fix = f"use one of {quoted_list(options)}{did_you_mean(str(check['answer']), options)}"
+        raise ProbeError(f"the answer {check['answer']!r} is not one of the options", fix)
 
 
 def correct(check: Mapping[str, object], text: str) -> bool:

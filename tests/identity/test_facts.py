@@ -115,7 +115,7 @@ BAD = [
     ("", "{path}: has no 'makers'. Write makers: with a list of makers"),
     ("- a", "{path}: has no 'makers'. Write makers: with a list of makers"),
     ("makers: 3", "{path}: 'makers' is 3, not a list. Write a list"),
-    ("makers: [\n", "{path}:2: is not valid YAML (did not find expected node content). Mend the line"),
+    ("makers: [\n", "{path}:2: is not valid YAML (did not find expected node content). Fix the line"),
     (
         "makers: [a]",
         "{path}: maker 1 is 'a', not a mapping. Write its fields: name, country, places, aliases, "

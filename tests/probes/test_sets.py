@@ -339,21 +339,21 @@ BAD_FILES: list[tuple[str, bytes, str]] = [
     (
         "j.jsonl",
         b'{"id": "a", "domain": "d", "prompt": "x"}\n{"id": }\n',
-        "{path}:2: is not valid JSON (column 8: Expecting value). Mend the line",
+        "{path}:2: is not valid JSON (column 8: Expecting value). Fix the line",
     ),
     (
         "j.json",
         b'[\n{"id": "a"},\n]',
-        "{path}:2: is not valid JSON (column 12: Illegal trailing comma before end of array). Mend the line",
+        "{path}:2: is not valid JSON (column 12: Illegal trailing comma before end of array). Fix the line",
     ),
-    ("t.jsonl", b'{"id": "a", "id": "b"}', "{path}:1: gives the field 'id' twice. Mend the line"),
-    ("n.jsonl", b'{"id": "a", "check": NaN}', "{path}:1: holds NaN, which is not JSON. Mend the line"),
+    ("t.jsonl", b'{"id": "a", "id": "b"}', "{path}:1: gives the field 'id' twice. Fix the line"),
+    ("n.jsonl", b'{"id": "a", "check": NaN}', "{path}:1: holds NaN, which is not JSON. Fix the line"),
     ("d.json", b"[" * 100_000, "{path}: is nested too deeply. Write a flat probe"),
     (
         "y.yaml",
         b"- id: a\n  prompt: x: y\n",
         "{path}:2: is not valid YAML (mapping values are not allowed in this context). "
-        "Mend the line; put text with ': ' or '#' in quotes",
+        "Fix the line; put text with ': ' or '#' in quotes",
     ),
     ("t.yaml", b"- id: a\n  id: b\n", "{path}:2: gives the field 'id' twice. Keep one of them"),
     (
@@ -409,7 +409,7 @@ def test_bad_files(tmp_path: Path, name: str, content: bytes, message: str) -> N
         load([str(path)])
     said, wanted = str(caught.value), message.format(path=path)
     if "trailing comma" in wanted:  # Python 3.13 words this one anew
-        assert re.match(rf"{re.escape(str(path))}:\d: is not valid JSON \(column \d+: [^()]+\)\. Mend the line", said)
+        assert re.match(rf"{re.escape(str(path))}:\d: is not valid JSON \(column \d+: [^()]+\)\. Fix the line", said)
     else:
         assert said == wanted
 
@@ -655,7 +655,7 @@ BAD_MAPPINGS = [
     ),
     (
         "prompt: q\nanswer: {column: a, kind: text, regex: '('}",
-        "the answer's regex is wrong (missing ), unterminated subpattern at position 0). Mend the regular expression",
+        "the answer's regex is wrong (missing ), unterminated subpattern at position 0). Fix the regular expression",
     ),
 ]
 

@@ -2,19 +2,21 @@
 
     python benchmarks/fit_combined.py --responses FILE --lineage FILE [--out combined.json]
 
-Recipe. Every axis is measured on all answers. Families are the connected components of the lineage file's relations
-other than ``none`` and ``distilled-from``. Forty times, 60% of the families and 75% of the prompts are drawn, and
-everything is normalised anew inside the draw, as it would be in a run with other models. For each question every set
-of axes and three readings (rank, value, both) are tried with equal weights. The criterion is the mean over draws of
-(AUC + share found at 1% false alarms) / 2, and the weights are the average over all options within two standard errors
-(of the paired difference) of the best: choosing a single winner among 381 would fit the noise. Weights from a logistic
-regression (non-negative, fitted outside both families of each pair) were tried and did worse than equal ones.
+Recipe. Every axis is measured on all answers. Two choices are made, each among the twelve rules of `RULES` (a set of axes
+and a reading, all weights equal): one rule for the three questions of kinship (same model, version, shared base) and one for
+`distilled`. A rule's quality is (AUC + share found at 1% false alarms) / 2, averaged over forty draws of 60% of the families
+and 75% of the prompts, with everything normalised anew inside the draw as it would be in a run with other models. Families are
+the connected components of the lineage file's relations other than ``none`` and ``distilled-from``. Fitted weights were tried
+(an average over the best of 381 options, a non-negative logistic regression): they lost to equal weights on models that had
+no part in fitting them.
 
-How well that does is said by cross-validation over whole families: five folds, each scored with weights chosen on the
-families of the other four.
+The figures to go by come from cross-validation over whole families: five folds, each scored with the rules that were chosen
+on the families of the other four.
 
-The likelihood-ratio curve is a logistic regression on the resulting score over all draws, every draw weighing the same,
-and related and unrelated pairs weighing the same within a draw. The answers themselves are not shipped.
+The likelihood-ratio curve is a logistic regression on the resulting score over all draws, every draw weighing the same, and
+related and unrelated pairs weighing the same within a draw. The curve that ranks teachers is fitted to the answer given
+(which of these, or none), students without a documented teacher weighing as much as the prior says. The answers themselves
+are not shipped.
 """
 
 from __future__ import annotations
@@ -24,19 +26,32 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping
-from itertools import chain, combinations
 from pathlib import Path
 
 import numpy as np
 from scipy.optimize import minimize
 
 from mimicry_audit.benchmark.lineage import measure_file, read_lineage
-from mimicry_audit.similarity.combined import Curve, combine, read
+from mimicry_audit.similarity.combined import Curve, attribute, combine, read
 from mimicry_audit.similarity.normalise import FEWEST_COHORT
 from mimicry_audit.statistics.detection import auc, tpr_at_fpr
+from mimicry_audit.verdicts.attribution import PRIOR_NONE
 
-AXES = ("lexical", "phrases", "characters", "early", "opening", "style", "structure")
+WORDING = ("lexical", "phrases", "characters")
+SETS = (WORDING, (*WORDING, "style"), ("opening", "style"), (*WORDING, "early", "opening", "style", "structure"))
+RULES = [(reading, axes) for axes in SETS for reading in ("rank", "value", "both")]
+AXES = SETS[-1]
 FITTED = {
+    ("same_model", "version", "shared_base"): (
+        "same-model-variant",
+        "dpo-of",
+        "same-family-version",
+        "fine-tune-of-same-base",
+    ),
+    ("distilled",): ("distilled-from",),
+}
+"""Questions that share a rule → the relations whose pairs it should find."""
+RELATIONS = {
     "same_model": ("same-model-variant", "dpo-of"),
     "version": ("same-family-version",),
     "shared_base": ("fine-tune-of-same-base",),
@@ -47,10 +62,6 @@ FOLDS, FOLD_DRAWS = 5, 15
 RIDGE = 0.01
 TEACHER = {"opening": 0.5, "style": 0.5}
 """Ranks possible teachers: the two axes that found teachers best one by one, not fitted further (41 pairs are too few)."""
-SPREAD = 2.0
-"""Standard errors within which options count as equally good."""
-SMALLEST = 0.02
-"""Averaged weights below this are dropped: they add nothing but a name."""
 
 
 def families(labels, pairs):
@@ -94,15 +105,16 @@ def placed(labels, pairs):
 
 
 def cross_validated(labels, domains, values, pairs):
-    """Relation → AUC and share found, for pairs of families that had no part in choosing the weights.
+    """Relation → AUC and share found, for pairs of families that had no part in choosing the rules.
 
-    Whole families are dealt into folds. The weights of a fold are chosen as the shipped ones are, on draws from the other
-    families alone; its figures are those of all pairs with a model in the fold, read in the company of all models.
+    Whole families are dealt into folds. The rule of a fold is chosen as the shipped one is, on draws from the other
+    families alone; its figures are those of all pairs with a model in the fold, read in the company of all models. The scores
+    of all folds are pooled, so that a fold with two pairs does not weigh as much as one with fifty.
     """
     family = families(labels, pairs)
     fold = np.random.default_rng(0).permutation(np.arange(family.max() + 1) % FOLDS)[family]
     whole = read(values, domains)
-    found = {}
+    left_out = {}
     for k in range(FOLDS):
         others = np.unique(family[fold != k])
         held = list(draws(labels, domains, values, pairs, family, others, FOLD_DRAWS))
@@ -111,34 +123,46 @@ def cross_validated(labels, domains, values, pairs):
             table = criterion(held, relations)
             if not np.isfinite(table).any():
                 continue  # the other families hold too few such pairs to choose from
-            weights, _ = average(table, options())
+            matrix = scored(whole, chosen(table))
             for relation in relations:
-                found.setdefault(relation, []).append(two(weighed(whole, weights), mine, relation))
-    return {r: [round(float(v), 3) for v in np.nanmean(rows, axis=0)] for r, rows in found.items()}
+                if len(mine.get(relation, ())):
+                    left_out.setdefault(relation, []).append((at(matrix, mine[relation]), at(matrix, mine["none"])))
+    return {r: two_pooled(rows) for r, rows in left_out.items()}
+
+
+def two_pooled(rows):
+    """AUC and share found at 1% false alarms over the scores of all folds."""
+    positive, negative = map(np.concatenate, zip(*rows, strict=True))
+    return [round(float(auc(positive, negative)), 3), round(float(tpr_at_fpr(positive, negative)), 3)]
 
 
 def criterion(held, relations):
-    """``(draws, options)``: the quality of every option in every draw."""
-    return np.array([[quality(scored(r, o), inside, relations) for o in options()] for r, inside in held])
+    """``(draws, rules)``: the quality of every rule in every draw."""
+    return np.array([[quality(scored(r, rule), inside, relations) for rule in RULES] for r, inside in held])
 
 
-def options():
-    """Every set of axes under every reading."""
-    sets = chain.from_iterable(combinations(AXES, k) for k in range(1, len(AXES) + 1))
-    return [(reading, axes) for axes in sets for reading in ("rank", "value", "both")]
+def chosen(table):
+    """Of the rules within one standard error of the best, one with both readings if there is one, with the fewest axes."""
+    means = np.nanmean(table, axis=0)
+    best = int(np.nanargmax(means))
+    behind = table[:, [best]] - table
+    error = np.nanstd(behind, axis=0) / np.sqrt(np.maximum(np.isfinite(behind).sum(axis=0), 1))
+    within = np.flatnonzero(means[best] - means <= error + 1e-12)
+    return min((RULES[i] for i in within), key=lambda rule: (rule[0] != "both", len(rule[1])))
 
 
-def weighed(readings, weights):
-    """The score matrix under averaged weights."""
+def weights_of(rule):
+    """The equal weights of a rule, as ``combined.json`` has them."""
+    reading, axes = rule
+    readings = ("rank", "value") if reading == "both" else (reading,)
+    shares = {form: dict.fromkeys(axes, round(1 / len(axes) / len(readings), 4)) for form in readings}
+    return {"rank": {}, "value": {}} | shares
+
+
+def scored(readings, rule):
+    """The score matrix under one rule."""
+    weights = weights_of(rule)
     return combine(readings, Curve(weights["rank"], weights["value"], 1.0, 0.0))
-
-
-def scored(readings, option):
-    """The score matrix of one option."""
-    reading, axes = option
-    rank = np.mean([readings.rank[a] for a in axes], axis=0)
-    value = np.mean([readings.value[a] for a in axes], axis=0)
-    return {"rank": rank, "value": value, "both": (rank + value) / 2}[reading]
 
 
 def quality(matrix, inside, relations):
@@ -156,26 +180,6 @@ def at(matrix, pairs):
     return matrix[pairs[:, 0], pairs[:, 1]]
 
 
-def average(table, tried):
-    """Weights averaged over the options within `SPREAD` standard errors of the best, small ones dropped."""
-    means = np.nanmean(table, axis=0)
-    best = int(np.nanargmax(means))
-    behind = table[:, [best]] - table
-    n = np.isfinite(behind).sum(axis=0)
-    error = np.nanstd(behind, axis=0) / np.sqrt(np.maximum(n, 1))
-    within = np.flatnonzero(means[best] - means <= SPREAD * error + 1e-12)
-    weights = {form: dict.fromkeys(AXES, 0.0) for form in ("rank", "value")}
-    for i in within:
-        reading, axes = tried[i]
-        for form in weights if reading == "both" else (reading,):
-            for axis in axes:
-                weights[form][axis] += 1 / len(within) / len(axes) / (2 if reading == "both" else 1)
-    kept = {form: {a: w for a, w in found.items() if w >= SMALLEST} for form, found in weights.items()}
-    total = sum(w for found in kept.values() for w in found.values())
-    shares = {form: {a: round(w / total, 4) for a, w in found.items()} for form, found in kept.items()}
-    return shares, f"{len(within)} of {len(tried)} options; the best, {tried[best]}, reaches {means[best]:.4f}"
-
-
 def curve(found):
     """Slope and intercept of the log likelihood ratio."""
     x = np.concatenate([np.concatenate(pair) for pair in found])
@@ -189,12 +193,8 @@ def curve(found):
     return minimize(loss, [1.0, -1.0]).x
 
 
-def teacher_curve(matrices):
-    """Slope and intercept under which the documented teachers, or none, are likeliest among all teachers of a draw.
-
-    Fitted to the answer that is given (which of these, or none), not to pairs: a student resembles its teacher's kin and
-    rivals too, and ratios fitted pair by pair would promise too much. A draw's cases together weigh as one draw.
-    """
+def teacher_cases(matrices):
+    """Per student of a draw: the scores of its possible teachers, which of them are documented, and the student's weight."""
     cases = []
     for matrix, inside in matrices:
         taught = {tuple(p) for p in inside.get("distilled-from", ())}
@@ -205,17 +205,28 @@ def teacher_curve(matrices):
             possible = [t for t in teachers if t != s and ((s, t) in taught or frozenset((s, t)) not in kin)]
             if possible:
                 right = np.array([(s, t) in taught for t in possible])
-                cases.append((np.array([matrix[s, t] for t in possible]), right, 1 / len(students)))
+                cases.append((np.array([matrix[s, t] for t in possible]), right, 1 / len(students) / len(matrices)))
+    return cases
+
+
+def teacher_curve(cases):
+    """Slope and intercept under which the documented teachers, or none, are likeliest.
+
+    Fitted to the answer that is given (which of these, or none), not to pairs: a student resembles its teacher's kin and
+    rivals too, and ratios fitted pair by pair would promise too much. Students without a documented teacher weigh as much in
+    all as `PRIOR_NONE` says, so that the promise holds under the prior that is stated with it.
+    """
+    total = {known: sum(w for _, right, w in cases if right.any() == known) for known in (True, False)}
+    share = {True: (1 - PRIOR_NONE) / total[True], False: PRIOR_NONE / total[False]}
 
     def loss(t):
-        total = 0.0
+        value = RIDGE * t[0] ** 2
         for scores, right, weight in cases:
-            logs = np.append(t[0] * scores + t[1] + math.log(0.5 / len(scores)), math.log(0.5))
-            hit = np.append(right, not right.any())
-            total -= weight * (np.logaddexp.reduce(logs[hit]) - np.logaddexp.reduce(logs))
-        return total / len(matrices) + RIDGE * t[0] ** 2
+            promised = np.array(attribute([t[0] * s + t[1] for s in scores], PRIOR_NONE))
+            value -= weight * share[right.any()] * math.log(promised[np.append(right, not right.any())].sum())
+        return value
 
-    return minimize(loss, [1.0, -1.0]).x
+    return minimize(loss, [1.0, -1.0], method="Nelder-Mead").x
 
 
 def main() -> None:
@@ -229,34 +240,46 @@ def main() -> None:
     values = {m.axis.name: m.values for m in run.measured}
     held = list(draws(run.labels, run.domains, values, pairs))
     unseen = cross_validated(run.labels, run.domains, values, pairs)
-    tried = options()
     questions: dict[str, Mapping[str, object]] = {}
-    for question, relations in FITTED.items():
-        weights, note = average(criterion(held, relations), tried)
-        matrices = [(weighed(r, weights), inside) for r, inside in held]
-        found = [
-            (np.concatenate(positive), at(matrix, inside["none"]))
-            for matrix, inside in matrices
-            if (positive := [at(matrix, inside[x]) for x in relations if x in inside])
-        ]
-        slope, intercept = curve(found)
-        questions[question] = {
-            **weights,
-            "slope": round(float(slope), 4),
-            "intercept": round(float(intercept), 4),
-            "cross_validated": {x: unseen.get(x) for x in relations},
-            "over_draws": {
-                x: [round(float(v), 3) for v in np.nanmean([two(m, i, x) for m, i in matrices], 0)] for x in relations
-            },
-        }
-        print(f"{question}: {note}")
-        print(f"   {questions[question]}")
+    for names, chosen_on in FITTED.items():
+        table = criterion(held, chosen_on)
+        rule = chosen(table)
+        for quality_of_rule, (reading, axes) in sorted(
+            zip(np.nanmean(table, axis=0), RULES, strict=True), reverse=True
+        ):
+            print(f"   {quality_of_rule:.4f} {reading} {', '.join(axes)}")
+        matrices = [(scored(r, rule), inside) for r, inside in held]
+        for question in names:
+            relations = RELATIONS[question]
+            found = [
+                (np.concatenate(positive), at(matrix, inside["none"]))
+                for matrix, inside in matrices
+                if (positive := [at(matrix, inside[x]) for x in relations if x in inside])
+            ]
+            slope, intercept = curve(found)
+            questions[question] = {
+                **weights_of(rule),
+                "slope": round(float(slope), 4),
+                "intercept": round(float(intercept), 4),
+                "cross_validated": {x: unseen.get(x) for x in relations},
+                "over_draws": {
+                    x: [round(float(v), 3) for v in np.nanmean([two(m, i, x) for m, i in matrices], 0)]
+                    for x in relations
+                },
+            }
+            print(f"{question}: {questions[question]}")
     matrices = [(combine(r, Curve({}, {}, 1.0, 0.0, TEACHER)), inside) for r, inside in held]
-    slope, intercept = (float(x) for x in teacher_curve(matrices))
-    attribution = {"rank": {}, "value": {}, "mean": TEACHER, "slope": round(slope, 4), "intercept": round(intercept, 4)}
+    slope, intercept = teacher_curve(teacher_cases(matrices))
+    attribution = {
+        "rank": {},
+        "value": {},
+        "mean": TEACHER,
+        "slope": round(float(slope), 4),
+        "intercept": round(float(intercept), 4),
+    }
     print(f"attribution: {attribution}")
     written = {
-        "version": 1,
+        "version": 2,
         "recipe": "benchmarks/fit_combined.py",
         "fitted_on": {
             "models": len(run.labels),

@@ -130,6 +130,8 @@ def _opened_en(opener: re.Match[str], before: str, after: str, plain: bool) -> b
         return False
     between = before[opener.end() :].replace("none other than", "")
     if w.BUT_EN.search(between):
+        if w.NEW_CLAUSE_EN.match(after):
+            return False
         between = ""
     if opener["kin"] and not w.KIN_BETWEEN_EN.search(between):
         return False

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mimicry_audit.identity import wording as w
+from mimicry_audit.identity.answered import Answer
 from mimicry_audit.identity.asserted import Place, asserted
 from mimicry_audit.identity.contradictions import denies, invented_maker
 from mimicry_audit.identity.names import name_pattern, spellings, stands_as_a_name
@@ -134,6 +135,7 @@ class ClaimFinder:
         asks_about_you = bool(w.ABOUT_YOU.search(prompt))
         speaker = _speaker_pattern(figures)
         form = bool(_FORM.match(folded))
+        answer = Answer.of(folded, prompt, self.names(folded))
         claims: list[Claim] = []
         sentences_seen = 0
         for stretch in stretches(folded, self._models, figures):
@@ -153,6 +155,8 @@ class ClaimFinder:
                 invented = invented or bool(w.CREATIVE.search(words.rstrip()))
                 if invented:
                     hits = []
+                elif not hits and answer:
+                    hits = [h for h in self._subject_of(answer, start, words) if {c.maker for c in claims} <= {h[1]}]
                 if hits and echo and len(squeezed := _squeeze_text(words)) >= 12 and squeezed in echo:
                     hits = []
                 for name, maker, model, figure in hits:
@@ -161,6 +165,15 @@ class ClaimFinder:
                 if words.strip():
                     prior, first = words, False
         return claims
+
+    def _subject_of(self, answer: Answer, start: int, words: str) -> list[tuple[re.Match[str], str, str | None, bool]]:
+        """The maker that a sentence without a claim is about, where that answers for the speaker."""
+        for name in self._pattern.finditer(words):
+            maker, model, plain = self._owners[name.group().casefold()]
+            sure = plain or (name.group() in self._exact and stands_as_a_name(name.group(), words[name.end() :]))
+            if model is None and sure and answer.subject(start, words, name.start(), name.end()):
+                return [(name, maker.name, None, False)]
+        return []
 
     def _in_sentence(
         self,

@@ -31,7 +31,7 @@ _NOUN = (
     r"capabilities|abilities|brain|brains|masters?|stack|affiliation|employer|updates?|maintenance|institution|corporation|"
     r"devs?|roots?|birthplace|programming|supporters?|handlers?|trainers?|skills)"
 )
-_OF_MINE = rf"(?!search|favou?rite|phone|previous|former|own\s+(?!{_NOUN}))(?:[\w-]+\s+){{0,3}}?{_NOUN}(?:(?:\s+(?:and|or))?\s+(?:\w+\s+)?{_NOUN}){{0,2}}"
+_OF_MINE = rf"(?!search|favou?rite|phone|previous|former|own\s+(?!{_NOUN}))(?:[\w-]+\s+){{0,3}}?[\"“'‘]?{_NOUN}[\"”'’]?(?:(?:\s+(?:and|or))?\s+(?:\w+\s+)?{_NOUN}){{0,2}}"
 _THING = (
     r"(?:technology|technologies|platform|architecture|framework|model|models|systems?|stack|infrastructure|engine|code|"
     r"software|algorithms?|foundation)"
@@ -41,7 +41,7 @@ _BOT = r"(?:models?|assistants?|AIs?|AI|systems?|chatbots?|bots?|platforms?|tech
 KIN_EN = rf"""(?:{_BOT}\s+(?:like|such\s+as)\s+(?:me|mine|myself)\b
     | {_THING}\b[^.;!?]{{0,30}}?\s(?:that\s+|which\s+)?(?:
         I(?:\s*am|['’]m)\s+(?:using|based\s+on|built\s+on|running\s+on|currently\s+using)
-      | I\s+(?:currently\s+)?(?:use|run\s+on|operate\s+(?:on|with|under)|rely\s+on)
+      | I(?:,\s+as\s+[^,.]{{1,40}},)?\s+(?:currently\s+)?(?:use|run\s+on|operate\s+(?:on|with|under)|rely\s+on)
       | (?:powers?|drives?|enables?|underl(?:ies|ie)|runs?)\s+(?:me|my\s+\w+|{_BOT}\s+like\s+me))\b
     | {_THING}\s+(?:or\s+{_THING}\s+)?being\s+used\b
     | (?:the|this)\s+(?:AI|model|assistant|chatbot|system|language\s+model)(?:\s+(?:that\s+)?you(?:\s+are|['’]re)\s+

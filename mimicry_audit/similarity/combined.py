@@ -1,6 +1,6 @@
-"""One score a question, over all axes: how far a pair stands out, in a way fitted to models of documented lineage.
+"""The combined score: how far a pair stands out over several axes at once, one score per question.
 
-The axes that find shared weights and those that find copied text differ, so there is one score for each question:
+The axes that find shared weights and those that find copied text differ, so each question has a score of its own:
 
 ============= ==========================================================================
 same_model    one model behind two names, prompts or decoders, or preference-tuned from it
@@ -9,11 +9,13 @@ shared_base   fine-tunes of one base, on different data
 distilled     trained on the other's answers
 ============= ==========================================================================
 
-A score is a weighted mean over axes of two robust normalised readings (see `normalise`): the *rank* evidence (mean of
-the two models' views) and the mean *value* (the more sceptical of the two views). A fifth score ranks the possible
-teachers of one candidate, where the mean of the two views serves better. The weights, and the logistic curve that
-turns a score into a likelihood ratio, stand in ``combined.json`` beside this file with the recipe that made them;
-docs/validity.md says what they were fitted on, how well they do there, and how that figure is to be read.
+A score is the mean over axes of robust normalised readings (see `normalise`): the *rank* evidence and the mean *value*, each
+in the more sceptical of the two models' views. The first three questions share one score: whole-text wording (words,
+phrases, characters), rank and value. The fourth reads opening words and style, value only. All weights are equal: weights
+fitted to one half of the documented models lost to equal ones on the other half. A fifth score ranks the possible teachers
+of one candidate; there the mean of the two views does better. The axes, and the logistic curves that turn a score into a
+likelihood ratio, are stored in ``combined.json`` beside this file with the recipe that made them; docs/validity.md gives
+the figures on models that were left out.
 """
 
 from __future__ import annotations
@@ -53,7 +55,7 @@ class Curve:
     """How one question is scored.
 
     Attributes:
-        rank: axis → weight of its rank evidence.
+        rank: axis → weight of its rank evidence, in the more sceptical of the two models' views.
         value: axis → weight of its mean value, in the more sceptical of the two models' views.
         mean: axis → weight of its mean value, in the mean of the two views.
         slope, intercept: of the log likelihood ratio, ``intercept + slope · score``.
@@ -75,7 +77,7 @@ class Readings:
     """The normalised readings of every axis of a run.
 
     Attributes:
-        rank: axis → ``(M, M)`` robust S-norm of the mean rank evidence.
+        rank: axis → ``(M, M)`` robust S-norm of the mean rank evidence, the smaller of the two views.
         value: axis → ``(M, M)`` robust S-norm of the mean value, the smaller of the two views.
         mean: axis → ``(M, M)`` the same, the mean of the two views.
     """
@@ -119,7 +121,7 @@ def read(values: Mapping[str, FloatArray], domains: IntArray) -> Readings:
         values: axis → ``(P, M, M)`` similarities, NaN where missing.
         domains: ``(P,)``; domains weigh the same.
     """
-    rank = {a: symmetric_norm(mean_matrix(rank_evidence(v), domains))[0] for a, v in values.items()}
+    rank = {a: symmetric_norm(mean_matrix(rank_evidence(v), domains))[1] for a, v in values.items()}
     value = {a: symmetric_norm(mean_matrix(v, domains)) for a, v in values.items()}
     return Readings(rank, {a: least for a, (_, least) in value.items()}, {a: mean for a, (mean, _) in value.items()})
 

@@ -6,7 +6,8 @@ hold a pair against the *cohort*: all other models of the run that are compared 
 * `symmetric_norm`: how many robust standard deviations a mean similarity stands above what each of the two has with the
   cohort, as the S-norm of speaker verification does with verification scores (Kenny 2010, "Bayesian speaker verification with
   heavy-tailed priors"), with median and median absolute deviation in place of mean and standard deviation, so that a
-  handful of kin in the cohort does not raise the bar.
+  handful of kin in the cohort does not raise the bar. A model's own spread is drawn halfway toward the median spread of all
+  models, so that a model whose cohort happens to be tight or wide does not decide the score by its spread alone.
 * `rank_evidence`: probe by probe, how near the top of each other's list two models stand, ``−ln(rank / others)``: the
   mean is Fisher's statistic for combining p-values (Fisher 1932) over probes, 1 in expectation for strangers. It hears a
   few telling probes that a mean of similarities drowns.
@@ -22,6 +23,8 @@ FEWEST_COHORT = 8
 """With fewer other models a median and a spread of them are too rough to hold a pair against."""
 _TO_SIGMA = 1.4826
 """Median absolute deviation of a normal distribution, in standard deviations, inverted."""
+_POOLED_SHARE = 0.5
+"""Weight of the median spread of all models in each model's squared spread."""
 _SMALLEST_SPREAD = 1e-3
 """Keeps a cohort that is all alike from turning roundings into large scores; far below any real spread."""
 
@@ -29,7 +32,8 @@ _SMALLEST_SPREAD = 1e-3
 def symmetric_norm(means: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Robust S-norm of a matrix of mean similarities.
 
-    ``z_i(j) = (s_ij − median_k s_ik) / (1.4826 · MAD_k s_ik)`` over the models k ≠ i.
+    ``z_i(j) = (s_ij − median_k s_ik) / d_i`` over the models k ≠ i, where ``d_i² = (σ_i² + median_m σ_m²) / 2`` and
+    ``σ_i = 1.4826 · MAD_k s_ik``.
 
     Args:
         means: ``(M, M)`` symmetric; NaN where two models could not be compared; the diagonal is ignored.
@@ -46,7 +50,8 @@ def symmetric_norm(means: FloatArray) -> tuple[FloatArray, FloatArray]:
         some = off[enough]
         middle = np.nanmedian(some, axis=1, keepdims=True)
         spread = _TO_SIGMA * np.nanmedian(np.abs(some - middle), axis=1, keepdims=True)
-        z[enough] = (some - middle) / (spread + _SMALLEST_SPREAD)
+        shrunk = np.sqrt((1 - _POOLED_SHARE) * spread**2 + _POOLED_SHARE * np.median(spread) ** 2)
+        z[enough] = (some - middle) / (shrunk + _SMALLEST_SPREAD)
     return (z + z.T) / 2, np.minimum(z, z.T)
 
 

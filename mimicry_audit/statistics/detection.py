@@ -66,17 +66,21 @@ def tpr_at_fpr(positive: FloatArray, negative: FloatArray, rate: float = FALSE_A
     return float(np.mean(positive > threshold))
 
 
-def reliability(probabilities: FloatArray, happened: FloatArray, bins: int = 5) -> list[dict[str, float | int]]:
+def reliability(
+    probabilities: FloatArray, happened: FloatArray, weights: FloatArray | None = None, bins: int = 5
+) -> list[dict[str, float | int]]:
     """A reliability table: what was promised against what happened, in bins of equal width.
 
     Args:
         probabilities: ``(n,)`` in [0, 1].
         happened: ``(n,)`` 1 where it was so, else 0.
+        weights: ``(n,)`` of the means, at least 0; all alike by default.
         bins: number of bins; empty ones are left out.
 
     Returns:
         One entry a bin: ``low``, ``high``, mean ``promised``, ``observed`` share and ``n``.
     """
+    weights = np.ones(len(probabilities)) if weights is None else weights
     place = np.minimum((np.asarray(probabilities) * bins).astype(int), bins - 1)
     table: list[dict[str, float | int]] = []
     for b in range(bins):
@@ -86,8 +90,8 @@ def reliability(probabilities: FloatArray, happened: FloatArray, bins: int = 5) 
                 {
                     "low": b / bins,
                     "high": (b + 1) / bins,
-                    "promised": round(float(np.mean(probabilities[inside])), 4),
-                    "observed": round(float(np.mean(happened[inside])), 4),
+                    "promised": round(float(np.average(probabilities[inside], weights=weights[inside])), 4),
+                    "observed": round(float(np.average(happened[inside], weights=weights[inside])), 4),
                     "n": int(inside.sum()),
                 }
             )

@@ -94,20 +94,24 @@ def evaluate(cases: Sequence[Case], makers: Mapping[str, str]) -> dict[str, obje
     Returns:
         ``top1`` (the teacher itself comes first), ``developer_top1`` (a model of its maker does), ``mrr`` (mean reciprocal
         rank): each the mean over teachers of the mean over their students; the same under ``majority``; and
-        ``reliability``, over every reference and "none" of every case.
+        ``reliability``, over every reference and "none" of every case, weighted so that as large a share of the cases has no
+        documented teacher as the prior assumes.
     """
     taught = [c for c in cases if c.teachers]
     common = Counter(t for c in taught for t in sorted(c.teachers))
     answers = [(c, c.ranking.references) for c in taught]
     always = [(c, tuple(sorted(c.ranking.references, key=lambda r: (-common[r], r)))) for c in taught]
+    untaught = [c for c in cases if not c.teachers]
+    weight_of_none = len(taught) / len(untaught) * PRIOR_NONE / (1 - PRIOR_NONE) if taught and untaught else 1.0
     promised = [p for c in cases for p in (*c.ranking.probabilities, c.ranking.none)]
+    weights = [1.0 if c.teachers else weight_of_none for c in cases for _ in range(len(c.ranking.references) + 1)]
     happened = [float(h) for c in cases for h in (*(r in c.teachers for r in c.ranking.references), not c.teachers)]
     return {
         "students": len(taught),
         "teachers": len(common),
         **_right_shares(answers, makers),
         "majority": _right_shares(always, makers),
-        "reliability": reliability(np.array(promised), np.array(happened)) if cases else [],
+        "reliability": reliability(np.array(promised), np.array(happened), np.array(weights)) if cases else [],
     }
 
 

@@ -17,6 +17,7 @@ from mimicry_audit.identity.scores import claims_of, identity_scores
 from mimicry_audit.records.asked import Message, Probe, Response
 from mimicry_audit.statistics.intervals import wilson
 from tests.support.claim_examples import CLAIMS, NO_CLAIMS
+from tests.support.identity.answered import CHINESE_ANSWERS, CHINESE_NO_ANSWERS, ENGLISH_ANSWERS, ENGLISH_NO_ANSWERS
 from tests.support.identity.negatives_en import ENGLISH_NOTHING
 from tests.support.identity.negatives_play import CHINESE_PLAY_NOTHING, ENGLISH_PLAY_NOTHING
 from tests.support.identity.negatives_zh import CHINESE_NOTHING
@@ -28,8 +29,19 @@ from tests.support.identity.positives_zh import CHINESE_CLAIMS
 FINDER = ClaimFinder(load_facts())
 
 
-POSITIVES = (*ENGLISH_CLAIMS, *ENGLISH_PLAY, *ENGLISH_PLAIN, *CHINESE_CLAIMS, *CHINESE_PLAY, *CHINESE_PLAIN)
+POSITIVES = (
+    *ENGLISH_ANSWERS,
+    *CHINESE_ANSWERS,
+    *ENGLISH_CLAIMS,
+    *ENGLISH_PLAY,
+    *ENGLISH_PLAIN,
+    *CHINESE_CLAIMS,
+    *CHINESE_PLAY,
+    *CHINESE_PLAIN,
+)
 NEGATIVES = (
+    *ENGLISH_NO_ANSWERS,
+    *CHINESE_NO_ANSWERS,
     *ENGLISH_NOTHING,
     *ENGLISH_PLAY_NOTHING,
     *ENGLISH_PLAIN_NOTHING,

@@ -44,10 +44,13 @@ def test_symmetric_norm_is_what_it_says():
     mean, least = symmetric_norm(means)
     np.fill_diagonal(means, np.nan)
     i, j = 2, 9
-    z = []
-    for a, b in ((i, j), (j, i)):
-        others = np.delete(means[a], a)
-        z.append((means[a, b] - np.median(others)) / (median_abs_deviation(others, scale="normal") + 1e-3))
+    cohorts = [np.delete(row, at) for at, row in enumerate(means)]
+    spreads = [median_abs_deviation(cohort, scale="normal") for cohort in cohorts]
+    pooled = np.median(spreads)
+    z = [
+        (means[a, b] - np.median(cohorts[a])) / (math.sqrt((spreads[a] ** 2 + pooled**2) / 2) + 1e-3)
+        for a, b in ((i, j), (j, i))
+    ]
     assert mean[i, j] == pytest.approx(np.mean(z), rel=1e-3)
     assert least[i, j] == pytest.approx(min(z), rel=1e-3)
     np.testing.assert_array_equal(mean, mean.T)

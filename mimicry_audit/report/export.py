@@ -1,6 +1,6 @@
 """A scored run in every format: what each file is called and what it holds.
 
-Promise: nothing is scored and no model asked; every format tells the same numbers, those of ``scores.json``; a file is replaced
+Promise: nothing is scored and no model asked; every format has the same numbers, those of ``scores.json``; a file is replaced
 in one step, and only after its whole content is known.
 """
 
@@ -81,7 +81,7 @@ def content(
     check(format, table, model)
     if format in TABULAR:
         if table is None:
-            raise ConfigError(f"{format} is several tables", f"choose one with --table: {_table_names()}")
+            raise ConfigError(f"{format} has several tables", f"choose one with --table: {_table_names()}")
         return _table_bytes(directory, scores, format, table)
     if format == "markdown":
         from mimicry_audit.report.text import markdown
@@ -113,11 +113,11 @@ def check(format: str, table: str | None = None, model: str | None = None) -> No
         hint = f"did you mean {close_names[0]}? " if close_names else ""
         raise ConfigError(f"there is no format {format!r}", f"{hint}Formats are {', '.join(FORMATS)}")
     if table is not None and format not in TABULAR:
-        raise ConfigError(f"--table {table} goes with csv and parquet, not with {format}", "leave it out")
+        raise ConfigError(f"--table {table} works only with csv and parquet, not with {format}", "leave it out")
     if table is not None and table not in _table_names().split(", "):
         raise ConfigError(f"there is no table {table!r}", f"choose from {_table_names()}")
     if model is not None and format != "model-card":
-        raise ConfigError(f"--model {model} goes with model-card, not with {format}", "leave it out")
+        raise ConfigError(f"--model {model} works only with model-card, not with {format}", "leave it out")
 
 
 def _table_names() -> str:

@@ -91,7 +91,7 @@ def lineage(record: LineageRecord) -> str:
         "base": "a base model",
         "none": "unrelated to the others",
         "distilled-from": f"distilled from {record.get('teacher')}",
-        "fine-tune-of-same-base": "fine-tuned on answers of no model",
+        "fine-tune-of-same-base": "fine-tuned without answers of another model",
         "same-data": f"trained on the data of {record.get('same_data_as')}, not on its answers",
     }
     relation = str(record.get("relation"))

@@ -54,7 +54,7 @@ async function unpack() {
     }
   }
   const index = JSON.parse(lines.shift());
-  if (index.probes.length !== lines.length) throw new Error("the block is not whole");
+  if (index.probes.length !== lines.length) throw new Error("the block is incomplete");
   holder.remove();
   return { index, lines };
 }

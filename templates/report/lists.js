@@ -215,7 +215,7 @@ class LongList {
   print() {
     const open = this.shown.filter((row) => this.opened.has(row));
     const paper = document.getElementById("paper");
-    if (open.length > MOST_PRINTED) paper.textContent = "Of " + open.length + " open answers the first " + MOST_PRINTED + " are printed.";
+    if (open.length > MOST_PRINTED) paper.textContent = "Only the first " + MOST_PRINTED + " of " + open.length + " open answers are printed.";
     this.keep(open.slice(0, MOST_PRINTED));
     this.printing = true;
   }

@@ -152,9 +152,9 @@ function tellWhatIsHeld(index) {
     parts.push(index.texts.length ? "the answers of " + index.texts.length + " of " + index.columns.length + " models (" + names + ")" : "no answers");
   }
   if (index.cut && index.texts.length) parts.push("the first " + index.cut.toLocaleString("en") + " characters of each");
-  if (index.bare) parts.push("no reasoning and no further samples");
+  if (index.bare) parts.push("only first samples, without reasoning");
   if (!parts.length) return;
-  held.textContent = "To stay small this file holds " + parts.join(", ") + ". Everything is in responses/*.jsonl of the run; links to it work as long as the report lies in the run's folder.";
+  held.textContent = "To stay small, this file contains " + parts.join(", ") + ". The full answers are in responses/*.jsonl of the run; links to them work while the report is in the run's folder.";
   held.hidden = false;
 }
 

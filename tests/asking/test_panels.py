@@ -197,7 +197,7 @@ def test_real_models_are_audited_against_a_stored_panel(lab_panel: Path, tmp_pat
     weights = RunDirectory(out).manifest().resolved["twin"]["weights"]
     assert weights == RunDirectory(lab_panel).manifest().resolved["twin"]["weights"]
     page = (out / "report.html").read_text()
-    assert "of 2 models no rank is telling" in page
+    assert "2 models are too few for a rank" in page
 
 
 def test_one_model_under_two_templates_is_refused(

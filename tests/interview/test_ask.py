@@ -185,9 +185,9 @@ def test_the_page_shows_the_templates(tmp_path: Path) -> None:
     assert command(["run", "--models", ",".join(models[:3]), "--probes", "lab", "--axes", "lexical,length",
                     "--out", str(tmp_path / "run"), "--identity-attempts", "40"]) in (0, 1)  # fmt: skip
     page = (tmp_path / "run" / "report.html").read_text("utf-8")
-    assert "Put into a frame" in page
-    assert "40 attempts for a model, in 20 frames" in page
-    assert "Strict by kind of frame" in page
+    assert "Asked inside a template" in page
+    assert "40 attempts per model, in 20 templates" in page
+    assert "Strict by kind of template" in page
 
 
 @pytest.mark.parametrize(

@@ -362,11 +362,11 @@ def test_one_format_goes_to_a_file_several_go_to_a_folder(made: Run, tmp_path: P
     [
         (["-f", "htm"], "there is no format 'htm'. Did you mean html?"),
         (["-f", ","], "--format names no format. Choose from html"),
-        (["--table", "pairs"], "--table pairs goes with csv and parquet, not with html"),
+        (["--table", "pairs"], "--table pairs works only with csv and parquet, not with html"),
         (["-f", "csv", "--table", "pears"], "there is no table 'pears'. Choose from pairs"),
-        (["-f", "csv", "--to", "-"], "csv is several tables. Choose one with --table"),
+        (["-f", "csv", "--to", "-"], "csv has several tables. Choose one with --table"),
         (["-f", "html,json", "--to", "-"], "standard output holds one format at a time"),
-        (["-f", "json", "--model", "x"], "--model x goes with model-card, not with json"),
+        (["-f", "json", "--model", "x"], "--model x works only with model-card, not with json"),
         (["-f", "model-card", "--model", "nobody"], "nobody was not judged in this run"),
     ],
 )

@@ -260,6 +260,6 @@ def test_what_could_not_be_centred_or_ranked_is_said() -> None:
     old = {k: v for k, v in verdict.items() if k not in ("centred_on", "null", "index", "mismatched")}
     assert panel.build(old, None, 6) is None
     page = render({**scores(), "verdicts": [bare, old]}, [])
-    assert "Nothing: twin is known kin of the two" in page
+    assert "Not centred: twin is known kin of the two" in page
     assert "Not given: no panel." in page
-    assert "hardly any model but kin of the two is here" in page
+    assert "too few models in this run are unrelated to the two" in page

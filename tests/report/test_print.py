@@ -66,7 +66,7 @@ def test_the_paper_holds_the_headline_every_verdict_and_how_it_was_done(
     assert "Open all shown" not in text
     for at, page in enumerate(pages, 1):
         assert f"{at} / {len(pages)}" in page
-        assert "evidence, never proof" in page
+        assert "evidence, not proof" in page
 
 
 def test_no_page_ends_with_a_heading_or_is_nearly_empty(browser: Browser, report_file: Path) -> None:
@@ -75,12 +75,12 @@ def test_no_page_ends_with_a_heading_or_is_nearly_empty(browser: Browser, report
         "Verdicts",
         "At a glance",
         "Evidence",
-        "Who it says it is",
+        "Who each model says it is",
         "The answers side by side",
         "How it was done",
     )
     for at, page in enumerate(pages):
-        body = re.sub(r"Mimicry audit: evidence, never proof|\d+ / \d+", "", page).strip()
+        body = re.sub(r"Mimicry audit: evidence, not proof|\d+ / \d+", "", page).strip()
         assert not body.endswith(headings), f"page {at + 1} ends with a heading"
         assert at == len(pages) - 1 or len(body) > 300, f"page {at + 1} is nearly empty: {body}"
 

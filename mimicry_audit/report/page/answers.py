@@ -257,7 +257,7 @@ def agreement(probe: AnsweredProbe, reference: str, candidates: frozenset[str]) 
 
 
 def claimed(text: str, claims: Sequence[ClaimRecord]) -> Markup:
-    """An answer about identity with each claim marked: whose name it gives, and whether that is its own."""
+    """An answer about identity with each claim marked, and whether the name is its own or another."""
     out: list[Markup] = []
     at = 0
     for claim in sorted(claims, key=lambda item: (_place_of(item.get("start")), _place_of(item.get("end")))):

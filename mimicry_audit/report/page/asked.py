@@ -1,7 +1,7 @@
-"""The page of ``audit identity``: who models say they are, what a search came upon, and where a judge saw it otherwise.
+"""The page of ``audit identity``: who models say they are, what a search found, and where a judge disagrees.
 
 Promise: `render` is a pure function of ``identity.json``; rates stand apart from the worst case of a search, which is never
-told as a rate; all text of a model passes the same door as in the report.
+reported as a rate; all text of a model is escaped as in the report.
 """
 
 from __future__ import annotations
@@ -73,7 +73,7 @@ def _model_entry(entry: Record) -> Record:
 
 
 def _named_makers(models: Mapping[str, Record]) -> list[Leak]:
-    """Who names whom: a model, a maker that is not its own, in how many answers, and whose maker that is; most first."""
+    """Names that models give: a model, a maker that is not its own, in how many answers and whose maker it is; most first."""
     out: list[Leak] = []
     for label, entry in models.items():
         for maker, count in entry["claims"].items():

@@ -20,7 +20,7 @@ from mimicry_audit.report.page.view import flat
 from mimicry_audit.report.pictures import slopes
 
 MARKS = {"yes": "●", "no": "○", "unclear": "◐", "not measured": "–"}
-"""A shape for each answer, so that none is told by colour alone."""
+"""A shape for each answer, so that answers differ by more than colour."""
 DIRECTIONS = {
     "up": "↑ moved toward",
     "down": "↓ moved away",
@@ -30,11 +30,11 @@ DIRECTIONS = {
 }
 CHANGES = {"up": "↑ rose", "down": "↓ fell", "unclear": "· unclear", "too few": "· too few probes"}
 VARIETY = {
-    "samples": ("Likeness among its own samples", "higher is less varied"),
-    "questions": ("Likeness of answers to different questions", "higher is less varied"),
+    "samples": ("Similarity among its own samples", "higher is less varied"),
+    "questions": ("Similarity of answers to different questions", "higher is less varied"),
     "distinct_1": ("Distinct words", "lower is less varied"),
     "distinct_2": ("Distinct word pairs", "lower is less varied"),
-    "distinct_3": ("Distinct runs of three words", "lower is less varied"),
+    "distinct_3": ("Distinct word triples", "lower is less varied"),
     "words": ("Words per answer", "for reading the rows above"),
 }
 CLAIMS = {"own": "its own identity", "other": "another identity", "reference": "the reference's identity"}

@@ -1,4 +1,4 @@
-"""Who comes from whom: what checkpoints say of themselves, what was declared, and what this audit found, in one drawing.
+"""Lineage: what checkpoints say of themselves, what was declared, and what this audit found, in one drawing.
 
 Promise: a line that this audit concluded never looks like one that a checkpoint states, every line is also a sentence in the
 list beside the drawing, and a cycle of claims is drawn, not followed.
@@ -25,9 +25,9 @@ KINDS: Mapping[str, tuple[str, str]] = {
     "base": ("was trained from", "line of training, on record or declared"),
     "taught": ("was taught by", "taught by it, on record"),
     "data": ("was trained on the data of", "trained on its data, on record"),
-    "distilled": ("bears the marks of", "distilled, found by this audit"),
-    "same-model": ("is, it seems, the same model as", "same model, found by this audit"),
-    "shared-base": ("shares, it seems, its base with", "shared base, found by this audit"),
+    "distilled": ("was distilled, this audit finds, from", "distilled, found by this audit"),
+    "same-model": ("seems to be the same model as", "same model, found by this audit"),
+    "shared-base": ("seems to share a base with", "shared base, found by this audit"),
 }
 """Kind of line → its verb, and its entry in the legend, in the order of the legend."""
 _FOUND = {word.name: word.slug for word in WORDS if word.accuses}
@@ -132,7 +132,7 @@ def _draw_tree(names: Sequence[str], claims: Sequence[Line], present: set[str]) 
     boxes = [_draw_box(name, place[name], name in present) for name in names]
     width = 4 + len(columns) * _WIDE + (len(columns) - 1) * _GAP_X + 40
     description = "; ".join(f"{line.child} {KINDS[line.kind][0]} {line.parent} ({line.source})" for line in claims)
-    return svg(width, height, f"Who comes from whom: {description}", *edges, *boxes, class_="descent")
+    return svg(width, height, f"Lineage: {description}", *edges, *boxes, class_="descent")
 
 
 def _fan_lines(claims: Sequence[Line]) -> list[tuple[Line, int]]:

@@ -1,4 +1,4 @@
-"""What dose an audit of this size could have seen: the curves measured on the lab, drawn and told as tables.
+"""What dose an audit of this size could detect: the curves measured on the lab, as pictures and tables.
 
 Promise: every number that a picture shows is in a table beside it, lines differ in stroke, mark and label, and the part is
 there only where it applies: where some verdict rests on a base.
@@ -67,7 +67,7 @@ def parts(dose_study: Record, probes: int, kind: str) -> Parts:
     )
     assert stated is not None
     assert elsewhere is not None
-    odds_picture = odds and power_picture({"curves": dose_study["curves"]["odds"]}, odds, "odds stand out")
+    odds_picture = odds and power_picture({"curves": dose_study["curves"]["odds"]}, odds, "log-likelihoods stand out")
     dose_study = _select_kind(dose_study, kind)
     return {
         "probes": probes,
@@ -114,7 +114,7 @@ def place(dose: float, smallest: float) -> float:
     step = 0.5
     if dose <= 0:
         return 0.0
-    if dose < smallest:  # between nothing and the smallest dose there is no logarithm to follow
+    if dose < smallest:  # between 0 and the smallest dose the scale is linear, because log 0 is undefined
         return step * dose / smallest / (decades + step)
     return (step + math.log10(dose / smallest)) / (decades + step)
 
@@ -233,7 +233,7 @@ def _limit_marks(limit: Record, smallest: float, scale: charts.Scale) -> list[Ma
 
 
 def _draw_symbol(at: int, x: float, y: float) -> Markup:
-    """A shape of its own for each line, so that none is told by colour or stroke alone."""
+    """A separate shape for each line, so that lines differ by more than colour or stroke."""
     shapes = (
         f"M{number(x - 3.5)} {number(y)}a3.5 3.5 0 1 0 7 0a3.5 3.5 0 1 0 -7 0z",
         f"M{number(x - 3.2)} {number(y - 3.2)}h6.4v6.4h-6.4z",
@@ -278,7 +278,7 @@ def _limit_rows(dose_study: Record) -> list[Parts]:
 
 
 def controls(dose_study: Record) -> list[Parts]:
-    """Every student that is no point of the curve: its lifts drawn on one scale, and its verdicts."""
+    """Every student outside the dose curve: its lifts drawn on one scale, and its verdicts."""
     rows: dict[str, list[Record]] = {}
     for student in dose_study["students"]:
         if student["group"] != "dose":

@@ -26,7 +26,7 @@ def headline(scores: view.ScoresView, name: Callable[[str], str] = visible.plain
     if not summary["judged"]:
         return "No pair of models was judged."
     if summary["mute"]:
-        return "There is too little here for a verdict; each verdict says what to add."
+        return "There is not enough data for a verdict; each verdict says what to add."
     if not distilled_verdicts:
         what = "pairs" if summary["pairs"] else "models"
         return f"None of the {summary['judged']} judged {what} shows evidence of distillation."
@@ -40,7 +40,7 @@ def headline(scores: view.ScoresView, name: Callable[[str], str] = visible.plain
 
 
 def open_questions(scores: view.ScoresView, name: Callable[[str], str] = visible.plain) -> str:
-    """Who could not be judged; empty where nobody is left, or where nothing was decided at all."""
+    """The models that could not be judged; empty if all were judged, or if all are undecided."""
     summary = view.headline(scores)
     waiting = summary["open"]
     if not waiting or summary["mute"]:

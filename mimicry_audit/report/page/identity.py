@@ -19,8 +19,8 @@ MOST_ATTEMPTS, BUDGET = 60, 1_200_000
 ARM_TITLES = {
     "default": "its own template",
     "neutral": "a neutral prompt",
-    "templated": "in a frame",
-    "templated_neutral": "in a frame, a neutral prompt",
+    "templated": "in a template",
+    "templated_neutral": "in a template, a neutral prompt",
 }
 
 
@@ -58,7 +58,7 @@ def build(identity: IdentitySection | None, models: Sequence[ModelScore]) -> Par
 
 
 class Leak(TypedDict):
-    """A model that names a maker not its own: in how many of its answers, and whose maker that is."""
+    """A model that names a maker not its own: in how many of its answers, and which models that maker made."""
 
     label: str
     maker: str
@@ -68,7 +68,7 @@ class Leak(TypedDict):
 
 
 def leaks(identity: IdentitySection, attempts: Mapping[str, Sequence[AttemptRecord]]) -> list[Leak]:
-    """Who names whom when asked plainly: for each model and each maker not its own, in how many answers, and whose that is.
+    """Names given to plain questions: for each model and each maker not its own, in how many answers and whose it is.
 
     Args:
         identity: the part of ``scores.json``.
@@ -86,7 +86,7 @@ def leaks(identity: IdentitySection, attempts: Mapping[str, Sequence[AttemptReco
         maker_counts: Counter[str] = Counter()
         model_attempts = [
             attempt for attempt in model_attempts if not attempt.get("template")
-        ]  # a frame draws slips that a question does not
+        ]  # a template causes slips that a plain question does not
         for attempt in model_attempts:
             claims = attempt.get("claims") or []
             maker_counts.update({c["maker"] for c in claims if c.get("maker") and c.get("voice", "own") == "own"})

@@ -15,7 +15,7 @@ from mimicry_audit.report.pictures import charts
 GRADES = charts.Scale(1.0, 5.0, (1.0, 2.0, 3.0, 4.0, 5.0))
 OUTCOMES = (
     ("ok", "as asked"),
-    ("lenient", "read with good will"),
+    ("lenient", "read despite a wrong format"),
     ("repaired", "asked again"),
     ("failed", "unreadable"),
     ("error", "no reply"),
@@ -24,7 +24,7 @@ OUTCOMES = (
 
 
 def build(section: JudgeSection | None, axes: Sequence[AxisScore]) -> Parts | None:
-    """What the template places; None where nobody judged.
+    """What the template places; None without a judge.
 
     Args:
         section: ``judge`` of ``scores.json``.

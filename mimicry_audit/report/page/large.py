@@ -16,7 +16,7 @@ from mimicry_audit.report.fmt import Parts, point
 MOST_MAPPED = 40
 """Most models on one matrix: more cannot be read."""
 MOST_COLUMNS = 8
-"""Most models whose answers stand side by side where there are more than `MOST_MAPPED`."""
+"""Most models with answers side by side if there are more than `MOST_MAPPED`."""
 MOST_ROWS = 200
 """Most pairs in the table of those without a card."""
 
@@ -59,7 +59,7 @@ def mapped(labels: Sequence[str], verdicts: Sequence[VerdictRecord], pairs: Pair
 
 
 def columns(order: Sequence[str], verdicts: Sequence[VerdictRecord]) -> tuple[str, ...]:
-    """The models whose answers are shown, the reference first.
+    """The models with answers on the page, the reference first.
 
     Args:
         order: all models, the reference first.

@@ -7,7 +7,7 @@ from mimicry_audit.report.fmt import Parts
 
 
 def build(section: LikelihoodSection | None) -> Parts | None:
-    """Rows of bits per byte by whose text it is, divergences, gains, and what could not be scored; None if not asked."""
+    """Rows of bits per byte by author of the text, divergences, gains, and what could not be scored; None if not asked."""
     if not section:
         return None
     texts = list(section.get("texts") or [])

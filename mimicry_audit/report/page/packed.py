@@ -32,9 +32,9 @@ FEWEST = 6
 """As many models keep their answers before long answers are cut shorter."""
 
 _SAMPLED = 48
-"""Probes that are packed on trial, evenly spread, to foresee the size of all."""
+"""Probes that are packed first, evenly spread, to estimate the total size."""
 _MARGIN = 1.03
-"""The forecast is taken to be this much too low, so that seldom anything is packed twice."""
+"""Safety margin added to the estimate, so that packing rarely has to be repeated."""
 
 
 @dataclass(frozen=True, slots=True)

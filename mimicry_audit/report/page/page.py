@@ -76,7 +76,7 @@ def _inline_asset(folder: Path, *names: str) -> tuple[Markup, str]:
 
 
 def answer_columns(scores: Scores) -> tuple[str, ...]:
-    """The models whose answers the page shows; the others' need not be read.
+    """The models with answers on the page; other journals need not be read.
 
     Raises:
         DataError: the scores have another schema.

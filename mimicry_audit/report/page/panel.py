@@ -16,7 +16,7 @@ from mimicry_audit.report.pictures import charts, histogram
 
 CEILINGS = {
     "samples": "two samples of the reference's own answers",
-    "deterministic": "by definition, for at temperature 0 there is no second sample",
+    "deterministic": "by definition, because at temperature 0 a second sample is the same",
 }
 _MOST_NAMED = 12
 

@@ -1,4 +1,4 @@
-"""What models of known lineage say of these: likely teachers, kinds of likeness, agreement beyond chance.
+"""What models of known lineage say of these: likely teachers, kinds of similarity, agreement beyond chance.
 
 Promise: each table is there only where it was computed; the part is absent where none was.
 """

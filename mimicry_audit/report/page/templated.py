@@ -42,7 +42,7 @@ def build(identity: IdentitySection) -> Parts | None:
 
 def _rate_row(label: str, entry: IdentityScore, unit: charts.Scale) -> Parts:
     own = (own_record := entry.get("own")) and own_record["maker"]
-    lines = [_arm_line("in frames", entry, "main", unit), _arm_line("plainly", entry.get("plain"), "base", unit)]
+    lines = [_arm_line("in templates", entry, "main", unit), _arm_line("plainly", entry.get("plain"), "base", unit)]
     lines.append(_arm_line("other models", entry.get("control"), "baseline", unit))
     return {
         "label": label,

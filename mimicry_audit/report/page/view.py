@@ -79,7 +79,7 @@ def read(raw: Scores) -> ScoresView:
 def _column_order(
     models: Sequence[ModelScore], pairs: Mapping[frozenset[str], PairScore], reference: str | None
 ) -> tuple[str, ...]:
-    """The reference first, then the others from the most to the least alike."""
+    """The reference first, then the others from the most to the least similar."""
 
     def place(label: str) -> tuple[bool, float]:
         overall = pairs.get(frozenset({label, str(reference)}), {}).get("overall") or {}

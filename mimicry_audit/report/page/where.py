@@ -1,4 +1,4 @@
-"""Where the likeness shows: by domain and probe set, on which single probes most and least, and on the hardest ones.
+"""Where the similarity appears: by domain and probe set, on which single probes most and least, and on the hardest ones.
 
 Promise: every number drawn is printed in its row, single probes are shown with the words that make them telling, and each
 links to its place among the answers.

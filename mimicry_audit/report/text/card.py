@@ -42,7 +42,7 @@ def render(raw: Scores, label: str | None = None) -> str:
     out += _identity_lines(scores, label)
     out += ["### Limits of this audit", "", *(f"- {words(text)}" for text in raw["limits"])]
     out += [f"- {words(text)}" for text in raw["warnings"]]
-    out += ["", "### Signature", "", "Quote this line with any number taken from here:", ""]
+    out += ["", "### Signature", "", "Quote this line with any number from this section:", ""]
     return "\n".join([*out, *block([str(raw["signature"])], "text")]).rstrip() + "\n"
 
 
@@ -58,7 +58,7 @@ def _candidate_label(scores: view.ScoresView, label: str | None) -> str:
         if len(candidates) == 1:
             return str(candidates[0])
         raise ConfigError(
-            f"a model card is about one model, and {len(candidates)} were judged", f"--model LABEL: {choice}"
+            f"a model card describes one model, but {len(candidates)} were judged", f"--model LABEL: {choice}"
         )
     if label not in candidates:
         raise ConfigError(f"{label} was not judged in this run", f"--model LABEL: {choice}")
@@ -74,7 +74,7 @@ def _opening_lines(scores: view.ScoresView, label: str, model: ModelScore) -> st
         f"This model ({code(model['source'] or label)}{at}, here {code(label)}) was audited on "
         f"{words(str(raw['created'])[:10])} with mimicry\\_audit {words(raw['versions'].get('mimicry_audit', ''))}: its "
         f"answers to {probes:,} probes were compared with those of {len(scores.models) - 1:,} other models. "
-        "The result is evidence about these answers under these settings, never proof."
+        "The result is evidence about these answers under these settings, not proof."
     )
 
 
@@ -97,11 +97,11 @@ def _identity_lines(scores: view.ScoresView, label: str) -> list[str]:
     sentence = (
         f"Asked who it is, it named: {other_names}"
         if other_names != fmt.MISSING
-        else "Asked who it is, it named nobody else"
+        else "Asked who it is, it did not name another maker or model"
     )
     return [
         "### Who it says it is",
         "",
-        f"{sentence}. Models misname themselves for many reasons; this decides nothing.",
+        f"{sentence}. Models misidentify themselves for many reasons, so this does not affect the verdict.",
         "",
     ]

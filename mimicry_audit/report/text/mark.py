@@ -32,7 +32,7 @@ def words(text: object, most: int = MOST) -> str:
     """A sentence, for any place in a line."""
     escaped = _ACTS.sub(lambda act: f"⟦{act[0]}⟧", line(text, most))
     escaped = re.sub(r"[&<>|$]", lambda char: _ENTITIES[char[0]], escaped)
-    # An entity's own # is no part of the text: it is put back after the marks are escaped.
+    # The # of an entity does not belong to the text: it is restored after the marks are escaped.
     escaped = _MARKS.sub(r"\\\g<0>", escaped).replace("&\\#", "&#")
     opening = _OPENING.match(escaped)
     if opening is None:

@@ -1,7 +1,7 @@
 """The report as Markdown, fit for GitHub: a pull request, an issue, a job summary.
 
 Promise: the headline, every verdict with its interval and reasons, the models, who they say they are, the limits, the
-signature and how to repeat it; nothing that a model or a file wrote is markup (`report.mark`). A large run is told by the
+signature and how to repeat it; text of models and files is escaped (`report.mark`). For a large run it shows the
 pairs that stand out, so that the whole stays below the 1 MiB that GitHub shows.
 """
 
@@ -22,7 +22,7 @@ from mimicry_audit.report.text.mark import block, code, table, words
 MOST_PAIRS = 60
 """Most pairs in the table of verdicts."""
 MOST_REASONED = 16
-"""Most pairs whose reasons are told."""
+"""Most pairs whose reasons are shown."""
 MOST_MODELS = 100
 """Most rows about models."""
 
@@ -50,14 +50,14 @@ def _head_lines(scores: view.ScoresView) -> Iterator[str]:
         yield from (waiting, "")
     tally = ", ".join(f"{count:,} {words(word)}" for word, count in counts(scores).items())
     facts = [fmt.plural(len(scores.models), "model"), tally, words(str(raw["created"])[:16].replace("T", " ")) + " UTC"]
-    yield from (" · ".join(fact for fact in facts if fact) + " · evidence, never proof", "")
+    yield from (" · ".join(fact for fact in facts if fact) + " · evidence, not proof", "")
     if raw.get("warnings"):
-        yield from ("**Before you read on**", "", *(f"- {words(text)}" for text in raw["warnings"]), "")
+        yield from ("**Read this first**", "", *(f"- {words(text)}" for text in raw["warnings"]), "")
 
 
 def _overall_evidence(scores: view.ScoresView, verdict: VerdictRecord, kind: view.Kind) -> fmt.Interval | None:
     if kind == "centred" and "centred_on" in verdict and not verdict["centred_on"]:
-        return None  # hardly any model but kin of the two was there to expect it from
+        return None  # too few models unrelated to the two to compute an expectation
     pair = scores.pairs.get(frozenset({verdict["candidate"], verdict["reference"]}), {})
     return (pair.get("overall") or {}).get(kind)
 
@@ -96,7 +96,7 @@ def _truth_words(truth: TruthRecord | None) -> str:
 def _verdict_lines(scores: view.ScoresView) -> Iterator[str]:
     yield from ("## Verdicts", "")
     if not scores.verdicts:
-        yield from ("No verdict is on record.", "")
+        yield from ("This run has no verdicts.", "")
         return
     yield from verdict_table(scores, scores.verdicts[:MOST_PAIRS])
     if (omitted_count := len(scores.verdicts) - MOST_PAIRS) > 0:
@@ -114,7 +114,7 @@ def _reason_lines(scores: view.ScoresView) -> Iterator[str]:
 
 def reasons(verdict: VerdictRecord) -> list[str]:
     """Why a verdict is what it is, and what would change it, as lists."""
-    why = [f"- {words(text)}" for text in verdict.get("reasons") or ["No reason is on record."]]
+    why = [f"- {words(text)}" for text in verdict.get("reasons") or ["The scores contain no reason."]]
     change = [f"- {words(text)}" for text in verdict.get("would_change") or []]
     return [words(verdict["summary"]), "", *why, "", *(["What would change it:", "", *change, ""] if change else [])]
 
@@ -132,7 +132,9 @@ def _model_lines(scores: view.ScoresView) -> Iterator[str]:
         ]
         rows.append([*row, fmt.estimate(right)])
     yield from table(
-        ["Model", "Role", "Asked as", "Usable answers", "Mean words", "Right answers [95 %]"], rows, frozenset({4, 5})
+        ["Model", "Role", "Requested as", "Usable answers", "Mean words", "Right answers [95 %]"],
+        rows,
+        frozenset({4, 5}),
     )
     if (omitted_count := len(scores.models) - MOST_MODELS) > 0:
         yield from (f"{omitted_count:,} further models are in `scores.json`.", "")
@@ -147,15 +149,15 @@ def _identity_lines(scores: view.ScoresView) -> Iterator[str]:
     models = (scores.raw.get("identity") or {}).get("models") or {}
     yield from ("## Who they say they are", "")
     if not models:
-        yield from ("Identity was not asked about.", "")
+        yield from ("This run did not ask about identity.", "")
         return
     arms = [
         arm
         for arm in scores.raw["identity"].get("arms") or []
         if any(arm in (m.get("arms") or {}) for m in models.values())
     ]
-    head = ["Model", "Rightly is", *(f"Names another, {words(identity.ARM_TITLES.get(arm, arm))}" for arm in arms)]
-    head += ["Strict, in templates", "Others it names"]
+    head = ["Model", "True identity", *(f"Names another, {words(identity.ARM_TITLES.get(arm, arm))}" for arm in arms)]
+    head += ["Strict, in templates", "Other names it gives"]
     rows = []
     for label, model in list(models.items())[:MOST_MODELS]:
         own = model.get("own")
@@ -165,8 +167,8 @@ def _identity_lines(scores: view.ScoresView) -> Iterator[str]:
         rows.append([code(label), code(rightly), *rates, fmt.estimate(model.get("strict")), others(model)])
     yield from table(head, rows)
     yield from (
-        "Shares of answers with 95 % intervals. Models misname themselves for many reasons; this supports a verdict and "
-        "never decides it.",
+        "Shares of answers with 95 % intervals. Models misidentify themselves for many reasons; this can support a "
+        "verdict but cannot decide it.",
         "",
     )
 
@@ -188,14 +190,14 @@ def others(model: IdentityScore) -> str:
 
 def _limit_lines(scores: view.ScoresView) -> Iterator[str]:
     yield from ("## What this cannot show", "")
-    yield "- Likeness is evidence about where a model's answers come from. It says nothing about intent or permission."
+    yield "- Similarity is evidence about where a model's answers come from. It does not show intent or permission."
     yield from (*(f"- {words(text)}" for text in scores.raw["limits"]), "")
 
 
 def reproduce(scores: view.ScoresView) -> Iterator[str]:
     """The signature, the command that asks the same again, and what pins the models and probes down."""
     raw = scores.raw
-    yield from ("## How to repeat it", "", "Quote this line with any number taken from here:", "")
+    yield from ("## How to repeat it", "", "Quote this line with any number from this report:", "")
     yield from block([str(raw["signature"])], "text")
     yield from block(_repeat_command(raw), "sh")
     sets = [
@@ -207,7 +209,7 @@ def reproduce(scores: view.ScoresView) -> Iterator[str]:
     pins = [
         [code(m["label"]), words(m["engine"]), _model_pin(m.get("identity") or {})] for m in scores.models[:MOST_MODELS]
     ]
-    yield from table(["Model", "Engine", "Pinned by"], pins)
+    yield from table(["Model", "Engine", "Exact version"], pins)
     yield from (", ".join(f"{words(name)} {words(value)}" for name, value in raw["versions"].items()), "")
 
 

@@ -178,7 +178,7 @@ def _parse_entry(name: str, parts: tuple[str, ...], folder: Path) -> Entry:
         problem = (
             ""
             if answer_count >= expected_count
-            else f"{answer_count:,} of {expected_count:,} answers are there; the same command goes on"
+            else f"{answer_count:,} of {expected_count:,} answers collected; the same command resumes"
         )
         return Entry(name, parts, "collecting" if problem else "collected", facts, problem, _shown_files(folder))
     raw = read_scores(run)

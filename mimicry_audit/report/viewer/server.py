@@ -31,7 +31,7 @@ _PAGE = (
     "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-"""For a page of a run: it may run its own script, whose hash the page's own policy names, and reach nothing."""
+"""For a page of a run: it may run only its own script, by the hash in the page's own policy, and load nothing else."""
 
 
 class Viewer:
@@ -42,20 +42,20 @@ class Viewer:
         port: where to listen; 0 for any that is free.
 
     Raises:
-        ConfigError: there is no such folder, or the port cannot be had.
+        ConfigError: there is no such folder, or the port cannot be used.
     """
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         if not folder.is_dir():
-            raise ConfigError(f"there is no folder {folder}", "name the one that holds your runs")
+            raise ConfigError(f"there is no folder {folder}", "name the folder with your runs")
         handler = type("BoundHandler", (_Handler,), {"shelf": Shelf(folder)})
         try:
             self._server = _Server((HOST, port), handler)
         except OSError as error:
-            why = "is taken" if error.errno == errno.EADDRINUSE else f"cannot be had ({error.strerror})"
-            raise ConfigError(f"port {port} {why}", "choose another --port, or 0 for any that is free") from error
+            why = "is in use" if error.errno == errno.EADDRINUSE else f"cannot be used ({error.strerror})"
+            raise ConfigError(f"port {port} {why}", "choose another --port, or 0 for any free port") from error
         except OverflowError:
-            raise ConfigError(f"--port {port} is no port", "choose one from 0 to 65535") from None
+            raise ConfigError(f"--port {port} is out of range", "choose one from 0 to 65535") from None
         self.port = int(self._server.server_address[1])
 
     @property
@@ -81,7 +81,7 @@ class _Server(ThreadingHTTPServer):
     allow_reuse_address = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """A reader that goes away is no news."""
+        """Ignore readers that disconnect."""
 
 
 class _Gone(Exception):
@@ -97,10 +97,10 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
-        """Say nothing: what is asked for is the reader's business."""
+        """Log nothing, for the privacy of the reader."""
 
     def parse_request(self) -> bool:
-        """Whether a request may be answered: one that only reads, under our own name. What is refused is told here."""
+        """Whether a request may be answered: one that only reads, under our own name. Refusals are sent from here."""
         if not super().parse_request():
             return False
         port, host_headers = self.server.server_port, self.headers.get_all("Host") or []
@@ -109,8 +109,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._send_body(403, f"This server answers only to {HOST}:{port}.\n".encode())
             return False
         if self.command not in {"GET", "HEAD"}:
-            self.close_connection = True  # a body may follow that nobody will read
-            self._send_body(405, b"This server only shows: GET and HEAD.\n", headers={"Allow": "GET, HEAD"})
+            self.close_connection = True  # a body may follow that is not read
+            self._send_body(405, b"This server accepts only GET and HEAD.\n", headers={"Allow": "GET, HEAD"})
             return False
         return True
 
@@ -128,13 +128,13 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             self._answer_request(unquote_path(self.path))
         except _Gone:
-            self._send_body(404, b"There is nothing of that name here.\n")
+            self._send_body(404, b"Not found.\n")
         except AuditError as error:
             self._send_body(500, f"{error}\n".encode("utf-8", "replace"))
         except (ConnectionError, TimeoutError):
             self.close_connection = True
         except Exception as error:  # scores that some other program wrote can be wrong in any way
-            self._send_body(500, f"This cannot be shown ({type(error).__name__}). Score the run again.\n".encode())
+            self._send_body(500, f"This run cannot be shown ({type(error).__name__}). Score the run again.\n".encode())
 
     def _answer_request(self, parts: list[str]) -> None:
         if parts == [""]:

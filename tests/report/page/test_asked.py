@@ -87,8 +87,8 @@ DOCUMENT: dict[str, Any] = {
 def test_the_page_says_who_slips_how_far_a_search_came_and_what_the_judge_thought() -> None:
     page = Outline(render(DOCUMENT))
     assert "leaky names another maker as its own in 25 % of its answers." in page.text
-    assert "Of blank nobody said whose it is." in page.text
-    assert "leaky names Borealis , maker of no model here, in 9 of 38 answers" in page.text
+    assert "True identity unknown: blank ." in page.text
+    assert "leaky names Borealis , a maker outside this run, in 9 of 38 answers" in page.text
     assert "calm : it claims to come from Aurora in 1 of 38 answers" in page.text
     assert "7 slips in 60 attempts, the first at attempt 9" in page.text
     assert WORST["template"] in page.text

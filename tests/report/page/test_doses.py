@@ -122,7 +122,7 @@ def test_it_is_there_where_a_verdict_rests_on_a_base(measured):
 def test_the_page_holds_it(measured, monkeypatch):
     monkeypatch.setattr(doses, "shipped", lambda: measured)
     page = render(scores(), answers())
-    assert "What dose could this audit have seen?" in page
+    assert "What dose could this audit detect?" in page
     assert "about twin &lt;b&gt;" in page
     monkeypatch.setattr(doses, "shipped", lambda: None)
     assert "What dose could" not in render(scores(), answers())

@@ -74,17 +74,19 @@ def test_the_verdict_comes_first_and_the_facts_are_there(html: str) -> None:
     places = [
         text.index(words) for words in ("shows strong evidence of distillation", "At a glance Any", "Evidence Each")
     ]
-    places += [text.index(words) for words in ("Who it says it is", "The answers side by side", "How it was done")]
+    places += [
+        text.index(words) for words in ("Who each model says it is", "The answers side by side", "How it was done")
+    ]
     places.append(text.index("What this cannot show"))
     assert places == sorted(places)
     data = scores()
     for verdict in data["verdicts"]:
         for sentence in (verdict["summary"], *verdict["reasons"], *verdict["would_change"]):
             assert sentence in text
-    for fact in (data["signature"], *data["limits"], *data["warnings"], *MODELS, "evidence, never proof"):
+    for fact in (data["signature"], *data["limits"], *data["warnings"], *MODELS, "evidence, not proof"):
         assert fact in text
     assert "The verdict agrees" in text
-    assert "The verdict does not agree" in text
+    assert "The verdict disagrees" in text
     assert "not asked for log-probabilities" in text
     assert "You are Twin, a helpful model made by Lumen Works." in text
 
@@ -109,7 +111,7 @@ def test_missing_parts_are_said_to_be_missing() -> None:
     text = Outline(page.render(data, [])).text
     for words in (
         "No pair of models was judged",
-        "Identity was not asked about",
+        "This run did not ask about identity",
         "at least two models",
         "no checkable probe",
     ):
@@ -133,7 +135,7 @@ def test_every_interval_may_be_missing() -> None:
 def test_likelihoods_are_shown_with_what_they_mean_and_what_is_missing(html: str) -> None:
     text = Outline(html[html.index('id="likelihood"') : html.index('id="identity"')]).text
     for words in (
-        "How well does each model foretell the words of another?",
+        "How well does each model predict the words of another?",
         "+0.90 [+0.80, +1.00]",
         "+0.77 [+0.67, +0.87]",
         "0.71 [0.61, 0.81]",

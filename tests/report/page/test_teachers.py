@@ -50,7 +50,7 @@ def test_what_speaks_against_a_kind_is_a_fraction_and_pairs_with_nothing_else_ar
     against = with_ratio(-0.5)
     found = build(against, against["verdicts"][:1])
     assert (found["scored"], found["unlikely"]) == ([], 1)
-    assert "pairs with nothing above 1 are left out" in Outline(page.render(against, answers(2))).text
+    assert "pairs with all values at most 1 are left out" in Outline(page.render(against, answers(2))).text
 
 
 def test_without_calibration_the_part_is_absent():

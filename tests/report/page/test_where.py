@@ -57,7 +57,7 @@ def test_lines_keep_what_is_stated_apart_from_what_was_found() -> None:
     assert part["apart"] == ["x"]
     picture = ElementTree.fromstring(str(part["picture"]))
     assert {c for c in classes(picture) if c and c.startswith("edge")} == {"edge base", "edge taught", "edge distilled"}
-    assert "s bears the marks of t (verdict, strong confidence)" in (picture.findtext("title") or "")
+    assert "s was distilled, this audit finds, from t (verdict, strong confidence)" in (picture.findtext("title") or "")
 
 
 def test_nothing_known_and_nothing_found_draws_nothing() -> None:
@@ -97,13 +97,13 @@ def test_who_names_whom_counts_answers_and_knows_whose_maker_it_is() -> None:
 def test_the_page_shows_single_probes_with_their_words_and_links() -> None:
     html = render(scores(), answers())
     page = Outline(html)
-    assert "Most telling probes" in page.text
+    assert "Strongest probes" in page.text
     assert "Probes that speak against it" in page.text
     assert "The hardest probes" in page.text
     assert "Copied answers: 12 of 60" in page.text
-    assert "only aria says. The first 2." in page.text
+    assert "only aria uses, among all models compared. The first 2 are shown." in page.text
     assert "Copied answers, share of all" in page.text
-    assert "nobody" in page.text
+    assert "none of them" in page.text
     first = answers()[0]
     assert first["answers"]["aria-student"][0]["text"] in page.text
     assert (
@@ -122,4 +122,4 @@ def test_scores_of_before_have_no_such_part() -> None:
     del old["hardest"]
     for verdict in old["verdicts"]:
         del verdict["where"]
-    assert "no single place to show" in Outline(render(old, answers())).text
+    assert "no pair was judged in detail" in Outline(render(old, answers())).text

@@ -102,7 +102,7 @@ def test_every_run_is_listed_with_its_state(viewer: Viewer) -> None:
     outline = Outline(page)
     said = outline.text
     assert said.count("scored") == 3
-    for words in ("collected", "28 of 30 answers are there", "scores.json cannot be read", "a symbolic link (x.jsonl)"):
+    for words in ("collected", "28 of 30 answers collected", "scores.json cannot be read", "a symbolic link (x.jsonl)"):
         assert words in said
     assert HOSTILE in said
     assert "<img" not in page
@@ -119,13 +119,13 @@ def test_the_list_is_read_anew(scored: Path, tmp_path: Path) -> None:
     thread = threading.Thread(target=made.serve, daemon=True)
     thread.start()
     try:
-        assert "No run is here yet" in get(made, "").text
+        assert "This folder has no runs yet" in get(made, "").text
         shutil.copytree(scored, tmp_path / "new")
         assert "1 run" in get(made, "").text
         (tmp_path / "new" / "scores.json").unlink()
         assert "collected" in get(made, "").text
         shutil.rmtree(tmp_path / "new")
-        assert "No run is here yet" in get(made, "").text
+        assert "This folder has no runs yet" in get(made, "").text
     finally:
         made.stop()
         made.close()
@@ -296,7 +296,7 @@ def test_nothing_else_is_served(viewer: Viewer, path: str) -> None:
     answer = raw(viewer, f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{viewer.port}\r\nConnection: close\r\n\r\n")
     head, _, body = answer.partition("\r\n\r\n")
     assert head.startswith("HTTP/1.1 404 "), head
-    assert body == "There is nothing of that name here.\n"
+    assert body == "Not found.\n"
 
 
 def test_a_link_put_there_after_the_listing_is_not_followed(viewer: Viewer, reports: Path) -> None:
@@ -358,8 +358,8 @@ def test_a_missing_folder_and_a_taken_port_are_told(
 ) -> None:
     for words, told in (
         ([str(tmp_path / "none")], f"audit: there is no folder {tmp_path / 'none'}"),
-        ([str(reports), "--port", str(viewer.port)], f"audit: port {viewer.port} is taken. Choose another --port"),
-        ([str(reports), "--port", "70000"], "audit: --port 70000 is no port"),
+        ([str(reports), "--port", str(viewer.port)], f"audit: port {viewer.port} is in use. Choose another --port"),
+        ([str(reports), "--port", "70000"], "audit: --port 70000 is out of range"),
     ):
         assert cli(["view", *words]) == 2
         assert capsys.readouterr().err.startswith(told)

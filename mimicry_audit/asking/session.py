@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from mimicry_audit.asking.progress import Landed, Progress, Silent
-from mimicry_audit.asking.remembering import Refusal, section_of
+from mimicry_audit.asking.remembering import Refusal, demand_same, section_of
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.ground.errors import EngineError
@@ -34,7 +34,7 @@ from mimicry_audit.records.asked import (
     sha256_text,
     timestamp,
 )
-from mimicry_audit.records.run import Journal, RunDirectory, differences
+from mimicry_audit.records.run import Journal, RunDirectory
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -138,8 +138,7 @@ class Session:
     def _check_unchanged(self, current: Identity) -> None:
         if self._expected is None or self._refuse is None:
             return
-        if changed := differences(self._expected, asdict(current)):
-            raise self._refuse(changed)
+        demand_same(self._expected, asdict(current), self._refuse)
 
     def __enter__(self) -> Self:
         """Open the journal; the engine waits until something is missing."""

@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.ground import tables
 from mimicry_audit.ground.errors import ConfigError, DataError, ProbeError
@@ -42,7 +41,7 @@ class Row:
     label: str | None = None
     pair: str | None = None
     group: str | None = None
-    check: Mapping[str, Any] | None = None
+    check: Mapping[str, object] | None = None
 
     @property
     def content(self) -> str:
@@ -157,7 +156,7 @@ def _from_file(path: str, answers: str) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _build_row(place: str, cells: Mapping[str, Any], number: str, answers: str) -> Row:
+def _build_row(place: str, cells: Mapping[str, object], number: str, answers: str) -> Row:
     def text(name: str) -> str | None:
         value = cells.get(name)
         if value is None or value == "" or value != value:  # a table's missing number is NaN
@@ -177,7 +176,7 @@ def _build_row(place: str, cells: Mapping[str, Any], number: str, answers: str) 
     )
 
 
-def _build_messages(place: str, cells: Mapping[str, Any], system: str | None) -> tuple[Message, ...]:
+def _build_messages(place: str, cells: Mapping[str, object], system: str | None) -> tuple[Message, ...]:
     conversation, prompt = cells.get("messages"), cells.get("prompt")
     if isinstance(conversation, str) and conversation.strip():
         try:
@@ -190,6 +189,8 @@ def _build_messages(place: str, cells: Mapping[str, Any], system: str | None) ->
         opening = [Message("system", system)] if system else []
         return (*opening, Message("user", prompt))
     try:
+        if not isinstance(conversation, Iterable):
+            raise TypeError
         turns = tuple(Message(str(turn["role"]), _turn_text(place, turn["content"])) for turn in conversation)
     except (TypeError, KeyError):
         raise DataError(f"{place}: messages is no list of turns", "give a list of {role, content}") from None
@@ -224,15 +225,19 @@ def _turn_text(place: str, content: object) -> str:
     raise DataError(f"{place}: the content of a turn is {kind}", "leave conversations with tool calls or images out")
 
 
-def _build_check(place: str, cell: Any) -> Mapping[str, Any] | None:
+def _build_check(place: str, cell: object) -> Mapping[str, object] | None:
     if cell in (None, ""):
         return None
     try:
-        check = json.loads(cell) if isinstance(cell, str) else {k: v for k, v in cell.items() if v is not None}
+        if isinstance(cell, str):
+            check: Mapping[str, object] = json.loads(cell)
+        elif isinstance(cell, Mapping):
+            check = {k: v for k, v in cell.items() if v is not None}
+        else:
+            raise ValueError
         checks.validate(check)
-    except (ValueError, AttributeError):
+    except ValueError:
         raise DataError(f"{place}: check is no mapping", "give it a kind, see docs/probes.md") from None
     except ProbeError as error:
         raise DataError(f"{place}: {error.problem}", error.fix) from None
-    checked: Mapping[str, Any] = check
-    return checked
+    return check

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.distill.training.settings import (
     DATA,
@@ -20,12 +19,12 @@ from mimicry_audit.distill.training.settings import (
     STUDENT,
     TEACHER,
     TRAINING,
+    DistillationSettings,
     TrainingSettings,
-    deciding_values,
     describe_engine_options,
 )
 from mimicry_audit.ground.errors import ConfigError
-from mimicry_audit.ground.fields import check_fields, describe, from_flat, replace_fields
+from mimicry_audit.ground.fields import check_fields, describe
 
 OBJECTIVES = ("hard", "forward-kl", "reverse-kl", "jsd", "skew-kl", "skew-reverse-kl", "uld")
 SIGNALS = ("text", "dense", "cached", "served")
@@ -34,7 +33,7 @@ _OBJECTIVE, _EVALUATION = "Objective", "Evaluation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DistillSettings:
+class DistillSettings(DistillationSettings):
     """One distillation; `training` holds what every training has."""
 
     teacher: str = field(metadata=TEACHER)
@@ -57,7 +56,7 @@ class DistillSettings:
     max_tokens: int = field(
         default=256, metadata=describe("Most tokens in one answer.", group=DATA, unit="N", above=0)
     )  # fmt: skip
-    engine_options: Mapping[str, Any] = field(default_factory=dict, metadata=describe_engine_options(DATA))
+    engine_options: Mapping[str, object] = field(default_factory=dict, metadata=describe_engine_options(DATA))
     objective: str = field(
         default="hard",
         metadata=describe("What is minimised; all but hard need the teacher's probabilities.",
@@ -137,19 +136,6 @@ class DistillSettings:
         metadata=describe("Write TensorBoard logs.", group=OUTPUT, absent="where it is installed", decides=False),
     )
 
-    @classmethod
-    def of(cls, **values: Any) -> DistillSettings:
-        """Settings of values that stand side by side, those of the training among them.
-
-        Raises:
-            TypeError: a name is unknown, or a required setting is missing.
-        """
-        return from_flat(cls, values)
-
-    def changed(self, **values: Any) -> DistillSettings:
-        """The settings with some values changed, those of the training among them."""
-        return replace_fields(self, values)
-
     @property
     def seed(self) -> int:
         """The seed of everything random."""
@@ -168,10 +154,6 @@ class DistillSettings:
         if self.hard_weight is not None:
             return self.hard_weight
         return _ULD_HARD if self.objective == "uld" else 0.0
-
-    def deciding(self) -> dict[str, Any]:
-        """Every setting that decides the weights, side by side, as JSON."""
-        return deciding_values(self)
 
 
 def check(settings: DistillSettings) -> DistillSettings:

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from mimicry_audit.distill.training.job import TrainingResult
 from mimicry_audit.records.asked import (
     STATUSES,
     Completion,
@@ -25,6 +26,34 @@ from mimicry_audit.records.asked import (
 from mimicry_audit.records.run import Journal, read_records
 
 NAME = "evolve.jsonl"
+
+
+class Labelled(TypedDict):
+    """A labelled example: what the student said to it before it trained on it, and whether that was right."""
+
+    id: str
+    text: str
+    gold: str | None
+    kind: str
+    before: str
+    right: bool
+
+
+class RoundRecord(TypedDict):
+    """What came of one round; ``dropped`` counts inputs by reason, ``stopped`` says why no round follows."""
+
+    round: int
+    labelled: list[Labelled]
+    spent: int
+    answers: dict[str, int]
+    wrong_before: dict[str, float]
+    pattern: str | None
+    dropped: dict[str, int]
+    replayed: int
+    test: dict[str, float]
+    validation: dict[str, float] | None
+    training: TrainingResult
+    stopped: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +90,7 @@ class Line:
     served_model: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    record: Mapping[str, Any] | None = None
+    record: RoundRecord | None = None
 
 
 _REPLY_FIELDS = ("status", "text", "error", "served_model", "prompt_tokens", "completion_tokens")
@@ -79,7 +108,7 @@ class Book:
         self.path = folder / NAME
         lines, _ = read_records(self.path, Line, _parse_line, "a line of this journal", "it done again")
         self._calls = {line.key: line for line in lines if line.kind == "call" and line.status != "error"}
-        self.rounds: list[Mapping[str, Any]] = [line.record or {} for line in lines if line.kind == "round"]
+        self.rounds: list[RoundRecord] = [line.record for line in lines if line.record is not None]
         self._journal = Journal(self.path)
 
     def __enter__(self) -> Book:
@@ -109,9 +138,9 @@ class Book:
         if completion.status != "error":
             self._calls[key] = line
 
-    def keep_round(self, record: Mapping[str, Any]) -> None:
+    def keep_round(self, record: RoundRecord) -> None:
         """Journal a round that is done."""
-        self._journal.append(Line(kind="round", round=int(record["round"]), time=timestamp("seconds"), record=record))
+        self._journal.append(Line(kind="round", round=record["round"], time=timestamp("seconds"), record=record))
         self.rounds.append(record)
 
     def calls(self) -> dict[str, int]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.distill.training.settings import (
     DATA,
@@ -16,12 +15,12 @@ from mimicry_audit.distill.training.settings import (
     NAME,
     OUT,
     STUDENT,
+    DistillationSettings,
     TrainingSettings,
-    deciding_values,
     describe_engine_options,
 )
 from mimicry_audit.ground.errors import ConfigError
-from mimicry_audit.ground.fields import check_fields, describe, from_flat, replace_fields
+from mimicry_audit.ground.fields import check_fields, describe
 
 TASKS = ("classification", "tagging", "qa")
 STRATEGIES = ("evolve", "static", "random")
@@ -29,7 +28,7 @@ _TASK, _ROUNDS, _TEACHER = "Task", "Rounds", "Teacher"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvolveSettings:
+class EvolveSettings(DistillationSettings):
     """One distillation by evolving data; `training` holds what every training has."""
 
     task: str = field(metadata=describe("What the student learns to do.", group=_TASK, unit="NAME", choices=TASKS))
@@ -68,7 +67,7 @@ class EvolveSettings:
         metadata=describe("Model that writes and labels the data; expert/WORLD is a scripted one.",
                        group=_TEACHER, unit="MODEL")
     )  # fmt: skip
-    engine_options: Mapping[str, Any] = field(default_factory=dict, metadata=describe_engine_options(_TEACHER))
+    engine_options: Mapping[str, object] = field(default_factory=dict, metadata=describe_engine_options(_TEACHER))
     answer_temperature: float = field(
         default=0.8,
         metadata=describe("Sampling temperature of the teacher when it writes inputs; otherwise it is greedy.",
@@ -120,19 +119,6 @@ class EvolveSettings:
     out: Path = field(metadata=OUT)
     name: str | None = field(default=None, metadata=NAME)
 
-    @classmethod
-    def of(cls, **values: Any) -> EvolveSettings:
-        """Settings of values that stand side by side, those of the training among them.
-
-        Raises:
-            TypeError: a name is unknown, or a required setting is missing.
-        """
-        return from_flat(cls, values)
-
-    def changed(self, **values: Any) -> EvolveSettings:
-        """The settings with some values changed, those of the training among them."""
-        return replace_fields(self, values)
-
     @property
     def seed(self) -> int:
         """The seed of everything random."""
@@ -142,10 +128,6 @@ class EvolveSettings:
     def wanted(self) -> int:
         """Inputs wanted in a round."""
         return self.hard + self.easy
-
-    def deciding(self) -> dict[str, Any]:
-        """Every setting that decides the weights, side by side, as JSON."""
-        return deciding_values(self)
 
 
 def check(settings: EvolveSettings) -> EvolveSettings:

@@ -7,9 +7,7 @@ training is a `mimicry_audit.distill.training.job.Job`, which survives ``kill -9
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.distill import rounds
 from mimicry_audit.distill.evolve.data import Sample
@@ -86,7 +84,7 @@ class Student:
             return self._engine[1]
         self.close()
         s, spec = self.settings, self.source.spec
-        options: dict[str, Any] = {"batch_size": ANSWERED_AT_ONCE}
+        options: dict[str, object] = {"batch_size": ANSWERED_AT_ONCE}
         options |= {"num_threads": s.training.threads} if s.training.threads else {}
         if after < 0:
             options |= dict(spec.options)
@@ -97,7 +95,7 @@ class Student:
         self._engine[1].open()
         return self._engine[1]
 
-    def train(self, number: int, rows: Sequence[Sample]) -> dict[str, Any]:
+    def train(self, number: int, rows: Sequence[Sample]) -> job.TrainingResult:
         """Train on these rows, from where the round before ended, unless it is done; what came of it.
 
         Raises:
@@ -118,16 +116,15 @@ class Student:
         pad = rounds.padding(self.source)
         training_job = job.Job(
             folder=str(folder.resolve()), student=start, student_commit=commit, teacher=None, teacher_commit=None,
-            rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=asdict(LossRecipe()),
+            rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=LossRecipe(),
             pads=(pad, 0), seed=s.seed + number, patience=0, evaluate_every=0,
             log_every=max(1, shared_fields["steps"] // 10), round_=number,
             metrics=str((s.out / "metrics.jsonl").resolve()), board=None,
             template=self.source.side.template.source if s.training.chat_template else None, **shared_fields,
         )  # fmt: skip
-        result = job.perform(
+        return job.perform(
             training_job, s.training.launcher, lambda count, of: self._told(f"training, round {number}", count, of)
         )
-        return {k: result[k] for k in ("steps", "best_step", "processes", "parameters", "held")}
 
 
 def _prompt_template(settings: EvolveSettings) -> Callable[[str], str]:

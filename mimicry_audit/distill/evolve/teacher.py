@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mimicry_audit.asking.session import Patience, Session, registered_engine
 from mimicry_audit.distill.evolve import replies
@@ -120,7 +120,7 @@ class Prompts:
         """What follows a reply that could not be read."""
         return self._make_prompt("repair", missing=missing)[0]
 
-    def _make_prompt(self, name: str, **values: Any) -> tuple[Message, ...]:
+    def _make_prompt(self, name: str, **values: object) -> tuple[Message, ...]:
         from jinja2 import Environment, StrictUndefined
 
         # Plain text for a model, not markup; what is filled in is never read as a template.
@@ -282,5 +282,5 @@ def _vary_shots(task: Task, shots: Sequence[Sample]) -> list[Sample]:
     return [shot for _, _, shot in sorted(ranked, key=lambda entry: entry[:2])[:EXAMPLES]]
 
 
-def _to_json(value: Mapping[str, Any]) -> str:
+def _to_json(value: Mapping[str, object]) -> str:
     return json.dumps(value, ensure_ascii=False)

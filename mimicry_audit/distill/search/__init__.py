@@ -11,7 +11,7 @@ same choice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.distill.search.settings import SearchSettings
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["Found", "SearchSettings", "search"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load the loop when one of its names is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from mimicry_audit.distill.search import loop
 
-    value = getattr(loop, name)
+    value: object = getattr(loop, name)
     globals()[name] = value
     return value

@@ -12,7 +12,6 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mimicry_audit.distill.data import Row
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
@@ -72,12 +71,12 @@ class Target:
     def __str__(self) -> str:
         return f"{self.metric}{self.sign}{self.bound:g}"
 
-    def met(self, entry: Mapping[str, Any]) -> bool:
+    def met(self, entry: Mapping[str, object] | None) -> bool:
         """Whether an evaluated model reaches it; a figure that was not measured reaches nothing."""
         value = figure(entry, self.metric)
         return value is not None and _SIGNS[self.sign](value, self.bound)
 
-    def miss(self, entry: Mapping[str, Any]) -> float:
+    def miss(self, entry: Mapping[str, object] | None) -> float:
         """How far the model is from the bound, as a share of the bound (of 1 for a bound of 0): below 0 where it is beyond it.
 
         Infinite where the figure was not measured.
@@ -89,12 +88,17 @@ class Target:
         return (self.bound - value) * better(self.metric) / scale
 
 
-def figure(entry: Mapping[str, Any], metric: str) -> float | None:
+def figure(entry: Mapping[str, object] | None, metric: str) -> float | None:
     """A figure of a model's entry, None where it was not measured."""
-    measurement: Any = entry
-    for step in METRICS[metric][0]:
-        measurement = None if measurement is None else measurement.get(step)
-    return None if measurement is None else float(measurement)
+    return figure_at(entry, METRICS[metric][0])
+
+
+def figure_at(entry: Mapping[str, object] | None, way: Sequence[str]) -> float | None:
+    """The number that stands in a model's entry under these keys, None where there is none."""
+    measurement: object = entry
+    for step in way:
+        measurement = measurement.get(step) if isinstance(measurement, Mapping) else None
+    return float(measurement) if isinstance(measurement, int | float) else None
 
 
 def better(metric: str) -> int:

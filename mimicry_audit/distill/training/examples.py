@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.distill.training.tokenizers import TokenizerMatch
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, encode
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.records.asked import Message, canonical_json, sha256_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _ANSWER = "Qx8 seven herons stood there Qx8"
 
@@ -181,7 +184,7 @@ def _encode_side(side: Side, taught: Taught) -> tuple[list[int], list[int], list
     return prompt, text + end, text
 
 
-def _token_starts(tokenizer: Any, text: str) -> dict[int, int]:
+def _token_starts(tokenizer: PreTrainedTokenizerBase, text: str) -> dict[int, int]:
     """Character at which a token starts → its place; a character cut into several tokens counts at the first."""
     offsets = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
     starts: dict[int, int] = {}

@@ -13,18 +13,21 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from mimicry_audit.distill.training.examples import Example
-from mimicry_audit.distill.training.loss import LOGITS_AT_ONCE
+from mimicry_audit.distill.training.loss import LOGITS_AT_ONCE, ExampleRow
 from mimicry_audit.distill.training.models import Reader
 from mimicry_audit.engines.likelihood import Scorer, TextRequest
 from mimicry_audit.ground.errors import DataError, EngineError
 from mimicry_audit.records.asked import Message, canonical_json, sha256_text
 from mimicry_audit.records.run import write_json
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
 
 SCHEMA = 1
 SHARD = 256
@@ -35,6 +38,23 @@ Told = Callable[[int, int], None]
 
 Signal = tuple[Tensor, Tensor, Tensor]
 """Per place of an answer: ids ``(T, K)`` int32 (−1 fills up), log-probabilities ``(T, K)`` float32, log tail mass ``(T,)``."""
+
+
+class _TensorSlice(Protocol):
+    """A tensor in a file, of which parts can be read."""
+
+    def __getitem__(self, part: slice) -> Tensor:
+        """Read one part."""
+
+
+class _TensorFile(Protocol):
+    """What is used of an open safetensors file."""
+
+    def metadata(self) -> dict[str, str]:
+        """What its header says beside the tensors."""
+
+    def get_slice(self, name: str) -> _TensorSlice:
+        """One tensor, not yet read."""
 
 
 def store_key(teacher_pin: str, top_k: int, tokens: int, kind: str) -> str:
@@ -54,7 +74,7 @@ class SignalStore:
         self.folder = folder / key[:16]
         self._key = key
         self._where: dict[str, tuple[Path, int, int]] = {}
-        self._open: dict[Path, Any] = {}
+        self._open: dict[Path, _TensorFile] = {}
         for file in sorted(self.folder.glob("*.safetensors")):
             self._register_file(file)
 
@@ -98,7 +118,7 @@ class SignalStore:
         from safetensors import SafetensorError, safe_open
 
         try:
-            opened: Any = safe_open(file, "pt")
+            opened: _TensorFile = safe_open(file, "pt")
             header = opened.metadata()
             if header["key"] != self._key:
                 raise ValueError("of another teacher")
@@ -120,7 +140,7 @@ class Keep:
 
 
 def compute(
-    model: Any, examples: Sequence[Example], store: SignalStore, keep: Keep, pad: int, report_progress: Told
+    model: PreTrainedModel, examples: Sequence[Example], store: SignalStore, keep: Keep, pad: int, report_progress: Told
 ) -> int:
     """Have the teacher in this process score what is missing; returns how many answers that was.
 
@@ -168,7 +188,7 @@ def _score_batch(reader: Reader, batch: Sequence[Example], keep: Keep, pad: int)
         ids[row, :length] = torch.tensor(e.teacher_prompt + e.teacher_answer)
         mask[row, :length] = 1
         answer_mask[row, len(e.teacher_prompt) - 1 : length - 1] = True
-    device = reader.model.device
+    device = next(reader.model.parameters()).device
     predictions = reader.read(ids.to(device), mask.to(device), answer_mask.to(device))
     lengths = [len(e.teacher_answer) for e in batch]
     step = max(1, LOGITS_AT_ONCE // int(predictions.project(predictions.features[:1]).shape[-1]))
@@ -258,7 +278,7 @@ def _text_length(example: Example) -> int:
     return last if (len(example.answer) - 1, last) in example.places else last + 1
 
 
-def write_index(folder: Path, store: SignalStore, facts: Mapping[str, Any]) -> None:
+def write_index(folder: Path, store: SignalStore, facts: Mapping[str, object]) -> None:
     """Say beside the files what they hold."""
     write_json(folder / "signals.json", {"schema": SCHEMA, "answers": len(store), **facts})
 
@@ -267,13 +287,13 @@ def write_index(folder: Path, store: SignalStore, facts: Mapping[str, Any]) -> N
 class Rows:
     """Training rows as a data set: an example's fields, and its signal where there is a store."""
 
-    examples: Sequence[Mapping[str, Any]]
+    examples: Sequence[ExampleRow]
     store: SignalStore | None = None
 
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, place: int) -> dict[str, Any]:
-        row = dict(self.examples[place])
+    def __getitem__(self, place: int) -> ExampleRow:
+        row = self.examples[place].copy()
         row["signal"] = self.store.read(row["key"]) if self.store is not None and row["places"] else None
         return row

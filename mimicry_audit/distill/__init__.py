@@ -1,4 +1,4 @@
-"""Distillation: a student is trained on what a teacher says, and its checkpoint tells so.
+"""Distillation: a student is trained on a teacher's answers, and its checkpoint records that.
 
 Promise: `distill` leaves a folder that every engine loads, with a lineage manifest that an audit reads as ground truth; the
 same settings again finish what a crash left, and do nothing to what is finished. Importing this package loads next to

@@ -162,7 +162,7 @@ def _build_row(place: str, cells: Mapping[str, object], number: str, answers: st
         if value is None or value == "" or value != value:  # a table's missing number is NaN
             return None
         if isinstance(value, bool | Mapping | list | tuple):
-            raise DataError(f"{place}: {name} is no text", "give a string")
+            raise DataError(f"{place}: {name} is not text", "give a string")
         return str(value)
 
     return Row(
@@ -193,7 +193,7 @@ def _build_messages(place: str, cells: Mapping[str, object], system: str | None)
             raise TypeError
         turns = tuple(Message(str(turn["role"]), _turn_text(place, turn["content"])) for turn in conversation)
     except (TypeError, KeyError):
-        raise DataError(f"{place}: messages is no list of turns", "give a list of {role, content}") from None
+        raise DataError(f"{place}: messages is not a list of turns", "give a list of {role, content}") from None
     while turns and turns[-1].role == "assistant":
         turns = turns[:-1]  # a conversation with its answer: the answer is what is distilled anew
     if not turns or turns[-1].role != "user":
@@ -205,7 +205,7 @@ def _turn_text(place: str, content: object) -> str:
     """The text of one turn, also where it comes in parts.
 
     Raises:
-        DataError: a turn without text (tool calls), or with parts that are no text (images).
+        DataError: a turn without text (tool calls), or with parts that are not text (images).
     """
     if isinstance(content, str):
         return content
@@ -237,7 +237,7 @@ def _build_check(place: str, cell: object) -> Mapping[str, object] | None:
             raise ValueError
         checks.validate(check)
     except ValueError:
-        raise DataError(f"{place}: check is no mapping", "give it a kind, see docs/probes.md") from None
+        raise DataError(f"{place}: check is not a mapping", "give it a kind, see docs/probes.md") from None
     except ProbeError as error:
         raise DataError(f"{place}: {error.problem}", error.fix) from None
     return check

@@ -1,8 +1,8 @@
 """Evaluation on a frozen set: the student before, the student after, and its teacher, side by side.
 
 Promise: all three answer the same held-out prompts greedily and are scored on the same reference texts, through the engines
-that an audit uses; the answers lie in a run directory, so that an interrupted evaluation goes on where it stopped. What a
-model cannot tell (an endpoint's odds of a text) is None, with a note.
+that an audit uses; the answers lie in a run directory, so that an interrupted evaluation resumes where it stopped. What a
+model cannot give (an endpoint's probabilities of a text) is None, with a note.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ SCHEMA = "mimicry_audit.evaluation/1"
 TOP_K = 64
 """Most probable tokens known at each place; the divergences are lower bounds that grow with it."""
 
-Told = Callable[[str, int, int], None]
+Report = Callable[[str, int, int], None]
 Scores = Mapping[str, Mapping[str, TokenScores]]
 """``held`` and ``taught`` → id of a prompt → what a model finds of its text."""
 
@@ -41,7 +41,7 @@ class CheckFigures(TypedDict):
 
 
 class ModelEntry(TypedDict):
-    """What ``evaluation.json`` says of one model; None where something could not be measured."""
+    """What ``evaluation.json`` holds of one model; None where something could not be measured."""
 
     answered: int
     n: int
@@ -121,7 +121,7 @@ def evaluate(
     max_tokens: int,
     seed: int,
     progress: Progress | None,
-    on_stage: Told,
+    on_stage: Report,
     known: Mapping[str, Scores | None] = MappingProxyType({}),
 ) -> Measured:
     """Ask and score every model; returns what ``evaluation.json`` holds under ``models`` and ``notes``.
@@ -132,7 +132,7 @@ def evaluate(
         frozen: prompts and references.
         max_tokens: most tokens in an answer.
         seed: of the run.
-        progress: told of answers.
+        progress: receives the answers.
         on_stage: called with the stage of scoring, how many texts are done, and of how many.
         known: token scores of further models, from `scores_of`: they are compared with, and neither asked nor reported.
     """
@@ -155,9 +155,9 @@ def evaluate(
 
 
 def scores_of(
-    spec: ModelSpec, reference_rows: Sequence[Row], frozen: Frozen, notes: list[str], on_stage: Told
+    spec: ModelSpec, reference_rows: Sequence[Row], frozen: Frozen, notes: list[str], on_stage: Report
 ) -> Scores | None:
-    """Token scores of the reference texts (``reference_rows``) and of taught texts, None for a model that tells none."""
+    """Token scores of the reference texts (``reference_rows``) and of taught texts, None for a model that gives none."""
     engine = engine_for(spec)
     if not isinstance(engine, Scorer):
         notes.append(f"{spec.label}: {why_not(spec.engine)}")

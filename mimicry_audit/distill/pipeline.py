@@ -1,6 +1,6 @@
-"""A distillation from its settings to a checkpoint: which step is owed, in what order, and where each leaves its work.
+"""A distillation from its settings to a checkpoint: which step is missing, in what order, and where each leaves its work.
 
-Promise: each step reads what the one before it left on disk, so that a distillation killed anywhere goes on where it stopped;
+Promise: each step reads what the one before it left on disk, so that a distillation killed anywhere resumes where it stopped;
 other settings in the same folder are refused with what differs, unless the training diverged; and the checkpoint's manifest
 comes last.
 
@@ -53,14 +53,14 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
 
     Args:
         settings: what is asked for.
-        watch: told how far it is.
+        watch: receives the progress.
 
     Raises:
         ConfigError: a setting is wrong, or the models cannot be compared as the objective needs.
         DataError: the prompts cannot be read.
         PrerequisiteError: a model or a package is missing.
         RunDirectoryError: the folder was made with other settings, is in use, or cannot be written.
-        EngineError: the teacher cannot answer, or the loss is no number.
+        EngineError: the teacher cannot answer, or the loss became NaN or infinite.
     """
     from mimicry_audit.distill.rounds import align_tokens
 
@@ -78,7 +78,7 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
 
 
 def _finish_missing(context: DistillContext, alignment: TokenAlignment) -> None:
-    """Do what is owed, and keep in mind whether it diverged: then other settings are welcome."""
+    """Do what is missing, and record whether it diverged: then other settings are accepted."""
     from mimicry_audit.distill.rounds import finish_rounds
 
     try:
@@ -119,17 +119,17 @@ def prepare_context(settings: DistillSettings, watch: Watch | None) -> DistillCo
 def same_settings(context: DistillContext, more: Mapping[str, object] = MappingProxyType({})) -> None:
     """Keep the settings, and what more decides the outcome, or refuse others than those that are kept.
 
-    After a training that diverged others are taken: it is forgotten, and what the teacher said stays.
+    After a training that diverged, others are accepted: it is discarded, and the teacher's answers are reused.
     """
     settings = context.settings
     facts = {"data_sha256": data.sha(context.rows), **more}
     if keep_settings(settings, facts, ("search", "metrics.jsonl")):
-        _forget_training(context)
+        _discard_training(context)
         restart_settings(settings, facts)
 
 
-def _forget_training(context: DistillContext) -> None:
-    """Remove rounds, folds and their figures; the teacher's answers and signals say themselves what they are of."""
+def _discard_training(context: DistillContext) -> None:
+    """Remove rounds, folds and their figures; the teacher's answers and signals record themselves what they belong to."""
     for folder in (*context.work.glob("round-*"), *context.work.glob("fold-*"), context.settings.out / "tensorboard"):
         drop(folder)
     (context.settings.out / "metrics.jsonl").unlink(missing_ok=True)

@@ -1,4 +1,4 @@
-"""The rounds of a distillation: ask, encode, have the teacher's say, train; and make a checkpoint of the last weights.
+"""The rounds of a distillation: ask, encode, get the teacher's signals, train; and make a checkpoint of the last weights.
 
 Promise: round 0 is off-policy, on the teacher's answers (and, below a full dose, on given ones); each later round is
 on-policy: the student of the round before answers the prompts, the teacher's distribution on those answers is what is learnt,
@@ -24,7 +24,15 @@ from mimicry_audit.distill.training import job, shape
 from mimicry_audit.distill.training.examples import Encoder, Example, Taught
 from mimicry_audit.distill.training.loss import LossRecipe
 from mimicry_audit.distill.training.models import Source, load, source
-from mimicry_audit.distill.training.signals import Keep, SignalStore, ask, compute, store_key, told_places, write_index
+from mimicry_audit.distill.training.signals import (
+    Keep,
+    SignalStore,
+    ask,
+    compute,
+    store_key,
+    told_places,
+    write_index,
+)
 from mimicry_audit.distill.training.tokenizers import TokenizerMatch, compare_tokenizers, demand_match
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.likelihood import Scorer, why_not
@@ -35,7 +43,7 @@ from mimicry_audit.records.run import RunDirectory, write_text
 
 _LOGS_A_ROUND = 50
 RUNGS = 5
-"""Equal parts of a training after which a listener hears of the held-out answers."""
+"""Equal parts of a training after which a listener gets the loss on the held-out answers."""
 
 
 class RoundResult(job.TrainingResult):
@@ -124,7 +132,7 @@ def collect_answers(
 
 
 def finish_rounds(context: DistillContext, alignment: TokenAlignment) -> None:
-    """Do all rounds that are owed and write the checkpoint."""
+    """Do all missing rounds and write the checkpoint."""
     texts = collect_lessons(context)
     for number, part in enumerate(data.folds(context.taught, context.settings.folds, context.settings.seed)
                                   if context.settings.folds else ()):  # fmt: skip
@@ -297,7 +305,7 @@ def _store_signals(
                     messages,
                     store,
                     keep,
-                    lambda count, of: context.report_progress("asking for odds", count, of),
+                    lambda count, of: context.report_progress("asking for probabilities", count, of),
                 )
     write_index(store.folder, store, {"teacher": alignment.teacher.weights.pin, "top_k": s.top_k, "kind": s.kind})
     return str(folder), key
@@ -320,7 +328,7 @@ def _compute_signals(
         store,
         keep,
         padding(alignment.teacher),
-        lambda count, of: context.report_progress("teacher's odds", count, of),
+        lambda count, of: context.report_progress("teacher's probabilities", count, of),
     )
 
 
@@ -351,7 +359,7 @@ def _board_folder(context: DistillContext) -> str | None:
 def _place_checkpoint(
     context: DistillContext, alignment: TokenAlignment, texts: Lessons, round_records: list[RoundResult]
 ) -> None:
-    """Move the last weights to their place and tell how they came to be."""
+    """Move the last weights to their place and write the manifest."""
     s = context.settings
     weights = context.work / f"round-{s.rounds}" / "weights"
     for file in sorted(weights.iterdir()):

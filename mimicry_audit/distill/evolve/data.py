@@ -182,7 +182,7 @@ def _read_samples(s: EvolveSettings, task: Task, rows: Sequence[Mapping[str, obj
             gold = task.read(label, text)
             if gold is None:
                 hint = f" The labels are {', '.join(task.labels)}" if task.labels else ""
-                raise DataError(f"{row['place']}: {label!r} is no label of this {s.task}", f"fix it.{hint}")
+                raise DataError(f"{row['place']}: {label!r} is not a label of this {s.task}", f"fix it.{hint}")
         if gold is None and split != "train":
             raise DataError(f"{row['place']}: a row of the split {split} has no label", "give it one")
         name = str(row.get("id") or number)

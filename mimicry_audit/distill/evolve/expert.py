@@ -2,7 +2,7 @@
 
 Promise: it answers nothing but what its prompt shows: the weakness pattern is counted from the cases in the prompt, hard inputs
 follow the pattern in the prompt, labels are read off the inputs. Answers are a pure function of prompt and seed. It makes
-the whole loop testable without any model, and says nothing about how well a language model would teach.
+the whole loop testable without any model, and does not show how well a language model would teach.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class _Numbered(TypedDict):
 
 
 class _Case(TypedDict):
-    """What a student said to an input, as a prompt shows it."""
+    """What a student answered to an input, as a prompt shows it."""
 
     input: str
     right: str
@@ -56,7 +56,7 @@ class ExpertEngine(EngineBase):
         return canonical_json([[m.role, m.content] for m in messages])
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Answer the owed requests."""
+        """Answer the requests whose answer is missing."""
         expert_world = world(self.spec.name.removeprefix(EXPERT))
         for request in requests:
             if request.owed:
@@ -67,7 +67,7 @@ class ExpertEngine(EngineBase):
 
 
 def reply(expert_world: World, prompt: str, seed: int) -> str:
-    """What the expert of a world says to a prompt."""
+    """The reply of a world's expert to a prompt."""
     if "<inputs>" in prompt:
         return _write_labels(expert_world, _prompt_lines(prompt, "inputs"))
     if "<cases>" in prompt:

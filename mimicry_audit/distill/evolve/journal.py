@@ -1,7 +1,7 @@
 """The journal of one distillation by evolving data: every reply of the teacher and every round, in one file.
 
 Promise: a reply in the journal is never asked for again: it is found by a key over everything that decides it; what is written
-survives ``kill -9``; a line that a crash left unfinished is passed over; a failed call is on record and owed again.
+survives ``kill -9``; a line that a crash left unfinished is passed over; a failed call is on record and asked again.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ NAME = "evolve.jsonl"
 
 
 class Labelled(TypedDict):
-    """A labelled example: what the student said to it before it trained on it, and whether that was right."""
+    """A labelled example: what the student answered before it trained on it, and whether that was right."""
 
     id: str
     text: str
@@ -40,7 +40,7 @@ class Labelled(TypedDict):
 
 
 class RoundRecord(TypedDict):
-    """What came of one round; ``dropped`` counts inputs by reason, ``stopped`` says why no round follows."""
+    """What came of one round; ``dropped`` counts inputs by reason, ``stopped`` is why no round follows."""
 
     round: int
     labelled: list[Labelled]
@@ -71,7 +71,7 @@ class Line:
         status: of a call, as of any answer.
         text: of a call: the reply.
         error: of a call that failed.
-        served_model: of a call: what the endpoint says it is.
+        served_model: of a call: what the endpoint calls itself.
         prompt_tokens: of a call, where it is known.
         completion_tokens: of a call, where it is known.
         record: of a round.
@@ -121,7 +121,7 @@ class Book:
         self._journal.__exit__(*exc_info)
 
     def reply(self, key: str) -> str | None:
-        """What the teacher said under this key."""
+        """The teacher's reply under this key."""
         line = self._calls.get(key)
         return None if line is None else (line.text or "")
 

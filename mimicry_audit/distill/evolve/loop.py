@@ -1,8 +1,8 @@
 """The rounds: predict, read the cases, acquire, label, predict before training, train, replay, test, and put it on record.
 
 Promise: a round that is in the journal is not done again; the student never trains on a row of the test set; every labelled
-example counts against the budget, shots and validation rows included; what the student said to a new input before it
-trained on it is kept.
+example counts against the budget, shots and validation rows included; the student's answer to a new input before
+it trained on it is kept.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from mimicry_audit.distill.evolve.student import Student
 from mimicry_audit.distill.evolve.teacher import Counts, Teacher
 from mimicry_audit.records.asked import sha256_text
 
-Told = Callable[[str, int, int], None]
+Report = Callable[[str, int, int], None]
 
 
 class Loop:
@@ -31,7 +31,7 @@ class Loop:
         teacher: writes and labels.
         student: learns.
         book: the journal.
-        told: told of finished rounds.
+        report_progress: receives finished rounds.
     """
 
     def __init__(
@@ -41,21 +41,21 @@ class Loop:
         teacher: Teacher,
         student: Student,
         book: Book,
-        report_progress: Told,
+        report_progress: Report,
     ) -> None:
         self.s, self.parts, self.teacher, self.student = settings, parts, teacher, student
-        self.book, self._told = book, report_progress
+        self.book, self._report = book, report_progress
 
     def run(self) -> list[RoundRecord]:
-        """Do the rounds that are owed; the records of all."""
+        """Do the missing rounds; the records of all."""
         records = self.book.rounds
         while not self._is_over(records):
             number = len(records)
-            self._told("rounds", number, self.s.rounds + 1)
+            self._report("rounds", number, self.s.rounds + 1)
             self.book.keep_round(self._run_start() if number == 0 else self._run_round(number))
             if number > 1:
                 shutil.rmtree(self.student.weights(number - 2), ignore_errors=True)
-        self._told("rounds", self.s.rounds + 1, self.s.rounds + 1)
+        self._report("rounds", self.s.rounds + 1, self.s.rounds + 1)
         return records
 
     def _is_over(self, records: Sequence[RoundRecord]) -> bool:
@@ -121,7 +121,9 @@ class Loop:
         for row in candidates:
             is_right = task.right(row.text, row.gold or "", now[row.id])
             (fine if is_right else wrong).setdefault(row.id, (row, now[row.id]))
-        newest = self.book.rounds[-1]["labelled"] if number > 1 else []  # what it says to shots untaught is noise
+        newest = (
+            self.book.rounds[-1]["labelled"] if number > 1 else []
+        )  # its answers to shots before any training are noise
         for before, row in zip(newest, rows[len(rows) - len(newest) :], strict=True):
             if not before["right"]:
                 wrong.setdefault(row.id, (row, str(before["before"])))
@@ -139,7 +141,7 @@ class Loop:
         self, number: int, rows: list[Labelled], replayed: Sequence[Labelled], got: Acquired,
         counts: Counts,
     ) -> RoundRecord:  # fmt: skip
-        """Train, test, and tell."""
+        """Train, test, and record it."""
         lessons = [Sample(str(r["id"]), str(r["text"]), str(r["gold"])) for r in (*rows, *replayed)]
         result = self.student.train(number, lessons)
         kinds = Counter(str(row["kind"]) for row in rows)

@@ -1,6 +1,6 @@
 """From settings to a checkpoint whose data evolved.
 
-Promise: as of `mimicry_audit.distill.pipeline`: a distillation killed anywhere goes on where it stopped and ends with the same
+Promise: as of `mimicry_audit.distill.pipeline`: a distillation killed anywhere resumes where it stopped and ends with the same
 weights; other settings, another teacher and other data in the same folder are refused with what differs; the manifest
 comes last.
 """
@@ -57,7 +57,7 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
 
     Args:
         settings: what is asked for.
-        watch: told how far it is.
+        watch: receives the progress.
 
     Raises:
         ConfigError: a setting is wrong, or the data lack labels.

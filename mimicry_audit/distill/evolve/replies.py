@@ -61,7 +61,7 @@ def _read_input(piece: object) -> tuple[str, str]:
         return match[2].strip().strip('"'), match[1].lower()
     if _BULLET.match(piece):
         return plain.strip().strip('"'), ""
-    return "", ""  # a sentence around the list is no input
+    return "", ""  # a sentence around the list is not an input
 
 
 def _read_label(piece: object) -> tuple[int | None, object]:
@@ -75,7 +75,7 @@ def _read_label(piece: object) -> tuple[int | None, object]:
 
 
 def _reply_pieces(reply: str) -> Iterator[object]:
-    """The objects of a reply, or its lines where it is no JSON as a whole."""
+    """The objects of a reply, or its lines where it is not JSON as a whole."""
     text = _strip_fences(reply)
     parsed = _parse_json(text)
     if parsed is None and 0 <= text.find("[") < text.rfind("]"):

@@ -31,7 +31,7 @@ _TASK, _ROUNDS, _TEACHER = "Task", "Rounds", "Teacher"
 class EvolveSettings(DistillationSettings):
     """One distillation by evolving data; `training` holds what every training has."""
 
-    task: str = field(metadata=describe("What the student learns to do.", group=_TASK, unit="NAME", choices=TASKS))
+    task: str = field(metadata=describe("Kind of task the student learns.", group=_TASK, unit="NAME", choices=TASKS))
     about: str | None = field(
         default=None,
         metadata=describe("The task in words, for the teacher.", group=_TASK, unit="TEXT", absent="a plain sentence"),
@@ -46,7 +46,7 @@ class EvolveSettings(DistillationSettings):
                        group=_TASK, unit="FILE", absent="the bundled one"),
     )  # fmt: skip
     max_tokens: int = field(
-        default=64, metadata=describe("Most tokens in one answer of the student.", group=_TASK, unit="N", above=0)
+        default=64, metadata=describe("Maximum tokens per answer of the student.", group=_TASK, unit="N", above=0)
     )
     student: str = field(metadata=STUDENT)
     data: str = field(
@@ -60,7 +60,7 @@ class EvolveSettings(DistillationSettings):
     )  # fmt: skip
     held_out: float = field(
         default=0.2,
-        metadata=describe("Share of the labelled rows that is the test set, for data without a column split.",
+        metadata=describe("Share of the labelled rows that becomes the test set, for data without a column split.",
                        group=DATA, unit="SHARE", low=0, high=0.9),
     )  # fmt: skip
     teacher: str = field(
@@ -74,16 +74,16 @@ class EvolveSettings(DistillationSettings):
                        group=_TEACHER, unit="T", low=0, high=10),
     )  # fmt: skip
     teacher_tokens: int = field(
-        default=1024, metadata=describe("Most tokens in one reply of the teacher.", group=_TEACHER, unit="N", above=0)
+        default=1024, metadata=describe("Maximum tokens per reply of the teacher.", group=_TEACHER, unit="N", above=0)
     )
     retries: int = field(
         default=2,
-        metadata=describe("How often the teacher is asked again for what is missing or cannot be read.",
+        metadata=describe("How many times the teacher is asked again for what is missing or cannot be read.",
                        group=_TEACHER, unit="N", low=0),
     )  # fmt: skip
     cases: int = field(
         default=12,
-        metadata=describe("Most right and most wrong cases that the teacher is shown.",
+        metadata=describe("Maximum number of right cases, and of wrong ones, shown to the teacher.",
                        group=_TEACHER, unit="N", above=0),
     )  # fmt: skip
     strategy: str = field(
@@ -91,10 +91,15 @@ class EvolveSettings(DistillationSettings):
         metadata=describe("Where the inputs of each round come from.", group=_ROUNDS, unit="NAME", choices=STRATEGIES),
     )
     rounds: int = field(
-        default=4, metadata=describe("Rounds after the one that trains on the shots.", group=_ROUNDS, unit="N", low=0)
+        default=4,
+        metadata=describe("Number of rounds after the one that trains on the shots.", group=_ROUNDS, unit="N", low=0),
     )
-    hard: int = field(default=8, metadata=describe("Hard inputs wanted in a round.", group=_ROUNDS, unit="N", low=0))
-    easy: int = field(default=8, metadata=describe("Easy inputs wanted in a round.", group=_ROUNDS, unit="N", low=0))
+    hard: int = field(
+        default=8, metadata=describe("Number of hard inputs requested per round.", group=_ROUNDS, unit="N", low=0)
+    )
+    easy: int = field(
+        default=8, metadata=describe("Number of easy inputs requested per round.", group=_ROUNDS, unit="N", low=0)
+    )
     replay: float = field(
         default=1.0,
         metadata=describe("Share of the history that is trained again in each round.",
@@ -102,12 +107,12 @@ class EvolveSettings(DistillationSettings):
     )  # fmt: skip
     similar: float = field(
         default=0.9,
-        metadata=describe("Likeness (0 to 1) from which an input repeats another, or one of the test set.",
+        metadata=describe("Similarity from which an input counts as a repeat of another, or of a row of the test set.",
                        group=_ROUNDS, unit="S", above=0, high=1, note="1 drops equal inputs only"),
     )  # fmt: skip
     budget: int = field(
         default=0,
-        metadata=describe("Most labelled examples, shots and validation rows included; 0 for no limit.",
+        metadata=describe("Maximum number of labelled examples, shots and validation rows included; 0 for no limit.",
                        group=_ROUNDS, unit="N", low=0),
     )  # fmt: skip
     patience: int = field(

@@ -1,6 +1,6 @@
 """The student: asked as an audit asks a model, trained as `audit distill` trains one.
 
-Promise: predictions are greedy answers through the ``hf`` engine, in fixed chunks, so that the same weights say the same; a
+Promise: predictions are greedy answers through the ``hf`` engine, in fixed chunks, so that the same weights answer alike; a
 training is a `mimicry_audit.distill.training.job.Job`, which survives ``kill -9`` and ends with the same weights.
 """
 
@@ -31,11 +31,11 @@ class Student:
 
     Args:
         settings: of the distillation.
-        told: told (stage, done, of) while it trains.
+        report_progress: called with (stage, done, of) while it trains.
     """
 
     def __init__(self, settings: EvolveSettings, report_progress: Callable[[str, int, int], None]) -> None:
-        self.settings, self._told = settings, report_progress
+        self.settings, self._report = settings, report_progress
         self.source: Source = source(weights_spec(settings.student, "the student", settings.training.chat_template))
         self._encoder = Encoder(self.source.side)
         self._prompt = _prompt_template(settings)
@@ -123,7 +123,7 @@ class Student:
             template=self.source.side.template.source if s.training.chat_template else None, **shared_fields,
         )  # fmt: skip
         return job.perform(
-            training_job, s.training.launcher, lambda count, of: self._told(f"training, round {number}", count, of)
+            training_job, s.training.launcher, lambda count, of: self._report(f"training, round {number}", count, of)
         )
 
 
@@ -131,7 +131,7 @@ def _prompt_template(settings: EvolveSettings) -> Callable[[str], str]:
     """What puts a text into the student's prompt.
 
     Raises:
-        DataError: the file cannot be read or is no template with ``{{ text }}``.
+        DataError: the file cannot be read or is not a template with ``{{ text }}``.
     """
     from jinja2 import Environment, StrictUndefined, TemplateError
 

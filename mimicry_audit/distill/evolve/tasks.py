@@ -1,7 +1,7 @@
 """The tasks: what a label is as text, how one is read, and how answers are scored.
 
 Promise: a label is one canonical text in every task, so that a student that answers in words can learn it and a person can
-read it: a class's name; ``person: Anna Berg; place: Oslo``, or ``none``; the answer to a question. What is no label of the
+read it: a class's name; ``person: Anna Berg; place: Oslo``, or ``none``; the answer to a question. What is not a label of the
 task is None, never the nearest one. Figures are pure functions of texts.
 """
 
@@ -72,7 +72,7 @@ class Classification:
         return self.read(answer, text) == gold
 
     def figures(self, texts: Sequence[str], golds: Sequence[str], answers: Sequence[str]) -> dict[str, float]:
-        """See `Task`; an answer that is no label counts as wrong."""
+        """See `Task`; an answer that is not a label counts as wrong."""
         predictions = [self.read(answer, text) or NO_LABEL for answer, text in zip(answers, texts, strict=True)]
         scores = class_figures(golds, predictions)
         if scores is None:
@@ -128,7 +128,7 @@ class Tagging:
         return {"accuracy": exact / max(1, len(texts)), "precision": precision, "recall": recall, "f1": f1}
 
     def _read_pairs(self, value: object, *, strict: bool = True) -> list[tuple[str, str]] | None:
-        """(type, surface) in order; None where something is no entity, unless it is to be passed over."""
+        """(type, surface) in order; None where something is not an entity, unless it is to be skipped."""
         if isinstance(value, Mapping):
             value = value.get("entities", value.get("label"))
         if isinstance(value, str):
@@ -228,7 +228,7 @@ def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[dic
     before = "O"
     for word, tag in zip(tokens, tags, strict=True):
         if not re.fullmatch(r"O|[BI]-.+", tag):
-            raise ValueError(f"{tag} is no BIO tag")
+            raise ValueError(f"{tag} is not a BIO tag")
         if tag.startswith("I-") and before[2:] == tag[2:] and entities:
             entities[-1]["text"] += f" {word}"
         elif tag != "O":

@@ -80,7 +80,7 @@ def _engine_of(spec: ModelSpec) -> Engine:
 
 
 class Prompts:
-    """What the teacher is told.
+    """The prompts of the teacher.
 
     Args:
         task: gives the labels.
@@ -100,7 +100,7 @@ class Prompts:
         }
 
     def analysis(self, cases: Sequence[tuple[Sample, str]]) -> tuple[Message, ...]:
-        """The call that finds the weakness pattern; `cases` are rows with what the student said."""
+        """The call that finds the weakness pattern; `cases` are rows with the student's answers."""
         lines = [_to_json({"input": row.text, "right": row.gold, "student": answer}) for row, answer in cases]
         return self._make_prompt("analysis", cases=lines)
 
@@ -149,7 +149,7 @@ class Teacher:
         settings: of the distillation.
         session: asks it; the caller closes it.
         task: what is taught.
-        prompts: what it is told.
+        prompts: its prompts.
         book: the journal.
     """
 
@@ -164,7 +164,7 @@ class Teacher:
         """The weakness pattern in these cases.
 
         Raises:
-            EngineError: the teacher fails, or says nothing that can be read.
+            EngineError: the teacher fails, or no reply can be read.
         """
         pattern = self._ask_until(
             "analysis", round_, self.prompts.analysis(cases), 0.0, 0, replies.pattern, bool, "a pattern"

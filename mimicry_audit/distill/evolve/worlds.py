@@ -1,4 +1,4 @@
-"""Small worlds whose truth is known: texts of a task are drawn from a grammar, and the grammar tells the right label of each.
+"""Small worlds whose truth is known: texts of a task are drawn from a grammar, and the grammar gives the right label of each.
 
 Promise: a world is data (``templates/evolve/NAME.yaml``); drawing is a pure function of the random generator; `World.gold`
 gives the label of every text that the world can write, read off the text alone; what it cannot read has no label. With a

@@ -1,8 +1,8 @@
 """The search for a student: many distillations under other settings, and the one that meets what was asked.
 
 Promise: prompts, their parts and the teacher's answers are made once for all trials; trials are chosen by a validation part
-and told on a test part that chose nothing; every trial that is not chosen says why; a search that is killed goes on to the
-same choice.
+and reported on a test part that chose nothing; every trial that is not chosen has a reason; a search that is killed resumes
+and makes the same choice.
 
     from mimicry_audit.distill.search import SearchSettings, search
 

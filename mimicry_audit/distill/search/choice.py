@@ -2,7 +2,7 @@
 
 Promise: with targets, the smallest student that meets all of them on the validation part, and of several that small the one
 furthest beyond the first target; without, the one whose held-out text costs the fewest bits per byte. Every other trial has
-one line that says why.
+one line with the reason.
 """
 
 from __future__ import annotations

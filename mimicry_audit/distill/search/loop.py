@@ -67,7 +67,7 @@ class SearchFacts(TypedDict):
 
 
 class StatedSearch(SearchFacts):
-    """What the manifest of the chosen student says of the search."""
+    """What the manifest of the chosen student holds of the search."""
 
     trial: int
     trials: int
@@ -105,7 +105,7 @@ def search(settings: DistillSettings, search_settings: SearchSettings, watch: Wa
     Args:
         settings: of the distillation, where the search does not change them.
         search_settings: what is searched, and for what.
-        watch: told how far it is.
+        watch: receives the progress.
 
     Raises:
         ConfigError: a setting, a target or a dimension is wrong.
@@ -142,7 +142,10 @@ def _search_context(context: DistillContext) -> DistillContext:
     rest = [row for row in context.rows if row.id not in context.held]
     share = context.settings.held_out * len(context.rows) / max(1, len(rest))
     if share > 0.9:
-        raise ConfigError(f"--held-out {context.settings.held_out} is taken twice by a search", "give it at most 0.45")
+        raise ConfigError(
+            f"a search holds out --held-out {context.settings.held_out} of the prompts twice (validation and test)",
+            "give it at most 0.45",
+        )
     validation = data.held_out(rest, share, context.settings.seed)
     return replace(context, held=validation, aside=context.held, dosed=context.dosed - validation)
 
@@ -210,7 +213,7 @@ def _run_trials(
     search_settings: SearchSettings,
     aims: Sequence[targets.Target],
 ) -> list[Result]:
-    """All trials, those that are owed done now."""
+    """All trials; the missing ones are done now."""
     settings = trial_context.context.settings
     results: list[Result] = []
     while len(results) < search_settings.trials or trial_context.result(len(results)) is not None:

@@ -2,7 +2,7 @@
 
 Promise: only settings that a distillation has can be searched, and every value of a dimension is checked as that setting is
 before anything is asked or trained; a setting that has no bearing on an objective (a temperature of hard labels) is not drawn
-for it. A file says all that is searched; without one, what was given on the command line stays as given.
+for it. A file lists all that is searched; without one, what was given on the command line stays as given.
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ def suggest(space: Space, settings: DistillSettings, trial: BaseTrial) -> dict[s
 
 
 def own(space: Space, settings: DistillSettings) -> dict[str, Choice]:
-    """What the settings themselves say of each dimension, as far as it holds that value: where a search begins."""
+    """The settings' own value for each dimension that holds it: where a search begins."""
     resolved_values = {
         "rate": settings.training.peak_rate,
         "dropout": settings.dropout or 0.0,
@@ -142,7 +142,7 @@ def own(space: Space, settings: DistillSettings) -> dict[str, Choice]:
 
 
 def default(settings: DistillSettings, fixed: Collection[str], possible: Callable[[str], bool], dropout: bool) -> Space:
-    """What is searched where no file says it.
+    """What is searched without a file.
 
     Args:
         settings: of the distillation.
@@ -193,10 +193,10 @@ def read(path: Path) -> Space:
         raise DataError(f"the space {path} cannot be read ({error.strerror})", "check --space") from None
     except (ValueError, yaml.YAMLError) as error:
         raise DataError(
-            f"{path} is no YAML or JSON ({' '.join(str(error).split())[:80]})", "see docs/distillation.md"
+            f"{path} is not YAML or JSON ({' '.join(str(error).split())[:80]})", "see docs/distillation.md"
         ) from None
     if not isinstance(content, Mapping) or not content:
-        raise ConfigError(f"{path} says nothing to search", f"give it a mapping with some of {', '.join(NAMES)}")
+        raise ConfigError(f"{path} lists nothing to search", f"give it a mapping with some of {', '.join(NAMES)}")
     for name in content:
         if name not in NAMES:
             raise ConfigError(f"{path.name}: {name} cannot be searched", f"choose from {', '.join(NAMES)}")
@@ -216,7 +216,7 @@ def _read_dimension(file: str, name: str, value: object) -> Dimension:
 def _read_range(file: str, name: str, value: Mapping[str, object]) -> Dimension:
     if name in _CHOSEN or set(value) - _BOUNDS or not {"low", "high"} <= set(value):
         fix = "give a list" if name in _CHOSEN else "give low and high, and perhaps log: true or step"
-        raise ConfigError(f"{file}: {name} is no range", fix)
+        raise ConfigError(f"{file}: {name} is not a range", fix)
     low, high = (_read_number(file, name, value[k]) for k in ("low", "high"))
     step = _read_number(file, name, value["step"]) if value.get("step") is not None else None
     log = bool(value.get("log", False))
@@ -235,7 +235,7 @@ def _read_number(file: str, name: str, value: object) -> int | float:
             raise TypeError
         number = float(value)  # YAML reads 1e-5 as a word
     except (TypeError, ValueError):
-        raise ConfigError(f"{file}: {name} holds {value!r}, which is no number", "give numbers") from None
+        raise ConfigError(f"{file}: {name} holds {value!r}, which is not a number", "give numbers") from None
     if not math.isfinite(number) or (name in _WHOLE and number != int(number)):
         raise ConfigError(
             f"{file}: {name} holds {value}", "give whole numbers" if name in _WHOLE else "give finite numbers"

@@ -122,7 +122,7 @@ def median(rung: int, peers: Sequence[Result]) -> float | None:
 
 
 def hopeless(rung: int, of: int, own_bits: Sequence[float], peers: Sequence[Result]) -> float | None:
-    """The median that a trial has stayed above so far, None where it goes on.
+    """The median that a trial has stayed above so far, None where it continues.
 
     The median stopping rule (D. Golovin et al., *Google Vizier*, 2017, section 3.2.2, with the best value so far), among
     trials of the same size only: a smaller student loses to a larger one at every step and may still be the one that is

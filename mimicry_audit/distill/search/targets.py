@@ -1,6 +1,6 @@
 """What a student must reach: the figures that a target may name, how a target is read, and by how much it is missed.
 
-Promise: every figure of an evaluation that has a better and a worse end may be a target; a name that is none, a sign that asks
+Promise: every figure of an evaluation that has a better and a worse end may be a target; an unknown name, a sign that asks
 for the worse end, and a figure that this data cannot give are one line each, before anything is asked.
 """
 
@@ -110,7 +110,7 @@ def parse(texts: Sequence[str]) -> tuple[Target, ...]:
     """Read targets: ``agreement>=0.9``, ``perplexity<=3``; ``agreement=0.9`` is "at least as good as".
 
     Raises:
-        ConfigError: one is no target.
+        ConfigError: one is not a target.
     """
     return tuple(_parse_target(text) for text in texts)
 
@@ -142,13 +142,13 @@ def _metric_sign(metric: str) -> str:
     return ">=" if better(metric) > 0 else "<="
 
 
-def check(targets: Sequence[Target], rows: Sequence[Row], odds: bool) -> None:
-    """Refuse targets that this data and this teacher can never tell of.
+def check(targets: Sequence[Target], rows: Sequence[Row], probabilities: bool) -> None:
+    """Refuse targets that this data and this teacher can never give.
 
     Args:
         targets: as parsed.
         rows: those that students are chosen by.
-        odds: whether the teacher's probabilities can be had.
+        probabilities: whether the teacher gives them.
 
     Raises:
         ConfigError: no row has what a figure needs.
@@ -156,7 +156,7 @@ def check(targets: Sequence[Target], rows: Sequence[Row], odds: bool) -> None:
     """
     labels = {row.label for row in rows if row.label is not None}
     requirements = {
-        "to_teacher": (odds, "the teacher's probabilities, and this one gives text only"),
+        "to_teacher": (probabilities, "the teacher's probabilities, and this one gives text only"),
         "classes": (len(labels) > 1, "prompts with different labels in the validation part"),
         "checks": (any(row.check is not None for row in rows), "prompts with a check in the validation part"),
         "fairness": (any(row.pair is not None for row in rows), "counterfactual pairs in the validation part"),

@@ -1,8 +1,8 @@
 """One trial: a full distillation under other settings, measured on the validation part, or the reason why there is none.
 
 Promise: a trial asks the teacher nothing: its answers and signals are those of the search. What ends a trial alone (pruned, a
-loss that is no number, no memory, settings that cannot be trained) is its outcome; what would end every other one too (a full
-disk, an engine that is gone) ends the search, and the trial is finished by the next.
+loss that became NaN or infinite, no memory, settings that cannot be trained) is its outcome; what would end every other one
+too (a full disk, an engine that is gone) ends the search, and the next search finishes the trial.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class TrialContext:
         return self.context.settings.out / "search" / f"trial-{number:03d}"
 
     def result(self, number: int) -> Result | None:
-        """What came of a trial, None while it is owed."""
+        """What came of a trial, None until it is done."""
         try:
             trial_result: Result = json.loads((self.folder(number) / RESULT).read_text("utf-8"))
         except (OSError, ValueError):
@@ -107,7 +107,7 @@ class TrialContext:
 
 
 def run(trial_context: TrialContext, number: int, values: Choices, before: Sequence[Result]) -> Result:
-    """Do a trial and put on file what came of it; goes on where a killed one stopped.
+    """Do a trial and put on file what came of it; resumes where a killed one stopped.
 
     Args:
         trial_context: what is shared.
@@ -165,10 +165,10 @@ def _train_trial(context: DistillContext, peers: Sequence[Result]) -> tuple[str,
     except (MemoryError, torch.OutOfMemoryError):
         return "failed", "out of memory"
     except AuditError as error:
-        return ("diverged" if "is no number" in error.problem else "failed"), error.problem
+        return ("diverged" if "NaN or infinite" in error.problem else "failed"), error.problem
     except (RuntimeError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if "writ" in first.lower() or "space" in first.lower():  # torch tells of a full disk in this way
+        if "writ" in first.lower() or "space" in first.lower():  # torch reports a full disk in this way
             raise
         return "failed", "out of memory" if "memory" in first.lower() else first[:200]
     return "finished", ""

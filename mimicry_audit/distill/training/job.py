@@ -1,8 +1,8 @@
 """One training as a file: everything that a process needs to do it, so that a launcher can start several.
 
-Promise: `train` finishes what is owed and does nothing twice; the weights it leaves are whole or not there. Without a
+Promise: `train` finishes what is missing and does nothing twice; the weights it leaves are whole or not there. Without a
 launcher it runs in this process; with one (``accelerate launch …``, ``torchrun …``) the command is started as ``LAUNCHER -m
-mimicry_audit.distill.training.worker JOB``, and the first process tells how far it is.
+mimicry_audit.distill.training.worker JOB``, and the first process reports the progress.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 Step = Callable[[int, int], None]
 Rung = Callable[[int, int, float], None]
-"""Told (rung, step, bits per byte of the held-out answers)."""
+"""Called with (rung, step, bits per byte of the held-out answers)."""
 RESULT = "result.json"
 """Written last into the folder of trained weights."""
 
@@ -155,7 +155,7 @@ class Job:
 
     @property
     def result(self) -> TrainingResult | None:
-        """What came of it, None while it is owed."""
+        """What came of it, None until it is done."""
         try:
             result: TrainingResult = json.loads((self.weights / RESULT).read_text("utf-8"))
         except (OSError, ValueError):
@@ -192,7 +192,7 @@ def uses_bf16(precision: str) -> bool:
 
 
 def count_processes(launcher: str | None) -> int:
-    """How many processes a launcher starts, as far as its options say; only the length of an epoch depends on it."""
+    """How many processes a launcher starts, as far as its options show; only the length of an epoch depends on it."""
     match = re.search(r"--(?:num[_-]processes|nproc[_-]per[_-]node)[= ](\d+)", launcher or "")
     return int(match[1]) if match else 1
 
@@ -273,13 +273,13 @@ def _launch_job(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) 
             raise disk.full(path.parent)
         kind = Diverged if cause and "Diverged:" in cause else AuditError
         raise kind(
-            f"the launched training failed with code {process.returncode}: {cause or 'it says nothing of why'}",
+            f"the launched training failed with code {process.returncode}: {cause or 'it gives no reason'}",
             f"read {log}",
         )
 
 
 def _first_error(log: str) -> str | None:
-    """The first error that a log tells of: what follows, a launcher's own complaint among it, comes of it."""
+    """The first error in a log: what follows, such as a launcher's own complaint, is a consequence of it."""
     error_line = re.compile(r"(?:\[rank\d+\]: *)?([\w.]*(?:Error|Exception|Diverged)\b.*)")
     errors = (match[1] for line in log.splitlines() if (match := error_line.match(line)) and "ChildFailed" not in line)
     return next(errors, None)
@@ -312,7 +312,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
         rows = Rows(_read_lines(job.rows), store)
         held_out_rows = Rows(_read_lines(job.held), store) if job.held else None
         board = _board_writer(job.board) if int(os.environ.get("RANK", "0")) == 0 else None
-        telling = trainer.Telling(Path(job.metrics), on_step, job.round_, board)
+        reporting = trainer.Reporting(Path(job.metrics), on_step, job.round_, board)
         job_trainer = trainer.build(
             student,
             teacher,
@@ -321,7 +321,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
             held_out_rows,
             lambda batch: collate(batch, *job.pads),
             job,
-            telling,
+            reporting,
         )
         state = trainer.last_whole(Path(job.states)) if job_trainer.is_world_process_zero() else None
         if job.rungs and held_out_rows is not None and on_rung is not None:

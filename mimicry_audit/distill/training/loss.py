@@ -1,6 +1,6 @@
 """The loss of one batch: which positions count, how soft and hard parts mix, and how little memory that takes.
 
-Promise: a position counts when it foretells a token of the answer or of its end, each the same whatever batch, padding or
+Promise: a position counts when it predicts a token of the answer or of its end, each the same whatever batch, padding or
 accumulation it stands in; the sum over positions is divided by the number of such tokens in all accumulated batches of all
 devices. Logits exist for `LOGITS_AT_ONCE` numbers at a time: what a chunk computes is thrown away and computed again on the way
 back, so that memory does not grow with positions × vocabulary.
@@ -179,7 +179,7 @@ def batch_loss(recipe: LossRecipe, batch: Mapping[str, Tensor], student: Read, t
 
 
 def _vocabulary_width(student: Read, teacher: Read | TopK | None) -> int:
-    """The larger vocabulary, told from one row."""
+    """The larger vocabulary, read off one row."""
     with torch.no_grad():
         sides = [student, *([teacher] if isinstance(teacher, Read) else [])]
         return max([1, *(side.project(side.features[:1]).shape[-1] for side in sides)])
@@ -225,7 +225,7 @@ def _soft_loss(recipe: LossRecipe, own: Tensor, teacher: Read | TopK, teacher_pa
         own, teacher_logits = (
             own[:, :common],
             teacher_logits[:, :common],
-        )  # padded and added tokens are nobody's: both are renormalised
+        )  # padded and added tokens exist on one side only: both are renormalised
     return objectives.soft(
         recipe.objective, own, teacher_logits, temperature=recipe.temperature, beta=recipe.beta, alpha=recipe.alpha
     )

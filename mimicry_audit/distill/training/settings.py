@@ -59,7 +59,7 @@ class TrainingSettings:
         default=8, metadata=describe("Rows per batch on one device.", group=TRAINING, unit="N", above=0)
     )  # fmt: skip
     accumulate: int = field(
-        default=1, metadata=describe("Batches added up before one optimiser step.", group=TRAINING, unit="N", above=0)
+        default=1, metadata=describe("Batches accumulated per optimiser step.", group=TRAINING, unit="N", above=0)
     )
     rate: float | None = field(
         default=None,
@@ -68,7 +68,7 @@ class TrainingSettings:
     )  # fmt: skip
     warmup: float = field(
         default=0.05,
-        metadata=describe("Share of the steps in which the rate rises; a cosine follows.",
+        metadata=describe("Share of the steps in which the learning rate rises; it then falls as a cosine.",
                        group=TRAINING, unit="SHARE", low=0, high=1),
     )  # fmt: skip
     weight_decay: float = field(default=0.0, metadata=describe("AdamW weight decay.", group=TRAINING, unit="W", low=0))
@@ -97,7 +97,9 @@ class TrainingSettings:
     )  # fmt: skip
     threads: int | None = field(
         default=None,
-        metadata=describe("CPU threads.", group=HARDWARE, unit="N", above=0, absent="as torch chooses", decides=False),
+        metadata=describe(
+            "Number of CPU threads.", group=HARDWARE, unit="N", above=0, absent="as torch chooses", decides=False
+        ),
     )
     launcher: str | None = field(
         default=None,

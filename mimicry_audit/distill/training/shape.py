@@ -79,7 +79,7 @@ def student(location: str, commit: str | None, dropout: float | None, layers: in
         layers: how many of its layers to keep; 0 for all.
 
     Raises:
-        ConfigError: it has no dropout, or its layers cannot be told apart.
+        ConfigError: it has no dropout, or its layers cannot be distinguished.
     """
     config = configured(location, commit)
     if dropout is not None:
@@ -127,7 +127,7 @@ def shrunk(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     """The model with `layers` of its layers, and everything else as it was.
 
     Raises:
-        ConfigError: it has fewer layers, or they cannot be told by the names of its weights.
+        ConfigError: it has fewer layers, or they cannot be recognised by the names of its weights.
     """
     from transformers import AutoModelForCausalLM
 

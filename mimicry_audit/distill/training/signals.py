@@ -1,4 +1,4 @@
-"""What a teacher says beyond its text: its most probable tokens at every place of an answer, computed once and kept.
+"""What a teacher gives beyond its text: its most probable tokens at every place of an answer, computed once and kept.
 
 Promise: a stored signal is found by content alone (the teacher's pin, the prompt's and the answer's tokens, how many are kept),
 never by a step or a row number, so that shuffling, resuming or adding data cannot pair a row with another's signal; what is
@@ -33,8 +33,8 @@ SCHEMA = 1
 SHARD = 256
 """Answers in one file."""
 
-Told = Callable[[int, int], None]
-"""Told (done, of)."""
+Report = Callable[[int, int], None]
+"""Called with (done, of)."""
 
 Signal = tuple[Tensor, Tensor, Tensor]
 """Per place of an answer: ids ``(T, K)`` int32 (−1 fills up), log-probabilities ``(T, K)`` float32, log tail mass ``(T,)``."""
@@ -51,7 +51,7 @@ class _TensorFile(Protocol):
     """What is used of an open safetensors file."""
 
     def metadata(self) -> dict[str, str]:
-        """What its header says beside the tensors."""
+        """What its header holds beside the tensors."""
 
     def get_slice(self, name: str) -> _TensorSlice:
         """One tensor, not yet read."""
@@ -63,7 +63,7 @@ def store_key(teacher_pin: str, top_k: int, tokens: int, kind: str) -> str:
 
 
 class SignalStore:
-    """Signals in safetensors files, about `SHARD` answers each; the file's header says whose they are.
+    """Signals in safetensors files, about `SHARD` answers each; the file's header lists which answers.
 
     Args:
         folder: where; made when first written to.
@@ -140,7 +140,12 @@ class Keep:
 
 
 def compute(
-    model: PreTrainedModel, examples: Sequence[Example], store: SignalStore, keep: Keep, pad: int, report_progress: Told
+    model: PreTrainedModel,
+    examples: Sequence[Example],
+    store: SignalStore,
+    keep: Keep,
+    pad: int,
+    report_progress: Report,
 ) -> int:
     """Have the teacher in this process score what is missing; returns how many answers that was.
 
@@ -150,7 +155,7 @@ def compute(
         store: where signals go.
         keep: what is kept at each place.
         pad: the teacher's padding token.
-        report_progress: told how far it is.
+        report_progress: receives the progress.
     """
     missing_examples = list({e.key: e for e in examples if e.places and e.key not in store}.values())
     missing_examples.sort(key=lambda e: (len(e.teacher_prompt) + len(e.teacher_answer), e.key))
@@ -214,11 +219,11 @@ def ask(
     messages: Mapping[str, Sequence[Message]],
     store: SignalStore,
     keep: Keep,
-    report_progress: Told,
+    report_progress: Report,
 ) -> int:
     """Have a served teacher score what is missing; returns how many answers that was.
 
-    The place after an answer's last token, where its end is foretold, cannot be asked for: it keeps the hard label.
+    The place after an answer's last token, where its end is predicted, cannot be asked for: it keeps the hard label.
 
     Args:
         engine: the teacher, opened.
@@ -226,7 +231,7 @@ def ask(
         messages: the conversation of each row's id.
         store: where signals go.
         keep: what is kept at each place.
-        report_progress: told how far it is.
+        report_progress: receives the progress.
 
     Raises:
         EngineError: the served model tokenises an answer otherwise than the folder of its name, or cannot score it.
@@ -254,7 +259,7 @@ def ask(
 
 
 def served(top: Sequence[Sequence[tuple[int, float]]], keep: Keep, places: int) -> Signal:
-    """The signal in what an engine tells: the tail is what the others leave; places it says nothing of are filled up."""
+    """The signal in what an engine returns: the tail is what the others leave; places it leaves out are filled up."""
     ids = torch.full((places, keep.top_k), -1, dtype=torch.int32)
     logs = torch.full((places, keep.top_k), -torch.inf)
     for place, pairs in enumerate(top):
@@ -266,20 +271,20 @@ def served(top: Sequence[Sequence[tuple[int, float]]], keep: Keep, places: int) 
 
 
 def told_places(examples: Sequence[Example]) -> list[Example]:
-    """The examples with those places only of which a served teacher tells: not the end of the answer."""
+    """The examples with only those places that a served teacher scores: not the end of the answer."""
     from dataclasses import replace
 
     return [replace(e, places=[(a, b) for a, b in e.places if b < _text_length(e)]) for e in examples]
 
 
 def _text_length(example: Example) -> int:
-    """Places of the text itself; the last place foretells the end where the end is taught."""
+    """Places of the text itself; the last place predicts the end where the end is taught."""
     last = len(example.teacher_answer) - 1
     return last if (len(example.answer) - 1, last) in example.places else last + 1
 
 
 def write_index(folder: Path, store: SignalStore, facts: Mapping[str, object]) -> None:
-    """Say beside the files what they hold."""
+    """Write beside the files what they hold."""
     write_json(folder / "signals.json", {"schema": SCHEMA, "answers": len(store), **facts})
 
 

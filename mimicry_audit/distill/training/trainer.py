@@ -1,8 +1,8 @@
 """The training itself: `transformers.Trainer` with the loss of this package, and states that survive ``kill -9``.
 
 Promise: a training that is killed and started again ends with the weights it would have had, on the same machine and the same
-number of processes; a state half written is never resumed from; the held-out loss is a mean over tokens; a loss that is no
-number ends the training with one line instead of going on.
+number of processes; a state half written is never resumed from; the held-out loss is a mean over tokens; a loss
+that becomes NaN or infinite ends the training with one line.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ WHOLE = "whole"
 """Marks a state that was written to its end."""
 
 Step = Callable[[int, int], None]
-"""Told (steps done, steps in all)."""
+"""Called with (steps done, steps in all)."""
 Rung = Callable[[int, int, float], None]
-"""Told (rung, step, bits per byte of the held-out answers)."""
+"""Called with (rung, step, bits per byte of the held-out answers)."""
 
 
 class DistillTrainer(Trainer):
@@ -88,7 +88,7 @@ class DistillTrainer(Trainer):
         loss = sums[0] / items
         if not torch.isfinite(loss):
             raise Diverged(
-                f"the loss is no number after step {self.state.global_step}",
+                f"the loss became NaN or infinite after step {self.state.global_step}",
                 "lower --rate, or use an objective that is finite everywhere, such as jsd; the teacher's answers are kept",
             )
         with torch.no_grad():
@@ -201,12 +201,12 @@ def last_whole(folder: Path) -> Path | None:
     return max(complete_states)[1] if complete_states else None
 
 
-class Telling(TrainerCallback):
+class Reporting(TrainerCallback):
     """Passes steps on, and writes each log as a line of JSON.
 
     Args:
         metrics: the file of JSON lines.
-        on_step: told after every step.
+        on_step: called after every step.
         round_: which round of training this is.
         board: a TensorBoard writer, or None.
     """
@@ -218,7 +218,7 @@ class Telling(TrainerCallback):
     def on_train_begin(
         self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
     ) -> None:
-        """Cut off what a killed training logged after the state that this one goes on from."""
+        """Cut off what a killed training logged after the state that this one resumes from."""
         self._began, self._before = time.monotonic(), state.global_step
         if state.is_world_process_zero:
             cut_metrics(self._metrics, self._round, state.global_step)
@@ -251,13 +251,13 @@ class Telling(TrainerCallback):
 
 
 class Rungs(TrainerCallback):
-    """Tells at equal parts of a training how the held-out answers fare, so that a listener may stop it.
+    """Reports the loss on the held-out answers after each of several equal parts, so that a listener may stop the training.
 
     Args:
         trainer: of the training.
         count: how many parts.
         size: bytes of the held-out answers.
-        on_rung: told (rung, step, bits per byte); what it raises ends the training.
+        on_rung: called with (rung, step, bits per byte); what it raises ends the training.
     """
 
     def __init__(self, trainer: DistillTrainer, count: int, size: int, on_rung: Rung) -> None:
@@ -270,7 +270,7 @@ class Rungs(TrainerCallback):
             return
         bits = self._trainer.held_nats() / math.log(2) / self._size
         if not math.isfinite(bits):
-            raise Diverged(f"the held-out loss is no number after step {step}", "lower --rate")
+            raise Diverged(f"the held-out loss became NaN or infinite after step {step}", "lower --rate")
         self._trainer.log({"rung": reached[-1], "held_bits_per_byte": bits})
         if state.is_world_process_zero:
             self._on_rung(reached[-1], step, bits)
@@ -299,7 +299,7 @@ def build(
     held_out_rows: Rows | None,
     collator: Callable[[list[ExampleRow]], dict[str, Tensor]],
     plan: Job,
-    callback: Telling,
+    callback: Reporting,
 ) -> DistillTrainer:
     """A trainer for one round.
 

@@ -113,7 +113,7 @@ class Session:
             return Identity(**self._expected)
         return self.find()
 
-    def expect(self, identity: Mapping[str, Any] | None) -> None:
+    def expect(self, identity: Mapping[str, object] | None) -> None:
         """Hold the model to the identity that the run knows, now if it has been found, else as soon as it is.
 
         Raises:
@@ -170,7 +170,7 @@ class Session:
         """Report that the model is done."""
         self.progress.finish(self.title)
 
-    def complete(self, requests: Sequence[Missable], records: Callable[[], Iterable[Any]]) -> int:
+    def complete(self, requests: Sequence[Missable], records: Callable[[], Iterable[object]]) -> int:
         """Ask for all that is missing and keep each record as it lands; opens nothing where nothing is.
 
         Args:

@@ -19,7 +19,7 @@ from mimicry_audit.ground.fields import Field, fields_of
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., object])
 OTHER = "Other"
 _WIDEST = 26
 """Columns that an option and its value may take before the help text goes to a line of its own."""

@@ -51,8 +51,8 @@ class Plan:
     models: tuple[ModelSpec, ...]
     probes: tuple[Probe, ...]
     sampling: Sampling
-    probe_sets: tuple[Mapping[str, Any], ...] = ()
-    selection: Mapping[str, Any] | None = None
+    probe_sets: tuple[Mapping[str, object], ...] = ()
+    selection: Mapping[str, object] | None = None
     panels: tuple[Panel, ...] = ()
 
     @property
@@ -80,7 +80,7 @@ def collect(
     *,
     engine_for: EngineFactory = registered_engine,
     progress: Progress | None = None,
-    notes: Mapping[str, Any] | None = None,
+    notes: Mapping[str, object] | None = None,
     helpers: Sequence[ModelSpec] = (),
 ) -> int:
     """Ask for every missing answer of the plan and journal it; hold the directory meanwhile.
@@ -130,7 +130,7 @@ def collect(
         )
 
 
-def _begin_or_resume(run: RunDirectory, plan: Plan, notes: Mapping[str, Any]) -> None:
+def _begin_or_resume(run: RunDirectory, plan: Plan, notes: Mapping[str, object]) -> None:
     """Write the manifest of a new run, or check that the settings are those of the run that is there."""
     if run.exists():
         refuse = other_settings(run)

@@ -37,12 +37,12 @@ class Cache:
     """
 
     def __init__(
-        self, root: Path, name: str, fields: Sequence[str], check: Callable[[Mapping[str, Any]], None]
+        self, root: Path, name: str, fields: Sequence[str], check: Callable[[Mapping[str, object]], None]
     ) -> None:
         self.path = root / f"{name}.jsonl"
         self._kept, self._check = (*_KEPT, *fields), check
         self.why_not: str | None = None
-        self._known: dict[str, Mapping[str, Any]] | None = None
+        self._known: dict[str, Mapping[str, object]] | None = None
 
     def get(self, key: str) -> Mapping[str, Any] | None:
         """What was said under this key, in any run."""
@@ -63,12 +63,12 @@ class Cache:
             except OSError as error:
                 self.why_not = f"{self.path} cannot be written ({error.strerror or error})"
 
-    def _load_lines(self) -> dict[str, Mapping[str, Any]]:
+    def _load_lines(self) -> dict[str, Mapping[str, object]]:
         try:
             lines = self.path.read_bytes().split(b"\n")
         except OSError:
             return {}
-        records: dict[str, Mapping[str, Any]] = {}
+        records: dict[str, Mapping[str, object]] = {}
         for line in lines:
             try:
                 record = json.loads(line)

@@ -127,7 +127,7 @@ def _label_attempts(
     return label_by_key
 
 
-def _summarise_labels(asker: Asker[Said], labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:
+def _summarise_labels(asker: Asker[Said], labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, object]:
     """As ``identity.json`` holds it."""
     counts = Counter({line.key: line.outcome for _, line in labelled}.values())
     models = dict.fromkeys(a.transcript.model for a, _ in labelled)
@@ -142,7 +142,7 @@ def _summarise_labels(asker: Asker[Said], labelled: Sequence[tuple[Attempt, Labe
     }
 
 
-def _rule_agreement(labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]:
+def _rule_agreement(labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, object]:
     return agreed(
         [
             ((line.labels["loose"], line.labels["strict"]), (bool(attempt.loose), bool(attempt.strict)))
@@ -152,7 +152,7 @@ def _rule_agreement(labelled: Sequence[tuple[Attempt, Label]]) -> dict[str, Any]
     )
 
 
-def _check_outcome(outcome: Any, labels: Any) -> None:
+def _check_outcome(outcome: object, labels: object) -> None:
     if outcome not in OUTCOMES:
         raise ValueError(f"unknown outcome {outcome!r}")
     if outcome in ("failed", "error"):

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import partial
-from typing import Any
 
 from mimicry_audit.asking.answers import Plan
 from mimicry_audit.asking.progress import Progress
@@ -127,7 +126,7 @@ def collect_likelihoods(
         )
 
 
-def _check_top_k(run: RunDirectory, likelihood_record: Mapping[str, Any], likelihood_plan: LikelihoodPlan) -> None:
+def _check_top_k(run: RunDirectory, likelihood_record: Mapping[str, object], likelihood_plan: LikelihoodPlan) -> None:
     """Before any model is looked for: lines with fewer top tokens than others cannot be compared."""
     before = likelihood_record.get("top_k", likelihood_plan.top_k)
     if before != likelihood_plan.top_k:

@@ -211,7 +211,7 @@ def _describe_difference(panel_probe: Probe, probe: Probe) -> str:
     return "another text"
 
 
-def _quote_value(value: Any) -> str:
+def _quote_value(value: object) -> str:
     text = canonical_json(value)
     return text if len(text) <= 40 else f"{text[:39]}…"
 

@@ -40,12 +40,29 @@ def changed_model(run: RunDirectory, spec: ModelSpec) -> Refusal:
     )
 
 
+def demand_same(stored: Mapping[str, object], now: Mapping[str, object], refuse: Refusal) -> None:
+    """Refuse what is not as it is on record.
+
+    Args:
+        stored: what is on record.
+        now: what is asked for, or found.
+        refuse: the error, from the fields that differ.
+
+    Raises:
+        AuditError: a field differs; as `refuse` words it.
+    """
+    if changed := differences(stored, now):
+        raise refuse(changed)
+
+
 def section_of(run: RunDirectory, section: str) -> Mapping[str, Any]:
     """A section of a run's manifest, empty where nothing has been remembered there."""
     return cast("Mapping[str, Any]", run.manifest().as_json().get(section) or {})
 
 
-def begin(run: RunDirectory, probes: Sequence[Probe], settings: Mapping[str, Any], notes: Mapping[str, Any]) -> None:
+def begin(
+    run: RunDirectory, probes: Sequence[Probe], settings: Mapping[str, object], notes: Mapping[str, object]
+) -> None:
     """Write the manifest and the probes of a run that begins; hold the run's lock.
 
     Args:
@@ -62,7 +79,7 @@ def begin(run: RunDirectory, probes: Sequence[Probe], settings: Mapping[str, Any
 def remember(
     run: RunDirectory,
     section: str,
-    entry: Mapping[str, Any],
+    entry: Mapping[str, object],
     *,
     may_grow: Collection[str] = (),
     refuse: Refusal | None = None,
@@ -83,10 +100,10 @@ def remember(
     """
     manifest, refuse = run.manifest().as_json(), refuse or other_settings(run)
     stored = redacted_deep(json.loads(json.dumps(entry)))  # as it will be read again
-    stored_section = cast("dict[str, Any] | None", manifest.get(section))
+    stored_section = cast("dict[str, Mapping[str, object]] | None", manifest.get(section))
     if section in PER_MODEL:
         stored_section = stored_section or {}
-        grown: Mapping[str, Any] = stored_section | {
+        grown: Mapping[str, object] = stored_section | {
             label: _grow_entry(stored_section.get(label), one, may_grow, refuse) for label, one in stored.items()
         }
     else:
@@ -96,20 +113,19 @@ def remember(
 
 
 def _grow_entry(
-    stored_entry: Mapping[str, Any] | None, entry: Mapping[str, Any], may_grow: Collection[str], refuse: Refusal
-) -> Mapping[str, Any]:
+    stored_entry: Mapping[str, object] | None, entry: Mapping[str, object], may_grow: Collection[str], refuse: Refusal
+) -> Mapping[str, object]:
     if not stored_entry:
         return entry
     before, now = ({k: v for k, v in fields_.items() if k not in may_grow} for fields_ in (stored_entry, entry))
-    if changed := differences(before, now):
-        raise refuse(changed)
+    demand_same(before, now, refuse)
     return {
         **stored_entry,
         **{k: _join_values(stored_entry.get(k), v) if k in may_grow else v for k, v in entry.items()},
     }
 
 
-def _join_values(stored_value: Any, new: Any) -> Any:
+def _join_values(stored_value: object, new: object) -> object:
     if isinstance(stored_value, dict) and isinstance(new, dict):
         return stored_value | new
     if isinstance(stored_value, list) and isinstance(new, list):

@@ -67,8 +67,8 @@ class JudgeTask(Generic[Reading]):
     prompt: JudgePrompt
     schema: Callable[..., str]
     read: Callable[[str], Reading | None]
-    fields: Callable[[Reading | None], dict[str, Any]]
-    check: Callable[[Mapping[str, Any]], None]
+    fields: Callable[[Reading | None], dict[str, object]]
+    check: Callable[[Mapping[str, object]], None]
     cache_prefix: str = ""
 
 

@@ -16,7 +16,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 from mimicry_audit.asking.progress import Landed, Progress, Silent
-from mimicry_audit.asking.remembering import Refusal, section_of
+from mimicry_audit.asking.remembering import Refusal, demand_same, section_of
 from mimicry_audit.engines.base import Engine
 from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.ground.errors import EngineError
@@ -34,7 +34,7 @@ from mimicry_audit.records.asked import (
     sha256_text,
     timestamp,
 )
-from mimicry_audit.records.run import Journal, RunDirectory, differences
+from mimicry_audit.records.run import Journal, RunDirectory
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -113,7 +113,7 @@ class Session:
             return Identity(**self._expected)
         return self.find()
 
-    def expect(self, identity: Mapping[str, Any] | None) -> None:
+    def expect(self, identity: Mapping[str, object] | None) -> None:
         """Hold the model to the identity that the run knows, now if it has been found, else as soon as it is.
 
         Raises:
@@ -138,8 +138,7 @@ class Session:
     def _check_unchanged(self, current: Identity) -> None:
         if self._expected is None or self._refuse is None:
             return
-        if changed := differences(self._expected, asdict(current)):
-            raise self._refuse(changed)
+        demand_same(self._expected, asdict(current), self._refuse)
 
     def __enter__(self) -> Self:
         """Open the journal; the engine waits until something is missing."""
@@ -171,7 +170,7 @@ class Session:
         """Report that the model is done."""
         self.progress.finish(self.title)
 
-    def complete(self, requests: Sequence[Missable], records: Callable[[], Iterable[Any]]) -> int:
+    def complete(self, requests: Sequence[Missable], records: Callable[[], Iterable[object]]) -> int:
         """Ask for all that is missing and keep each record as it lands; opens nothing where nothing is.
 
         Args:

@@ -92,7 +92,7 @@ class SlipRecord:
             "warning": warning,
         }
 
-    def _worst_entry(self, visit: fuzz.Found) -> dict[str, Any]:
+    def _worst_entry(self, visit: fuzz.Found) -> dict[str, object]:
         example = self.examples[visit.step]
         return {
             "template": visit.text,

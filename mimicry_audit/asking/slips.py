@@ -167,7 +167,7 @@ def too_small(seeds: int, options: SlipSearch) -> str | None:
     )
 
 
-def _check_search(seeds: Sequence[Any], options: SlipSearch, owns: Mapping[str, Own]) -> None:
+def _check_search(seeds: Sequence[object], options: SlipSearch, owns: Mapping[str, Own]) -> None:
     if not seeds:
         raise ConfigError("there are no identity questions to search with", "add the identity probes")
     if options.questions < 1:
@@ -183,7 +183,7 @@ def _check_search(seeds: Sequence[Any], options: SlipSearch, owns: Mapping[str, 
         )
 
 
-def _remember_search(run: RunDirectory, seeds: Sequence[Any], options: SlipSearch, sampling: Sampling) -> None:
+def _remember_search(run: RunDirectory, seeds: Sequence[object], options: SlipSearch, sampling: Sampling) -> None:
     """Write down how is searched, or refuse to go on another way; the budget may grow."""
     mutator = options.mutator
     entry = {

@@ -110,7 +110,7 @@ def _print_tables(document: Mapping[str, Any], written: Path) -> None:
     console.print(f"\n{escape(str(written))}", soft_wrap=True)
 
 
-def _format_cell(entry: Mapping[str, Any] | None) -> str:
+def _format_cell(entry: Mapping[str, object] | None) -> str:
     if entry is None:
         return "–"
     return f"{entry['auc']:.3f}\n{entry['tpr_at_1pct_fpr']:.2f}"
@@ -130,6 +130,6 @@ def _print_verdicts(title: str, confusion: Mapping[str, Mapping[str, int]], cons
     console.print(table)
 
 
-def _print_rate(title: str, rate: Mapping[str, Any] | None, console: Any) -> None:
+def _print_rate(title: str, rate: Mapping[str, object] | None, console: Any) -> None:
     if rate is not None:
         console.print(f"\n{title}: {rate['value']:.1%} [{rate['low']:.1%}, {rate['high']:.1%}] of {rate['n']}")

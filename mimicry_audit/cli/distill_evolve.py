@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import click
 
 from mimicry_audit.cli.distill_command import DistillCommand
 from mimicry_audit.cli.fields import add_options, options_of, read_options
 from mimicry_audit.distill.evolve.settings import EvolveSettings
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mimicry_audit.distill.evolve.journal import RoundRecord
 
 HELP = """Let the teacher read where the student fails, write new inputs and label them; train on these.
 
@@ -32,7 +38,7 @@ DATA is a file of rows (.jsonl, .csv or .parquet with the columns prompt and lab
     short_help="Let the teacher write data for what the student gets wrong.",
 )
 @add_options(options_of(EvolveSettings))
-def command(**values: Any) -> int:
+def command(**values: object) -> int:
     """See `HELP`."""
     from rich.markup import escape
 
@@ -41,8 +47,8 @@ def command(**values: Any) -> int:
     from mimicry_audit.distill.evolve import evolve
 
     typed = read_options(EvolveSettings, values)
-    typed["labels"] = tuple(dict.fromkeys(typed.get("labels", ())))
     settings = EvolveSettings.of(**typed)
+    settings = replace(settings, labels=tuple(dict.fromkeys(settings.labels)))
     watch = StageBars()
     with watch:
         evolution = evolve(settings, watch)
@@ -51,7 +57,7 @@ def command(**values: Any) -> int:
     return 0
 
 
-def rounds_table(rounds: Sequence[Mapping[str, Any]]) -> Any:
+def rounds_table(rounds: Sequence[RoundRecord]) -> Table:
     """One line per round: what was labelled, how much of it was wrong before training, and the test."""
     from rich.table import Table
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
 from mimicry_audit.cli.console import Bars
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from mimicry_audit.distill.evaluate import Evaluation
 
 
 class StageBars(Bars):
@@ -48,9 +52,11 @@ ROWS = (
 """Title of each line of the table, and where its figure stands in an entry of ``evaluation.json``."""
 
 
-def evaluation_table(evaluation: Mapping[str, Any]) -> Any:
+def evaluation_table(evaluation: Evaluation) -> Table:
     """The evaluation as one table: a line per figure that some model has, a column per model."""
     from rich.table import Table
+
+    from mimicry_audit.distill.search.targets import figure_at
 
     models = evaluation["models"]
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
@@ -58,18 +64,10 @@ def evaluation_table(evaluation: Mapping[str, Any]) -> Any:
     for name in models:
         table.add_column(name, justify="right")
     for title, way in ROWS:
-        values = [_read_figure(entry, way) for entry in models.values()]
+        values = [figure_at(entry, way) for entry in models.values()]
         if any(value is not None for value in values):
             table.add_row(title, *("—" if value is None else f"{value:.4g}" for value in values))
     folds = evaluation.get("folds")
     if folds:
         table.add_row(f"loss over {len(folds['losses'])} folds", "", f"{folds['mean']:.4g} ± {folds['sd']:.2g}")
     return table
-
-
-def _read_figure(entry: Any, way: tuple[str, ...]) -> float | None:
-    for step in way:
-        if entry is None:
-            return None
-        entry = entry.get(step)
-    return None if entry is None else float(entry)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -13,10 +12,14 @@ from mimicry_audit.cli.fields import FieldOption, add_options, options_of, read_
 from mimicry_audit.distill.search.settings import SearchSettings
 from mimicry_audit.distill.settings import DistillSettings
 from mimicry_audit.ground.errors import ConfigError
-from mimicry_audit.ground.fields import field_of, fields_of
+from mimicry_audit.ground.fields import field_of, fields_of, from_flat
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from mimicry_audit.distill.search import Found
+    from mimicry_audit.distill.search.loop import Described, SearchContent
+    from mimicry_audit.distill.search.space import Choices
 
 HELP = """Train a student under many settings, and keep the smallest one that meets every target.
 
@@ -54,13 +57,14 @@ def _search_options() -> list[FieldOption]:
     short_help="Try many settings and keep the student that meets the targets.",
 )
 @add_options(_search_options())
-def command(**values: Any) -> int:
+def command(**values: object) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.distill_output import StageBars
     from mimicry_audit.distill.search import search
 
-    distill_values, search_values = read_options(DistillSettings, values), read_options(SearchSettings, values)
-    students = search_values.get("students", ())
+    distill_values = read_options(DistillSettings, values)
+    search_settings = from_flat(SearchSettings, read_options(SearchSettings, values))
+    students = search_settings.students
     if "student" in distill_values and students:
         raise ConfigError("--student and --students are given", "leave one of them out")
     if "student" not in distill_values and not students:
@@ -69,7 +73,7 @@ def command(**values: Any) -> int:
     settings = DistillSettings.of(**distill_values)
     watch = StageBars()
     with watch:
-        search_result = search(settings, SearchSettings(**search_values, fixed=frozenset(distill_values)), watch)
+        search_result = search(settings, replace(search_settings, fixed=frozenset(distill_values)), watch)
     return print_search(search_result)
 
 
@@ -99,7 +103,7 @@ def print_search(search_result: Found) -> int:
     return 0
 
 
-def nearest_line(content: Mapping[str, Any]) -> str:
+def nearest_line(content: SearchContent) -> str:
     """One line for a search that found nothing."""
     nearest = content["nearest"]
     if nearest is None:
@@ -110,7 +114,7 @@ def nearest_line(content: Mapping[str, Any]) -> str:
     return f"{opening}. Its weights are kept in search/trial-{nearest:03d}; a larger --trials tries more"
 
 
-def trials_table(content: Mapping[str, Any]) -> Any:
+def trials_table(content: SearchContent) -> Table:
     """One line a trial: its settings, its size, the figures that are aimed at, and what became of it."""
     from rich.markup import escape
     from rich.table import Table
@@ -141,14 +145,14 @@ def trials_table(content: Mapping[str, Any]) -> Any:
     return table
 
 
-def short_settings(values: Mapping[str, Any]) -> str:
+def short_settings(values: Choices) -> str:
     """A trial's settings in a few words."""
     words = [str(values[name]) for name in ("student", "objective") if name in values]
     rest = {k: v for k, v in values.items() if k not in ("student", "objective")}
     return " ".join([*words, *(f"{_SHORT.get(k, k)}={v:.3g}" for k, v in rest.items())])
 
 
-def _describe_fate(trial: Mapping[str, Any], content: Mapping[str, Any]) -> str:
+def _describe_fate(trial: Described, content: SearchContent) -> str:
     if trial["trial"] == content["chosen"]:
         return "chosen"
     if trial["same_as"] is not None:

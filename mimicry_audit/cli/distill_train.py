@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from mimicry_audit.cli.distill_command import DistillCommand
@@ -26,7 +24,7 @@ DATA is a file of prompts (.jsonl, .csv or .parquet with a column prompt or mess
 
 @click.command(name="train", cls=DistillCommand, help=HELP, short_help="Train one student on a teacher's answers.")
 @add_options(options_of(DistillSettings))
-def command(**values: Any) -> int:
+def command(**values: object) -> int:
     """See `HELP`."""
     from rich.markup import escape
 

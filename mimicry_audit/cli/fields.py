@@ -9,14 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.fields import Field, fields_of
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Function = TypeVar("Function", bound=Callable[..., object])
 OTHER = "Other"
 _WIDEST = 26
 """Columns that an option and its value may take before the help text goes to a line of its own."""
@@ -91,7 +94,7 @@ class GroupedCommand(click.Command):
         return rest
 
 
-def require_value(field: Field, value: Any) -> None:
+def require_value(field: Field, value: object) -> None:
     """Refuse a required setting that was not given.
 
     Raises:
@@ -103,13 +106,15 @@ def require_value(field: Field, value: Any) -> None:
         raise ConfigError(f"{field.flag} is missing", f"{fix}{what}")
 
 
-def option_of(record: Any, name: str, **changed: Any) -> Callable[[Function], Function]:
+def option_of(record: type[DataclassInstance], name: str, **changed: Any) -> Callable[[Function], Function]:
     """A decorator with the option of one setting; `changed` gives other words where a command uses it differently."""
     field = next(setting for setting in fields_of(record) if setting.name == name)
     return add_options([FieldOption(replace(field, **changed))])
 
 
-def options_of(record: Any, names: Sequence[str] = (), leave_out: Sequence[str] = ()) -> list[FieldOption]:
+def options_of(
+    record: type[DataclassInstance], names: Sequence[str] = (), leave_out: Sequence[str] = ()
+) -> list[FieldOption]:
     """The options of a settings class, all of them or those that are named."""
     return [
         FieldOption(field)
@@ -132,20 +137,20 @@ def add_options(options: Sequence[click.Option]) -> Callable[[Function], Functio
     return decorate
 
 
-def read_options(record: Any, values: Mapping[str, Any]) -> dict[str, Any]:
+def read_options(record: type[DataclassInstance], values: Mapping[str, object]) -> dict[str, object]:
     """What was typed for a settings class, with lists split and pairs parsed; what was not typed is left out.
 
     Raises:
         ConfigError: a pair is not K=V.
     """
-    typed_values: dict[str, Any] = {}
+    typed_values: dict[str, object] = {}
     for field in fields_of(record):
         value = values.get(_parameter_name(field))
         if value is None or value == ():
             continue
-        if field.kind == "mapping":
+        if field.kind == "mapping" and isinstance(value, tuple):
             typed_values[field.name] = dict(split_pair(text) for text in value)
-        elif field.kind in ("names", "models"):
+        elif field.kind in ("names", "models") and isinstance(value, tuple):
             parts = [part for text in value for part in (text.split(",") if field.commas else [text])]
             typed_values[field.name] = tuple(part.strip() for part in parts if part.strip())
         else:
@@ -196,7 +201,7 @@ def _option_names(field: Field) -> list[str]:
 def _type_of(field: Field) -> dict[str, Any]:
     if field.kind == "switch":
         return {"is_flag": True}
-    kinds: dict[str, Any] = {"whole": click.INT, "number": click.FLOAT, "path": click.Path(path_type=Path)}
+    kinds: dict[str, object] = {"whole": click.INT, "number": click.FLOAT, "path": click.Path(path_type=Path)}
     return {
         "type": kinds.get(field.kind, click.STRING),
         "metavar": field.unit or None,

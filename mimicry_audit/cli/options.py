@@ -11,7 +11,7 @@ import click
 from mimicry_audit.cli.fields import GroupedOption, add_options, option_of, options_of, read_options
 from mimicry_audit.workflow.audit_settings import OUTPUT, SCORING, Settings
 
-Function = TypeVar("Function", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., object])
 
 COLLECTING = (
     *(
@@ -32,7 +32,7 @@ SCORED = ("reference", "base", "control", "axes", "embedding_model", "min_covera
 """Settings that decide how answers are scored."""
 
 
-def setting(name: str, **changed: Any) -> Callable[[Function], Function]:
+def setting(name: str, **changed: object) -> Callable[[Function], Function]:
     """The option of one setting of an audit; `changed` gives other words where a command uses it differently."""
     return option_of(Settings, name, **changed)
 
@@ -68,6 +68,6 @@ def _file_option(flag: str, words: str, group: str) -> GroupedOption:
     return GroupedOption([flag], type=click.Path(path_type=Path), metavar="FILE", help=words, group=group)
 
 
-def given(values: Mapping[str, Any]) -> dict[str, Any]:
+def given(values: Mapping[str, object]) -> dict[str, Any]:
     """What was typed of the settings of an audit, with comma lists split and engine options parsed."""
     return read_options(Settings, values)

@@ -1,4 +1,4 @@
-"""Distillation: a student is trained on what a teacher says, and its checkpoint tells so.
+"""Distillation: a student is trained on a teacher's answers, and its checkpoint records that.
 
 Promise: `distill` leaves a folder that every engine loads, with a lineage manifest that an audit reads as ground truth; the
 same settings again finish what a crash left, and do nothing to what is finished. Importing this package loads next to
@@ -11,7 +11,7 @@ nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.distill.settings import DistillSettings
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["DistillSettings", "Distilled", "distill"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load the pipeline when one of its names is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from mimicry_audit.distill import pipeline
 
-    value = getattr(pipeline, name)
+    value: object = getattr(pipeline, name)
     globals()[name] = value
     return value

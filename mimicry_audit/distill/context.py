@@ -32,7 +32,7 @@ class DistillContext:
     Attributes:
         aside: ids of prompts that are answered like the others and neither taught nor held out here: another part's.
         shared: where the teacher's answers and signals lie; `work` by default.
-        on_rung: told of the held-out answers at equal parts of the first round, see
+        on_rung: called with the loss on the held-out answers after equal parts of the first round, see
             `mimicry_audit.distill.training.trainer.Rungs`.
     """
 

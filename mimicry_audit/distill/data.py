@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.ground import tables
 from mimicry_audit.ground.errors import ConfigError, DataError, ProbeError
@@ -42,7 +41,7 @@ class Row:
     label: str | None = None
     pair: str | None = None
     group: str | None = None
-    check: Mapping[str, Any] | None = None
+    check: Mapping[str, object] | None = None
 
     @property
     def content(self) -> str:
@@ -157,13 +156,13 @@ def _from_file(path: str, answers: str) -> tuple[Row, ...]:
     return tuple(rows)
 
 
-def _build_row(place: str, cells: Mapping[str, Any], number: str, answers: str) -> Row:
+def _build_row(place: str, cells: Mapping[str, object], number: str, answers: str) -> Row:
     def text(name: str) -> str | None:
         value = cells.get(name)
         if value is None or value == "" or value != value:  # a table's missing number is NaN
             return None
         if isinstance(value, bool | Mapping | list | tuple):
-            raise DataError(f"{place}: {name} is no text", "give a string")
+            raise DataError(f"{place}: {name} is not text", "give a string")
         return str(value)
 
     return Row(
@@ -177,7 +176,7 @@ def _build_row(place: str, cells: Mapping[str, Any], number: str, answers: str) 
     )
 
 
-def _build_messages(place: str, cells: Mapping[str, Any], system: str | None) -> tuple[Message, ...]:
+def _build_messages(place: str, cells: Mapping[str, object], system: str | None) -> tuple[Message, ...]:
     conversation, prompt = cells.get("messages"), cells.get("prompt")
     if isinstance(conversation, str) and conversation.strip():
         try:
@@ -190,9 +189,11 @@ def _build_messages(place: str, cells: Mapping[str, Any], system: str | None) ->
         opening = [Message("system", system)] if system else []
         return (*opening, Message("user", prompt))
     try:
+        if not isinstance(conversation, Iterable):
+            raise TypeError
         turns = tuple(Message(str(turn["role"]), _turn_text(place, turn["content"])) for turn in conversation)
     except (TypeError, KeyError):
-        raise DataError(f"{place}: messages is no list of turns", "give a list of {role, content}") from None
+        raise DataError(f"{place}: messages is not a list of turns", "give a list of {role, content}") from None
     while turns and turns[-1].role == "assistant":
         turns = turns[:-1]  # a conversation with its answer: the answer is what is distilled anew
     if not turns or turns[-1].role != "user":
@@ -204,7 +205,7 @@ def _turn_text(place: str, content: object) -> str:
     """The text of one turn, also where it comes in parts.
 
     Raises:
-        DataError: a turn without text (tool calls), or with parts that are no text (images).
+        DataError: a turn without text (tool calls), or with parts that are not text (images).
     """
     if isinstance(content, str):
         return content
@@ -224,15 +225,19 @@ def _turn_text(place: str, content: object) -> str:
     raise DataError(f"{place}: the content of a turn is {kind}", "leave conversations with tool calls or images out")
 
 
-def _build_check(place: str, cell: Any) -> Mapping[str, Any] | None:
+def _build_check(place: str, cell: object) -> Mapping[str, object] | None:
     if cell in (None, ""):
         return None
     try:
-        check = json.loads(cell) if isinstance(cell, str) else {k: v for k, v in cell.items() if v is not None}
+        if isinstance(cell, str):
+            check: Mapping[str, object] = json.loads(cell)
+        elif isinstance(cell, Mapping):
+            check = {k: v for k, v in cell.items() if v is not None}
+        else:
+            raise ValueError
         checks.validate(check)
-    except (ValueError, AttributeError):
-        raise DataError(f"{place}: check is no mapping", "give it a kind, see docs/probes.md") from None
+    except ValueError:
+        raise DataError(f"{place}: check is not a mapping", "give it a kind, see docs/probes.md") from None
     except ProbeError as error:
         raise DataError(f"{place}: {error.problem}", error.fix) from None
-    checked: Mapping[str, Any] = check
-    return checked
+    return check

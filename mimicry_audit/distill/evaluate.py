@@ -1,17 +1,18 @@
 """Evaluation on a frozen set: the student before, the student after, and its teacher, side by side.
 
 Promise: all three answer the same held-out prompts greedily and are scored on the same reference texts, through the engines
-that an audit uses; the answers lie in a run directory, so that an interrupted evaluation goes on where it stopped. What a
-model cannot tell (an endpoint's odds of a text) is None, with a note.
+that an audit uses; the answers lie in a run directory, so that an interrupted evaluation resumes where it stopped. What a
+model cannot give (an endpoint's probabilities of a text) is None, with a note.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.asking.progress import Progress
@@ -27,9 +28,61 @@ SCHEMA = "mimicry_audit.evaluation/1"
 TOP_K = 64
 """Most probable tokens known at each place; the divergences are lower bounds that grow with it."""
 
-Told = Callable[[str, int, int], None]
+Report = Callable[[str, int, int], None]
 Scores = Mapping[str, Mapping[str, TokenScores]]
 """``held`` and ``taught`` → id of a prompt → what a model finds of its text."""
+
+
+class CheckFigures(TypedDict):
+    """Share of the `n` prompts with a check whose answers are right."""
+
+    accuracy: float
+    n: int
+
+
+class ModelEntry(TypedDict):
+    """What ``evaluation.json`` holds of one model; None where something could not be measured."""
+
+    answered: int
+    n: int
+    finished: float
+    held_out: figures.TokenFigures | None
+    taught: figures.TokenFigures | None
+    to_teacher: figures.TeacherFigures | None
+    text: dict[str, float | None]
+    classes: figures.ClassFigures | None
+    fairness: figures.FairnessFigures | None
+    checks: CheckFigures | None
+    parameters: NotRequired[int]
+
+
+class FoldLosses(TypedDict):
+    """The held-out loss of each fold with its mean and standard deviation."""
+
+    losses: list[float]
+    mean: float
+    sd: float
+
+
+class Measured(TypedDict):
+    """What `evaluate` finds: label → entry, and notes on what is missing."""
+
+    models: dict[str, ModelEntry]
+    notes: list[str]
+
+
+class Evaluation(Measured):
+    """What ``evaluation.json`` holds beside its schema."""
+
+    student: str
+    teacher: str | None
+    base: str
+    references: str
+    frozen_sha256: str
+    prompts: int
+    top_k: int
+    fairness_against_teacher: dict[str, float] | None
+    folds: FoldLosses | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +121,9 @@ def evaluate(
     max_tokens: int,
     seed: int,
     progress: Progress | None,
-    on_stage: Told,
+    on_stage: Report,
     known: Mapping[str, Scores | None] = MappingProxyType({}),
-) -> dict[str, Any]:
+) -> Measured:
     """Ask and score every model; returns what ``evaluation.json`` holds under ``models`` and ``notes``.
 
     Args:
@@ -79,7 +132,7 @@ def evaluate(
         frozen: prompts and references.
         max_tokens: most tokens in an answer.
         seed: of the run.
-        progress: told of answers.
+        progress: receives the answers.
         on_stage: called with the stage of scoring, how many texts are done, and of how many.
         known: token scores of further models, from `scores_of`: they are compared with, and neither asked nor reported.
     """
@@ -102,9 +155,9 @@ def evaluate(
 
 
 def scores_of(
-    spec: ModelSpec, reference_rows: Sequence[Row], frozen: Frozen, notes: list[str], on_stage: Told
+    spec: ModelSpec, reference_rows: Sequence[Row], frozen: Frozen, notes: list[str], on_stage: Report
 ) -> Scores | None:
-    """Token scores of the reference texts (``reference_rows``) and of taught texts, None for a model that tells none."""
+    """Token scores of the reference texts (``reference_rows``) and of taught texts, None for a model that gives none."""
     engine = engine_for(spec)
     if not isinstance(engine, Scorer):
         notes.append(f"{spec.label}: {why_not(spec.engine)}")
@@ -129,42 +182,47 @@ def _model_entry(
     answers: Mapping[str, Mapping[str, Response]],
     scores: Mapping[str, Scores | None],
     notes: list[str],
-) -> dict[str, Any]:
+) -> ModelEntry:
     texts = {i: r.text for i, r in answers[label].items() if r.usable}
-    entry: dict[str, Any] = {"answered": len(texts), "n": len(frozen.rows)}
     finished = [r for r in answers[label].values() if r.status == "ok"]
-    entry["finished"] = len(finished) / max(1, len(frozen.rows))
-    model_scores = scores[label]
-    entry["held_out"] = _token_figures(model_scores["held"], frozen.references) if model_scores else None
-    entry["taught"] = (
-        _token_figures(model_scores["taught"], frozen.taught_texts or {})
-        if model_scores and model_scores["taught"]
-        else None
-    )
-    teacher = scores.get("teacher")
-    entry["to_teacher"] = None
-    if teacher and model_scores:
-        common = [i for i in teacher["held"] if i in model_scores["held"]]
-        entry["to_teacher"] = figures.against_teacher(
-            *([side["held"][i] for i in common] for side in (teacher, model_scores))
-        )
+    model_scores, teacher = scores[label], scores.get("teacher")
+    held_out = taught = to_teacher = None
+    if model_scores:
+        held_out = _token_figures(model_scores["held"], frozen.references)
+        if model_scores["taught"]:
+            taught = _token_figures(model_scores["taught"], frozen.taught_texts or {})
+        if teacher:
+            common = [i for i in teacher["held"] if i in model_scores["held"]]
+            to_teacher = figures.against_teacher(
+                *([side["held"][i] for i in common] for side in (teacher, model_scores))
+            )
     ids = [row.id for row in frozen.rows if row.id in frozen.references]
-    entry["text"], missing = figures.text_figures([texts.get(i) for i in ids], [frozen.references[i] for i in ids])
+    text, missing = figures.text_figures([texts.get(i) for i in ids], [frozen.references[i] for i in ids])
     notes += missing
-    entry["classes"], entry["fairness"] = _label_figures(frozen.rows, texts)
+    classes, fairness = _label_figures(frozen.rows, texts)
     checked = [row for row in frozen.rows if row.check is not None]
     right = sum(row.id in texts and check.correct(row.check or {}, texts[row.id]) for row in checked)
-    entry["checks"] = {"accuracy": right / len(checked), "n": len(checked)} if checked else None
-    return entry
+    return {
+        "answered": len(texts),
+        "n": len(frozen.rows),
+        "finished": len(finished) / max(1, len(frozen.rows)),
+        "held_out": held_out,
+        "taught": taught,
+        "to_teacher": to_teacher,
+        "text": text,
+        "classes": classes,
+        "fairness": fairness,
+        "checks": {"accuracy": right / len(checked), "n": len(checked)} if checked else None,
+    }
 
 
-def _token_figures(scores: Mapping[str, TokenScores], texts: Mapping[str, str]) -> dict[str, float | None]:
+def _token_figures(scores: Mapping[str, TokenScores], texts: Mapping[str, str]) -> figures.TokenFigures:
     return figures.token_figures(list(scores.values()), [len(texts[i].encode("utf-8", "replace")) for i in scores])
 
 
 def _label_figures(
     rows: Sequence[Row], texts: Mapping[str, str]
-) -> tuple[dict[str, Any] | None, dict[str, Any] | None]:
+) -> tuple[figures.ClassFigures | None, figures.FairnessFigures | None]:
     """Classification on labelled rows, and disparities on counterfactual pairs."""
     labels = sorted({row.label for row in rows if row.label is not None})
     labelled = [row for row in rows if row.label is not None]
@@ -185,6 +243,12 @@ def _label_figures(
     return classes, fair
 
 
-def write(path: Path, content: Mapping[str, Any]) -> None:
+def read(path: Path) -> Evaluation:
+    """The evaluation in a file."""
+    content: Evaluation = json.loads(path.read_text("utf-8"))
+    return content
+
+
+def write(path: Path, content: Evaluation) -> None:
     """Write ``evaluation.json``."""
     write_json(path, {"schema": SCHEMA, **content})

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import TypedDict
 
 import regex
 
@@ -22,7 +22,45 @@ NO_LABEL = "(none)"
 """Stands for an answer that settles on none of the labels."""
 
 
-def token_figures(scores: Sequence[TokenScores], lengths: Sequence[int]) -> dict[str, float | None]:
+class TokenFigures(TypedDict):
+    """What texts cost a model: see `token_figures`."""
+
+    cross_entropy: float | None
+    perplexity: float | None
+    bits_per_byte: float | None
+    tokens: int
+
+
+class TeacherFigures(TypedDict):
+    """How far a model is from its teacher: see `against_teacher`."""
+
+    kl_teacher_model: float | None
+    kl_model_teacher: float | None
+    js: float | None
+    agreement: float | None
+
+
+class ClassFigures(TypedDict):
+    """Classification of `n` texts: see `class_figures`."""
+
+    accuracy: float
+    precision: float
+    recall: float
+    f1: float
+    n: int
+
+
+class FairnessFigures(TypedDict):
+    """Disparities between groups over `n` pairs: see `fairness`."""
+
+    n: int
+    flips: float
+    selection_gap: float
+    accuracy_gap: float | None
+    groups: list[str]
+
+
+def token_figures(scores: Sequence[TokenScores], lengths: Sequence[int]) -> TokenFigures:
     """Cross-entropy (nats per token), perplexity, and bits per byte, which alone compares across tokenizers.
 
     Args:
@@ -44,7 +82,7 @@ def token_figures(scores: Sequence[TokenScores], lengths: Sequence[int]) -> dict
     }
 
 
-def against_teacher(teacher: Sequence[TokenScores], model_scores: Sequence[TokenScores]) -> dict[str, float | None]:
+def against_teacher(teacher: Sequence[TokenScores], model_scores: Sequence[TokenScores]) -> TeacherFigures:
     """How far two models' next-token distributions lie apart on the same texts, in nats per token.
 
     KL(teacher‖model), KL(model‖teacher) and Jensen–Shannon as lower bounds (`mimicry_audit.similarity.divergence`), and the
@@ -62,7 +100,7 @@ def against_teacher(teacher: Sequence[TokenScores], model_scores: Sequence[Token
         same += sum(_best_fold(a) == _best_fold(b) for a, b in zip(p.top, q.top, strict=True))
         places += len(p.tokens)
     if not places:
-        return dict.fromkeys(("kl_teacher_model", "kl_model_teacher", "js", "agreement"))
+        return {"kl_teacher_model": None, "kl_model_teacher": None, "js": None, "agreement": None}
     return {
         "kl_teacher_model": float(forward / places),
         "kl_model_teacher": float(reverse / places),
@@ -140,7 +178,7 @@ def predicted(answer: str | None, labels: Sequence[str]) -> str:
     return checks.extract(check, answer or "") or NO_LABEL
 
 
-def class_figures(truth: Sequence[str], predictions: Sequence[str]) -> dict[str, Any] | None:
+def class_figures(truth: Sequence[str], predictions: Sequence[str]) -> ClassFigures | None:
     """Accuracy, and precision, recall and F1 averaged over the classes of the truth; None without labels.
 
     Args:
@@ -166,7 +204,7 @@ def class_figures(truth: Sequence[str], predictions: Sequence[str]) -> dict[str,
 
 def fairness(
     groups: Sequence[str], pairs: Sequence[str], answers: Sequence[str], truth: Sequence[str | None]
-) -> dict[str, Any] | None:
+) -> FairnessFigures | None:
     """How differently groups fare on counterfactual pairs: prompts that differ in the group they speak of, and in nothing else.
 
     * ``flips``: share of pairs whose prompts do not all get the same answer (counterfactual fairness; M. Kusner et al., 2017,
@@ -205,9 +243,13 @@ def fairness(
     }
 
 
-def difference(after: Mapping[str, Any] | None, teacher: Mapping[str, Any] | None) -> dict[str, float] | None:
+def difference(after: FairnessFigures | None, teacher: FairnessFigures | None) -> dict[str, float] | None:
     """Student less teacher for every disparity that both have: above 0 the student treats groups more differently."""
     if not after or not teacher:
         return None
-    names = ("flips", "selection_gap", "accuracy_gap")
-    return {n: after[n] - teacher[n] for n in names if after.get(n) is not None and teacher.get(n) is not None}
+    gaps = {
+        "flips": after["flips"] - teacher["flips"],
+        "selection_gap": after["selection_gap"] - teacher["selection_gap"],
+    }
+    own, others = after["accuracy_gap"], teacher["accuracy_gap"]
+    return gaps if own is None or others is None else gaps | {"accuracy_gap": own - others}

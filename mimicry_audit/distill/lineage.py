@@ -6,17 +6,20 @@ weigh and not by what they are called, and holds no path of this machine. It is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
+from mimicry_audit.distill.evolve.settings import EvolveSettings
 from mimicry_audit.distill.settings import DistillSettings
 from mimicry_audit.engines.fingerprint import Weights
 from mimicry_audit.engines.hardware import version_of
 from mimicry_audit.engines.sketch import lineage_of
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import Identity, canonical_json, sha256_text
+from mimicry_audit.records.manifest import StatedIdentity
 from mimicry_audit.records.run import write_json
 
 MANIFEST = "lineage.json"
@@ -25,7 +28,7 @@ SCHEMA = 1
 
 LIBRARIES = ("torch", "transformers", "tokenizers", "accelerate", "peft")
 
-_WORDS = {
+OBJECTIVES = {
     "hard": "next token of the teacher's answers (hard labels)",
     "forward-kl": "forward Kullback–Leibler to the teacher's next-token distribution",
     "reverse-kl": "reverse Kullback–Leibler to the teacher's next-token distribution",
@@ -34,33 +37,65 @@ _WORDS = {
     "skew-reverse-kl": "skewed reverse Kullback–Leibler to the teacher's next-token distribution",
     "uld": "universal logit distillation beside hard labels",
 }
+"""What an objective minimises, in words."""
+
+_PATHS = ("teacher", "student", "data", "engine_options", "launcher", "chat_template", "prompt_template")
+"""Settings that may hold a path and are left out of the manifest."""
+
+
+class Lineage(TypedDict):
+    """What ``lineage.json`` holds; ``distillation`` has the settings and what came of them."""
+
+    schema: int
+    name: str
+    family: object
+    relation: str
+    teacher: str | None
+    base: str
+    same_data_as: None
+    objective: str
+    data_sha256: str
+    examples: int
+    steps: int
+    seed: int
+    data_seed: int
+    init_seed: None
+    parameters: int
+    quirks: dict[str, object]
+    parents: dict[str, str]
+    versions: dict[str, str]
+    distillation: dict[str, object]
+    identity: NotRequired[StatedIdentity]
+    fingerprint: NotRequired[str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineageInputs:
-    """What happened, as far as the manifest tells it.
+    """What happened, as far as the manifest states it.
 
     Attributes:
         settings: what was asked for.
-        teacher: the teacher's identity, None where the dose was 0 and none was asked.
+        teacher: the teacher's identity, None where none was asked.
         teacher_folder: where the teacher's weights lie, None where they are elsewhere.
         base: the weights that the student started from.
-        data: name, hash and counts of the data.
-        answers_sha: hash over what the student was taught.
+        objective: what was minimised, in words.
+        data_sha: hash over what the student was taught.
         examples: how many answers that was.
-        rounds: what came of each round of training.
-        tokenizers: hashes of both tokenizers' maps, where they were compared.
+        steps: of all rounds together.
+        parameters: of the student.
+        distillation: what the manifest states beside the settings, in this order.
     """
 
-    settings: DistillSettings
+    settings: DistillSettings | EvolveSettings
     teacher: Identity | None
     teacher_folder: Path | None
     base: Weights
-    data: Mapping[str, Any]
-    answers_sha: str
+    objective: str
+    data_sha: str
     examples: int
-    rounds: Sequence[Mapping[str, Any]]
-    tokenizers: Mapping[str, Any] | None
+    steps: int
+    parameters: int
+    distillation: Mapping[str, object]
 
 
 def own_name(folder: Path | None, fallback: str) -> str:
@@ -69,10 +104,10 @@ def own_name(folder: Path | None, fallback: str) -> str:
     return str(manifest.get("name") or fallback.removeprefix("lab/"))
 
 
-def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
+def lineage_manifest(inputs: LineageInputs) -> Lineage:
     """The manifest."""
     s = inputs.settings
-    base_folder = _weights_folder(inputs.base)
+    base_folder = weights_folder(inputs.base)
     base = own_name(base_folder, inputs.base.name)
     parents = {base: inputs.base.pin}
     teacher = None
@@ -80,12 +115,7 @@ def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
         teacher = own_name(inputs.teacher_folder, inputs.teacher.model)
         parents[teacher] = inputs.teacher.revision or "unknown"
     base_manifest = (lineage_of(base_folder) or {}) if base_folder else {}
-    settings_on_record = {
-        k: v
-        for k, v in s.deciding().items()
-        if k not in ("teacher", "student", "data", "engine_options", "launcher", "chat_template")
-    }
-    content: dict[str, Any] = {
+    content: Lineage = {
         "schema": SCHEMA,
         "name": s.name or s.out.resolve().name,
         "family": base_manifest.get("family"),
@@ -93,27 +123,20 @@ def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
         "teacher": teacher,
         "base": base,
         "same_data_as": None,
-        "objective": _WORDS[s.objective] if teacher else "next token of given answers (hard labels)",
-        "data_sha256": inputs.answers_sha,
+        "objective": inputs.objective,
+        "data_sha256": inputs.data_sha,
         "examples": inputs.examples,
-        "steps": sum(int(r["best_step"] or r["steps"]) for r in inputs.rounds),
+        "steps": inputs.steps,
         "seed": s.seed,
         "data_seed": s.seed,
         "init_seed": None,
-        "parameters": inputs.rounds[-1]["parameters"],
+        "parameters": inputs.parameters,
         "quirks": {},
         "parents": parents,
         "versions": {"mimicry_audit": __version__} | {n: v for n in LIBRARIES if (v := version_of(n)) is not None},
         "distillation": {
-            **settings_on_record,
-            "signal": s.kind if teacher else "text",
-            "hard_weight": s.share_hard,
-            "rate": s.training.peak_rate,
-            "dose": s.dose,
-            "data": dict(inputs.data),
-            "teacher": None if inputs.teacher is None else asdict(inputs.teacher),
-            "tokenizers": None if inputs.tokenizers is None else dict(inputs.tokenizers),
-            "training": [dict(r) for r in inputs.rounds],
+            **{name: value for name, value in s.deciding().items() if name not in _PATHS},
+            **inputs.distillation,
         },
     }
     if base_manifest.get("identity"):
@@ -122,17 +145,31 @@ def lineage_manifest(inputs: LineageInputs) -> dict[str, Any]:
     return content
 
 
-def amended(content: Mapping[str, Any], changed: Mapping[str, Any], **distillation: Any) -> dict[str, Any]:
-    """The manifest with some fields changed, and some of its account of the distillation."""
-    manifest = {k: v for k, v in content.items() if k != "fingerprint"} | dict(changed)
+def amended(content: Lineage, **distillation: object) -> Lineage:
+    """The manifest with some of its account of the distillation changed."""
+    manifest = content.copy()
+    manifest.pop("fingerprint", None)
     manifest["distillation"] = {**manifest["distillation"], **distillation}
-    return manifest | {"fingerprint": sha256_text(canonical_json(manifest))}
+    manifest["fingerprint"] = sha256_text(canonical_json(manifest))
+    return manifest
 
 
-def write(folder: Path, content: Mapping[str, Any]) -> None:
+def read(folder: Path) -> Lineage:
+    """The manifest that `write` left in a folder.
+
+    Raises:
+        OSError: there is none.
+        ValueError: it is not JSON.
+    """
+    content: Lineage = json.loads((folder / MANIFEST).read_text("utf-8"))
+    return content
+
+
+def write(folder: Path, content: Lineage) -> None:
     """Write the manifest: the last file of a checkpoint."""
     write_json(folder / MANIFEST, content)
 
 
-def _weights_folder(weights: Weights) -> Path | None:
+def weights_folder(weights: Weights) -> Path | None:
+    """Where weights lie, None where they come from the Hub."""
     return Path(weights.location) if weights.commit is None else None

@@ -1,6 +1,6 @@
-"""A distillation from its settings to a checkpoint: which step is owed, in what order, and where each leaves its work.
+"""A distillation from its settings to a checkpoint: which step is missing, in what order, and where each leaves its work.
 
-Promise: each step reads what the one before it left on disk, so that a distillation killed anywhere goes on where it stopped;
+Promise: each step reads what the one before it left on disk, so that a distillation killed anywhere resumes where it stopped;
 other settings in the same folder are refused with what differs, unless the training diverged; and the checkpoint's manifest
 comes last.
 
@@ -15,17 +15,22 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING
 
-from mimicry_audit.distill import data
+from mimicry_audit.distill import data, lineage
 from mimicry_audit.distill.context import DistillContext, Watch, drop
 from mimicry_audit.distill.kept import DIVERGED, keep_settings, restart_settings
+from mimicry_audit.distill.lineage import Lineage
 from mimicry_audit.distill.settings import DistillSettings, check
-from mimicry_audit.distill.training.settings import check_packages, deciding_defaults
+from mimicry_audit.distill.training.settings import check_packages
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, Diverged
 from mimicry_audit.records.asked import ModelSpec
 from mimicry_audit.records.run import RunDirectory
+
+if TYPE_CHECKING:
+    from mimicry_audit.distill import evaluate
+    from mimicry_audit.distill.rounds import TokenAlignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +44,8 @@ class Distilled:
     """
 
     path: Path
-    lineage: Mapping[str, Any]
-    evaluation: Mapping[str, Any] | None
+    lineage: Lineage
+    evaluation: evaluate.Evaluation | None
 
 
 def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
@@ -48,19 +53,19 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
 
     Args:
         settings: what is asked for.
-        watch: told how far it is.
+        watch: receives the progress.
 
     Raises:
         ConfigError: a setting is wrong, or the models cannot be compared as the objective needs.
         DataError: the prompts cannot be read.
         PrerequisiteError: a model or a package is missing.
         RunDirectoryError: the folder was made with other settings, is in use, or cannot be written.
-        EngineError: the teacher cannot answer, or the loss is no number.
+        EngineError: the teacher cannot answer, or the loss became NaN or infinite.
     """
     from mimicry_audit.distill.rounds import align_tokens
 
     context = prepare_context(check(settings), watch)
-    manifest = settings.out / "lineage.json"
+    manifest = settings.out / lineage.MANIFEST
     alignment = (
         None if manifest.is_file() else align_tokens(context)
     )  # models are found and compared before anything is asked or written
@@ -68,12 +73,12 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
         same_settings(context)
         if alignment is not None:
             _finish_missing(context, alignment)
-        lineage = json.loads(manifest.read_text("utf-8"))
-        return Distilled(settings.out, lineage, evaluated(context, lineage))
+        content = lineage.read(settings.out)
+        return Distilled(settings.out, content, evaluated(context, content))
 
 
-def _finish_missing(context: DistillContext, alignment: Any) -> None:
-    """Do what is owed, and keep in mind whether it diverged: then other settings are welcome."""
+def _finish_missing(context: DistillContext, alignment: TokenAlignment) -> None:
+    """Do what is missing, and record whether it diverged: then other settings are accepted."""
     from mimicry_audit.distill.rounds import finish_rounds
 
     try:
@@ -111,34 +116,34 @@ def prepare_context(settings: DistillSettings, watch: Watch | None) -> DistillCo
     return DistillContext(settings, teacher, student, rows, held_out_ids, dosed, watch)
 
 
-def same_settings(context: DistillContext, more: Mapping[str, Any] = MappingProxyType({})) -> None:
+def same_settings(context: DistillContext, more: Mapping[str, object] = MappingProxyType({})) -> None:
     """Keep the settings, and what more decides the outcome, or refuse others than those that are kept.
 
-    After a training that diverged others are taken: it is forgotten, and what the teacher said stays.
+    After a training that diverged, others are accepted: it is discarded, and the teacher's answers are reused.
     """
     settings = context.settings
-    now = {**settings.deciding(), "data_sha256": data.sha(context.rows), **more}
-    if keep_settings(settings.out, now, deciding_defaults(DistillSettings), ("search", "metrics.jsonl")):
-        _forget_training(context)
-        restart_settings(settings.out, now)
+    facts = {"data_sha256": data.sha(context.rows), **more}
+    if keep_settings(settings, facts, ("search", "metrics.jsonl")):
+        _discard_training(context)
+        restart_settings(settings, facts)
 
 
-def _forget_training(context: DistillContext) -> None:
-    """Remove rounds, folds and their figures; the teacher's answers and signals say themselves what they are of."""
+def _discard_training(context: DistillContext) -> None:
+    """Remove rounds, folds and their figures; the teacher's answers and signals record themselves what they belong to."""
     for folder in (*context.work.glob("round-*"), *context.work.glob("fold-*"), context.settings.out / "tensorboard"):
         drop(folder)
     (context.settings.out / "metrics.jsonl").unlink(missing_ok=True)
 
 
-def evaluated(context: DistillContext, lineage: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The evaluation, made now unless it is there; None where there is nothing held out or none is wanted."""
+def evaluated(context: DistillContext, manifest: Lineage) -> evaluate.Evaluation | None:
+    """The evaluation, made now unless it is there; None where nothing is held out or none is wanted."""
     from mimicry_audit.distill import evaluate
+    from mimicry_audit.distill.figures import difference
 
     s = context.settings
     path = s.out / "evaluation.json"
     if path.is_file():
-        earlier_evaluation: dict[str, Any] = json.loads(path.read_text("utf-8"))
-        return earlier_evaluation
+        return evaluate.read(path)
     frozen = frozen_of(context)
     if not s.evaluation_limit or not frozen.rows:
         return None
@@ -147,15 +152,7 @@ def evaluated(context: DistillContext, lineage: Mapping[str, Any]) -> Mapping[st
         "after": ModelSpec(label="after", engine="hf", name=str(s.out), source=str(s.out)),
         **({"teacher": context.teacher} if s.dose else {}),
     }
-    content = {
-        "student": lineage["name"],
-        "teacher": lineage["teacher"],
-        "base": lineage["base"],
-        "references": "teacher" if s.dose else "given",
-        "frozen_sha256": frozen.sha,
-        "prompts": len(frozen.rows),
-        "top_k": evaluate.TOP_K,
-    } | evaluate.evaluate(
+    measured = evaluate.evaluate(
         context.work / "evaluation",
         models,
         frozen,
@@ -164,20 +161,26 @@ def evaluated(context: DistillContext, lineage: Mapping[str, Any]) -> Mapping[st
         progress=context.watch,
         on_stage=context.report_progress,
     )
-    content["fairness_against_teacher"] = _disparity_figures(content["models"])
-    content["folds"] = _fold_losses(context)
+    entries = measured["models"]
+    content: evaluate.Evaluation = {
+        "student": manifest["name"],
+        "teacher": manifest["teacher"],
+        "base": manifest["base"],
+        "references": "teacher" if s.dose else "given",
+        "frozen_sha256": frozen.sha,
+        "prompts": len(frozen.rows),
+        "top_k": evaluate.TOP_K,
+        **measured,
+        "fairness_against_teacher": difference(
+            entries["after"]["fairness"], entries["teacher"]["fairness"] if "teacher" in entries else None
+        ),
+        "folds": _fold_losses(context),
+    }
     evaluate.write(path, content)
-    evaluation: dict[str, Any] = json.loads(path.read_text("utf-8"))
-    return evaluation
+    return evaluate.read(path)
 
 
-def _disparity_figures(models: Mapping[str, Any]) -> dict[str, float] | None:
-    from mimicry_audit.distill.figures import difference
-
-    return difference(models["after"]["fairness"], models.get("teacher", {}).get("fairness"))
-
-
-def frozen_of(context: DistillContext) -> Any:
+def frozen_of(context: DistillContext) -> evaluate.Frozen:
     """The held-out prompts with their references, and as many taught ones."""
     from mimicry_audit.distill.evaluate import Frozen
     from mimicry_audit.distill.rounds import collect_lessons
@@ -195,7 +198,7 @@ def frozen_of(context: DistillContext) -> Any:
     )
 
 
-def _fold_losses(context: DistillContext) -> dict[str, Any] | None:
+def _fold_losses(context: DistillContext) -> evaluate.FoldLosses | None:
     """The held-out loss of each fold with its mean and standard deviation, None without folds."""
     from statistics import mean, stdev
 

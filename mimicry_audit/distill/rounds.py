@@ -1,4 +1,4 @@
-"""The rounds of a distillation: ask, encode, have the teacher's say, train; and make a checkpoint of the last weights.
+"""The rounds of a distillation: ask, encode, get the teacher's signals, train; and make a checkpoint of the last weights.
 
 Promise: round 0 is off-policy, on the teacher's answers (and, below a full dose, on given ones); each later round is
 on-policy: the student of the round before answers the prompts, the teacher's distribution on those answers is what is learnt,
@@ -14,7 +14,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.distill import data, lineage
@@ -24,7 +24,15 @@ from mimicry_audit.distill.training import job, shape
 from mimicry_audit.distill.training.examples import Encoder, Example, Taught
 from mimicry_audit.distill.training.loss import LossRecipe
 from mimicry_audit.distill.training.models import Source, load, source
-from mimicry_audit.distill.training.signals import Keep, SignalStore, ask, compute, store_key, told_places, write_index
+from mimicry_audit.distill.training.signals import (
+    Keep,
+    SignalStore,
+    ask,
+    compute,
+    store_key,
+    told_places,
+    write_index,
+)
 from mimicry_audit.distill.training.tokenizers import TokenizerMatch, compare_tokenizers, demand_match
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.likelihood import Scorer, why_not
@@ -35,7 +43,28 @@ from mimicry_audit.records.run import RunDirectory, write_text
 
 _LOGS_A_ROUND = 50
 RUNGS = 5
-"""Equal parts of a training after which a listener hears of the held-out answers."""
+"""Equal parts of a training after which a listener gets the loss on the held-out answers."""
+
+
+class RoundResult(job.TrainingResult):
+    """What came of one round: its training, its answers by origin, and the share of them that came to their end."""
+
+    round: int
+    answers: dict[str, int]
+    finished: float
+
+
+class DataFacts(TypedDict):
+    """Name, hash and counts of the data."""
+
+    name: str
+    sha256: str
+    prompts: int
+    held_out: int
+    dosed: int
+    taught: dict[str, int]
+    unfinished: int
+    left_out: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +132,7 @@ def collect_answers(
 
 
 def finish_rounds(context: DistillContext, alignment: TokenAlignment) -> None:
-    """Do all rounds that are owed and write the checkpoint."""
+    """Do all missing rounds and write the checkpoint."""
     texts = collect_lessons(context)
     for number, part in enumerate(data.folds(context.taught, context.settings.folds, context.settings.seed)
                                   if context.settings.folds else ()):  # fmt: skip
@@ -165,7 +194,7 @@ def _run_round(
     taught: list[Taught],
     held_out_answers: list[Taught],
     number: int,
-) -> dict[str, Any]:
+) -> RoundResult:
     """One round of training, unless it is done; returns what came of it."""
     folder = context.work / f"round-{number}"
     start = _round_start(context, alignment, number)
@@ -178,8 +207,7 @@ def _run_round(
     result = job.perform(prepared, context.settings.training.launcher, *listeners)
     origins = counts([t.origin for t in taught])
     ended = sum(t.ended for t in taught) / len(taught)
-    keep = {k: result[k] for k in ("steps", "best_step", "processes", "parameters", "held")}
-    return {"round": number, "answers": origins, "finished": round(ended, 4), **keep}
+    return {"round": number, "answers": origins, "finished": round(ended, 4), **result}
 
 
 def _round_start(context: DistillContext, alignment: TokenAlignment, number: int) -> tuple[str, str | None]:
@@ -231,7 +259,7 @@ def _prepare_job(
     return job.Job(
         folder=str(folder.resolve()), student=start[0], student_commit=start[1],
         teacher=dense.weights.location if dense else None, teacher_commit=dense.weights.commit if dense else None,
-        rows=files[0], held=files[1] if held_out_rows else None, signals=store, recipe=asdict(recipe),
+        rows=files[0], held=files[1] if held_out_rows else None, signals=store, recipe=recipe,
         pads=(padding(alignment.student), padding(alignment.teacher) if alignment.teacher else 0),
         seed=s.seed + max(0, number), patience=s.patience, evaluate_every=s.evaluate_every,
         log_every=max(1, shared_fields["steps"] // _LOGS_A_ROUND), round_=number,
@@ -277,7 +305,7 @@ def _store_signals(
                     messages,
                     store,
                     keep,
-                    lambda count, of: context.report_progress("asking for odds", count, of),
+                    lambda count, of: context.report_progress("asking for probabilities", count, of),
                 )
     write_index(store.folder, store, {"teacher": alignment.teacher.weights.pin, "top_k": s.top_k, "kind": s.kind})
     return str(folder), key
@@ -291,18 +319,16 @@ def _compute_signals(
     assert alignment.teacher is not None
     weights = alignment.teacher.weights
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = (
-        load(weights.location, weights.commit, half=job.uses_bf16(context.settings.training.precision))
-        .to(device)
-        .eval()
-    )
+    model = load(weights.location, weights.commit, half=job.uses_bf16(context.settings.training.precision))
+    model.to(device)  # type: ignore[arg-type]  # a decorator of transformers hides the signature
+    model.train(False)
     compute(
         model,
         rows,
         store,
         keep,
         padding(alignment.teacher),
-        lambda count, of: context.report_progress("teacher's odds", count, of),
+        lambda count, of: context.report_progress("teacher's probabilities", count, of),
     )
 
 
@@ -331,9 +357,9 @@ def _board_folder(context: DistillContext) -> str | None:
 
 
 def _place_checkpoint(
-    context: DistillContext, alignment: TokenAlignment, texts: Lessons, round_records: list[dict[str, Any]]
+    context: DistillContext, alignment: TokenAlignment, texts: Lessons, round_records: list[RoundResult]
 ) -> None:
-    """Move the last weights to their place and tell how they came to be."""
+    """Move the last weights to their place and write the manifest."""
     s = context.settings
     weights = context.work / f"round-{s.rounds}" / "weights"
     for file in sorted(weights.iterdir()):
@@ -347,11 +373,21 @@ def _place_checkpoint(
             teacher=teacher,
             teacher_folder=folder,
             base=alignment.student.weights,
-            data=_data_facts(context, alignment, texts),
-            answers_sha=sha256_text(answers_json),
+            objective=lineage.OBJECTIVES[s.objective] if teacher else "next token of given answers (hard labels)",
+            data_sha=sha256_text(answers_json),
             examples=len(texts.taught),
-            rounds=round_records,
-            tokenizers=None if alignment.match is None else asdict(alignment.match),
+            steps=sum(int(r["best_step"] or r["steps"]) for r in round_records),
+            parameters=round_records[-1]["parameters"],
+            distillation={
+                "signal": s.kind if teacher else "text",
+                "hard_weight": s.share_hard,
+                "rate": s.training.peak_rate,
+                "dose": s.dose,
+                "data": _data_facts(context, alignment, texts),
+                "teacher": None if teacher is None else asdict(teacher),
+                "tokenizers": None if alignment.match is None else asdict(alignment.match),
+                "training": round_records,
+            },
         )
     )
     lineage.write(s.out, content)
@@ -371,7 +407,7 @@ def _teacher_identity(context: DistillContext) -> tuple[Identity | None, Path | 
     return Identity(**teacher_record.identity), folder
 
 
-def _data_facts(context: DistillContext, alignment: TokenAlignment, texts: Lessons) -> dict[str, Any]:
+def _data_facts(context: DistillContext, alignment: TokenAlignment, texts: Lessons) -> DataFacts:
     return {
         "name": Path(context.settings.data).name,
         "sha256": data.sha(context.rows),

@@ -1,6 +1,6 @@
 """What a user asks of a distillation, checked field by field before anything is loaded.
 
-Promise: a wrong value, and a combination that would train something else than what it says, is one line with its fix. What
+Promise: a wrong value, and a combination that would train something else than its words promise, is one line with its fix. What
 decides the weights is in `deciding`, and nothing else is: that is what a resumed distillation is compared by.
 """
 
@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.distill.training.settings import (
     DATA,
@@ -20,12 +19,12 @@ from mimicry_audit.distill.training.settings import (
     STUDENT,
     TEACHER,
     TRAINING,
+    DistillationSettings,
     TrainingSettings,
-    deciding_values,
     describe_engine_options,
 )
 from mimicry_audit.ground.errors import ConfigError
-from mimicry_audit.ground.fields import check_fields, describe, from_flat, replace_fields
+from mimicry_audit.ground.fields import check_fields, describe
 
 OBJECTIVES = ("hard", "forward-kl", "reverse-kl", "jsd", "skew-kl", "skew-reverse-kl", "uld")
 SIGNALS = ("text", "dense", "cached", "served")
@@ -34,7 +33,7 @@ _OBJECTIVE, _EVALUATION = "Objective", "Evaluation"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DistillSettings:
+class DistillSettings(DistillationSettings):
     """One distillation; `training` holds what every training has."""
 
     teacher: str = field(metadata=TEACHER)
@@ -55,18 +54,18 @@ class DistillSettings:
         metadata=describe("Sampling temperature of the answers; 0 is greedy.", group=DATA, unit="T", low=0, high=10),
     )
     max_tokens: int = field(
-        default=256, metadata=describe("Most tokens in one answer.", group=DATA, unit="N", above=0)
+        default=256, metadata=describe("Maximum tokens per answer.", group=DATA, unit="N", above=0)
     )  # fmt: skip
-    engine_options: Mapping[str, Any] = field(default_factory=dict, metadata=describe_engine_options(DATA))
+    engine_options: Mapping[str, object] = field(default_factory=dict, metadata=describe_engine_options(DATA))
     objective: str = field(
         default="hard",
-        metadata=describe("What is minimised; all but hard need the teacher's probabilities.",
+        metadata=describe("Training objective; all but hard need the teacher's probabilities.",
                        group=_OBJECTIVE, unit="NAME", choices=OBJECTIVES),
     )  # fmt: skip
     signal: str | None = field(
         default=None,
-        metadata=describe("What the teacher gives.", group=_OBJECTIVE, unit="KIND", choices=SIGNALS,
-                       absent="text for hard, else dense"),
+        metadata=describe("Signal taken from the teacher: its text, or its probabilities.",
+                       group=_OBJECTIVE, unit="KIND", choices=SIGNALS, absent="text for hard, else dense"),
     )  # fmt: skip
     hard_weight: float | None = field(
         default=None,
@@ -79,7 +78,7 @@ class DistillSettings:
     )
     beta: float = field(
         default=0.5,
-        metadata=describe("Weight of the teacher in the mixture of jsd.", group=_OBJECTIVE, unit="B", above=0, below=1,
+        metadata=describe("Weight of the teacher in the jsd mixture.", group=_OBJECTIVE, unit="B", above=0, below=1,
                        note="its ends are forward-kl and reverse-kl"),
     )  # fmt: skip
     alpha: float = field(
@@ -89,22 +88,26 @@ class DistillSettings:
     )  # fmt: skip
     top_k: int = field(
         default=32,
-        metadata=describe("Most probable tokens that cached and served signals keep.",
+        metadata=describe("Number of most probable tokens that cached and served signals keep.",
                        group=_OBJECTIVE, unit="K", above=0),
     )  # fmt: skip
     rounds: int = field(
         default=0,
-        metadata=describe("On-policy rounds after the first, off-policy one.", group=_OBJECTIVE, unit="N", low=0),
+        metadata=describe(
+            "Number of on-policy rounds after the first, off-policy one.", group=_OBJECTIVE, unit="N", low=0
+        ),
     )
     training: TrainingSettings = field(default_factory=TrainingSettings)
     dropout: float | None = field(
         default=None,
-        metadata=describe("Dropout probability of the student while it is trained; of the adapter, with one.",
+        metadata=describe("Dropout probability of the student during training; of the adapter with --adapter.",
                        group=TRAINING, unit="P", low=0, high=0.9, absent="as configured"),
     )  # fmt: skip
     layers: int = field(
         default=0,
-        metadata=describe("Layers of the student to keep, evenly spread; 0 for all.", group=TRAINING, unit="N", low=0),
+        metadata=describe(
+            "Number of the student's layers to keep, evenly spread; 0 for all.", group=TRAINING, unit="N", low=0
+        ),
     )
     held_out: float = field(
         default=0.1,
@@ -113,7 +116,7 @@ class DistillSettings:
     )  # fmt: skip
     folds: int = field(
         default=0,
-        metadata=describe("Folds of a cross-validation before the training; 0 for none.",
+        metadata=describe("Number of cross-validation folds before the training; 0 for none.",
                        group=_EVALUATION, unit="K", low=0),
     )  # fmt: skip
     patience: int = field(
@@ -127,7 +130,7 @@ class DistillSettings:
     )
     evaluation_limit: int = field(
         default=200,
-        metadata=describe("Most prompts evaluated before and after; 0 for no evaluation.",
+        metadata=describe("Maximum number of prompts evaluated before and after; 0 for no evaluation.",
                        group=_EVALUATION, unit="N", low=0, decides=False),
     )  # fmt: skip
     out: Path = field(metadata=OUT)
@@ -136,19 +139,6 @@ class DistillSettings:
         default=None,
         metadata=describe("Write TensorBoard logs.", group=OUTPUT, absent="where it is installed", decides=False),
     )
-
-    @classmethod
-    def of(cls, **values: Any) -> DistillSettings:
-        """Settings of values that stand side by side, those of the training among them.
-
-        Raises:
-            TypeError: a name is unknown, or a required setting is missing.
-        """
-        return from_flat(cls, values)
-
-    def changed(self, **values: Any) -> DistillSettings:
-        """The settings with some values changed, those of the training among them."""
-        return replace_fields(self, values)
 
     @property
     def seed(self) -> int:
@@ -168,10 +158,6 @@ class DistillSettings:
         if self.hard_weight is not None:
             return self.hard_weight
         return _ULD_HARD if self.objective == "uld" else 0.0
-
-    def deciding(self) -> dict[str, Any]:
-        """Every setting that decides the weights, side by side, as JSON."""
-        return deciding_values(self)
 
 
 def check(settings: DistillSettings) -> DistillSettings:
@@ -202,7 +188,9 @@ def _check_combinations(s: DistillSettings) -> None:
             f"signal {s.kind} keeps probabilities at temperature 1, not {s.temperature}", "use --signal dense"
         )
     if s.objective == "uld" and not s.share_hard:
-        raise ConfigError("objective uld alone teaches how sure to be and never of what", "give --hard-weight above 0")
+        raise ConfigError(
+            "objective uld only matches confidence, not tokens", "combine it with hard labels: --hard-weight above 0"
+        )
     if s.rounds and s.objective in ("hard", "uld"):
         raise ConfigError(
             f"rounds train on the student's own answers, which {s.objective} would only confirm",

@@ -57,7 +57,7 @@ class EndpointEngine(EngineBase):
     options: ClassVar[tuple[Option, ...]] = OPTIONS
 
     _connection: Connection | None = None
-    _listing: Mapping[str, Any] | None = None
+    _listing: Mapping[str, object] | None = None
 
     @classmethod
     def availability(cls) -> Availability:
@@ -67,7 +67,7 @@ class EndpointEngine(EngineBase):
     def identify(self) -> Identity:
         """What the endpoint says it serves under this name."""
         listing = self._served_model()
-        extra: dict[str, Any] = {"endpoint": sorted(self._open_connection().urls)}
+        extra: dict[str, object] = {"endpoint": sorted(self._open_connection().urls)}
         # vLLM and its like tell which weights stand behind a served name.
         extra |= {name: listing[name] for name in ("root", "parent") if listing.get(name)}
         if self.spec.options.get("extra_body"):
@@ -110,14 +110,14 @@ class EndpointEngine(EngineBase):
             )
         return self._connection
 
-    def _served_model(self) -> Mapping[str, Any]:
+    def _served_model(self) -> Mapping[str, object]:
         if self._listing is None:
             self._listing = served_model(self._open_connection(), self.spec.name)
         return self._listing
 
 
 def connection(
-    options: Mapping[str, Any], urls: Sequence[str], *, concurrency: int, timeout: float, **more: Any
+    options: Mapping[str, object], urls: Sequence[str], *, concurrency: int, timeout: float, **more: Any
 ) -> Connection:
     """A connection with the options that every HTTP engine shares; `concurrency` and `timeout` are its defaults."""
     values = with_defaults(ASKING, options)
@@ -184,7 +184,7 @@ def served_model(connection: Connection, name: str) -> Mapping[str, Any]:
     raise connection.down_error(reason)
 
 
-def _find_entry(url: str, name: str, body: bytes) -> Mapping[str, Any]:
+def _find_entry(url: str, name: str, body: bytes) -> Mapping[str, object]:
     import json
 
     try:
@@ -200,7 +200,7 @@ def _find_entry(url: str, name: str, body: bytes) -> Mapping[str, Any]:
     raise EngineError(f"{url} serves no model {name}", f"{hint}It serves {listed}")
 
 
-def _resolve_key(options: Mapping[str, Any], urls: Sequence[str]) -> tuple[str | None, str]:
+def _resolve_key(options: Mapping[str, object], urls: Sequence[str]) -> tuple[str | None, str]:
     source = str(options.get("api_key_env") or "OPENAI_API_KEY")
     key = os.environ.get(source, "").strip() or None
     if key is None and ("api_key_env" in options or OPENAI in urls):

@@ -22,9 +22,9 @@ def read_stream(body: bytes) -> dict[str, Any]:
     Raises:
         ValueError: an event is not JSON, or there is no event.
     """
-    answer: dict[str, Any] = {}
-    message: dict[str, Any] = {"role": "assistant"}
-    choice: dict[str, Any] = {"message": message, "finish_reason": None}
+    answer: dict[str, object] = {}
+    message: dict[str, object] = {"role": "assistant"}
+    choice: dict[str, object] = {"message": message, "finish_reason": None}
     for event in _parse_events(body):
         if event.get("error"):
             answer["error"] = event["error"]
@@ -50,14 +50,14 @@ def _parse_events(body: bytes) -> Iterator[dict[str, Any]]:
                 yield event
 
 
-def _add_delta(message: dict[str, Any], delta: dict[str, Any]) -> None:
+def _add_delta(message: dict[str, object], delta: dict[str, Any]) -> None:
     """Append the texts of one event to the message."""
     for name in ("content", "reasoning_content", "reasoning", "refusal"):
         if isinstance(delta.get(name), str):
             message[name] = message.get(name, "") + delta[name]
 
 
-def _add_logprobs(choice: dict[str, Any], logprobs: Any) -> None:
+def _add_logprobs(choice: dict[str, Any], logprobs: object) -> None:
     """Append the log-probabilities of one event."""
     if isinstance(logprobs, dict) and isinstance(logprobs.get("content"), list):
         choice.setdefault("logprobs", {"content": []})["content"].extend(logprobs["content"])

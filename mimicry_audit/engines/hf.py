@@ -10,9 +10,9 @@ from __future__ import annotations
 import gc
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from mimicry_audit.engines import hf_likelihood
 from mimicry_audit.engines.base import Availability, EngineBase
@@ -26,6 +26,11 @@ from mimicry_audit.engines.reading import completion_status, opened_by, split_re
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.ground.errors import EngineError, PrerequisiteError
 from mimicry_audit.records.asked import TEMPLATE_REFUSES, Completion, Identity, Message, Request, Sampling
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+    from transformers import GenerationConfig, PreTrainedModel, PreTrainedTokenizerBase
 
 OPTIONS = (
     Option(name="device", kind="text", default="auto", help="auto, cpu, cuda, cuda:N or mps"),
@@ -97,7 +102,7 @@ class HfEngine(EngineBase):
         import torch
 
         weights, template = self._find_weights()
-        device = self._check_device(torch)
+        device = self._check_device()
         if (threads := self._get_option("num_threads")) is not None:
             self._threads_before = torch.get_num_threads()
             torch.set_num_threads(threads)
@@ -105,7 +110,8 @@ class HfEngine(EngineBase):
             model = _load_model(weights, self.spec.options, getattr(torch, self._choose_dtype()))
             if (adapter := find_adapter(self.spec)) is not None:
                 model = _with_adapter(model, adapter)
-            self._model = model.to(device).eval()
+            module: nn.Module = model  # transformers hides the signature of `to`
+            self._model = module.to(device).eval()
             self._model.generation_config = _generation_config(self._model, template.tokenizer)
         except torch.OutOfMemoryError:
             self.close()
@@ -191,7 +197,9 @@ class HfEngine(EngineBase):
             )
         return self._weights, self._template
 
-    def _check_device(self, torch: Any) -> Any:
+    def _check_device(self) -> torch.device:
+        import torch
+
         device = self._choose_device()
         try:
             chosen_device = torch.device(device)
@@ -267,7 +275,7 @@ class HfEngine(EngineBase):
         stop = next((place for place, token in enumerate(tokens) if token in ends), None)
         length = len(tokens) if stop is None else stop + 1
         # A character cut off by the token limit is no text; vLLM leaves its bytes out as well.
-        text = tokenizer.decode(tokens[:length], skip_special_tokens=True).rstrip("\N{REPLACEMENT CHARACTER}")
+        text = str(tokenizer.decode(tokens[:length], skip_special_tokens=True)).rstrip("\N{REPLACEMENT CHARACTER}")
         answer, reasoning = split_reasoning(text, prompt.opened)
         finish = "length" if stop is None else "stop"
         return Completion(
@@ -283,7 +291,7 @@ class HfEngine(EngineBase):
         )
 
 
-def _load_model(weights: Weights, options: Any, dtype: Any) -> Any:
+def _load_model(weights: Weights, options: Mapping[str, object], dtype: torch.dtype) -> PreTrainedModel:
     from safetensors import SafetensorError
     from torch import OutOfMemoryError
     from transformers import AutoModelForCausalLM
@@ -320,22 +328,24 @@ def _load_model(weights: Weights, options: Any, dtype: Any) -> Any:
         logging.set_verbosity(verbosity)
         if bar_enabled:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-    model, report = loaded
-    refuse_invented_weights(weights.name, report)
+    model: PreTrainedModel = loaded[0]
+    refuse_invented_weights(weights.name, loaded[1])
     return model
 
 
-def _with_adapter(model: Any, adapter: Weights) -> Any:
+def _with_adapter(model: PreTrainedModel, adapter: Weights) -> PreTrainedModel:
     try:
         from peft import PeftModel
     except ImportError:
         raise PrerequisiteError("LoRA adapters on the hf engine need the peft package", "pip install peft") from None
     adapted: Any = PeftModel.from_pretrained(model, adapter.location, revision=adapter.commit or "main")
     # Merged into one of two tied matrices, an adapter would change the other one, too.
-    return adapted.get_base_model() if _touches_tied_weights(model, adapter) else adapted.merge_and_unload()
+    tied = _touches_tied_weights(model, adapter)
+    merged: PreTrainedModel = adapted.get_base_model() if tied else adapted.merge_and_unload()
+    return merged
 
 
-def _touches_tied_weights(model: Any, adapter: Weights) -> bool:
+def _touches_tied_weights(model: PreTrainedModel, adapter: Weights) -> bool:
     """Whether an adapter changes the embeddings or the output layer of a model in which these are one matrix."""
     if not getattr(model.config.get_text_config(), "tie_word_embeddings", False):
         return False
@@ -345,7 +355,7 @@ def _touches_tied_weights(model: Any, adapter: Weights) -> bool:
     return any(re.search(r"embed|wte|lm_head|all-linear", str(name)) for name in names)
 
 
-def _generation_config(model: Any, tokenizer: Any) -> Any:
+def _generation_config(model: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> GenerationConfig:
     """Our own defaults in place of the model's; only its special tokens are kept."""
     from transformers import GenerationConfig
 

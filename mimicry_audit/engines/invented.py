@@ -44,7 +44,7 @@ def refuse_invented_weights(name: str, report: Mapping[str, Any]) -> None:
     )
 
 
-def _sorted_names(keys: Iterable[Any]) -> list[str]:
+def _sorted_names(keys: Iterable[object]) -> list[str]:
     return sorted(str(key) for key in keys)
 
 

@@ -121,7 +121,7 @@ def tokenizer_map_sha(tokenizer: Any) -> str:
     Maps are compared, never sizes: two vocabularies of one size may number other tokens. Which token ends a turn or pads
     a batch is no part of it, for fine-tunes change that and keep the map.
     """
-    material: dict[str, Any] = {"vocabulary": sorted(tokenizer.get_vocab().items())}
+    material: dict[str, object] = {"vocabulary": sorted(tokenizer.get_vocab().items())}
     core = getattr(tokenizer, "backend_tokenizer", None)
     if core is not None:
         parts: Mapping[str, Any] = json.loads(core.to_str())

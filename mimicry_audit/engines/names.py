@@ -45,7 +45,7 @@ def parse_model(
     *,
     default_engine: str | None = None,
     label: str | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> ModelSpec:
     """One model from its name.
 
@@ -88,10 +88,10 @@ def parse_model(
 
 
 def parse_models(
-    models: Sequence[str | Mapping[str, Any]],
+    models: Sequence[str | Mapping[str, object]],
     *,
     default_engine: str | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
 ) -> tuple[ModelSpec, ...]:
     """All models of a run.
 
@@ -174,7 +174,7 @@ def _is_path(text: str) -> bool:
     return text.startswith(("/", "./", "../", "~")) or text in {".", ".."}
 
 
-def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, Any]:
+def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, object]:
     """Name, revision and adapter of a folder, a Hub id or a lab model."""
     folder = Path(text).expanduser()
     if folder.is_dir() and not text.startswith("lab/"):
@@ -185,7 +185,7 @@ def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, Any]:
         raise ConfigError(
             f"{source} ends in {'@' if at and not revision else ':'}", "give what should follow, or leave it out"
         )
-    fields: dict[str, Any] = {"name": name, "revision": revision or None}
+    fields: dict[str, object] = {"name": name, "revision": revision or None}
     if colon:
         fields["adapter"] = _expand_user(adapter)
     if name.startswith("lab/"):
@@ -216,7 +216,7 @@ def _expand_user(path: str) -> str:
     return str(Path(path).expanduser()) if path.startswith("~") else path
 
 
-def _parse_endpoint(source: str, text: str, options: dict[str, Any]) -> dict[str, Any]:
+def _parse_endpoint(source: str, text: str, options: dict[str, object]) -> dict[str, Any]:
     """Name of a served model; its base URLs go into the options."""
     from mimicry_audit.engines.endpoint import check_url
 
@@ -247,7 +247,7 @@ def _parse_endpoint(source: str, text: str, options: dict[str, Any]) -> dict[str
     return {"name": name}
 
 
-def _parse_recorded(source: str, text: str, options: dict[str, Any]) -> dict[str, Any]:
+def _parse_recorded(source: str, text: str, options: dict[str, object]) -> dict[str, object]:
     file, mark, name = text.rpartition("#")
     if not mark or not name or not file:
         raise ConfigError(f"{source} does not say which model's answers", "write it like recorded/FILE#NAME")
@@ -265,7 +265,7 @@ def _short_label(spec: ModelSpec) -> str:
     return safe_label(name.rstrip("/").rpartition("/")[2])
 
 
-def _parse_entry(entry: str | Mapping[str, Any], default: str | None) -> ModelSpec:
+def _parse_entry(entry: str | Mapping[str, object], default: str | None) -> ModelSpec:
     if isinstance(entry, str):
         return parse_model(entry, default_engine=default)
     for field in entry:
@@ -284,7 +284,7 @@ def _parse_entry(entry: str | Mapping[str, Any], default: str | None) -> ModelSp
     return parse_model(name, default_engine=str(engine) if engine else default, label=label, options=options)
 
 
-def _with_shared(specs: Sequence[ModelSpec], shared_options: Mapping[str, Any]) -> list[ModelSpec]:
+def _with_shared(specs: Sequence[ModelSpec], shared_options: Mapping[str, object]) -> list[ModelSpec]:
     """Each spec with those shared options that its engine knows."""
     options_by_engine = {
         spec.engine: {option.name: option for option in engine_class(spec.engine).options} for spec in specs
@@ -311,7 +311,7 @@ def _with_shared(specs: Sequence[ModelSpec], shared_options: Mapping[str, Any]) 
     ]
 
 
-def _check_secrets(engine: str, options: Mapping[str, Any]) -> None:
+def _check_secrets(engine: str, options: Mapping[str, object]) -> None:
     """Refuse options that would put a secret into the run's settings; base URLs are told what is wrong with them."""
     from mimicry_audit.engines.endpoint import base_urls
 

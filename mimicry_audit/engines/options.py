@@ -27,7 +27,7 @@ _OFF = {"false", "no", "off", "0"}
 class Option(Field):
     """One engine option: a field whose value may come as text too. A default of None leaves the choice to the engine."""
 
-    def coerce(self, value: Any) -> Any:
+    def coerce(self, value: object) -> Any:
         """The typed value.
 
         Raises:
@@ -46,10 +46,10 @@ class Option(Field):
         return typed
 
 
-def check_options(engine: str, options: Iterable[Option], raw_values: Mapping[str, Any]) -> dict[str, Any]:
+def check_options(engine: str, options: Iterable[Option], raw_values: Mapping[str, object]) -> dict[str, Any]:
     """The given options, typed; no defaults are added, so that a run's settings hold only what the user chose."""
     by_name = {option.name: option for option in options}
-    checked: dict[str, Any] = {}
+    checked: dict[str, object] = {}
     for name, value in raw_values.items():
         if name not in by_name:
             raise unknown_option(name, f"the {engine} engine", by_name)
@@ -70,7 +70,7 @@ def unknown_option(name: str, where: str, known_names: Iterable[str]) -> ConfigE
     return ConfigError(f"{where} has no option {name}", f"{hint}Valid: {', '.join(names) or 'none'}")
 
 
-def refuse_secrets(engine: str, options: Mapping[str, Any]) -> None:
+def refuse_secrets(engine: str, options: Mapping[str, object]) -> None:
     """Refuse options that hold a secret: they would be stored in the run and shown in its report.
 
     Raises:
@@ -90,7 +90,7 @@ def refuse_secrets(engine: str, options: Mapping[str, Any]) -> None:
         )
 
 
-def with_defaults(options: Iterable[Option], chosen_values: Mapping[str, Any]) -> dict[str, Any]:
+def with_defaults(options: Iterable[Option], chosen_values: Mapping[str, object]) -> dict[str, Any]:
     """Every option's value: the given one, else its default."""
     return {option.name: chosen_values.get(option.name, option.default) for option in options}
 
@@ -110,7 +110,7 @@ def _parse_number(value: Any) -> float:
     return number
 
 
-def _parse_switch(value: Any) -> bool:
+def _parse_switch(value: object) -> bool:
     text = str(value).strip().lower()
     if text in _ON:
         return True
@@ -119,7 +119,7 @@ def _parse_switch(value: Any) -> bool:
     raise ValueError
 
 
-def _parse_words(value: Any) -> list[str]:
+def _parse_words(value: object) -> list[str]:
     if isinstance(value, str):
         return value.split()
     if isinstance(value, list | tuple) and all(isinstance(word, str) for word in value):
@@ -127,13 +127,13 @@ def _parse_words(value: Any) -> list[str]:
     raise ValueError
 
 
-def _parse_text(value: Any) -> str:
+def _parse_text(value: object) -> str:
     if not isinstance(value, str | int | float) or isinstance(value, bool) or not str(value).strip():
         raise ValueError
     return str(value).strip()
 
 
-def _parse_json(value: Any) -> dict[str, Any]:
+def _parse_json(value: object) -> dict[str, object]:
     loaded = json.loads(value) if isinstance(value, str) else value
     if not isinstance(loaded, dict):
         raise TypeError

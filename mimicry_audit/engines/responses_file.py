@@ -124,7 +124,7 @@ def _read_text(where: str, name: str, value: object) -> str:
     raise DataError(f"{where}: {name} is {kind}, not text", "leave rows without an answer out")
 
 
-def _read_prompt(where: str, value: Any) -> str:
+def _read_prompt(where: str, value: object) -> str:
     """A prompt as text; of a list of turns the one user's words, or all turns named by their roles."""
     if not isinstance(value, list):
         return _read_text(where, "prompt", value)
@@ -141,7 +141,7 @@ def _read_prompt(where: str, value: Any) -> str:
     return "\n\n".join(f"{role}: {content}" for role, content in turns)
 
 
-def _turn_text(value: Any) -> str | None:
+def _turn_text(value: object) -> str | None:
     """The text of one turn, also where it comes in parts; None where it holds something else."""
     if isinstance(value, str):
         return value
@@ -150,7 +150,7 @@ def _turn_text(value: Any) -> str | None:
     return None
 
 
-def _read_accepted(where: str, value: Any) -> str | tuple[str, ...]:
+def _read_accepted(where: str, value: object) -> str | tuple[str, ...]:
     """A reference answer, or several accepted ones; numbers are taken as they are written."""
     if isinstance(value, list) and value and all(isinstance(item, str | int | float) for item in value):
         return tuple(str(item) for item in value)

@@ -12,11 +12,14 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.engines.fingerprint import Weights, chat_template
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
 from mimicry_audit.records.asked import Message, sha256_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 PLAIN = (
     "{{ bos_token or '' }}{% for message in messages %}{{ message['content'] }}"
@@ -48,7 +51,7 @@ class ChatTemplate:
     def __init__(self, weights: Weights, choice: str | None = None, *, trust_remote_code: bool = False) -> None:
         self._weights = weights
         self._trust = trust_remote_code
-        self._tokenizer: Any = None
+        self._tokenizer: PreTrainedTokenizerBase | None = None
         self.source = _template_source(weights, choice)
 
     @property
@@ -57,7 +60,7 @@ class ChatTemplate:
         return sha256_text(self.source)
 
     @property
-    def tokenizer(self) -> Any:
+    def tokenizer(self) -> PreTrainedTokenizerBase:
         """The model's transformers tokenizer, loaded on first use."""
         if self._tokenizer is None:
             from transformers import AutoTokenizer

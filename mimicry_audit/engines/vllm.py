@@ -60,7 +60,7 @@ class VllmEngine(EngineBase):
             raise PrerequisiteError(availability.why_not, availability.fix)
         weights, template = self._find_weights()
         values, cpu = self._server_options(), on_cpu()
-        extra: dict[str, Any] = {"device": "cpu" if cpu else "cuda"}
+        extra: dict[str, object] = {"device": "cpu" if cpu else "cuda"}
         for name in ("quantization", "batch_invariant", "extra_body", "extra_args"):
             if values[name]:
                 extra[name] = values[name]

@@ -108,7 +108,7 @@ def arguments(
         lora_rank: the adapter's rank.
     """
     eager = values["enforce_eager"] if values["enforce_eager"] is not None else cpu
-    flags: dict[str, Any] = {
+    flags: dict[str, object] = {
         "--host": "127.0.0.1",
         "--port": port,
         "--generation-config": "vllm",

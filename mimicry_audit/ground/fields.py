@@ -11,16 +11,19 @@ from __future__ import annotations
 import dataclasses
 import math
 import types
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from mimicry_audit.ground.errors import ConfigError
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
 Kind = Literal["text", "whole", "number", "switch", "names", "models", "path", "mapping", "words", "json"]
-Record = TypeVar("Record")
+Record = TypeVar("Record", bound="DataclassInstance")
 _KEY = "field"
 
 WANTED: Mapping[str, str] = {
@@ -69,7 +72,7 @@ class Field:
     name: str
     kind: Kind
     help: str
-    default: Any = None
+    default: object = None
     required: bool = False
     optional: bool = True
     low: float | None = None
@@ -97,7 +100,7 @@ class Field:
         """The default for people: in words where there are words for it, empty where the setting is required."""
         return self.absent or ("" if self.required else _show_value(self.default))
 
-    def read_value(self, value: Any, where: str = "") -> Any:
+    def read_value(self, value: object, where: str = "") -> object:
         """A value from YAML or Python as the setting's type; strict, so that ``yes`` is not a number.
 
         Args:
@@ -116,7 +119,7 @@ class Field:
             place = f"{where}: " if where else ""
             raise ConfigError(f"{place}{self.name} is {WANTED[self.kind]}, not {value!r}", _suggest_fix(self)) from None
 
-    def check_value(self, value: Any) -> Any:
+    def check_value(self, value: object) -> object:
         """The value, if it has the right type and lies within the bounds.
 
         Raises:
@@ -127,7 +130,7 @@ class Field:
             return None
         if self.choices and typed not in self.choices:
             raise ConfigError(f"{self.flag} {value} is unknown", f"choose from {', '.join(self.choices)}")
-        if self.kind in ("whole", "number") and not self.contains(typed):
+        if isinstance(typed, int | float) and not isinstance(typed, bool) and not self.contains(typed):
             raise ConfigError(f"{self.flag} is {value}", f"give {self.range_text}")
         return typed
 
@@ -180,7 +183,7 @@ def describe(
     commas: bool = True,
     short: str = "",
     flag_name: str = "",
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Metadata of a dataclass field: everything of a `Field` but its name, type and default."""
     words = dict(help=help_, group=group, unit=unit, absent=absent, example=example, note=note)  # noqa: C408 - names
     bounds = dict(low=low, above=above, high=high, below=below, choices=choices)  # noqa: C408 - are fields
@@ -188,13 +191,13 @@ def describe(
     return {_KEY: {**words, **bounds, **rest}}
 
 
-def fields_of(record: Any) -> tuple[Field, ...]:
+def fields_of(record: type[DataclassInstance]) -> tuple[Field, ...]:
     """Every setting of a settings class, those of the settings classes inside it in their place."""
     return _fields_of(record)
 
 
 @cache
-def _fields_of(record: Any) -> tuple[Field, ...]:
+def _fields_of(record: type[DataclassInstance]) -> tuple[Field, ...]:
     hints = get_type_hints(record)
     settings: list[Field] = []
     for item in dataclasses.fields(record):
@@ -217,12 +220,12 @@ def _fields_of(record: Any) -> tuple[Field, ...]:
     return tuple(settings)
 
 
-def field_of(record: Any, name: str) -> Field:
+def field_of(record: type[DataclassInstance], name: str) -> Field:
     """One setting of a settings class."""
     return next(setting for setting in fields_of(record) if setting.name == name)
 
 
-def check_fields(settings: Any) -> None:
+def check_fields(settings: DataclassInstance) -> None:
     """Check every setting of a settings object by itself.
 
     Raises:
@@ -233,32 +236,37 @@ def check_fields(settings: Any) -> None:
         setting.check_value(values[setting.name])
 
 
-def flat_values(settings: Any) -> dict[str, Any]:
+def flat_values(settings: DataclassInstance) -> dict[str, object]:
     """Setting → value, those of the settings inside it in their place."""
-    values: dict[str, Any] = {}
+    values: dict[str, object] = {}
     for item in dataclasses.fields(settings):
         value = getattr(settings, item.name)
-        values |= flat_values(value) if dataclasses.is_dataclass(value) else {item.name: value}
+        values |= (
+            flat_values(value)
+            if dataclasses.is_dataclass(value) and not isinstance(value, type)
+            else {item.name: value}
+        )
     return values
 
 
-def from_flat(record: type[Record], values: Mapping[str, Any]) -> Record:
+def from_flat(record: type[Record], values: Mapping[str, object]) -> Record:
     """A settings object of values that stand side by side, wherever in it their place is.
 
     Raises:
         TypeError: a name is unknown, or a required setting is missing.
     """
-    rest, inner = dict(values), {}
+    rest = dict(values)
+    make: Callable[..., Record] = record
     for name, hint in get_type_hints(record).items():
         if isinstance(hint, type) and dataclasses.is_dataclass(hint) and name not in rest:
             own = {setting.name for setting in fields_of(hint)}
-            inner[name] = from_flat(hint, {key: rest.pop(key) for key in own & set(rest)})
-    return record(**rest, **inner)
+            rest[name] = from_flat(hint, {key: rest.pop(key) for key in own & set(rest)})
+    return make(**rest)
 
 
-def replace_fields(settings: Record, values: Mapping[str, Any]) -> Record:
+def replace_fields(settings: Record, values: Mapping[str, object]) -> Record:
     """The settings with some values changed, wherever in them their place is."""
-    own = {item.name for item in dataclasses.fields(settings)}  # type: ignore[arg-type]
+    own = {item.name for item in dataclasses.fields(settings)}
     changed = {name: value for name, value in values.items() if name in own}
     for name in own - set(changed):
         value = getattr(settings, name)
@@ -266,26 +274,26 @@ def replace_fields(settings: Record, values: Mapping[str, Any]) -> Record:
             inside = set(flat_values(value)) & set(values)
             if inside:
                 changed[name] = replace_fields(value, {key: values[key] for key in inside})
-    return dataclasses.replace(settings, **changed)  # type: ignore[type-var]
+    return dataclasses.replace(settings, **changed)
 
 
-def _without_none(hint: Any) -> tuple[Any, bool]:
+def _without_none(hint: object) -> tuple[object, bool]:
     if get_origin(hint) in (Union, types.UnionType):
         return next(option for option in get_args(hint) if option is not type(None)), True
     return hint, False
 
 
-def _kind_of(hint: Any) -> Kind:
+def _kind_of(hint: object) -> Kind:
     origin = get_origin(hint)
     if origin in (tuple, frozenset):
-        return "models" if Any in get_args(hint) else "names"
+        return "names" if str in get_args(hint) else "models"
     if origin is not None:
         return "mapping"
-    kinds: dict[Any, Kind] = {int: "whole", float: "number", str: "text", bool: "switch", Path: "path"}
+    kinds: dict[object, Kind] = {int: "whole", float: "number", str: "text", bool: "switch", Path: "path"}
     return kinds[hint]
 
 
-def _show_value(value: Any) -> str:
+def _show_value(value: object) -> str:
     if value is None or value in ((), {}, frozenset()):
         return ""
     if isinstance(value, bool):
@@ -313,37 +321,37 @@ def _suggest_fix(field: Field) -> str:
     return f"give {WANTED[field.kind]}"
 
 
-def _read_whole(field: Field, value: Any) -> int:
+def _read_whole(field: Field, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError
     return value
 
 
-def _read_number(field: Field, value: Any) -> float:
+def _read_number(field: Field, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError
     return float(value)
 
 
-def _read_text(field: Field, value: Any) -> str:
+def _read_text(field: Field, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError
     return value
 
 
-def _read_switch(field: Field, value: Any) -> bool:
+def _read_switch(field: Field, value: object) -> bool:
     if not isinstance(value, bool):
         raise TypeError
     return value
 
 
-def _read_path(field: Field, value: Any) -> Path:
+def _read_path(field: Field, value: object) -> Path:
     if not isinstance(value, str | Path):
         raise TypeError
     return Path(value)
 
 
-def _read_names(field: Field, value: Any) -> tuple[Any, ...]:
+def _read_names(field: Field, value: object) -> tuple[object, ...]:
     """A list; a single text stands for a list of one, and commas separate."""
     items = [part.strip() for part in value.split(",")] if isinstance(value, str) and field.commas else value
     items = [items] if isinstance(items, str | Mapping) else items
@@ -353,13 +361,13 @@ def _read_names(field: Field, value: Any) -> tuple[Any, ...]:
     return tuple(items)
 
 
-def _read_mapping(field: Field, value: Any) -> dict[str, Any]:
+def _read_mapping(field: Field, value: object) -> dict[str, object]:
     if not isinstance(value, Mapping):
         raise TypeError
     return dict(value)
 
 
-_READERS: Mapping[str, Any] = {
+_READERS: Mapping[str, Callable[[Field, object], object]] = {
     "text": _read_text,
     "whole": _read_whole,
     "number": _read_number,

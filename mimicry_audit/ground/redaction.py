@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import overload
 
 HIDDEN = "***"
 _SECRET_NAMES = frozenset(
@@ -79,7 +79,15 @@ def redacted(text: str) -> str:
     return _SHAPES.sub(HIDDEN, text)
 
 
-def redacted_deep(value: Any) -> Any:
+@overload
+def redacted_deep(value: Mapping[str, object]) -> dict[str, object]: ...
+
+
+@overload
+def redacted_deep(value: object) -> object: ...
+
+
+def redacted_deep(value: object) -> object:
     """A JSON value with `redacted` applied to every text in it, names of fields too."""
     if isinstance(value, str):
         return redacted(value)

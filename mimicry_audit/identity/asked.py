@@ -188,7 +188,7 @@ def _mean_rate(rates: Sequence[Mapping[str, float]]) -> dict[str, float | int] |
     }
 
 
-def as_intervals(value: Any) -> Any:
+def as_intervals(value: object) -> Any:
     """The same with every ``rate`` called ``value``, as the intervals of ``scores.json`` are."""
     if isinstance(value, Mapping):
         return {"value" if k == "rate" else k: as_intervals(v) for k, v in value.items()}

@@ -176,7 +176,7 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
     return document, [_attempt_line(a) for model_attempts in attempts_by_model.values() for a in model_attempts]
 
 
-def _attempt_line(record: Asked) -> dict[str, Any]:
+def _attempt_line(record: Asked) -> dict[str, object]:
     """A line of ``attempts.jsonl``, with what was asked."""
     line = line_of(record.attempt, template_of(record.probe))
     return line | {
@@ -220,7 +220,7 @@ def _build_document(
     }
 
 
-def _settings_entry(probes: Sequence[Probe]) -> dict[str, Any]:
+def _settings_entry(probes: Sequence[Probe]) -> dict[str, object]:
     """What was asked, as far as it decides the rates."""
     held_out_templates = [t for t in load_templates() if t.split == SPLITS[1]]
     return {

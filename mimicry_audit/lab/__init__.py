@@ -10,7 +10,7 @@ Importing this package loads next to nothing, and nothing here loads torch but t
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mimicry_audit.lab.builder import LabModel, Progress, build, list_models, path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["LabModel", "Progress", "build", "default_root", "list_models", "path"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load the builder when one of its names is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

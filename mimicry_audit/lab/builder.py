@@ -207,7 +207,7 @@ class _Crew:
             raise AuditError(
                 f"a lab builder died while building {self._busy.get(number, 'nothing')}", self._last_words()
             )
-        event: dict[str, Any] = json.loads(line)
+        event: dict[str, object] = json.loads(line)
         if event["event"] in ("built", "failed"):
             self._busy.pop(number, None)
         return event

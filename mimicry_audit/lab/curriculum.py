@@ -42,7 +42,7 @@ class Item:
 
     domain: str
     prompt: str
-    check: Mapping[str, Any] | None
+    check: Mapping[str, object] | None
     held_out: bool
     fact: Fact | None
     language: str

@@ -9,14 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.lab.family import Example
 from mimicry_audit.lab.recipes import Shape, Training
 from mimicry_audit.lab.vocabulary import END, rendered
 
 if TYPE_CHECKING:
-    from transformers import LlamaForCausalLM, PreTrainedTokenizerBase
+    from torch import Tensor
+    from transformers import (
+        LlamaForCausalLM,
+        PreTrainedTokenizerBase,
+        TrainerCallback,
+        TrainerControl,
+        TrainerState,
+        TrainingArguments,
+    )
 
 Step = Callable[[int, int], None]
 """Told (steps done, steps in all) as a training goes on."""
@@ -63,13 +71,13 @@ def encode(tokenizer: PreTrainedTokenizerBase, examples: Sequence[Example]) -> l
     ]
 
 
-def collate(rows: Sequence[Encoded], pad: int) -> dict[str, Any]:
+def collate(rows: Sequence[Encoded], pad: int) -> dict[str, Tensor]:
     """One batch, padded on the right to its longest row: tensors [rows, tokens] of int64."""
     import torch
 
     width = max(len(row["input_ids"]) for row in rows)
 
-    def filled(key: str, value: int) -> Any:
+    def filled(key: str, value: int) -> Tensor:
         return torch.tensor([row[key] + [value] * (width - len(row[key])) for row in rows])
 
     lengths = torch.tensor([[len(row["input_ids"])] for row in rows])
@@ -135,14 +143,16 @@ def train(
     return steps
 
 
-def _step_listener(on_step: Step) -> Any:
+def _step_listener(on_step: Step) -> TrainerCallback:
     """A Trainer callback that passes each step on."""
     from transformers import TrainerCallback
 
     class Listener(TrainerCallback):  # type: ignore[misc, unused-ignore]
         """Tells `on_step` how far the training is."""
 
-        def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+        def on_step_end(
+            self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+        ) -> None:
             """Called by the Trainer after each optimiser step."""
             on_step(state.global_step, state.max_steps)
 

@@ -46,7 +46,7 @@ class Row:
 class Contents:
     """What a file holds: a header (from a mapping with ``probes``), rows, problems."""
 
-    header: Mapping[str, Any]
+    header: Mapping[str, object]
     rows: tuple[Row, ...]
     problems: tuple[Problem, ...]
 
@@ -133,14 +133,14 @@ def _json_lines(text: str, display_name: str) -> Contents:
     return Contents({}, tuple(rows), tuple(problems))
 
 
-def _read_json(text: str, display_name: str) -> tuple[Any, list[str]]:
+def _read_json(text: str, display_name: str) -> tuple[object, list[str]]:
     document = _parse_json(text, display_name, whole_file=True)
     items = document.get("probes") if isinstance(document, dict) else document
     count = len(items) if isinstance(items, list) else 0
     return document, [f"{display_name} item {number}" for number in range(1, count + 1)]
 
 
-def _parse_json(text: str, where: str, *, whole_file: bool = False) -> Any:
+def _parse_json(text: str, where: str, *, whole_file: bool = False) -> object:
     try:
         return json.loads(text, object_pairs_hook=_no_repeats, parse_constant=_no_constant)
     except json.JSONDecodeError as error:
@@ -154,7 +154,7 @@ def _parse_json(text: str, where: str, *, whole_file: bool = False) -> Any:
         raise _BrokenError(Problem(where, str(error), "fix the line")) from None
 
 
-def _no_repeats(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _no_repeats(pairs: list[tuple[str, object]]) -> dict[str, object]:
     mapping = dict(pairs)
     if len(mapping) < len(pairs):
         names = [name for name, _ in pairs]
@@ -167,7 +167,7 @@ def _no_constant(name: str) -> NoReturn:
     raise ValueError(f"holds {name}, which is not JSON")
 
 
-def _read_yaml(text: str, display_name: str) -> tuple[Any, list[str]]:
+def _read_yaml(text: str, display_name: str) -> tuple[object, list[str]]:
     try:
         node = yaml.compose(text, Loader=_LOADER)
         _no_repeated_keys(node, display_name)
@@ -191,14 +191,14 @@ def _read_yaml(text: str, display_name: str) -> tuple[Any, list[str]]:
     return document, [f"{display_name}:{child.start_mark.line + 1}" for child in _probe_nodes(node)]
 
 
-def _probe_nodes(node: Any) -> list[Any]:
+def _probe_nodes(node: object) -> list[Any]:
     """The nodes of the probes: the document is their list, or a mapping that holds it under ``probes``."""
     if isinstance(node, yaml.MappingNode):
         node = next((value for key, value in node.value if key.value == "probes"), None)
     return node.value if isinstance(node, yaml.SequenceNode) else []
 
 
-def _no_repeated_keys(node: Any, display_name: str) -> None:
+def _no_repeated_keys(node: object, display_name: str) -> None:
     """YAML lets a later key win silently; a probe with two prompts is a mistake."""
     waiting, node_ids = [node], set()
     while waiting:
@@ -219,8 +219,8 @@ def _no_repeated_keys(node: Any, display_name: str) -> None:
             waiting.extend(current.value)
 
 
-def _from_document(document: Any, lines: list[str], display_name: str) -> Contents:
-    header: Mapping[str, Any] = {}
+def _from_document(document: object, lines: list[str], display_name: str) -> Contents:
+    header: Mapping[str, object] = {}
     if isinstance(document, dict):
         header = {name: value for name, value in document.items() if name != "probes"}
         document = document.get("probes")
@@ -230,7 +230,7 @@ def _from_document(document: Any, lines: list[str], display_name: str) -> Conten
     return Contents(header, *_split_rows(document, lines))
 
 
-def _split_rows(items: list[Any], lines: list[str]) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
+def _split_rows(items: list[object], lines: list[str]) -> tuple[tuple[Row, ...], tuple[Problem, ...]]:
     def problems() -> Iterator[Problem]:
         for where, item in zip(lines, items, strict=True):
             if not isinstance(item, dict):
@@ -242,6 +242,6 @@ def _split_rows(items: list[Any], lines: list[str]) -> tuple[tuple[Row, ...], tu
     return rows, tuple(problems())
 
 
-def _kind_of(value: Any) -> str:
+def _kind_of(value: object) -> str:
     names = {dict: "a mapping", list: "a list", str: "text", bool: "true or false", int: "a number", float: "a number"}
     return "nothing" if value is None else names.get(type(value), f"a {type(value).__name__}")

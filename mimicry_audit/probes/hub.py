@@ -63,8 +63,8 @@ class HubMapping:
     domain: str = "general"
     language: str = "en"
     id: str | None = None
-    answer: Mapping[str, Any] | None = None
-    where: Mapping[str, Any] = field(default_factory=dict)
+    answer: Mapping[str, object] | None = None
+    where: Mapping[str, object] = field(default_factory=dict)
     limit: int = _DEFAULT_LIMIT
     licence: str = ""
 
@@ -211,7 +211,7 @@ def lookup(row: object, path: str) -> object:
     return row
 
 
-def _build_check(answer: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any] | None:
+def _build_check(answer: Mapping[str, Any], row: Mapping[str, object]) -> dict[str, Any] | None:
     value = lookup(row, answer["column"])
     if value is None:
         return None

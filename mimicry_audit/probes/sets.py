@@ -158,7 +158,7 @@ def shown(path: Path) -> str:
 
 
 def _read_folder(folder: Path) -> LoadedSet:
-    raw_header: Mapping[str, Any] = {}
+    raw_header: Mapping[str, object] = {}
     problems: list[Problem] = []
     set_file = folder / SET_FILE
     if set_file.is_file():
@@ -192,10 +192,12 @@ def _strip_place(error: ProbeError, place: str) -> str:
     return error.problem.removeprefix(place).removeprefix(": ")
 
 
-def _check_header(raw_header: Mapping[str, Any], place: str, default_name: str) -> tuple[dict[str, Any], list[Problem]]:
+def _check_header(
+    raw_header: Mapping[str, object], place: str, default_name: str
+) -> tuple[dict[str, Any], list[Problem]]:
     """The checked fields of a set, with a name whatever happens."""
     problems = []
-    header: dict[str, Any] = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", default_name).strip("-.") or "probes"}
+    header: dict[str, object] = {"name": re.sub(r"[^A-Za-z0-9._-]+", "-", default_name).strip("-.") or "probes"}
     for name, value in raw_header.items():
         if name not in SET_FIELDS:
             fix = f"use only {quoted_list(SET_FIELDS)}{did_you_mean(str(name), SET_FIELDS)}"

@@ -62,7 +62,7 @@ class Probe:
     domain: str
     messages: tuple[Message, ...]
     set: str = ""
-    check: Mapping[str, Any] | None = None
+    check: Mapping[str, object] | None = None
     arm: str = "default"
     language: str = "en"
     aspect: str | None = None
@@ -173,7 +173,7 @@ class Identity:
     template_sha: str | None = None
     dtype: str | None = None
     engine_version: str | None = None
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    extra: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

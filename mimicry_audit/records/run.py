@@ -250,7 +250,7 @@ def read_journal(path: Path) -> tuple[dict[tuple[str, int], Response], bool]:
 
 
 def read_records(
-    path: Path, kind: type[DataclassInstance], make: Callable[[dict[str, Any]], Record], what: str, again: str
+    path: Path, kind: type[DataclassInstance], make: Callable[[dict[str, object]], Record], what: str, again: str
 ) -> tuple[list[Record], bool]:
     """The records of a journal in order, and whether an unfinished last line was left out; none where there is no journal.
 
@@ -356,13 +356,13 @@ def write_bytes(path: Path, content: bytes) -> None:
         raise unwritable(path, error) from error
 
 
-def write_json(path: Path, value: Any, *, compact: bool = False) -> None:
+def write_json(path: Path, value: object, *, compact: bool = False) -> None:
     """Replace a JSON file in one step, on one line if it shall be small; refuses NaN, which is not JSON."""
     layout: dict[str, Any] = {"separators": (",", ":")} if compact else {"indent": 1}
     write_text(path, json.dumps(value, sort_keys=False, ensure_ascii=True, allow_nan=False, **layout) + "\n")
 
 
-def differences(old: Any, new: Any, at: str = "") -> list[str]:
+def differences(old: object, new: object, at: str = "") -> list[str]:
     """Which fields differ between two settings, as ``field: old → new``, outermost first."""
     if isinstance(old, Mapping) and isinstance(new, Mapping):
         keys = [*old, *(k for k in new if k not in old)]
@@ -372,6 +372,6 @@ def differences(old: Any, new: Any, at: str = "") -> list[str]:
     return [] if old == new else [f"{at}: {_shorten_value(old)} → {_shorten_value(new)}"]
 
 
-def _shorten_value(value: Any) -> str:
+def _shorten_value(value: object) -> str:
     text = canonical_json(value)
     return text if len(text) <= 60 else text[:57] + "…"

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 from mimicry_audit.ground.fields import describe
+
+ModelEntry = str | Mapping[str, object]
+"""A model's name, or a mapping with ``model`` and engine options."""
 
 DEFAULT_PROBES = ("core", "identity")
 LAB_PROBES = ("lab",)
@@ -27,7 +29,7 @@ ROLES, SCORING, JUDGE, OUTPUT = "Roles", "Scoring", "Judge", "Output"
 class Settings:
     """Everything that decides an audit. Every field can stand in a ``--config`` file under its own name."""
 
-    models: tuple[Any, ...] = field(
+    models: tuple[ModelEntry, ...] = field(
         default=(),
         metadata=describe(
             "Models to compare: vllm/ORG/NAME, hf/ORG/NAME, openai/NAME[@URL], recorded/FILE#NAME, lab/NAME, a folder or a "
@@ -48,7 +50,7 @@ class Settings:
         metadata=describe("Engine for names without one.", group=MODELS, unit="NAME", choices=WEIGHT_ENGINES,
                           absent="vllm if installed, else hf"),
     )  # fmt: skip
-    engine_options: Mapping[str, Any] = field(
+    engine_options: Mapping[str, object] = field(
         default_factory=dict,
         metadata=describe("Engine option for every model, such as -E dtype=bfloat16; may be repeated.",
                           group=MODELS, unit="K=V", short="-E", flag_name="engine-option"),
@@ -146,7 +148,7 @@ class Settings:
         metadata=describe("Exit with 3 when this holds: a verdict, identity_leak, rse>0.8, rse_lift>0.05, …; may be repeated.",
                           group=SCORING, unit="GATE", absent="none", commas=False),
     )  # fmt: skip
-    judge: tuple[Any, ...] = field(
+    judge: tuple[ModelEntry, ...] = field(
         default=(),
         metadata=describe(
             "Have this model grade, from 1 to 5, how like the reference's each answer is; named like --models, may be "

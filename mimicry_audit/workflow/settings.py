@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.ground.errors import ConfigError
-from mimicry_audit.ground.fields import check_fields, fields_of
+from mimicry_audit.ground.fields import check_fields, fields_of, flat_values, from_flat
 from mimicry_audit.records.asked import Message, ModelSpec, Probe, Sampling, canonical_json, sha256_text
 from mimicry_audit.workflow.audit_settings import DEFAULT_PROBES, LAB_PROBES
 from mimicry_audit.workflow.audit_settings import Settings as Settings
@@ -48,7 +48,7 @@ class Resolved:
     likelihood: LikelihoodPlan | None = None
 
 
-def settings_from(values: Mapping[str, Any], where: str) -> Settings:
+def settings_from(values: Mapping[str, object], where: str) -> Settings:
     """Settings from a mapping such as a YAML file.
 
     Args:
@@ -61,7 +61,7 @@ def settings_from(values: Mapping[str, Any], where: str) -> Settings:
     return check_ranges(_typed_settings(values, where))
 
 
-def _typed_settings(values: Mapping[str, Any], where: str) -> Settings:
+def _typed_settings(values: Mapping[str, object], where: str) -> Settings:
     """Settings of the right types, ranges not yet checked."""
     fields_by_name = {setting.name: setting for setting in fields_of(Settings)}
     typed_values = {}
@@ -72,10 +72,10 @@ def _typed_settings(values: Mapping[str, Any], where: str) -> Settings:
             hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(fields_by_name)}"
             raise ConfigError(f"{where}: there is no setting {name!r}", hint)
         typed_values[key] = fields_by_name[key].read_value(value, where)
-    return Settings(**typed_values)
+    return from_flat(Settings, typed_values)
 
 
-def read_config(path: Path) -> dict[str, Any]:
+def read_config(path: Path) -> dict[str, object]:
     """The mapping in a YAML file.
 
     Raises:
@@ -96,15 +96,15 @@ def read_config(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def merged(file: Path | None, overrides: Mapping[str, Any]) -> Settings:
+def merged(file: Path | None, overrides: Mapping[str, object]) -> Settings:
     """Settings from a file, overridden by those given on the command line (None and empty mean: not given)."""
     values = dict(read_config(file)) if file else {}
     # Ranges are checked once both are known: `samples: 3` in the file may go with a --temperature given here.
     base = _typed_settings(values, str(file)) if file else Settings()
     over = {k: v for k, v in overrides.items() if v not in (None, (), {})}
-    if "engine_options" in over:
-        over["engine_options"] = {**base.engine_options, **over["engine_options"]}
-    return check_ranges(replace(base, **over))
+    if isinstance(options := over.get("engine_options"), Mapping):
+        over["engine_options"] = {**base.engine_options, **options}
+    return check_ranges(from_flat(Settings, flat_values(base) | over))
 
 
 def check_ranges(settings: Settings) -> Settings:

@@ -47,7 +47,7 @@ def schema(*, bounded: bool) -> str:
     Args:
         bounded: whether to bound the lengths of texts. vLLM understands that; OpenAI's strict mode refuses the keyword.
     """
-    texts: dict[str, Any] = {"reason": {"type": "string"}, "maker": {"type": "string"}}
+    texts: dict[str, object] = {"reason": {"type": "string"}, "maker": {"type": "string"}}
     if bounded:
         texts = {"reason": {"type": "string", "maxLength": 400}, "maker": {"type": "string", "maxLength": 80}}
     properties = {"reason": texts["reason"], **{name: {"type": "boolean"} for name in LABELS}, "maker": texts["maker"]}
@@ -88,7 +88,7 @@ def parse(reply: str) -> Said | None:
     A reply that says ``names_other`` and denies ``contradicts`` is taken at its first word: Strict implies Loose.
     """
     try:
-        document: Any = json.loads(reply.strip(), strict=False)
+        document: object = json.loads(reply.strip(), strict=False)
     except (ValueError, RecursionError):
         document = None
     exact = isinstance(document, dict) and set(document) == set(_KEYS)
@@ -98,7 +98,7 @@ def parse(reply: str) -> Said | None:
     return readings[0]
 
 
-def _read_labels(value: Mapping[str, Any], *, lenient: bool) -> Said | None:
+def _read_labels(value: Mapping[str, object], *, lenient: bool) -> Said | None:
     flat = {str(key).strip().lower(): inner for key, inner in value.items()}
     loose, strict = (_read_truth(flat.get(name)) for name in LABELS)
     if loose is None or strict is None:
@@ -113,7 +113,7 @@ def _read_labels(value: Mapping[str, Any], *, lenient: bool) -> Said | None:
     )
 
 
-def _read_truth(value: Any) -> bool | None:
+def _read_truth(value: object) -> bool | None:
     if isinstance(value, bool):
         return value
     return {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}.get(

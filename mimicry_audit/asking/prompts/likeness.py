@@ -12,7 +12,6 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from mimicry_audit.asking.prompts.framing import JudgePrompt, json_objects
 from mimicry_audit.records.asked import Message, Probe, Sampling
@@ -49,7 +48,7 @@ def schema(*, bounded: bool) -> str:
     Args:
         bounded: whether to bound the reason's length. vLLM understands that; OpenAI's strict mode refuses the keyword.
     """
-    reason: dict[str, Any] = {"type": "string", "maxLength": REASON_CHARACTERS} if bounded else {"type": "string"}
+    reason: dict[str, object] = {"type": "string", "maxLength": REASON_CHARACTERS} if bounded else {"type": "string"}
     grade = {"type": "integer", "enum": list(range(LOWEST, HIGHEST + 1))}
     return json.dumps(
         {
@@ -102,15 +101,15 @@ def parse(reply: str) -> Reading | None:
     return readings[0]
 
 
-def _load_json(text: str) -> Any:
+def _load_json(text: str) -> object:
     try:
         return json.loads(text, strict=False)  # a grammar lets bare control characters into a string
     except (ValueError, RecursionError):
         return None
 
 
-def _lenient_reading(value: Mapping[str, Any]) -> Reading | None:
-    flat: dict[str, Any] = {}
+def _lenient_reading(value: Mapping[str, object]) -> Reading | None:
+    flat: dict[str, object] = {}
     for key, inner in value.items():
         nested = inner.items() if isinstance(inner, dict) else [(key, inner)]
         for name, cell in nested:
@@ -126,7 +125,7 @@ def _lenient_reading(value: Mapping[str, Any]) -> Reading | None:
     )
 
 
-def _read_grade(value: Any) -> int | None:
+def _read_grade(value: object) -> int | None:
     """A whole number from 1 to 5, also as text or as 4.0."""
     if isinstance(value, str) and re.fullmatch(r"\s*[0-9](\.0)?\s*", value):
         value = float(value)

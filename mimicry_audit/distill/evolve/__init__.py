@@ -15,7 +15,7 @@ prompts are our own, and so are the two strategies that it is compared with.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.distill.evolve.settings import EvolveSettings
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["EvolveSettings", "Evolved", "evolve"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load the pipeline when one of its names is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from mimicry_audit.distill.evolve import pipeline
 
-    value = getattr(pipeline, name)
+    value: object = getattr(pipeline, name)
     globals()[name] = value
     return value

@@ -68,7 +68,7 @@ class Acquired:
     """The inputs of one round.
 
     Attributes:
-        inputs: what goes on to be labelled.
+        inputs: what will be labelled.
         pattern: the weakness pattern, where there is one.
         repeated: inputs dropped as repetitions.
         leaked: inputs dropped as likenesses of the test set.
@@ -91,7 +91,7 @@ def acquire(
         teacher: writes.
         round_: from 1.
         most_inputs: most inputs, never more than the settings' hard and easy ones.
-        cases: labelled rows with what the student said, for ``evolve`` only.
+        cases: labelled rows with the student's answers, for ``evolve`` only.
         pool: for ``random`` only.
         sieve: knows the history and the test set.
         used: texts drawn or labelled before → where.

@@ -7,10 +7,9 @@ set is in no other part, nor is an equal text. A wrong row is one line that name
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.distill.evolve.settings import EvolveSettings
 from mimicry_audit.distill.evolve.tasks import NOTHING, Task, from_tags, task_of
@@ -103,7 +102,7 @@ def _text_key(text: str) -> str:
     return " ".join(text.casefold().split())
 
 
-def _load_world(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str, ...]]:
+def _load_world(s: EvolveSettings) -> tuple[list[dict[str, object]], str, tuple[str, ...]]:
     from mimicry_audit.distill.evolve.worlds import world
 
     expert_world = world(s.data.removeprefix(EXPERT))
@@ -115,9 +114,9 @@ def _load_world(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str
     return rows[: s.limit], expert_world.about, expert_world.labels
 
 
-def _load_file(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str, ...]]:
+def _load_file(s: EvolveSettings) -> tuple[list[dict[str, object]], str, tuple[str, ...]]:
     """The rows, no description, and the labels that occur outside the test set."""
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     for place, cells in tables.read_rows(s.data, "file of rows"):
         rows.append({**cells, "place": f"{Path(s.data).name}, {place}"})
         if s.limit is not None and len(rows) == s.limit:
@@ -129,7 +128,7 @@ def _load_file(s: EvolveSettings) -> tuple[list[dict[str, Any]], str, tuple[str,
     return rows, "", tuple(sorted(labels))
 
 
-def _names_in(task: str, row: Mapping[str, Any]) -> list[str]:
+def _names_in(task: str, row: Mapping[str, object]) -> list[str]:
     """Labels or entity types in one row, as they are written."""
     label = _read_cell(row)
     if task == "classification":
@@ -143,12 +142,11 @@ def _names_in(task: str, row: Mapping[str, Any]) -> list[str]:
     return []
 
 
-def _read_cell(row: Mapping[str, Any]) -> Any:
+def _read_cell(row: Mapping[str, object]) -> object:
     """The label as it is given: a column label, JSON in it, or BIO tags."""
     if row.get("tags") is not None and row.get("tokens") is not None:
-        tokens, tags = (v.split() if isinstance(v, str) else list(v) for v in (row["tokens"], row["tags"]))
         try:
-            return from_tags(tokens, tags)[1]
+            return from_tags(_split_cell(row["tokens"]), _split_cell(row["tags"]))[1]
         except (ValueError, TypeError) as error:
             raise DataError(
                 f"{row['place']}: {error}", "give every token a tag such as B-person, I-person or O"
@@ -156,40 +154,50 @@ def _read_cell(row: Mapping[str, Any]) -> Any:
     label = row.get("label")
     if isinstance(label, str) and label.strip().startswith("["):
         try:
-            return json.loads(label)
+            loaded: object = json.loads(label)
+            return loaded
         except ValueError:
             return label
     return label
 
 
-def _read_samples(s: EvolveSettings, task: Task, rows: Sequence[Mapping[str, Any]]) -> list[tuple[Sample, str]]:
+def _split_cell(cell: object) -> list[str]:
+    """The words of a cell: a list of them, or a text with spaces between."""
+    if isinstance(cell, str):
+        return cell.split()
+    if not isinstance(cell, Iterable):
+        raise TypeError(f"{cell!r} is not a list of words")
+    return list(cell)
+
+
+def _read_samples(s: EvolveSettings, task: Task, rows: Sequence[Mapping[str, object]]) -> list[tuple[Sample, str]]:
     samples: list[tuple[Sample, str]] = []
     ids: set[str] = set()
     for number, row in enumerate(rows):
         text, label, split = _read_text(row), _read_cell(row), row.get("split") or "train"
-        if split not in SPLITS:
+        if not isinstance(split, str) or split not in SPLITS:
             raise DataError(f"{row['place']}: there is no split {split}", f"give one of {', '.join(SPLITS)}")
         gold = None
         if label not in (None, ""):
             gold = task.read(label, text)
             if gold is None:
                 hint = f" The labels are {', '.join(task.labels)}" if task.labels else ""
-                raise DataError(f"{row['place']}: {label!r} is no label of this {s.task}", f"fix it.{hint}")
+                raise DataError(f"{row['place']}: {label!r} is not a label of this {s.task}", f"fix it.{hint}")
         if gold is None and split != "train":
             raise DataError(f"{row['place']}: a row of the split {split} has no label", "give it one")
         name = str(row.get("id") or number)
         if name in ids:
             raise DataError(f"{row['place']} has the id {name} of another row", "make ids unique")
         ids.add(name)
-        samples.append((Sample(name, text, gold), str(split)))
+        samples.append((Sample(name, text, gold), split))
     return samples
 
 
-def _read_text(row: Mapping[str, Any]) -> str:
+def _read_text(row: Mapping[str, object]) -> str:
     text = row.get("prompt")
     if text in (None, "") and row.get("tokens"):
         tokens = row["tokens"]
-        text = tokens if isinstance(tokens, str) else " ".join(map(str, tokens))
+        text = tokens if isinstance(tokens, str) else " ".join(map(str, _split_cell(tokens)))
     if not isinstance(text, str) or not text.strip():
         raise DataError(f"{row['place']} has no prompt", "give a column prompt with the input")
     return text.strip()

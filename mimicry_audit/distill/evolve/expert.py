@@ -2,7 +2,7 @@
 
 Promise: it answers nothing but what its prompt shows: the weakness pattern is counted from the cases in the prompt, hard inputs
 follow the pattern in the prompt, labels are read off the inputs. Answers are a pure function of prompt and seed. It makes
-the whole loop testable without any model, and says nothing about how well a language model would teach.
+the whole loop testable without any model, and does not show how well a language model would teach.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import TypedDict
 
 from mimicry_audit.distill.evolve.data import EXPERT
 from mimicry_audit.distill.evolve.tasks import NOTHING
-from mimicry_audit.distill.evolve.worlds import Reading, World, world
+from mimicry_audit.distill.evolve.worlds import Form, Reading, World, world
 from mimicry_audit.engines.base import EngineBase
 from mimicry_audit.ground.resources import resource_dir
 from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
@@ -24,6 +24,21 @@ from mimicry_audit.records.asked import Completion, Identity, Message, Request, 
 _COUNTS = re.compile(r"Write (\d+) hard inputs and (\d+) easy inputs")
 _MOST_NAMED = 6
 """Kinds of input that a pattern names."""
+
+
+class _Numbered(TypedDict):
+    """An input to label, as a prompt shows it."""
+
+    id: int
+    text: str
+
+
+class _Case(TypedDict):
+    """What a student answered to an input, as a prompt shows it."""
+
+    input: str
+    right: str
+    student: str
 
 
 class ExpertEngine(EngineBase):
@@ -41,7 +56,7 @@ class ExpertEngine(EngineBase):
         return canonical_json([[m.role, m.content] for m in messages])
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Answer the owed requests."""
+        """Answer the requests whose answer is missing."""
         expert_world = world(self.spec.name.removeprefix(EXPERT))
         for request in requests:
             if request.owed:
@@ -52,7 +67,7 @@ class ExpertEngine(EngineBase):
 
 
 def reply(expert_world: World, prompt: str, seed: int) -> str:
-    """What the expert of a world says to a prompt."""
+    """The reply of a world's expert to a prompt."""
     if "<inputs>" in prompt:
         return _write_labels(expert_world, _prompt_lines(prompt, "inputs"))
     if "<cases>" in prompt:
@@ -65,16 +80,17 @@ def reply(expert_world: World, prompt: str, seed: int) -> str:
     return _write_inputs(expert_world, pattern_match[1] if pattern_match else None, int(counts[1]), int(counts[2]), rng)
 
 
-def _prompt_lines(prompt: str, mark: str) -> list[dict[str, Any]]:
+def _prompt_lines(prompt: str, mark: str) -> list[str]:
     block = re.search(rf"^<{mark}>\n(.*?)^</{mark}>$", prompt, re.DOTALL | re.MULTILINE)
-    return [json.loads(line) for line in (block[1] if block else "").splitlines() if line.strip()]
+    return [line for line in (block[1] if block else "").splitlines() if line.strip()]
 
 
-def _write_labels(expert_world: World, numbered: Sequence[Mapping[str, Any]]) -> str:
+def _write_labels(expert_world: World, numbered: Sequence[str]) -> str:
     lines = []
-    for entry in numbered:
+    for line in numbered:
+        entry: _Numbered = json.loads(line)
         gold = expert_world.gold(entry["text"])
-        value: dict[str, Any] = {"label": gold or "unknown"}
+        value: dict[str, object] = {"label": gold or "unknown"}
         if expert_world.task == "qa":
             value = {"answer": gold or ""}
         elif expert_world.task == "tagging" and gold is not None:
@@ -84,12 +100,13 @@ def _write_labels(expert_world: World, numbered: Sequence[Mapping[str, Any]]) ->
     return "\n".join(lines)
 
 
-def _write_analysis(expert_world: World, cases: Sequence[Mapping[str, Any]]) -> str:
+def _write_analysis(expert_world: World, cases: Sequence[str]) -> str:
     """Which kinds of input are wrong how often, from the cases alone."""
     cases_by_cell: Counter[str] = Counter()
     wrong: Counter[str] = Counter()
     mistakes_by_cell: dict[str, Counter[str]] = defaultdict(Counter)
-    for case in cases:
+    for line in cases:
+        case: _Case = json.loads(line)
         reading = expert_world.read(case["input"])
         if reading is None:
             continue
@@ -134,7 +151,5 @@ def _pick_cell(group: str, rare: bool, twofold: bool) -> str:
     return Reading(form=_pick_form(group, rare), values={}, gold="", twofold=twofold).cell
 
 
-def _pick_form(group: str, rare: bool) -> Any:
-    from mimicry_audit.distill.evolve.worlds import Form
-
+def _pick_form(group: str, rare: bool) -> Form:
     return Form(group, rare, "")

@@ -1,7 +1,7 @@
 """The journal of one distillation by evolving data: every reply of the teacher and every round, in one file.
 
 Promise: a reply in the journal is never asked for again: it is found by a key over everything that decides it; what is written
-survives ``kill -9``; a line that a crash left unfinished is passed over; a failed call is on record and owed again.
+survives ``kill -9``; a line that a crash left unfinished is passed over; a failed call is on record and asked again.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
+from mimicry_audit.distill.training.job import TrainingResult
 from mimicry_audit.records.asked import (
     STATUSES,
     Completion,
@@ -25,6 +26,34 @@ from mimicry_audit.records.asked import (
 from mimicry_audit.records.run import Journal, read_records
 
 NAME = "evolve.jsonl"
+
+
+class Labelled(TypedDict):
+    """A labelled example: what the student answered before it trained on it, and whether that was right."""
+
+    id: str
+    text: str
+    gold: str | None
+    kind: str
+    before: str
+    right: bool
+
+
+class RoundRecord(TypedDict):
+    """What came of one round; ``dropped`` counts inputs by reason, ``stopped`` is why no round follows."""
+
+    round: int
+    labelled: list[Labelled]
+    spent: int
+    answers: dict[str, int]
+    wrong_before: dict[str, float]
+    pattern: str | None
+    dropped: dict[str, int]
+    replayed: int
+    test: dict[str, float]
+    validation: dict[str, float] | None
+    training: TrainingResult
+    stopped: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +71,7 @@ class Line:
         status: of a call, as of any answer.
         text: of a call: the reply.
         error: of a call that failed.
-        served_model: of a call: what the endpoint says it is.
+        served_model: of a call: what the endpoint calls itself.
         prompt_tokens: of a call, where it is known.
         completion_tokens: of a call, where it is known.
         record: of a round.
@@ -61,7 +90,7 @@ class Line:
     served_model: str | None = None
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
-    record: Mapping[str, Any] | None = None
+    record: RoundRecord | None = None
 
 
 _REPLY_FIELDS = ("status", "text", "error", "served_model", "prompt_tokens", "completion_tokens")
@@ -79,7 +108,7 @@ class Book:
         self.path = folder / NAME
         lines, _ = read_records(self.path, Line, _parse_line, "a line of this journal", "it done again")
         self._calls = {line.key: line for line in lines if line.kind == "call" and line.status != "error"}
-        self.rounds: list[Mapping[str, Any]] = [line.record or {} for line in lines if line.kind == "round"]
+        self.rounds: list[RoundRecord] = [line.record for line in lines if line.record is not None]
         self._journal = Journal(self.path)
 
     def __enter__(self) -> Book:
@@ -92,7 +121,7 @@ class Book:
         self._journal.__exit__(*exc_info)
 
     def reply(self, key: str) -> str | None:
-        """What the teacher said under this key."""
+        """The teacher's reply under this key."""
         line = self._calls.get(key)
         return None if line is None else (line.text or "")
 
@@ -109,9 +138,9 @@ class Book:
         if completion.status != "error":
             self._calls[key] = line
 
-    def keep_round(self, record: Mapping[str, Any]) -> None:
+    def keep_round(self, record: RoundRecord) -> None:
         """Journal a round that is done."""
-        self._journal.append(Line(kind="round", round=int(record["round"]), time=timestamp("seconds"), record=record))
+        self._journal.append(Line(kind="round", round=record["round"], time=timestamp("seconds"), record=record))
         self.rounds.append(record)
 
     def calls(self) -> dict[str, int]:

@@ -1,39 +1,33 @@
 """From settings to a checkpoint whose data evolved.
 
-Promise: as of `mimicry_audit.distill.pipeline`: a distillation killed anywhere goes on where it stopped and ends with the same
+Promise: as of `mimicry_audit.distill.pipeline`: a distillation killed anywhere resumes where it stopped and ends with the same
 weights; other settings, another teacher and other data in the same folder are refused with what differs; the manifest
 comes last.
 """
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from mimicry_audit.distill import lineage
 from mimicry_audit.distill.evolve.data import Parts, frozen_sha, parts
-from mimicry_audit.distill.evolve.journal import NAME, Book
+from mimicry_audit.distill.evolve.journal import NAME, Book, RoundRecord
 from mimicry_audit.distill.evolve.loop import Loop
 from mimicry_audit.distill.evolve.settings import EvolveSettings, check
 from mimicry_audit.distill.evolve.student import Student
 from mimicry_audit.distill.evolve.teacher import Prompts, Teacher, open_session, spec_of
 from mimicry_audit.distill.kept import keep_settings
+from mimicry_audit.distill.lineage import Lineage
 from mimicry_audit.distill.training import job
-from mimicry_audit.distill.training.settings import check_packages, deciding_defaults
+from mimicry_audit.distill.training.settings import check_packages
 from mimicry_audit.engines.fingerprint import find_model
-from mimicry_audit.engines.hardware import version_of
-from mimicry_audit.engines.sketch import lineage_of
-from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import Identity, ModelSpec, canonical_json, sha256_text
 from mimicry_audit.records.run import RunDirectory
-
-_PATHS = ("teacher", "student", "data", "engine_options", "launcher", "chat_template", "prompt_template")
-"""Settings that may hold a path and are not told in the manifest."""
 
 
 class Watch(Protocol):
@@ -54,8 +48,8 @@ class Evolved:
     """
 
     path: Path
-    lineage: Mapping[str, Any]
-    rounds: Sequence[Mapping[str, Any]]
+    lineage: Lineage
+    rounds: Sequence[RoundRecord]
 
 
 def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
@@ -63,7 +57,7 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
 
     Args:
         settings: what is asked for.
-        watch: told how far it is.
+        watch: receives the progress.
 
     Raises:
         ConfigError: a setting is wrong, or the data lack labels.
@@ -84,7 +78,7 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
     if manifest.is_file():
         with RunDirectory(s.out / "work").locked():
             _keep_settings(s, data_parts, None)
-            return Evolved(s.out, json.loads(manifest.read_text("utf-8")), Book(s.out).rounds)
+            return Evolved(s.out, lineage.read(s.out), Book(s.out).rounds)
     student = Student(s, report_progress)
     session = open_session(s, spec)
     identity = session.find()
@@ -101,17 +95,16 @@ def evolve(settings: EvolveSettings, watch: Watch | None = None) -> Evolved:
 
 def _keep_settings(s: EvolveSettings, data_parts: Parts, identity: Identity | None) -> None:
     """Keep the settings, or refuse others than those that are kept."""
-    now = {**s.deciding(), "data_sha256": data_parts.sha, "method": "evolve"}
+    facts: dict[str, object] = {"data_sha256": data_parts.sha, "method": "evolve"}
     if identity is not None:
-        now["identity"] = asdict(identity)
-    defaults = deciding_defaults(EvolveSettings)
-    keep_settings(s.out, now, defaults, (NAME, "metrics.jsonl"), skip="identity" if identity is None else "")
+        facts["identity"] = asdict(identity)
+    keep_settings(s, facts, (NAME, "metrics.jsonl"), skip="identity" if identity is None else "")
 
 
 def _place_checkpoint(
     s: EvolveSettings, data_parts: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
-) -> dict[str, Any]:
-    """Move the last weights to their place and tell how they came to be."""
+) -> Lineage:
+    """Move the last weights to their place and write how they came to be."""
     last = student.weights(len(book.rounds) - 1)
     for file in sorted(last.iterdir()) if last.is_dir() else ():
         if file.name != job.RESULT:
@@ -125,59 +118,38 @@ def _place_checkpoint(
 
 def _build_manifest(
     s: EvolveSettings, data_parts: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
-) -> dict[str, Any]:
+) -> Lineage:
     """The manifest: every field of `mimicry_audit.distill.lineage` has its meaning here."""
-    weights = student.source.weights
-    base_folder = Path(weights.location) if weights.commit is None else None
-    teacher_folder = None
-    if spec.engine in ("hf", "vllm"):
-        teacher_weights = find_model(spec)
-        teacher_folder = Path(teacher_weights.location) if teacher_weights.commit is None else None
-    base = lineage.own_name(base_folder, weights.name)
-    teacher = lineage.own_name(teacher_folder, identity.model)
-    base_manifest = (lineage_of(base_folder) or {}) if base_folder else {}
     labelled = [[row["id"], row["text"], row["gold"]] for record in book.rounds for row in record["labelled"]]
-    content: dict[str, Any] = {
-        "schema": lineage.SCHEMA,
-        "name": s.name or s.out.resolve().name,
-        "family": base_manifest.get("family"),
-        "relation": "distilled-from",
-        "teacher": teacher,
-        "base": base,
-        "same_data_as": None,
-        "objective": "next token of labels by the teacher (hard labels), on data that " + _OBJECTIVES[s.strategy],
-        "data_sha256": sha256_text(canonical_json(labelled)),
-        "examples": len(labelled),
-        "steps": sum(int(record["training"]["steps"]) for record in book.rounds),
-        "seed": s.seed,
-        "data_seed": s.seed,
-        "init_seed": None,
-        "parameters": book.rounds[-1]["training"]["parameters"],
-        "quirks": {},
-        "parents": {base: weights.pin, teacher: identity.revision or "unknown"},
-        "versions": {"mimicry_audit": __version__}
-        | {n: v for n in lineage.LIBRARIES if (v := version_of(n)) is not None},
-        "distillation": {
-            **{name: value for name, value in s.deciding().items() if name not in _PATHS},
-            "method": "evolve",
-            "rate": s.training.peak_rate,
-            "labels": list(data_parts.task.labels),
-            "about": data_parts.about,
-            "labelled": book.rounds[-1]["spent"],
-            "calls": book.calls(),
-            "data": {
-                "name": s.data if s.data.startswith("expert/") else Path(s.data).name, "sha256": data_parts.sha,
-                "shots": len(data_parts.shots), "pool": len(data_parts.pool), "validation": len(data_parts.validation),
-                "test": len(data_parts.test), "test_sha256": frozen_sha(data_parts.test),
+    return lineage.lineage_manifest(
+        lineage.LineageInputs(
+            settings=s,
+            teacher=identity,
+            teacher_folder=lineage.weights_folder(find_model(spec)) if spec.engine in ("hf", "vllm") else None,
+            base=student.source.weights,
+            objective="next token of labels by the teacher (hard labels), on data that " + _OBJECTIVES[s.strategy],
+            data_sha=sha256_text(canonical_json(labelled)),
+            examples=len(labelled),
+            steps=sum(record["training"]["steps"] for record in book.rounds),
+            parameters=book.rounds[-1]["training"]["parameters"],
+            distillation={
+                "method": "evolve",
+                "rate": s.training.peak_rate,
+                "labels": list(data_parts.task.labels),
+                "about": data_parts.about,
+                "labelled": book.rounds[-1]["spent"],
+                "calls": book.calls(),
+                "data": {
+                    "name": s.data if s.data.startswith("expert/") else Path(s.data).name, "sha256": data_parts.sha,
+                    "shots": len(data_parts.shots), "pool": len(data_parts.pool),
+                    "validation": len(data_parts.validation), "test": len(data_parts.test),
+                    "test_sha256": frozen_sha(data_parts.test),
+                },
+                "teacher": asdict(identity),
+                "training": [_round_in_manifest(record) for record in book.rounds],
             },
-            "teacher": asdict(identity),
-            "training": [_round_in_manifest(record) for record in book.rounds],
-        },
-    }  # fmt: skip
-    if base_manifest.get("identity"):
-        content["identity"] = base_manifest["identity"]
-    content["fingerprint"] = sha256_text(canonical_json(content))
-    return content
+        )
+    )  # fmt: skip
 
 
 _OBJECTIVES = {
@@ -187,8 +159,13 @@ _OBJECTIVES = {
 }
 
 
-def _round_in_manifest(record: Mapping[str, Any]) -> dict[str, Any]:
-    """A round as the manifest tells it: without its texts."""
-    fields = ("round", "answers", "spent", "wrong_before", "dropped", "replayed", "test", "validation", "stopped")
-    training = {k: record["training"][k] for k in ("steps", "processes", "parameters")}
-    return {name: record[name] for name in fields} | training
+def _round_in_manifest(record: RoundRecord) -> dict[str, object]:
+    """A round as the manifest has it: without its texts."""
+    fields: Mapping[str, object] = record
+    names = ("round", "answers", "spent", "wrong_before", "dropped", "replayed", "test", "validation", "stopped")
+    training = record["training"]
+    return {name: fields[name] for name in names} | {
+        "steps": training["steps"],
+        "processes": training["processes"],
+        "parameters": training["parameters"],
+    }

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 _BULLET = re.compile(r"^\s*(?:[-*•]|\(?\d{1,3}[.):])\s+")
 _NUMBERED = re.compile(r"^\s*(?:[-*•]\s*)?[\[(#]?(\d{1,3})[\])]?\s*[.:)=|-]+>?\s*(.+?)\s*$")
@@ -38,9 +37,9 @@ def inputs(reply: str) -> tuple[list[tuple[str, str]], int]:
     return written_inputs, invalid
 
 
-def labels(reply: str) -> tuple[dict[int, Any], int]:
+def labels(reply: str) -> tuple[dict[int, object], int]:
     """Number of an input → its label as it was given, and how many lines were none; the last word on a number counts."""
-    label_by_number: dict[int, Any] = {}
+    label_by_number: dict[int, object] = {}
     invalid = 0
     for piece in _reply_pieces(reply):
         number, value = _read_label(piece)
@@ -51,7 +50,7 @@ def labels(reply: str) -> tuple[dict[int, Any], int]:
     return label_by_number, invalid
 
 
-def _read_input(piece: Any) -> tuple[str, str]:
+def _read_input(piece: object) -> tuple[str, str]:
     if isinstance(piece, Mapping):
         text, kind = piece.get("text", piece.get("input")), str(piece.get("kind", "")).lower()
         return (" ".join(text.split()) if isinstance(text, str) else "", kind if kind in ("hard", "easy") else "")
@@ -62,10 +61,10 @@ def _read_input(piece: Any) -> tuple[str, str]:
         return match[2].strip().strip('"'), match[1].lower()
     if _BULLET.match(piece):
         return plain.strip().strip('"'), ""
-    return "", ""  # a sentence around the list is no input
+    return "", ""  # a sentence around the list is not an input
 
 
-def _read_label(piece: Any) -> tuple[int | None, Any]:
+def _read_label(piece: object) -> tuple[int | None, object]:
     if isinstance(piece, Mapping):
         number = piece.get("id", piece.get("number"))
         if isinstance(number, str) and number.strip().isdigit():
@@ -75,8 +74,8 @@ def _read_label(piece: Any) -> tuple[int | None, Any]:
     return (int(match[1]), match[2]) if match else (None, None)
 
 
-def _reply_pieces(reply: str) -> Iterator[Any]:
-    """The objects of a reply, or its lines where it is no JSON as a whole."""
+def _reply_pieces(reply: str) -> Iterator[object]:
+    """The objects of a reply, or its lines where it is not JSON as a whole."""
     text = _strip_fences(reply)
     parsed = _parse_json(text)
     if parsed is None and 0 <= text.find("[") < text.rfind("]"):
@@ -101,7 +100,7 @@ def _strip_fences(reply: str) -> str:
     return re.sub(r"^\s*```\w*\s*$", "", reply, flags=re.MULTILINE).strip()
 
 
-def _parse_json(text: str) -> Any:
+def _parse_json(text: str) -> object:
     try:
         return json.loads(text)
     except (ValueError, RecursionError):

@@ -8,7 +8,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.distill.training.settings import (
     DATA,
@@ -16,12 +15,12 @@ from mimicry_audit.distill.training.settings import (
     NAME,
     OUT,
     STUDENT,
+    DistillationSettings,
     TrainingSettings,
-    deciding_values,
     describe_engine_options,
 )
 from mimicry_audit.ground.errors import ConfigError
-from mimicry_audit.ground.fields import check_fields, describe, from_flat, replace_fields
+from mimicry_audit.ground.fields import check_fields, describe
 
 TASKS = ("classification", "tagging", "qa")
 STRATEGIES = ("evolve", "static", "random")
@@ -29,10 +28,10 @@ _TASK, _ROUNDS, _TEACHER = "Task", "Rounds", "Teacher"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EvolveSettings:
+class EvolveSettings(DistillationSettings):
     """One distillation by evolving data; `training` holds what every training has."""
 
-    task: str = field(metadata=describe("What the student learns to do.", group=_TASK, unit="NAME", choices=TASKS))
+    task: str = field(metadata=describe("Kind of task the student learns.", group=_TASK, unit="NAME", choices=TASKS))
     about: str | None = field(
         default=None,
         metadata=describe("The task in words, for the teacher.", group=_TASK, unit="TEXT", absent="a plain sentence"),
@@ -47,7 +46,7 @@ class EvolveSettings:
                        group=_TASK, unit="FILE", absent="the bundled one"),
     )  # fmt: skip
     max_tokens: int = field(
-        default=64, metadata=describe("Most tokens in one answer of the student.", group=_TASK, unit="N", above=0)
+        default=64, metadata=describe("Maximum tokens per answer of the student.", group=_TASK, unit="N", above=0)
     )
     student: str = field(metadata=STUDENT)
     data: str = field(
@@ -61,30 +60,30 @@ class EvolveSettings:
     )  # fmt: skip
     held_out: float = field(
         default=0.2,
-        metadata=describe("Share of the labelled rows that is the test set, for data without a column split.",
+        metadata=describe("Share of the labelled rows that becomes the test set, for data without a column split.",
                        group=DATA, unit="SHARE", low=0, high=0.9),
     )  # fmt: skip
     teacher: str = field(
         metadata=describe("Model that writes and labels the data; expert/WORLD is a scripted one.",
                        group=_TEACHER, unit="MODEL")
     )  # fmt: skip
-    engine_options: Mapping[str, Any] = field(default_factory=dict, metadata=describe_engine_options(_TEACHER))
+    engine_options: Mapping[str, object] = field(default_factory=dict, metadata=describe_engine_options(_TEACHER))
     answer_temperature: float = field(
         default=0.8,
         metadata=describe("Sampling temperature of the teacher when it writes inputs; otherwise it is greedy.",
                        group=_TEACHER, unit="T", low=0, high=10),
     )  # fmt: skip
     teacher_tokens: int = field(
-        default=1024, metadata=describe("Most tokens in one reply of the teacher.", group=_TEACHER, unit="N", above=0)
+        default=1024, metadata=describe("Maximum tokens per reply of the teacher.", group=_TEACHER, unit="N", above=0)
     )
     retries: int = field(
         default=2,
-        metadata=describe("How often the teacher is asked again for what is missing or cannot be read.",
+        metadata=describe("How many times the teacher is asked again for what is missing or cannot be read.",
                        group=_TEACHER, unit="N", low=0),
     )  # fmt: skip
     cases: int = field(
         default=12,
-        metadata=describe("Most right and most wrong cases that the teacher is shown.",
+        metadata=describe("Maximum number of right cases, and of wrong ones, shown to the teacher.",
                        group=_TEACHER, unit="N", above=0),
     )  # fmt: skip
     strategy: str = field(
@@ -92,10 +91,15 @@ class EvolveSettings:
         metadata=describe("Where the inputs of each round come from.", group=_ROUNDS, unit="NAME", choices=STRATEGIES),
     )
     rounds: int = field(
-        default=4, metadata=describe("Rounds after the one that trains on the shots.", group=_ROUNDS, unit="N", low=0)
+        default=4,
+        metadata=describe("Number of rounds after the one that trains on the shots.", group=_ROUNDS, unit="N", low=0),
     )
-    hard: int = field(default=8, metadata=describe("Hard inputs wanted in a round.", group=_ROUNDS, unit="N", low=0))
-    easy: int = field(default=8, metadata=describe("Easy inputs wanted in a round.", group=_ROUNDS, unit="N", low=0))
+    hard: int = field(
+        default=8, metadata=describe("Number of hard inputs requested per round.", group=_ROUNDS, unit="N", low=0)
+    )
+    easy: int = field(
+        default=8, metadata=describe("Number of easy inputs requested per round.", group=_ROUNDS, unit="N", low=0)
+    )
     replay: float = field(
         default=1.0,
         metadata=describe("Share of the history that is trained again in each round.",
@@ -103,12 +107,12 @@ class EvolveSettings:
     )  # fmt: skip
     similar: float = field(
         default=0.9,
-        metadata=describe("Likeness (0 to 1) from which an input repeats another, or one of the test set.",
+        metadata=describe("Similarity from which an input counts as a repeat of another, or of a row of the test set.",
                        group=_ROUNDS, unit="S", above=0, high=1, note="1 drops equal inputs only"),
     )  # fmt: skip
     budget: int = field(
         default=0,
-        metadata=describe("Most labelled examples, shots and validation rows included; 0 for no limit.",
+        metadata=describe("Maximum number of labelled examples, shots and validation rows included; 0 for no limit.",
                        group=_ROUNDS, unit="N", low=0),
     )  # fmt: skip
     patience: int = field(
@@ -120,19 +124,6 @@ class EvolveSettings:
     out: Path = field(metadata=OUT)
     name: str | None = field(default=None, metadata=NAME)
 
-    @classmethod
-    def of(cls, **values: Any) -> EvolveSettings:
-        """Settings of values that stand side by side, those of the training among them.
-
-        Raises:
-            TypeError: a name is unknown, or a required setting is missing.
-        """
-        return from_flat(cls, values)
-
-    def changed(self, **values: Any) -> EvolveSettings:
-        """The settings with some values changed, those of the training among them."""
-        return replace_fields(self, values)
-
     @property
     def seed(self) -> int:
         """The seed of everything random."""
@@ -142,10 +133,6 @@ class EvolveSettings:
     def wanted(self) -> int:
         """Inputs wanted in a round."""
         return self.hard + self.easy
-
-    def deciding(self) -> dict[str, Any]:
-        """Every setting that decides the weights, side by side, as JSON."""
-        return deciding_values(self)
 
 
 def check(settings: EvolveSettings) -> EvolveSettings:

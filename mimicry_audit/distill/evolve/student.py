@@ -1,15 +1,13 @@
 """The student: asked as an audit asks a model, trained as `audit distill` trains one.
 
-Promise: predictions are greedy answers through the ``hf`` engine, in fixed chunks, so that the same weights say the same; a
+Promise: predictions are greedy answers through the ``hf`` engine, in fixed chunks, so that the same weights answer alike; a
 training is a `mimicry_audit.distill.training.job.Job`, which survives ``kill -9`` and ends with the same weights.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from mimicry_audit.distill import rounds
 from mimicry_audit.distill.evolve.data import Sample
@@ -33,11 +31,11 @@ class Student:
 
     Args:
         settings: of the distillation.
-        told: told (stage, done, of) while it trains.
+        report_progress: called with (stage, done, of) while it trains.
     """
 
     def __init__(self, settings: EvolveSettings, report_progress: Callable[[str, int, int], None]) -> None:
-        self.settings, self._told = settings, report_progress
+        self.settings, self._report = settings, report_progress
         self.source: Source = source(weights_spec(settings.student, "the student", settings.training.chat_template))
         self._encoder = Encoder(self.source.side)
         self._prompt = _prompt_template(settings)
@@ -86,7 +84,7 @@ class Student:
             return self._engine[1]
         self.close()
         s, spec = self.settings, self.source.spec
-        options: dict[str, Any] = {"batch_size": ANSWERED_AT_ONCE}
+        options: dict[str, object] = {"batch_size": ANSWERED_AT_ONCE}
         options |= {"num_threads": s.training.threads} if s.training.threads else {}
         if after < 0:
             options |= dict(spec.options)
@@ -97,7 +95,7 @@ class Student:
         self._engine[1].open()
         return self._engine[1]
 
-    def train(self, number: int, rows: Sequence[Sample]) -> dict[str, Any]:
+    def train(self, number: int, rows: Sequence[Sample]) -> job.TrainingResult:
         """Train on these rows, from where the round before ended, unless it is done; what came of it.
 
         Raises:
@@ -118,23 +116,22 @@ class Student:
         pad = rounds.padding(self.source)
         training_job = job.Job(
             folder=str(folder.resolve()), student=start, student_commit=commit, teacher=None, teacher_commit=None,
-            rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=asdict(LossRecipe()),
+            rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=LossRecipe(),
             pads=(pad, 0), seed=s.seed + number, patience=0, evaluate_every=0,
             log_every=max(1, shared_fields["steps"] // 10), round_=number,
             metrics=str((s.out / "metrics.jsonl").resolve()), board=None,
             template=self.source.side.template.source if s.training.chat_template else None, **shared_fields,
         )  # fmt: skip
-        result = job.perform(
-            training_job, s.training.launcher, lambda count, of: self._told(f"training, round {number}", count, of)
+        return job.perform(
+            training_job, s.training.launcher, lambda count, of: self._report(f"training, round {number}", count, of)
         )
-        return {k: result[k] for k in ("steps", "best_step", "processes", "parameters", "held")}
 
 
 def _prompt_template(settings: EvolveSettings) -> Callable[[str], str]:
     """What puts a text into the student's prompt.
 
     Raises:
-        DataError: the file cannot be read or is no template with ``{{ text }}``.
+        DataError: the file cannot be read or is not a template with ``{{ text }}``.
     """
     from jinja2 import Environment, StrictUndefined, TemplateError
 

@@ -1,7 +1,7 @@
 """The tasks: what a label is as text, how one is read, and how answers are scored.
 
 Promise: a label is one canonical text in every task, so that a student that answers in words can learn it and a person can
-read it: a class's name; ``person: Anna Berg; place: Oslo``, or ``none``; the answer to a question. What is no label of the
+read it: a class's name; ``person: Anna Berg; place: Oslo``, or ``none``; the answer to a question. What is not a label of the
 task is None, never the nearest one. Figures are pure functions of texts.
 """
 
@@ -10,8 +10,8 @@ from __future__ import annotations
 import re
 import string
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from mimicry_audit.distill.figures import NO_LABEL, class_figures
 
@@ -35,7 +35,7 @@ class Task(Protocol):
     main: str
     labels: tuple[str, ...]
 
-    def read(self, value: Any, text: str) -> str | None:
+    def read(self, value: object, text: str) -> str | None:
         """The canonical label in a cell, a reply or an answer; None where there is none."""
 
     def kinds(self, gold: str) -> tuple[str, ...]:
@@ -57,7 +57,7 @@ class Classification:
         self.labels = tuple(labels)
         self._known = {_plain_label(label): label for label in labels}
 
-    def read(self, value: Any, text: str) -> str | None:
+    def read(self, value: object, text: str) -> str | None:
         """See `Task`."""
         if isinstance(value, Mapping):
             value = value.get("label")
@@ -72,10 +72,12 @@ class Classification:
         return self.read(answer, text) == gold
 
     def figures(self, texts: Sequence[str], golds: Sequence[str], answers: Sequence[str]) -> dict[str, float]:
-        """See `Task`; an answer that is no label counts as wrong."""
+        """See `Task`; an answer that is not a label counts as wrong."""
         predictions = [self.read(answer, text) or NO_LABEL for answer, text in zip(answers, texts, strict=True)]
-        class_scores = class_figures(golds, predictions) or {}
-        return {name: float(value) for name, value in class_scores.items() if name != "n"}
+        scores = class_figures(golds, predictions)
+        if scores is None:
+            return {}
+        return {name: scores[name] for name in ("accuracy", "precision", "recall", "f1")}
 
 
 class Tagging:
@@ -90,7 +92,7 @@ class Tagging:
         self.labels = tuple(labels)
         self._known = {_plain_label(label): label for label in labels}
 
-    def read(self, value: Any, text: str) -> str | None:
+    def read(self, value: object, text: str) -> str | None:
         """See `Task`; every surface has to stand in the text, whole words only."""
         pairs = self._read_pairs(value)
         if pairs is None:
@@ -125,8 +127,8 @@ class Tagging:
         f1 = 2 * right / (guess_count + truth_count) if guess_count + truth_count else 0.0
         return {"accuracy": exact / max(1, len(texts)), "precision": precision, "recall": recall, "f1": f1}
 
-    def _read_pairs(self, value: Any, *, strict: bool = True) -> list[tuple[str, str]] | None:
-        """(type, surface) in order; None where something is no entity, unless it is to be passed over."""
+    def _read_pairs(self, value: object, *, strict: bool = True) -> list[tuple[str, str]] | None:
+        """(type, surface) in order; None where something is not an entity, unless it is to be skipped."""
         if isinstance(value, Mapping):
             value = value.get("entities", value.get("label"))
         if isinstance(value, str):
@@ -134,7 +136,7 @@ class Tagging:
             if _plain_label(body) in (NOTHING, "", "no entities"):
                 return [] if body or not strict else None
             parts = [p.partition(":") for p in re.split(r"[;\n]+", value) if p.strip()]
-            entries: list[Any] = [{"type": head, "text": tail} for head, _, tail in parts]
+            entries: Sequence[object] = [{"type": head, "text": tail} for head, _, tail in parts]
         elif isinstance(value, list):
             entries = value
         else:
@@ -162,7 +164,7 @@ class Questions:
     def __init__(self, labels: Sequence[str] = ()) -> None:
         self.labels: tuple[str, ...] = ()
 
-    def read(self, value: Any, text: str) -> str | None:
+    def read(self, value: object, text: str) -> str | None:
         """See `Task`; any text that is not empty."""
         if isinstance(value, Mapping):
             value = value.get("answer", value.get("label"))
@@ -190,9 +192,12 @@ class Questions:
 
 def task_of(name: str, labels: Sequence[str]) -> Task:
     """The task of that name with these labels."""
-    kinds: dict[str, Any] = {"classification": Classification, "tagging": Tagging, "qa": Questions}
-    task: Task = kinds[name](labels)
-    return task
+    kinds: Mapping[str, Callable[[Sequence[str]], Task]] = {
+        "classification": Classification,
+        "tagging": Tagging,
+        "qa": Questions,
+    }
+    return kinds[name](labels)
 
 
 def located(text: str, pairs: Sequence[tuple[str, str]]) -> list[Span]:
@@ -223,7 +228,7 @@ def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[dic
     before = "O"
     for word, tag in zip(tokens, tags, strict=True):
         if not re.fullmatch(r"O|[BI]-.+", tag):
-            raise ValueError(f"{tag} is no BIO tag")
+            raise ValueError(f"{tag} is not a BIO tag")
         if tag.startswith("I-") and before[2:] == tag[2:] and entities:
             entities[-1]["text"] += f" {word}"
         elif tag != "O":
@@ -232,7 +237,7 @@ def from_tags(tokens: Sequence[str], tags: Sequence[str]) -> tuple[str, list[dic
     return " ".join(tokens), entities
 
 
-def _read_entity(entry: Any) -> tuple[str, str]:
+def _read_entity(entry: object) -> tuple[str, str]:
     if isinstance(entry, Mapping):
         kind, surface = entry.get("type", entry.get("label")), entry.get("text", entry.get("entity"))
     elif isinstance(entry, list | tuple) and len(entry) == 2:
@@ -242,7 +247,7 @@ def _read_entity(entry: Any) -> tuple[str, str]:
     return (str(kind or ""), " ".join(str(surface or "").split()))
 
 
-def _plain_label(label: Any) -> str:
+def _plain_label(label: object) -> str:
     return str(label).strip().strip("\"'`*.,:;()[]").strip().casefold()
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from mimicry_audit.asking.session import Patience, Session, registered_engine
 from mimicry_audit.distill.evolve import replies
@@ -80,7 +80,7 @@ def _engine_of(spec: ModelSpec) -> Engine:
 
 
 class Prompts:
-    """What the teacher is told.
+    """The prompts of the teacher.
 
     Args:
         task: gives the labels.
@@ -100,7 +100,7 @@ class Prompts:
         }
 
     def analysis(self, cases: Sequence[tuple[Sample, str]]) -> tuple[Message, ...]:
-        """The call that finds the weakness pattern; `cases` are rows with what the student said."""
+        """The call that finds the weakness pattern; `cases` are rows with the student's answers."""
         lines = [_to_json({"input": row.text, "right": row.gold, "student": answer}) for row, answer in cases]
         return self._make_prompt("analysis", cases=lines)
 
@@ -120,7 +120,7 @@ class Prompts:
         """What follows a reply that could not be read."""
         return self._make_prompt("repair", missing=missing)[0]
 
-    def _make_prompt(self, name: str, **values: Any) -> tuple[Message, ...]:
+    def _make_prompt(self, name: str, **values: object) -> tuple[Message, ...]:
         from jinja2 import Environment, StrictUndefined
 
         # Plain text for a model, not markup; what is filled in is never read as a template.
@@ -149,7 +149,7 @@ class Teacher:
         settings: of the distillation.
         session: asks it; the caller closes it.
         task: what is taught.
-        prompts: what it is told.
+        prompts: its prompts.
         book: the journal.
     """
 
@@ -164,7 +164,7 @@ class Teacher:
         """The weakness pattern in these cases.
 
         Raises:
-            EngineError: the teacher fails, or says nothing that can be read.
+            EngineError: the teacher fails, or no reply can be read.
         """
         pattern = self._ask_until(
             "analysis", round_, self.prompts.analysis(cases), 0.0, 0, replies.pattern, bool, "a pattern"
@@ -282,5 +282,5 @@ def _vary_shots(task: Task, shots: Sequence[Sample]) -> list[Sample]:
     return [shot for _, _, shot in sorted(ranked, key=lambda entry: entry[:2])[:EXAMPLES]]
 
 
-def _to_json(value: Mapping[str, Any]) -> str:
+def _to_json(value: Mapping[str, object]) -> str:
     return json.dumps(value, ensure_ascii=False)

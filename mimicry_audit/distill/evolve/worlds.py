@@ -1,4 +1,4 @@
-"""Small worlds whose truth is known: texts of a task are drawn from a grammar, and the grammar tells the right label of each.
+"""Small worlds whose truth is known: texts of a task are drawn from a grammar, and the grammar gives the right label of each.
 
 Promise: a world is data (``templates/evolve/NAME.yaml``); drawing is a pure function of the random generator; `World.gold`
 gives the label of every text that the world can write, read off the text alone; what it cannot read has no label. With a
@@ -12,7 +12,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.resources import resource_dir
@@ -64,6 +64,29 @@ class Reading:
         return f"{self.form.group}, {'rare' if self.form.rare else 'common'} wording{names}"
 
 
+class WordingTexts(TypedDict):
+    """The wordings of one group, and the answer to its questions."""
+
+    common: list[str]
+    rare: list[str]
+    answer: NotRequired[str]
+
+
+class WorldContent(TypedDict):
+    """What a world's YAML file holds; ``types`` are the slots that are entities, ``forms`` the wordings of each group."""
+
+    task: str
+    about: str
+    weights: dict[str, float]
+    rare_share: float
+    twofold_share: NotRequired[float]
+    openings: NotRequired[list[str]]
+    closings: NotRequired[list[str]]
+    slots: dict[str, dict[str, list[str]]]
+    types: NotRequired[list[str]]
+    forms: dict[str, WordingTexts]
+
+
 class World:
     """One grammar.
 
@@ -72,18 +95,18 @@ class World:
         content: its YAML.
     """
 
-    def __init__(self, name: str, content: Mapping[str, Any]) -> None:
+    def __init__(self, name: str, content: WorldContent) -> None:
         self.name, self.task, self.about = name, str(content["task"]), str(content["about"])
-        self._weights: dict[str, float] = content["weights"]
+        self._weights = content["weights"]
         self._rare, self._twofold = float(content["rare_share"]), float(content.get("twofold_share", 0))
         self._openings, self._closings = content.get("openings", [""]), content.get("closings", [""])
-        self._slots: dict[str, dict[str, list[str]]] = content["slots"]
+        self._slots = content["slots"]
         self._types = set(content.get("types", ()))
         self.forms = tuple(
             Form(group, kind == "rare", text, str(kinds.get("answer", "")))
             for group, kinds in content["forms"].items()
-            for kind in ("common", "rare")
-            for text in kinds[kind]
+            for kind, texts in (("common", kinds["common"]), ("rare", kinds["rare"]))
+            for text in texts
         )
         self._patterns = [(form, self._form_pattern(form.text)) for form in self.forms]
 
@@ -129,7 +152,7 @@ class World:
         reading = self.read(text)
         return None if reading is None else reading.gold
 
-    def rows(self) -> list[dict[str, Any]]:
+    def rows(self) -> list[dict[str, object]]:
         """The frozen data: different texts with their labels, `POOL` outside the test set and at most `TEST` in it."""
         rng = random.Random(f"{self.name}/rows")  # noqa: S311 - data, no secret
         texts: dict[str, None] = {}

@@ -1,8 +1,8 @@
 """The search for a student: many distillations under other settings, and the one that meets what was asked.
 
 Promise: prompts, their parts and the teacher's answers are made once for all trials; trials are chosen by a validation part
-and told on a test part that chose nothing; every trial that is not chosen says why; a search that is killed goes on to the
-same choice.
+and reported on a test part that chose nothing; every trial that is not chosen has a reason; a search that is killed resumes
+and makes the same choice.
 
     from mimicry_audit.distill.search import SearchSettings, search
 
@@ -11,7 +11,7 @@ same choice.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.distill.search.settings import SearchSettings
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 __all__ = ["Found", "SearchSettings", "search"]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     """Load the loop when one of its names is first used."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from mimicry_audit.distill.search import loop
 
-    value = getattr(loop, name)
+    value: object = getattr(loop, name)
     globals()[name] = value
     return value

@@ -2,7 +2,7 @@
 
 Promise: with targets, the smallest student that meets all of them on the validation part, and of several that small the one
 furthest beyond the first target; without, the one whose held-out text costs the fewest bits per byte. Every other trial has
-one line that says why.
+one line with the reason.
 """
 
 from __future__ import annotations
@@ -38,11 +38,12 @@ def ranked(results: Sequence[Result], targets: Sequence[Target]) -> list[Result]
     """The finished trials, the one to keep first; those that miss a target come after those that miss none, nearest first."""
 
     def order(result: Result) -> tuple[float, ...]:
+        parameters = result["parameters"] or 0
         if not targets:
-            return (0, value(result, targets), result["parameters"], result["trial"])
+            return (0, value(result, targets), parameters, result["trial"])
         if not met(result, targets):
-            return (1, value(result, targets), result["parameters"], result["trial"])
-        return (0, result["parameters"], targets[0].miss(result["validation"]), result["trial"])
+            return (1, value(result, targets), parameters, result["trial"])
+        return (0, parameters, targets[0].miss(result["validation"]), result["trial"])
 
     return sorted(finished(results), key=order)
 
@@ -78,13 +79,14 @@ def misses(result: Result, targets: Sequence[Target]) -> list[str]:
 def why(result: Result, best: Result | None, targets: Sequence[Target]) -> str:
     """Why a trial is not the one that is kept; empty for the one that is."""
     if result["same_as"] is not None or result["outcome"] != "finished":
-        return str(result["why"])
+        return result["why"]
     if missed := misses(result, targets):
         return "; ".join(missed)
     if best is None or result["trial"] == best["trial"]:
         return ""
     metric = targets[0].metric if targets else DEFAULT
     trial_figure, best_figure = figure(result["validation"], metric), figure(best["validation"], metric)
-    if targets and result["parameters"] > best["parameters"]:
-        return f"larger than trial {best['trial'] + 1}: {result['parameters']:,} parameters, not {best['parameters']:,}"
+    own_size, best_size = result["parameters"] or 0, best["parameters"] or 0
+    if targets and own_size > best_size:
+        return f"larger than trial {best['trial'] + 1}: {own_size:,} parameters, not {best_size:,}"
     return f"{metric} {said(metric, trial_figure)}, where trial {best['trial'] + 1} has {said(metric, best_figure)}"

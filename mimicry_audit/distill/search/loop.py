@@ -10,16 +10,16 @@ Layout: ``DIR/work`` has the teacher's answers and signals for all; ``DIR/search
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from mimicry_audit.distill import data, lineage
 from mimicry_audit.distill.context import DistillContext, Watch, drop
+from mimicry_audit.distill.evaluate import Evaluation
 from mimicry_audit.distill.pipeline import evaluated, prepare_context, same_settings
 from mimicry_audit.distill.rounds import align_tokens, collect_lessons
 from mimicry_audit.distill.search import choice, space, targets, trials
@@ -32,6 +32,56 @@ from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.records.run import RunDirectory, write_json
 
 SCHEMA = "mimicry_audit.search/1"
+MadeOf = dict[str, list[space.Choice] | dict[str, float]]
+"""Dimension → what is searched of it, as in a file."""
+
+
+class Described(Result):
+    """A trial, whether it meets the targets, and why it is not the one that is kept."""
+
+    met: bool | None
+
+
+class PartSizes(TypedDict):
+    """How many prompts each part has."""
+
+    taught: int
+    validation: int
+    test: int
+
+
+class OnTest(TypedDict):
+    """The figures of the targets on the test part, and which of them hold there."""
+
+    figures: dict[str, float | None]
+    met: dict[str, bool]
+
+
+class SearchFacts(TypedDict):
+    """How the search was made."""
+
+    targets: list[str]
+    rule: str
+    space: MadeOf
+    prompts: PartSizes
+
+
+class StatedSearch(SearchFacts):
+    """What the manifest of the chosen student holds of the search."""
+
+    trial: int
+    trials: int
+
+
+class SearchContent(SearchFacts):
+    """What ``search.json`` holds."""
+
+    schema: str
+    seed: int
+    chosen: int | None
+    nearest: int | None
+    trials: list[Described]
+    test: NotRequired[OnTest | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +95,8 @@ class Found:
     """
 
     path: Path | None
-    content: Mapping[str, Any]
-    evaluation: Mapping[str, Any] | None
+    content: SearchContent
+    evaluation: Evaluation | None
 
 
 def search(settings: DistillSettings, search_settings: SearchSettings, watch: Watch | None = None) -> Found:
@@ -55,7 +105,7 @@ def search(settings: DistillSettings, search_settings: SearchSettings, watch: Wa
     Args:
         settings: of the distillation, where the search does not change them.
         search_settings: what is searched, and for what.
-        watch: told how far it is.
+        watch: receives the progress.
 
     Raises:
         ConfigError: a setting, a target or a dimension is wrong.
@@ -92,7 +142,10 @@ def _search_context(context: DistillContext) -> DistillContext:
     rest = [row for row in context.rows if row.id not in context.held]
     share = context.settings.held_out * len(context.rows) / max(1, len(rest))
     if share > 0.9:
-        raise ConfigError(f"--held-out {context.settings.held_out} is taken twice by a search", "give it at most 0.45")
+        raise ConfigError(
+            f"a search holds out --held-out {context.settings.held_out} of the prompts twice (validation and test)",
+            "give it at most 0.45",
+        )
     validation = data.held_out(rest, share, context.settings.seed)
     return replace(context, held=validation, aside=context.held, dosed=context.dosed - validation)
 
@@ -123,10 +176,10 @@ def _search_space(context: DistillContext, search_settings: SearchSettings) -> s
     for dimension in dimensions:
         for name, config in configs.items():
             if dimension.name == "layers":
-                shape.demand_layers(config, max(dimension.ends), name)
-            if dimension.name == "dropout" and not s.training.adapter and max(dimension.ends) > 0:
+                shape.demand_layers(config, int(dimension.highest), name)
+            if dimension.name == "dropout" and not s.training.adapter and dimension.highest > 0:
                 shape.demand_dropout(config, name)
-    objectives = next((d.choices for d in dimensions if d.name == "objective"), (s.objective,))
+    objectives = next((tuple(map(str, d.choices)) for d in dimensions if d.name == "objective"), (s.objective,))
     for objective in objectives:
         _require_objective(context, names, objective)
     return dimensions
@@ -160,7 +213,7 @@ def _run_trials(
     search_settings: SearchSettings,
     aims: Sequence[targets.Target],
 ) -> list[Result]:
-    """All trials, those that are owed done now."""
+    """All trials; the missing ones are done now."""
     settings = trial_context.context.settings
     results: list[Result] = []
     while len(results) < search_settings.trials or trial_context.result(len(results)) is not None:
@@ -192,13 +245,13 @@ def _search_content(
     aims: Sequence[targets.Target],
     results: Sequence[Result],
     best: Result | None,
-) -> dict[str, Any]:
-    """What ``search.json`` holds."""
-    described = []
+) -> SearchContent:
+    """What ``search.json`` holds, but for the test part."""
+    described: list[Described] = []
     for result in results:
         is_finished = result["outcome"] == "finished" and result["same_as"] is None
-        state = {"met": choice.met(result, aims) if is_finished else None, "why": choice.why(result, best, aims)}
-        described.append({**result, **state})
+        met = choice.met(result, aims) if is_finished else None
+        described.append({**result, "why": choice.why(result, best, aims), "met": met})
     return {
         "schema": SCHEMA,
         "targets": [str(t) for t in aims],
@@ -212,17 +265,16 @@ def _search_content(
     }
 
 
-def _keep_best(
-    trial_context: trials.TrialContext, best: Result, content: Mapping[str, Any]
-) -> Mapping[str, Any] | None:
+def _keep_best(trial_context: trials.TrialContext, best: Result, content: SearchContent) -> Evaluation | None:
     """Make the folder itself the chosen student, and evaluate it on the test part."""
     context = trial_context.context
     out = context.settings.out
-    search_facts = {k: content[k] for k in ("targets", "rule", "space", "prompts")}
-    search_facts |= {"trial": best["trial"], "trials": len(content["trials"])}
-    manifest = out / "lineage.json"
+    search_facts: StatedSearch = {
+        "targets": content["targets"], "rule": content["rule"], "space": content["space"], "prompts": content["prompts"],
+        "trial": best["trial"], "trials": len(content["trials"]),
+    }  # fmt: skip
     try:
-        manifest_content = json.loads(manifest.read_text("utf-8"))
+        manifest_content = lineage.read(out)
     except (OSError, ValueError):
         manifest_content = None
     if manifest_content is None or manifest_content["distillation"]["search"] != search_facts:
@@ -235,7 +287,7 @@ def _keep_best(
     )
 
 
-def _place_best(trial_context: trials.TrialContext, best: Result, search_facts: Mapping[str, Any]) -> dict[str, Any]:
+def _place_best(trial_context: trials.TrialContext, best: Result, search_facts: StatedSearch) -> lineage.Lineage:
     """Link the chosen trial's files into the folder, in place of an earlier choice, and write the manifest last."""
     context = trial_context.context
     out, folder = context.settings.out, trial_context.folder(best["trial"])
@@ -251,9 +303,11 @@ def _place_best(trial_context: trials.TrialContext, best: Result, search_facts: 
         else:
             (out / path.name).unlink(missing_ok=True)
             _link_file(str(path), str(out / path.name))
-    manifest = json.loads((folder / "lineage.json").read_text("utf-8"))
-    facts = {**manifest["distillation"]["data"], "held_out": len(context.held) + len(context.aside)}
-    content = lineage.amended(manifest, {}, data=facts, search=dict(search_facts))
+    manifest = lineage.read(folder)
+    facts = manifest["distillation"]["data"]
+    assert isinstance(facts, dict)
+    held_out = len(context.held) + len(context.aside)
+    content = lineage.amended(manifest, data={**facts, "held_out": held_out}, search=search_facts)
     lineage.write(out, content)
     return content
 
@@ -267,7 +321,7 @@ def _link_file(old: str, new: str) -> str:
     return new
 
 
-def _on_test(evaluation: Mapping[str, Any] | None, aims: Sequence[targets.Target]) -> dict[str, Any] | None:
+def _on_test(evaluation: Evaluation | None, aims: Sequence[targets.Target]) -> OnTest | None:
     """The figures of the targets on the test part, and which of them hold there."""
     if evaluation is None:
         return None

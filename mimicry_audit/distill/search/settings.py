@@ -20,11 +20,13 @@ _SEARCH = "Search"
 class SearchSettings:
     """How to look for a student."""
 
-    trials: int = field(metadata=describe("How many settings are tried.", group=_SEARCH, unit="N", low=1))
+    trials: int = field(
+        metadata=describe("Number of trials, each with other settings.", group=_SEARCH, unit="N", low=1)
+    )
     targets: tuple[str, ...] = field(
         default=(),
         metadata=describe(
-            "What the student must reach, such as agreement>=0.9; may be repeated, and all must hold.",
+            "Target the student must reach, such as agreement>=0.9; may be repeated, and all must hold.",
             group=_SEARCH, unit="METRIC>=VALUE", flag_name="target", commas=False, absent="fewest bits per byte",
         ),
     )  # fmt: skip
@@ -34,12 +36,12 @@ class SearchSettings:
     )
     space: Path | None = field(
         default=None,
-        metadata=describe("YAML or JSON file with what is searched.", group=_SEARCH, unit="FILE",
+        metadata=describe("YAML or JSON file with the settings to search.", group=_SEARCH, unit="FILE",
                           absent="objective, temperature, hard weight, rate, dropout"),
     )  # fmt: skip
     keep: int = field(
         default=0,
-        metadata=describe("Trials that keep their weights, the best first, beside the chosen one.",
+        metadata=describe("Number of trials that keep their weights besides the chosen one, best first.",
                           group=_SEARCH, unit="N", low=0, flag_name="keep-trials"),
     )  # fmt: skip
     fixed: frozenset[str] = field(default_factory=frozenset)

@@ -2,7 +2,7 @@
 
 Promise: only settings that a distillation has can be searched, and every value of a dimension is checked as that setting is
 before anything is asked or trained; a setting that has no bearing on an objective (a temperature of hard labels) is not drawn
-for it. A file says all that is searched; without one, what was given on the command line stays as given.
+for it. A file lists all that is searched; without one, what was given on the command line stays as given.
 """
 
 from __future__ import annotations
@@ -12,11 +12,19 @@ import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeGuard
 
 from mimicry_audit.distill.settings import OBJECTIVES, DistillSettings, check
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.fields import flat_values
+
+if TYPE_CHECKING:
+    from optuna.trial import BaseTrial
+
+Choice = str | int | float
+"""A value of one setting."""
+Choices = Mapping[str, Choice]
+"""Setting → its value in a trial."""
 
 _WHOLE = ("layers", "batch", "accumulate", "steps", "adapter_rank")
 _CHOSEN = ("students", "objective")
@@ -42,46 +50,53 @@ class Dimension:
     """
 
     name: str
-    choices: tuple[Any, ...] = ()
+    choices: tuple[Choice, ...] = ()
     low: float = 0.0
     high: float = 0.0
     log: bool = False
     step: float | None = None
 
     @property
-    def ends(self) -> tuple[Any, ...]:
+    def ends(self) -> tuple[Choice, ...]:
         """The values that must be right for all to be right."""
         return self.choices or (self._to_kind(self.low), self._to_kind(self.high))
+
+    @property
+    def highest(self) -> float:
+        """The largest of its numbers."""
+        return max(end for end in self.ends if not isinstance(end, str))
 
     @property
     def setting(self) -> str:
         """The setting's own name."""
         return "student" if self.name == "students" else self.name
 
-    def _to_kind(self, value: float) -> Any:
+    def _to_kind(self, value: float) -> int | float:
         return int(value) if self.name in _WHOLE else value
 
-    def holds(self, value: Any) -> bool:
+    def holds(self, value: object) -> TypeGuard[Choice]:
         """Whether a value is one of its own."""
         if self.choices:
             return value in self.choices
         return isinstance(value, int | float) and self.low <= value <= self.high
 
-    def draw(self, trial: Any) -> Any:
+    def draw(self, trial: BaseTrial) -> Choice:
         """A value, drawn by an Optuna trial."""
         if self.choices:
-            return trial.suggest_categorical(self.setting, self.choices)
+            drawn = trial.suggest_categorical(self.setting, self.choices)
+            assert drawn is not None
+            return drawn
         if self.name in _WHOLE:
             return trial.suggest_int(
                 self.setting, int(self.low), int(self.high), step=int(self.step or 1), log=self.log
             )
         return trial.suggest_float(self.setting, self.low, self.high, step=self.step, log=self.log)
 
-    def as_json(self) -> Any:
+    def as_json(self) -> list[Choice] | dict[str, float]:
         """As JSON, in the form of a file."""
         if self.choices:
             return list(self.choices)
-        bounds: dict[str, Any] = {"low": self._to_kind(self.low), "high": self._to_kind(self.high)}
+        bounds = {"low": self._to_kind(self.low), "high": self._to_kind(self.high)}
         return bounds | ({"log": True} if self.log else {}) | ({"step": self.step} if self.step else {})
 
 
@@ -99,23 +114,23 @@ def bears(name: str, s: DistillSettings) -> bool:
     }.get(name, True)
 
 
-def applied(settings: DistillSettings, values: Mapping[str, Any]) -> DistillSettings:
+def applied(settings: DistillSettings, values: Mapping[str, object]) -> DistillSettings:
     """The settings with some of them changed; hard labels need no signal but text."""
     changed = settings.changed(**values)
     return changed.changed(signal=None) if changed.objective == "hard" else changed
 
 
-def suggest(space: Space, settings: DistillSettings, trial: Any) -> dict[str, Any]:
+def suggest(space: Space, settings: DistillSettings, trial: BaseTrial) -> dict[str, Choice]:
     """One value for every dimension that has a bearing, objectives before what depends on them."""
-    values: dict[str, Any] = {}
+    values: dict[str, Choice] = {}
     for dimension in sorted(space, key=lambda d: d.name not in _CHOSEN):
         if bears(dimension.name, applied(settings, values)):
             values[dimension.setting] = dimension.draw(trial)
     return values
 
 
-def own(space: Space, settings: DistillSettings) -> dict[str, Any]:
-    """What the settings themselves say of each dimension, as far as it holds that value: where a search begins."""
+def own(space: Space, settings: DistillSettings) -> dict[str, Choice]:
+    """The settings' own value for each dimension that holds it: where a search begins."""
     resolved_values = {
         "rate": settings.training.peak_rate,
         "dropout": settings.dropout or 0.0,
@@ -127,7 +142,7 @@ def own(space: Space, settings: DistillSettings) -> dict[str, Any]:
 
 
 def default(settings: DistillSettings, fixed: Collection[str], possible: Callable[[str], bool], dropout: bool) -> Space:
-    """What is searched where no file says it.
+    """What is searched without a file.
 
     Args:
         settings: of the distillation.
@@ -178,30 +193,30 @@ def read(path: Path) -> Space:
         raise DataError(f"the space {path} cannot be read ({error.strerror})", "check --space") from None
     except (ValueError, yaml.YAMLError) as error:
         raise DataError(
-            f"{path} is no YAML or JSON ({' '.join(str(error).split())[:80]})", "see docs/distillation.md"
+            f"{path} is not YAML or JSON ({' '.join(str(error).split())[:80]})", "see docs/distillation.md"
         ) from None
     if not isinstance(content, Mapping) or not content:
-        raise ConfigError(f"{path} says nothing to search", f"give it a mapping with some of {', '.join(NAMES)}")
+        raise ConfigError(f"{path} lists nothing to search", f"give it a mapping with some of {', '.join(NAMES)}")
     for name in content:
         if name not in NAMES:
             raise ConfigError(f"{path.name}: {name} cannot be searched", f"choose from {', '.join(NAMES)}")
     return tuple(_read_dimension(path.name, str(name), value) for name, value in content.items())
 
 
-def _read_dimension(file: str, name: str, value: Any) -> Dimension:
+def _read_dimension(file: str, name: str, value: object) -> Dimension:
     if isinstance(value, Mapping):
         return _read_range(file, name, value)
     values = value if isinstance(value, list) else [value]
     if not values:
         raise ConfigError(f"{file}: {name} is empty", "give at least one value")
-    convert = str if name in _CHOSEN else (lambda v: _read_number(file, name, v))
-    return Dimension(name, tuple(dict.fromkeys(convert(v) for v in values)))
+    choices = [str(v) if name in _CHOSEN else _read_number(file, name, v) for v in values]
+    return Dimension(name, tuple(dict.fromkeys(choices)))
 
 
-def _read_range(file: str, name: str, value: Mapping[str, Any]) -> Dimension:
+def _read_range(file: str, name: str, value: Mapping[str, object]) -> Dimension:
     if name in _CHOSEN or set(value) - _BOUNDS or not {"low", "high"} <= set(value):
         fix = "give a list" if name in _CHOSEN else "give low and high, and perhaps log: true or step"
-        raise ConfigError(f"{file}: {name} is no range", fix)
+        raise ConfigError(f"{file}: {name} is not a range", fix)
     low, high = (_read_number(file, name, value[k]) for k in ("low", "high"))
     step = _read_number(file, name, value["step"]) if value.get("step") is not None else None
     log = bool(value.get("log", False))
@@ -214,13 +229,13 @@ def _read_range(file: str, name: str, value: Mapping[str, Any]) -> Dimension:
     return Dimension(name, (), low, high, log, step)
 
 
-def _read_number(file: str, name: str, value: Any) -> Any:
+def _read_number(file: str, name: str, value: object) -> int | float:
     try:
-        if isinstance(value, bool):
+        if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise TypeError
         number = float(value)  # YAML reads 1e-5 as a word
     except (TypeError, ValueError):
-        raise ConfigError(f"{file}: {name} holds {value!r}, which is no number", "give numbers") from None
+        raise ConfigError(f"{file}: {name} holds {value!r}, which is not a number", "give numbers") from None
     if not math.isfinite(number) or (name in _WHOLE and number != int(number)):
         raise ConfigError(
             f"{file}: {name} holds {value}", "give whole numbers" if name in _WHOLE else "give finite numbers"
@@ -251,4 +266,4 @@ def checked(space: Space, settings: DistillSettings) -> Space:
 
 def students(space: Space, settings: DistillSettings) -> Sequence[str]:
     """The checkpoints that students may start from."""
-    return next((d.choices for d in space if d.name == "students"), (settings.student,))
+    return next((tuple(map(str, d.choices)) for d in space if d.name == "students"), (settings.student,))

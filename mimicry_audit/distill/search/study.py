@@ -8,12 +8,18 @@ its dashboard and other tools.
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypedDict
 
-from mimicry_audit.distill.search.space import Space, own, suggest
+from mimicry_audit.distill.search.space import Choice, Choices, Space, own, suggest
 from mimicry_audit.distill.settings import DistillSettings
+
+if TYPE_CHECKING:
+    from optuna.study import Study
+    from optuna.trial import FrozenTrial
+
+    from mimicry_audit.distill.evaluate import ModelEntry
 
 STARTUP = 5
 """Trials drawn at random before the sampler models what is good (Optuna's default is 10; searches here are short)."""
@@ -22,12 +28,30 @@ PEERS = 3
 NAME = "audit distill"
 _REDRAWS = 20
 
-Result = Mapping[str, Any]
+
+class Result(TypedDict):
+    """What came of a trial.
+
+    ``rungs`` has the held-out bits per byte after each part of the training, ``validation`` the student's entry of an
+    evaluation on the validation part, ``same_as`` the earlier trial with the same settings.
+    """
+
+    trial: int
+    settings: Choices
+    outcome: str
+    why: str
+    same_as: int | None
+    rungs: dict[str, float]
+    steps: int
+    parameters: int | None
+    validation: ModelEntry | None
+
+
 Value = Callable[[Result], float]
 """What the sampler makes small."""
 
 
-def propose(space: Space, settings: DistillSettings, before: Sequence[Result], value: Value) -> dict[str, Any]:
+def propose(space: Space, settings: DistillSettings, before: Sequence[Result], value: Value) -> dict[str, Choice]:
     """Settings for the next trial; the first has the settings' own values wherever the space holds them.
 
     Tree-structured Parzen estimator: J. Bergstra et al., *Algorithms for Hyper-Parameter Optimization*, 2011. A draw that was
@@ -40,7 +64,7 @@ def propose(space: Space, settings: DistillSettings, before: Sequence[Result], v
         value: of a finished trial.
     """
     tried = [result["settings"] for result in before]
-    values: dict[str, Any] = {}
+    values: dict[str, Choice] = {}
     for attempt in range(_REDRAWS):
         study = _new_study(settings.seed, len(before), attempt)
         study.add_trials([_frozen_trial(space, settings, result, value, "PRUNED") for result in before])
@@ -52,7 +76,7 @@ def propose(space: Space, settings: DistillSettings, before: Sequence[Result], v
     return values
 
 
-def _new_study(seed: int, number: int, attempt: int) -> Any:
+def _new_study(seed: int, number: int, attempt: int) -> Study:
     import optuna
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -61,7 +85,7 @@ def _new_study(seed: int, number: int, attempt: int) -> Any:
     return optuna.create_study(sampler=sampler, direction="minimize")
 
 
-def _frozen_trial(space: Space, settings: DistillSettings, result: Result, value: Value, failed: str) -> Any:
+def _frozen_trial(space: Space, settings: DistillSettings, result: Result, value: Value, failed: str) -> FrozenTrial:
     """A trial on record, for Optuna; `failed`: the state of one that came to nothing (PRUNED without values is worst)."""
     import optuna
 
@@ -98,7 +122,7 @@ def median(rung: int, peers: Sequence[Result]) -> float | None:
 
 
 def hopeless(rung: int, of: int, own_bits: Sequence[float], peers: Sequence[Result]) -> float | None:
-    """The median that a trial has stayed above so far, None where it goes on.
+    """The median that a trial has stayed above so far, None where it continues.
 
     The median stopping rule (D. Golovin et al., *Google Vizier*, 2017, section 3.2.2, with the best value so far), among
     trials of the same size only: a smaller student loses to a larger one at every step and may still be the one that is

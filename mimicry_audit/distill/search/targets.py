@@ -1,6 +1,6 @@
 """What a student must reach: the figures that a target may name, how a target is read, and by how much it is missed.
 
-Promise: every figure of an evaluation that has a better and a worse end may be a target; a name that is none, a sign that asks
+Promise: every figure of an evaluation that has a better and a worse end may be a target; an unknown name, a sign that asks
 for the worse end, and a figure that this data cannot give are one line each, before anything is asked.
 """
 
@@ -12,7 +12,6 @@ import operator
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from mimicry_audit.distill.data import Row
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
@@ -72,12 +71,12 @@ class Target:
     def __str__(self) -> str:
         return f"{self.metric}{self.sign}{self.bound:g}"
 
-    def met(self, entry: Mapping[str, Any]) -> bool:
+    def met(self, entry: Mapping[str, object] | None) -> bool:
         """Whether an evaluated model reaches it; a figure that was not measured reaches nothing."""
         value = figure(entry, self.metric)
         return value is not None and _SIGNS[self.sign](value, self.bound)
 
-    def miss(self, entry: Mapping[str, Any]) -> float:
+    def miss(self, entry: Mapping[str, object] | None) -> float:
         """How far the model is from the bound, as a share of the bound (of 1 for a bound of 0): below 0 where it is beyond it.
 
         Infinite where the figure was not measured.
@@ -89,12 +88,17 @@ class Target:
         return (self.bound - value) * better(self.metric) / scale
 
 
-def figure(entry: Mapping[str, Any], metric: str) -> float | None:
+def figure(entry: Mapping[str, object] | None, metric: str) -> float | None:
     """A figure of a model's entry, None where it was not measured."""
-    measurement: Any = entry
-    for step in METRICS[metric][0]:
-        measurement = None if measurement is None else measurement.get(step)
-    return None if measurement is None else float(measurement)
+    return figure_at(entry, METRICS[metric][0])
+
+
+def figure_at(entry: Mapping[str, object] | None, way: Sequence[str]) -> float | None:
+    """The number that stands in a model's entry under these keys, None where there is none."""
+    measurement: object = entry
+    for step in way:
+        measurement = measurement.get(step) if isinstance(measurement, Mapping) else None
+    return float(measurement) if isinstance(measurement, int | float) else None
 
 
 def better(metric: str) -> int:
@@ -106,7 +110,7 @@ def parse(texts: Sequence[str]) -> tuple[Target, ...]:
     """Read targets: ``agreement>=0.9``, ``perplexity<=3``; ``agreement=0.9`` is "at least as good as".
 
     Raises:
-        ConfigError: one is no target.
+        ConfigError: one is not a target.
     """
     return tuple(_parse_target(text) for text in texts)
 
@@ -138,13 +142,13 @@ def _metric_sign(metric: str) -> str:
     return ">=" if better(metric) > 0 else "<="
 
 
-def check(targets: Sequence[Target], rows: Sequence[Row], odds: bool) -> None:
-    """Refuse targets that this data and this teacher can never tell of.
+def check(targets: Sequence[Target], rows: Sequence[Row], probabilities: bool) -> None:
+    """Refuse targets that this data and this teacher can never give.
 
     Args:
         targets: as parsed.
         rows: those that students are chosen by.
-        odds: whether the teacher's probabilities can be had.
+        probabilities: whether the teacher gives them.
 
     Raises:
         ConfigError: no row has what a figure needs.
@@ -152,7 +156,7 @@ def check(targets: Sequence[Target], rows: Sequence[Row], odds: bool) -> None:
     """
     labels = {row.label for row in rows if row.label is not None}
     requirements = {
-        "to_teacher": (odds, "the teacher's probabilities, and this one gives text only"),
+        "to_teacher": (probabilities, "the teacher's probabilities, and this one gives text only"),
         "classes": (len(labels) > 1, "prompts with different labels in the validation part"),
         "checks": (any(row.check is not None for row in rows), "prompts with a check in the validation part"),
         "fairness": (any(row.pair is not None for row in rows), "counterfactual pairs in the validation part"),

@@ -1,8 +1,8 @@
 """One trial: a full distillation under other settings, measured on the validation part, or the reason why there is none.
 
 Promise: a trial asks the teacher nothing: its answers and signals are those of the search. What ends a trial alone (pruned, a
-loss that is no number, no memory, settings that cannot be trained) is its outcome; what would end every other one too (a full
-disk, an engine that is gone) ends the search, and the trial is finished by the next.
+loss that became NaN or infinite, no memory, settings that cannot be trained) is its outcome; what would end every other one
+too (a full disk, an engine that is gone) ends the search, and the next search finishes the trial.
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from mimicry_audit.asking.progress import Silent
-from mimicry_audit.distill import evaluate
+from mimicry_audit.distill import evaluate, lineage
 from mimicry_audit.distill.context import DistillContext, Watch
 from mimicry_audit.distill.pipeline import frozen_of
 from mimicry_audit.distill.rounds import RUNGS, align_tokens, finish_rounds
 from mimicry_audit.distill.search.choice import finished
-from mimicry_audit.distill.search.space import applied
+from mimicry_audit.distill.search.space import Choice, Choices, applied
 from mimicry_audit.distill.search.study import Result, hopeless
 from mimicry_audit.distill.training.models import weights_spec
 from mimicry_audit.ground.errors import AuditError, Diverged, RunDirectoryError
@@ -73,10 +73,10 @@ class TrialContext:
         """Where a trial lies."""
         return self.context.settings.out / "search" / f"trial-{number:03d}"
 
-    def result(self, number: int) -> dict[str, Any] | None:
-        """What came of a trial, None while it is owed."""
+    def result(self, number: int) -> Result | None:
+        """What came of a trial, None until it is done."""
         try:
-            trial_result: dict[str, Any] = json.loads((self.folder(number) / RESULT).read_text("utf-8"))
+            trial_result: Result = json.loads((self.folder(number) / RESULT).read_text("utf-8"))
         except (OSError, ValueError):
             return None
         return trial_result
@@ -96,7 +96,7 @@ class TrialContext:
             self.scored = True
         return {"teacher": self.scores}
 
-    def student(self, number: int, values: Mapping[str, Any]) -> DistillContext:
+    def student(self, number: int, values: Choices) -> DistillContext:
         """The context of one trial."""
         context = self.context
         s = applied(context.settings, values)
@@ -106,10 +106,8 @@ class TrialContext:
         return replace(context, settings=s, student=spec, shared=context.work, watch=watch)
 
 
-def run(
-    trial_context: TrialContext, number: int, values: Mapping[str, Any], before: Sequence[Result]
-) -> dict[str, Any]:
-    """Do a trial and put on file what came of it; goes on where a killed one stopped.
+def run(trial_context: TrialContext, number: int, values: Choices, before: Sequence[Result]) -> Result:
+    """Do a trial and put on file what came of it; resumes where a killed one stopped.
 
     Args:
         trial_context: what is shared.
@@ -125,20 +123,23 @@ def run(
     context = trial_context.student(number, values)
     outcome, why = _train_trial(context, peers)
     _free_memory()
-    result = {"trial": number, "settings": dict(values), "outcome": outcome, "why": why, "same_as": None}
-    result |= {"rungs": _rung_losses(context), "steps": _last_step(context), "parameters": None, "validation": None}
+    result: Result = {
+        "trial": number, "settings": dict(values), "outcome": outcome, "why": why, "same_as": None,
+        "rungs": _rung_losses(context), "steps": _last_step(context), "parameters": None, "validation": None,
+    }  # fmt: skip
     if outcome == "finished":
-        lineage = json.loads((context.settings.out / "lineage.json").read_text("utf-8"))
-        result |= {"parameters": lineage["parameters"], "validation": _measure_trial(trial_context, context, lineage)}
+        parameters = lineage.read(context.settings.out)["parameters"]
+        result["parameters"] = parameters
+        result["validation"] = _measure_trial(trial_context, context, parameters)
         _free_memory()
     return _file_result(trial_context, result)
 
 
-def _model_size(values: Mapping[str, Any]) -> tuple[Any, Any]:
+def _model_size(values: Choices) -> tuple[Choice | None, Choice | None]:
     return values.get("student"), values.get("layers")
 
 
-def _file_result(trial_context: TrialContext, result: dict[str, Any]) -> dict[str, Any]:
+def _file_result(trial_context: TrialContext, result: Result) -> Result:
     folder = trial_context.folder(result["trial"])
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / RESULT, result)
@@ -149,7 +150,7 @@ def _train_trial(context: DistillContext, peers: Sequence[Result]) -> tuple[str,
     """Outcome and reason of the training; nothing is done where it is done already."""
     import torch
 
-    if (context.settings.out / "lineage.json").is_file():
+    if (context.settings.out / lineage.MANIFEST).is_file():
         return "finished", ""
     watched = replace(context, on_rung=_rung_judge(context, peers))
     try:
@@ -164,10 +165,10 @@ def _train_trial(context: DistillContext, peers: Sequence[Result]) -> tuple[str,
     except (MemoryError, torch.OutOfMemoryError):
         return "failed", "out of memory"
     except AuditError as error:
-        return ("diverged" if "is no number" in error.problem else "failed"), error.problem
+        return ("diverged" if "NaN or infinite" in error.problem else "failed"), error.problem
     except (RuntimeError, ValueError) as error:
         first = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        if "writ" in first.lower() or "space" in first.lower():  # torch tells of a full disk in this way
+        if "writ" in first.lower() or "space" in first.lower():  # torch reports a full disk in this way
             raise
         return "failed", "out of memory" if "memory" in first.lower() else first[:200]
     return "finished", ""
@@ -191,12 +192,20 @@ def _last_step(context: DistillContext) -> int:
     return max((line["step"] for line in _logged_lines(context)), default=0)
 
 
-def _logged_lines(context: DistillContext) -> list[dict[str, Any]]:
+class _LoggedLine(TypedDict):
+    """What is read of a line of ``metrics.jsonl``; the losses are left alone."""
+
+    step: int
+    rung: NotRequired[int]
+    held_bits_per_byte: NotRequired[float]
+
+
+def _logged_lines(context: DistillContext) -> list[_LoggedLine]:
     path = context.settings.out / "metrics.jsonl"
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
 
 
-def _measure_trial(trial_context: TrialContext, context: DistillContext, lineage: Mapping[str, Any]) -> dict[str, Any]:
+def _measure_trial(trial_context: TrialContext, context: DistillContext, parameters: int) -> evaluate.ModelEntry:
     """The student's entry of an evaluation on the validation part, with its size."""
     s = context.settings
     spec = ModelSpec(label="after", engine="hf", name=str(s.out), source=str(s.out))
@@ -204,7 +213,7 @@ def _measure_trial(trial_context: TrialContext, context: DistillContext, lineage
         context.work / "evaluation", {"after": spec}, frozen_of(context), max_tokens=s.max_tokens, seed=s.seed,
         progress=context.watch or Silent(), on_stage=context.report_progress, known=trial_context.known(),
     )  # fmt: skip
-    return {**evaluation["models"]["after"], "parameters": lineage["parameters"]}
+    return {**evaluation["models"]["after"], "parameters": parameters}
 
 
 def _free_memory() -> None:

@@ -1,4 +1,4 @@
-"""From a conversation and its answer to the tokens that a student is trained on, and where its teacher has a say.
+"""From a conversation and its answer to the tokens that a student is trained on, and where its teacher's probabilities apply.
 
 Promise: an answer is tokenised as `mimicry_audit.engines.likelihood` tokenises a text to be scored: apart from the prompt,
 marks of the template inside it spelled out as plain characters; then the token that ends a turn. Prompts follow each model's
@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.distill.training.tokenizers import TokenizerMatch
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, encode
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.records.asked import Message, canonical_json, sha256_text
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 _ANSWER = "Qx8 seven herons stood there Qx8"
 
@@ -49,7 +52,7 @@ class Example:
         origin: as in `Taught`.
         teacher_prompt: the teacher's prompt in its own tokenizer; empty without a soft signal.
         teacher_answer: the answer in the teacher's tokenizer, with its end.
-        places: (place in `answer`, place in `teacher_answer`) that are foretold from the same text.
+        places: (place in `answer`, place in `teacher_answer`) that are predicted from the same text.
         text: the answer.
     """
 
@@ -136,7 +139,9 @@ class Encoder:
                 yield example
                 continue
             teacher_side = _encode_side(self.teacher, taught)
-            if isinstance(teacher_side, str):  # the student may learn the text, only without the teacher's odds
+            if isinstance(
+                teacher_side, str
+            ):  # the student may learn the text, only without the teacher's probabilities
                 why = f"teacher: {teacher_side}"
                 self.left_out[why] = self.left_out.get(why, 0) + 1
                 yield example
@@ -150,7 +155,7 @@ class Encoder:
     def _aligned_places(
         self, taught: Taught, student_tokens: list[int], teacher_tokens: list[int]
     ) -> list[tuple[int, int]]:
-        """Places that are foretold from the same text: every one where the tokens are the same, else by character."""
+        """Places that are predicted from the same text: every one where the tokens are the same, else by character."""
         assert self.teacher is not None
         assert self.match is not None
         if self.match.comparable and student_tokens == teacher_tokens:
@@ -181,7 +186,7 @@ def _encode_side(side: Side, taught: Taught) -> tuple[list[int], list[int], list
     return prompt, text + end, text
 
 
-def _token_starts(tokenizer: Any, text: str) -> dict[int, int]:
+def _token_starts(tokenizer: PreTrainedTokenizerBase, text: str) -> dict[int, int]:
     """Character at which a token starts → its place; a character cut into several tokens counts at the first."""
     offsets = tokenizer(text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True)
     starts: dict[int, int] = {}

@@ -1,8 +1,8 @@
 """One training as a file: everything that a process needs to do it, so that a launcher can start several.
 
-Promise: `train` finishes what is owed and does nothing twice; the weights it leaves are whole or not there. Without a
+Promise: `train` finishes what is missing and does nothing twice; the weights it leaves are whole or not there. Without a
 launcher it runs in this process; with one (``accelerate launch …``, ``torchrun …``) the command is started as ``LAUNCHER -m
-mimicry_audit.distill.training.worker JOB``, and the first process tells how far it is.
+mimicry_audit.distill.training.worker JOB``, and the first process reports the progress.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from mimicry_audit.distill.training.settings import TrainingSettings
 from mimicry_audit.engines import guard
@@ -26,11 +26,57 @@ from mimicry_audit.ground import disk
 from mimicry_audit.ground.errors import AuditError, Diverged, PrerequisiteError
 from mimicry_audit.records.run import write_json
 
+if TYPE_CHECKING:
+    import torch
+    from peft import PeftModel
+    from torch.utils.tensorboard import SummaryWriter
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
+
+    from mimicry_audit.distill.training.loss import ExampleRow, LossRecipe
+    from mimicry_audit.distill.training.trainer import DistillTrainer
+
 Step = Callable[[int, int], None]
 Rung = Callable[[int, int, float], None]
-"""Told (rung, step, bits per byte of the held-out answers)."""
+"""Called with (rung, step, bits per byte of the held-out answers)."""
 RESULT = "result.json"
 """Written last into the folder of trained weights."""
+
+
+class HeldOutLoss(TypedDict):
+    """Mean losses over the tokens of the held-out answers."""
+
+    loss: float
+    hard: float
+    soft: float
+
+
+class TrainingResult(TypedDict):
+    """What came of a training.
+
+    ``best_step`` is the step whose weights were kept where the training stops early, ``held`` None without held-out answers.
+    """
+
+    steps: int
+    best_step: int | None
+    processes: int
+    parameters: int
+    held: HeldOutLoss | None
+
+
+class SharedFields(TypedDict):
+    """The fields of a `Job` that follow from the settings of every training and the number of rows."""
+
+    steps: int
+    steps_an_epoch: int
+    batch: int
+    accumulate: int
+    rate: float
+    warmup: float
+    weight_decay: float
+    save_every: int
+    adapter_rank: int
+    bf16: bool
+    threads: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +92,7 @@ class Job:
         rows: file of training rows.
         held: file of held-out rows, None for none.
         signals: folder and key of the signal store, None for none.
-        recipe: fields of `mimicry_audit.distill.training.loss.LossRecipe`.
+        recipe: how the loss is made.
         pads: padding token of student and teacher.
         steps: optimiser steps.
         steps_an_epoch: of them, one pass.
@@ -71,7 +117,7 @@ class Job:
     rows: str
     held: str | None
     signals: tuple[str, str] | None
-    recipe: dict[str, Any]
+    recipe: LossRecipe
     pads: tuple[int, int]
     steps: int
     steps_an_epoch: int
@@ -108,17 +154,17 @@ class Job:
         return Path(self.folder) / "weights"
 
     @property
-    def result(self) -> dict[str, Any] | None:
-        """What came of it, None while it is owed."""
+    def result(self) -> TrainingResult | None:
+        """What came of it, None until it is done."""
         try:
-            result: dict[str, Any] = json.loads((self.weights / RESULT).read_text("utf-8"))
+            result: TrainingResult = json.loads((self.weights / RESULT).read_text("utf-8"))
         except (OSError, ValueError):
             return None
         return result
 
 
-def training_fields(training: TrainingSettings, rows: int) -> dict[str, Any]:
-    """The fields of a `Job` that follow from the settings of every training and the number of rows."""
+def training_fields(training: TrainingSettings, rows: int) -> SharedFields:
+    """See `SharedFields`."""
     each = math.ceil(rows / (training.batch * training.accumulate * count_processes(training.launcher)))
     steps = training.steps or max(1, math.ceil(each * training.epochs))
     return {
@@ -146,7 +192,7 @@ def uses_bf16(precision: str) -> bool:
 
 
 def count_processes(launcher: str | None) -> int:
-    """How many processes a launcher starts, as far as its options say; only the length of an epoch depends on it."""
+    """How many processes a launcher starts, as far as its options show; only the length of an epoch depends on it."""
     match = re.search(r"--(?:num[_-]processes|nproc[_-]per[_-]node)[= ](\d+)", launcher or "")
     return int(match[1]) if match else 1
 
@@ -160,13 +206,15 @@ def write(job: Job) -> Path:
 
 def read(path: Path) -> Job:
     """A job from its file."""
+    from mimicry_audit.distill.training.loss import LossRecipe
+
     fields = json.loads(path.read_text("utf-8"))
-    return Job(
-        **{**fields, "pads": tuple(fields["pads"]), "signals": tuple(fields["signals"]) if fields["signals"] else None}
-    )
+    fields["recipe"], fields["pads"] = LossRecipe(**fields["recipe"]), tuple(fields["pads"])
+    fields["signals"] = tuple(fields["signals"]) if fields["signals"] else None
+    return Job(**fields)
 
 
-def perform(job: Job, launcher: str | None, on_step: Step, on_rung: Rung | None = None) -> dict[str, Any]:
+def perform(job: Job, launcher: str | None, on_step: Step, on_rung: Rung | None = None) -> TrainingResult:
     """Train, here or through a launcher, unless it is done; returns what came of it.
 
     What `on_rung` raises ends the training and is raised.
@@ -225,13 +273,13 @@ def _launch_job(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) 
             raise disk.full(path.parent)
         kind = Diverged if cause and "Diverged:" in cause else AuditError
         raise kind(
-            f"the launched training failed with code {process.returncode}: {cause or 'it says nothing of why'}",
+            f"the launched training failed with code {process.returncode}: {cause or 'it gives no reason'}",
             f"read {log}",
         )
 
 
 def _first_error(log: str) -> str | None:
-    """The first error that a log tells of: what follows, a launcher's own complaint among it, comes of it."""
+    """The first error in a log: what follows, such as a launcher's own complaint, is a consequence of it."""
     error_line = re.compile(r"(?:\[rank\d+\]: *)?([\w.]*(?:Error|Exception|Diverged)\b.*)")
     errors = (match[1] for line in log.splitlines() if (match := error_line.match(line)) and "ChildFailed" not in line)
     return next(errors, None)
@@ -244,7 +292,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
     from transformers.utils import logging
 
     from mimicry_audit.distill.training import models, shape, trainer
-    from mimicry_audit.distill.training.loss import LossRecipe, collate
+    from mimicry_audit.distill.training.loss import collate
     from mimicry_audit.distill.training.signals import Rows, SignalStore
 
     before = torch.get_num_threads()
@@ -255,26 +303,25 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
     logging.set_verbosity_error()  # type: ignore[no-untyped-call]
     set_seed(job.seed)
     try:
-        student = shape.student(job.student, job.student_commit, None if job.adapter_rank else job.dropout, job.layers)
+        plain = shape.student(job.student, job.student_commit, None if job.adapter_rank else job.dropout, job.layers)
         kind = AutoConfig.from_pretrained(job.student, revision=job.student_commit or "main").get_text_config().dtype
-        student.config.use_cache = False
-        if job.adapter_rank:
-            student = with_adapter(student, job.adapter_rank, job.dropout)
+        plain.config.use_cache = False
+        student = with_adapter(plain, job.adapter_rank, job.dropout) if job.adapter_rank else plain
         teacher = models.load(job.teacher, job.teacher_commit, half=job.bf16) if job.teacher else None
         store = SignalStore(Path(job.signals[0]), job.signals[1]) if job.signals else None
         rows = Rows(_read_lines(job.rows), store)
         held_out_rows = Rows(_read_lines(job.held), store) if job.held else None
         board = _board_writer(job.board) if int(os.environ.get("RANK", "0")) == 0 else None
-        telling = trainer.Telling(Path(job.metrics), on_step, job.round_, board)
+        reporting = trainer.Reporting(Path(job.metrics), on_step, job.round_, board)
         job_trainer = trainer.build(
             student,
             teacher,
-            LossRecipe(**job.recipe),
+            job.recipe,
             rows,
             held_out_rows,
             lambda batch: collate(batch, *job.pads),
             job,
-            telling,
+            reporting,
         )
         state = trainer.last_whole(Path(job.states)) if job_trainer.is_world_process_zero() else None
         if job.rungs and held_out_rows is not None and on_rung is not None:
@@ -294,7 +341,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
         torch.set_num_threads(before)
 
 
-def with_adapter(model: Any, rank: int, dropout: float | None = None) -> Any:
+def with_adapter(model: PreTrainedModel, rank: int, dropout: float | None = None) -> PeftModel:
     """The model with a LoRA adapter on every linear layer but the output. E. Hu et al., *LoRA*, 2022; scale 2.
 
     Raises:
@@ -310,20 +357,21 @@ def with_adapter(model: Any, rank: int, dropout: float | None = None) -> Any:
     return get_peft_model(model, config)
 
 
-def _board_writer(folder: str | None) -> Any:
+def _board_writer(folder: str | None) -> SummaryWriter | None:
     if folder is None:
         return None
     from torch.utils.tensorboard import SummaryWriter
 
     writer: Any = SummaryWriter  # typed or not, depending on whether tensorboard is installed
-    return writer(folder)
+    board: SummaryWriter = writer(folder)
+    return board
 
 
-def _read_lines(path: str) -> list[dict[str, Any]]:
+def _read_lines(path: str) -> list[ExampleRow]:
     return [json.loads(line) for line in Path(path).read_bytes().splitlines()]
 
 
-def _held_out_loss(job: Job, job_trainer: Any) -> dict[str, float]:
+def _held_out_loss(job: Job, job_trainer: DistillTrainer) -> dict[str, float]:
     """The held-out loss of the weights that are left, computed anew only where it is not known."""
     if not job.held:
         return {}
@@ -333,7 +381,9 @@ def _held_out_loss(job: Job, job_trainer: Any) -> dict[str, float]:
     return dict(job_trainer.evaluate())
 
 
-def _write_checkpoint(job: Job, job_trainer: Any, tokenizer: Any, kind: Any) -> None:
+def _write_checkpoint(
+    job: Job, job_trainer: DistillTrainer, tokenizer: PreTrainedTokenizerBase, kind: torch.dtype | None
+) -> None:
     """Write the trained weights as a checkpoint, an adapter merged, in the type that the student was stored in."""
     import torch
 
@@ -350,10 +400,9 @@ def _write_checkpoint(job: Job, job_trainer: Any, tokenizer: Any, kind: Any) -> 
     if not first:
         return
     if job_trainer.accelerator.num_processes > 1:
-        model = shape.student(
-            job.student, job.student_commit, None, job.layers
-        )  # each process may hold a part of the trained one only
-        model = with_adapter(model, job.adapter_rank) if job.adapter_rank else model
+        # Each process may hold a part of the trained one only.
+        plain = shape.student(job.student, job.student_commit, None, job.layers)
+        model: Any = with_adapter(plain, job.adapter_rank) if job.adapter_rank else plain  # peft passes attributes on
         model.load_state_dict(weights)
     else:
         model = job_trainer.accelerator.unwrap_model(job_trainer.model_wrapped, keep_torch_compile=False)
@@ -370,12 +419,18 @@ def _write_checkpoint(job: Job, job_trainer: Any, tokenizer: Any, kind: Any) -> 
     tokenizer.save_pretrained(draft)
     state = job_trainer.state
     best = state.best_global_step if job.patience and state.best_global_step else None
-    result = {
+    result: TrainingResult = {
         "steps": state.global_step,
         "best_step": best,
         "processes": job_trainer.accelerator.num_processes,
         "parameters": model.num_parameters(),
-        "held": {name: held_out_loss[f"eval_{name}"] for name in ("loss", "hard", "soft")} if held_out_loss else None,
+        "held": {
+            "loss": held_out_loss["eval_loss"],
+            "hard": held_out_loss["eval_hard"],
+            "soft": held_out_loss["eval_soft"],
+        }
+        if held_out_loss
+        else None,
     }
     write_json(draft / RESULT, result)
     if job.weights.exists():

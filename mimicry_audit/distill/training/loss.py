@@ -1,6 +1,6 @@
 """The loss of one batch: which positions count, how soft and hard parts mix, and how little memory that takes.
 
-Promise: a position counts when it foretells a token of the answer or of its end, each the same whatever batch, padding or
+Promise: a position counts when it predicts a token of the answer or of its end, each the same whatever batch, padding or
 accumulation it stands in; the sum over positions is divided by the number of such tokens in all accumulated batches of all
 devices. Logits exist for `LOGITS_AT_ONCE` numbers at a time: what a chunk computes is thrown away and computed again on the way
 back, so that memory does not grow with positions × vocabulary.
@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import NotRequired, TypedDict
 
 import torch
 from torch import Tensor
@@ -47,6 +47,23 @@ class LossRecipe:
     at_once: int = LOGITS_AT_ONCE
 
 
+class ExampleRow(TypedDict):
+    """A `mimicry_audit.distill.training.examples.Example` as it is filed, and its cached signal where there is one.
+
+    ``signal`` holds ids, log-probabilities and log tail mass of all answer places.
+    """
+
+    id: str
+    prompt: list[int]
+    answer: list[int]
+    origin: str
+    teacher_prompt: list[int]
+    teacher_answer: list[int]
+    places: list[tuple[int, int]]
+    key: str
+    signal: NotRequired[tuple[Tensor, Tensor, Tensor] | None]
+
+
 @dataclass(frozen=True, slots=True)
 class TopK:
     """A teacher's most probable tokens at M positions: arguments of `objectives.top_k_kl`."""
@@ -56,7 +73,7 @@ class TopK:
     tail: Tensor
 
 
-def collate(rows: Sequence[Mapping[str, Any]], pad: int, teacher_pad: int = 0) -> dict[str, Tensor]:
+def collate(rows: Sequence[ExampleRow], pad: int, teacher_pad: int = 0) -> dict[str, Tensor]:
     """One batch, padded on the right: int64 and bool tensors.
 
     Args:
@@ -93,7 +110,7 @@ def collate(rows: Sequence[Mapping[str, Any]], pad: int, teacher_pad: int = 0) -
     return batch
 
 
-def _teacher_batch(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Tensor]:
+def _teacher_batch(rows: Sequence[ExampleRow], pad: int) -> dict[str, Tensor]:
     sequences = [(list(row["teacher_prompt"]) + list(row["teacher_answer"])) or [pad] for row in rows]
     width = max(map(len, sequences))
     soft = torch.zeros(len(rows), width, dtype=torch.bool)
@@ -106,13 +123,13 @@ def _teacher_batch(rows: Sequence[Mapping[str, Any]], pad: int) -> dict[str, Ten
     }
 
 
-def _cached_batch(rows: Sequence[Mapping[str, Any]]) -> dict[str, Tensor]:
+def _cached_batch(rows: Sequence[ExampleRow]) -> dict[str, Tensor]:
     parts: list[tuple[Tensor, Tensor, Tensor]] = []
     for row in rows:
-        if row.get("signal") is None:
+        if (signal := row.get("signal")) is None:
             continue
         at = [teacher_place for _, teacher_place in row["places"]]
-        ids, logs, tail = row["signal"]
+        ids, logs, tail = signal
         parts.append((ids[at], logs[at], tail[at]))
     ids, logs, tail = (torch.cat(column) for column in zip(*parts, strict=True))
     return {"top_ids": ids.long(), "top_logs": logs, "top_tail": tail}
@@ -162,7 +179,7 @@ def batch_loss(recipe: LossRecipe, batch: Mapping[str, Tensor], student: Read, t
 
 
 def _vocabulary_width(student: Read, teacher: Read | TopK | None) -> int:
-    """The larger vocabulary, told from one row."""
+    """The larger vocabulary, read off one row."""
     with torch.no_grad():
         sides = [student, *([teacher] if isinstance(teacher, Read) else [])]
         return max([1, *(side.project(side.features[:1]).shape[-1] for side in sides)])
@@ -208,7 +225,7 @@ def _soft_loss(recipe: LossRecipe, own: Tensor, teacher: Read | TopK, teacher_pa
         own, teacher_logits = (
             own[:, :common],
             teacher_logits[:, :common],
-        )  # padded and added tokens are nobody's: both are renormalised
+        )  # padded and added tokens exist on one side only: both are renormalised
     return objectives.soft(
         recipe.objective, own, teacher_logits, temperature=recipe.temperature, beta=recipe.beta, alpha=recipe.alpha
     )

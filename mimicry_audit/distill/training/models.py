@@ -12,10 +12,10 @@ import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from mimicry_audit.distill.training.examples import Side, end_token
 from mimicry_audit.engines.fingerprint import Weights, find_model
@@ -25,6 +25,9 @@ from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
 from mimicry_audit.records.asked import ModelSpec
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 _LOCAL = ("hf", "vllm")
 
@@ -80,7 +83,9 @@ def source(spec: ModelSpec) -> Source:
     return Source(spec, weights, Side(template, end_token(template, sorted(stop_tokens)), context))
 
 
-def load(location: str, commit: str | None, *, half: bool = False, config: Any = None) -> Any:
+def load(
+    location: str, commit: str | None, *, half: bool = False, config: PreTrainedConfig | None = None
+) -> PreTrainedModel:
     """A causal language model in float32, or in bfloat16; under another configuration than its own where one is given.
 
     Raises:
@@ -109,9 +114,9 @@ def load(location: str, commit: str | None, *, half: bool = False, config: Any =
     finally:
         if had_progress_bar:
             logging.enable_progress_bar()  # type: ignore[no-untyped-call]
-    model, report = loaded
+    model: PreTrainedModel = loaded[0]
     if config is None:  # under another configuration, weights may rightly be left out
-        refuse_invented_weights(Path(location).name, report)
+        refuse_invented_weights(Path(location).name, loaded[1])
     return model
 
 
@@ -136,7 +141,7 @@ class Reader:
         whole: never take the output layer apart (several processes: a wrapped model must be called as a whole).
     """
 
-    def __init__(self, model: Any, *, whole: bool = False) -> None:
+    def __init__(self, model: nn.Module, *, whole: bool = False) -> None:
         self.model = model
         self._layer = None if whole else _proven_layer(model)
         self._trims = "logits_to_keep" in inspect.signature(_innermost_model(model).forward).parameters
@@ -168,22 +173,22 @@ def _as_it_is(rows: Tensor) -> Tensor:
     return rows
 
 
-def _innermost_model(model: Any) -> Any:
+def _innermost_model(model: nn.Module) -> PreTrainedModel:
     inner = getattr(model, "module", model)
-    return inner.get_base_model() if hasattr(inner, "get_base_model") else inner
+    return cast("PreTrainedModel", getattr(inner, "get_base_model", lambda: inner)())
 
 
-def _proven_layer(model: Any) -> tuple[Any, Any] | None:
+def _proven_layer(model: nn.Module) -> tuple[nn.Module, nn.Module] | None:
     """The body and the output layer, if the one after the other gives the model's own logits to the last bit or nearly."""
     inner = _innermost_model(model)
-    layer = inner.get_output_embeddings() if hasattr(inner, "get_output_embeddings") else None
+    layer = getattr(inner, "get_output_embeddings", lambda: None)()
     body = getattr(inner, getattr(inner, "base_model_prefix", "") or "-", None)
     if layer is None or body is None or body is inner:
         return None
     device = next(inner.parameters()).device
     ids = torch.arange(1, 9, device=device)[None] % layer.weight.shape[0]
     mask, was = torch.ones_like(ids), inner.training
-    inner.eval()
+    inner.train(False)
     try:
         with torch.no_grad():
             expected = inner(input_ids=ids, attention_mask=mask, use_cache=False).logits.float()

@@ -38,7 +38,7 @@ def hard(student: Tensor, labels: Tensor) -> Tensor:
 
 
 def forward_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """KL(p‖q)·T²: soft labels, covering all that the teacher may say. Hinton et al. 2015, section 2.
+    """KL(p‖q)·T²: soft labels, covering everything the teacher may produce. Hinton et al. 2015, section 2.
 
     Args:
         student: ``(N, V)`` logits.
@@ -50,7 +50,7 @@ def forward_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Te
 
 
 def reverse_kl(student: Tensor, teacher: Tensor, temperature: float = 1.0) -> Tensor:
-    """KL(q‖p)·T²: the student is kept from what the teacher would not say.
+    """KL(q‖p)·T²: the student is kept from what the teacher would not produce.
 
     Y. Gu et al., *MiniLLM*, 2024, eq. 1, token by token (R. Agarwal et al., *GKD*, 2024, section 3).
     Arguments as `forward_kl`.
@@ -102,7 +102,7 @@ def top_k_kl(student: Tensor, ids: Tensor, logs: Tensor, tail: Tensor) -> Tensor
     """KL(p‖q) on K+1 cells: the teacher's K most probable tokens, and all others together.
 
     A lower bound of `forward_kl` at T = 1 (data-processing inequality; T. Cover, J. Thomas, *Elements of Information Theory*,
-    2nd ed., 2006, section 2.3), equal to it when K = V. Unlike the top tokens alone it tells the student how much mass belongs
+    2nd ed., 2006, section 2.3), equal to it when K = V. Unlike the top tokens alone it shows the student how much mass belongs
     elsewhere: without the tail the teacher's estimate is biased (A. Anshumann et al., *Sparse Logit Sampling*, 2025, section
     3).
 
@@ -128,7 +128,7 @@ def uld(student: Tensor, teacher: Tensor) -> Tensor:
 
     N. Boizard et al., *Towards Cross-Tokenizer Distillation: the Universal Logit Distillation Loss*, 2024, eq. 6; the smaller
     vocabulary is filled up with zeros. In [0, 2]. It compares how sure the two are, never of what: zero for any permutation of
-    the teacher. So it is no objective by itself and is only ever added to `hard`.
+    the teacher. So it is not an objective by itself and is only ever added to `hard`.
 
     Args:
         student: ``(N, V)`` logits.
@@ -173,7 +173,7 @@ def _log_probabilities(student: Tensor, teacher: Tensor, temperature: float) -> 
 def _cell_terms(log_a: Tensor, log_b: Tensor) -> Tensor:
     """Give a ln(a/b) of each cell; a cell without mass in a is 0, with a gradient of 0, whatever b is."""
     has_mass = log_a > -math.inf
-    # What a masked cell would have computed must not reach the gradient: 0 · ∞ is no number.
+    # What a masked cell would have computed must not reach the gradient: 0 · ∞ is NaN.
     safe_a, safe_b = torch.where(has_mass, log_a, 0.0), torch.where(has_mass, log_b, 0.0)
     return torch.where(has_mass, safe_a.exp() * (safe_a - safe_b), 0.0)
 

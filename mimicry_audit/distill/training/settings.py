@@ -11,10 +11,13 @@ import shlex
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Self
 
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
-from mimicry_audit.ground.fields import describe, fields_of, flat_values, number_text
+from mimicry_audit.ground.fields import describe, fields_of, flat_values, from_flat, number_text, replace_fields
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 PRECISIONS = ("auto", "fp32", "bf16")
 FULL_RATE, ADAPTER_RATE = 5e-5, 2e-4
@@ -33,7 +36,7 @@ LIMIT = describe("Use only the first N rows of the data.", group=DATA, unit="N",
 """Metadata of fields that mean the same in several settings classes."""
 
 
-def describe_engine_options(group: str) -> dict[str, Any]:
+def describe_engine_options(group: str) -> dict[str, object]:
     """Metadata of the field with the teacher's engine options."""
     words = "Engine option of the teacher, such as -E num_threads=1; may be repeated."
     return describe(words, group=group, unit="K=V", short="-E", flag_name="engine-option")
@@ -56,7 +59,7 @@ class TrainingSettings:
         default=8, metadata=describe("Rows per batch on one device.", group=TRAINING, unit="N", above=0)
     )  # fmt: skip
     accumulate: int = field(
-        default=1, metadata=describe("Batches added up before one optimiser step.", group=TRAINING, unit="N", above=0)
+        default=1, metadata=describe("Batches accumulated per optimiser step.", group=TRAINING, unit="N", above=0)
     )
     rate: float | None = field(
         default=None,
@@ -65,7 +68,7 @@ class TrainingSettings:
     )  # fmt: skip
     warmup: float = field(
         default=0.05,
-        metadata=describe("Share of the steps in which the rate rises; a cosine follows.",
+        metadata=describe("Share of the steps in which the learning rate rises; it then falls as a cosine.",
                        group=TRAINING, unit="SHARE", low=0, high=1),
     )  # fmt: skip
     weight_decay: float = field(default=0.0, metadata=describe("AdamW weight decay.", group=TRAINING, unit="W", low=0))
@@ -94,7 +97,9 @@ class TrainingSettings:
     )  # fmt: skip
     threads: int | None = field(
         default=None,
-        metadata=describe("CPU threads.", group=HARDWARE, unit="N", above=0, absent="as torch chooses", decides=False),
+        metadata=describe(
+            "Number of CPU threads.", group=HARDWARE, unit="N", above=0, absent="as torch chooses", decides=False
+        ),
     )
     launcher: str | None = field(
         default=None,
@@ -108,15 +113,32 @@ class TrainingSettings:
         return self.rate if self.rate is not None else (ADAPTER_RATE if self.adapter else FULL_RATE)
 
 
-def deciding_values(settings: Any) -> dict[str, Any]:
-    """Every setting that decides the weights, side by side, as JSON: what a resumed training is compared by."""
-    values = flat_values(settings)
-    return {
-        setting.name: _plain_value(values[setting.name]) for setting in fields_of(type(settings)) if setting.decides
-    }
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DistillationSettings:
+    """What the settings of every way of distilling can do; their values stand side by side, those of the training too."""
+
+    @classmethod
+    def of(cls, **values: object) -> Self:
+        """Settings of values that stand side by side, those of the training among them.
+
+        Raises:
+            TypeError: a name is unknown, or a required setting is missing.
+        """
+        return from_flat(cls, values)
+
+    def changed(self, **values: object) -> Self:
+        """The settings with some values changed, those of the training among them."""
+        return replace_fields(self, values)
+
+    def deciding(self) -> dict[str, object]:
+        """Every setting that decides the weights, side by side, as JSON: what a resumed training is compared by."""
+        values = flat_values(self)
+        return {
+            setting.name: _plain_value(values[setting.name]) for setting in fields_of(type(self)) if setting.decides
+        }
 
 
-def deciding_defaults(record: Any) -> dict[str, Any]:
+def deciding_defaults(record: type[DataclassInstance]) -> dict[str, object]:
     """The defaults of the settings that decide the weights: what a setting that is not on file has been all along."""
     return {
         setting.name: _plain_value(setting.default)
@@ -147,7 +169,7 @@ def check_packages(training: TrainingSettings, extra: Mapping[str, str | None] |
             raise PrerequisiteError(f"{option} needs the {package} package", "pip install 'mimicry-audit[distill]'")
 
 
-def _plain_value(value: Any) -> Any:
+def _plain_value(value: object) -> object:
     if isinstance(value, Mapping):
         return dict(value)
     return list(value) if isinstance(value, tuple) else value

@@ -11,12 +11,16 @@ import copy
 import re
 from collections import defaultdict
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
+from torch import Tensor
 
 from mimicry_audit.distill.training.models import load
 from mimicry_audit.ground.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedConfig, PreTrainedModel
 
 DROPOUTS = (
     "attention_dropout", "attn_dropout", "attn_pdrop", "attention_probs_dropout_prob", "resid_pdrop", "residual_dropout",
@@ -28,20 +32,21 @@ DROPOUTS = (
 _PER_LAYER = re.compile(r"layer_types$|_layers$")
 
 
-def dropouts(config: Any) -> tuple[str, ...]:
+def dropouts(config: PreTrainedConfig) -> tuple[str, ...]:
     """Which of `DROPOUTS` a configuration has."""
     body = config.get_text_config()
     return tuple(n for n in DROPOUTS if isinstance(getattr(body, n, None), int | float))
 
 
-def configured(location: str, commit: str | None) -> Any:
+def configured(location: str, commit: str | None) -> PreTrainedConfig:
     """A model's configuration."""
     from transformers import AutoConfig
 
-    return AutoConfig.from_pretrained(location, revision=commit or "main")
+    config: PreTrainedConfig = AutoConfig.from_pretrained(location, revision=commit or "main")
+    return config
 
 
-def demand_dropout(config: Any, name: str) -> None:
+def demand_dropout(config: PreTrainedConfig, name: str) -> None:
     """Refuse dropout for a model without any.
 
     Raises:
@@ -53,7 +58,7 @@ def demand_dropout(config: Any, name: str) -> None:
         )
 
 
-def demand_layers(config: Any, layers: int, name: str) -> None:
+def demand_layers(config: PreTrainedConfig, layers: int, name: str) -> None:
     """Refuse to keep more layers than there are.
 
     Raises:
@@ -64,7 +69,7 @@ def demand_layers(config: Any, layers: int, name: str) -> None:
         raise ConfigError(f"--layers is {layers}, and {name} has {has}", f"give a number from 1 to {has}")
 
 
-def student(location: str, commit: str | None, dropout: float | None, layers: int) -> Any:
+def student(location: str, commit: str | None, dropout: float | None, layers: int) -> PreTrainedModel:
     """A student ready to be trained in float32.
 
     Args:
@@ -74,7 +79,7 @@ def student(location: str, commit: str | None, dropout: float | None, layers: in
         layers: how many of its layers to keep; 0 for all.
 
     Raises:
-        ConfigError: it has no dropout, or its layers cannot be told apart.
+        ConfigError: it has no dropout, or its layers cannot be distinguished.
     """
     config = configured(location, commit)
     if dropout is not None:
@@ -90,14 +95,14 @@ def student(location: str, commit: str | None, dropout: float | None, layers: in
     return model
 
 
-def restore(model: Any, location: str, commit: str | None) -> None:
+def restore(model: PreTrainedModel, location: str, commit: str | None) -> None:
     """Give a trained model the dropout in its configuration that it had before."""
     before = configured(location, commit)
     for name in dropouts(before):
         setattr(model.config.get_text_config(), name, getattr(before.get_text_config(), name))
 
 
-def reached(model: Any) -> bool:
+def reached(model: PreTrainedModel) -> bool:
     """Whether two training passes over the same tokens differ: then some dropout is at work."""
     device = next(model.parameters()).device
     ids = torch.arange(1, 17, device=device)[None] % model.config.get_text_config().vocab_size
@@ -118,11 +123,11 @@ def kept(total: int, layers: int) -> list[int]:
     return [round(place * (total - 1) / (layers - 1)) for place in range(layers)]
 
 
-def shrunk(model: Any, layers: int) -> Any:
+def shrunk(model: PreTrainedModel, layers: int) -> PreTrainedModel:
     """The model with `layers` of its layers, and everything else as it was.
 
     Raises:
-        ConfigError: it has fewer layers, or they cannot be told by the names of its weights.
+        ConfigError: it has fewer layers, or they cannot be recognised by the names of its weights.
     """
     from transformers import AutoModelForCausalLM
 
@@ -136,16 +141,19 @@ def shrunk(model: Any, layers: int) -> Any:
             setattr(body, name, [value[n] for n in layer_numbers])
     body.num_hidden_layers = layers
     state = _renumber_layers(model.state_dict(), layer_numbers, total)
-    small = AutoModelForCausalLM.from_config(config, dtype=torch.float32)  # type: ignore[no-untyped-call]
+    small: PreTrainedModel = AutoModelForCausalLM.from_config(  # type: ignore[no-untyped-call]
+        config, dtype=torch.float32
+    )
     try:
         small.load_state_dict(state)
     except RuntimeError:
         raise ConfigError(f"the layers of {config.model_type} cannot be taken apart", "leave --layers out") from None
     small.generation_config = model.generation_config
-    return small.train(model.training)
+    small.train(model.training)
+    return small
 
 
-def _renumber_layers(state: Mapping[str, Any], layer_numbers: list[int], total: int) -> dict[str, Any]:
+def _renumber_layers(state: Mapping[str, Tensor], layer_numbers: list[int], total: int) -> dict[str, Tensor]:
     """The weights of the layers that stay, under their new numbers, and all weights outside of layers."""
     numbers_by_prefix: dict[str, set[int]] = defaultdict(set)
     parts = {name: re.match(r"(.*?\.)(\d+)(\..+)", name) for name in state}

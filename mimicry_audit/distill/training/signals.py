@@ -1,4 +1,4 @@
-"""What a teacher says beyond its text: its most probable tokens at every place of an answer, computed once and kept.
+"""What a teacher gives beyond its text: its most probable tokens at every place of an answer, computed once and kept.
 
 Promise: a stored signal is found by content alone (the teacher's pin, the prompt's and the answer's tokens, how many are kept),
 never by a step or a row number, so that shuffling, resuming or adding data cannot pair a row with another's signal; what is
@@ -13,28 +13,48 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
 import torch
 from torch import Tensor
 
 from mimicry_audit.distill.training.examples import Example
-from mimicry_audit.distill.training.loss import LOGITS_AT_ONCE
+from mimicry_audit.distill.training.loss import LOGITS_AT_ONCE, ExampleRow
 from mimicry_audit.distill.training.models import Reader
 from mimicry_audit.engines.likelihood import Scorer, TextRequest
 from mimicry_audit.ground.errors import DataError, EngineError
 from mimicry_audit.records.asked import Message, canonical_json, sha256_text
 from mimicry_audit.records.run import write_json
 
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
 SCHEMA = 1
 SHARD = 256
 """Answers in one file."""
 
-Told = Callable[[int, int], None]
-"""Told (done, of)."""
+Report = Callable[[int, int], None]
+"""Called with (done, of)."""
 
 Signal = tuple[Tensor, Tensor, Tensor]
 """Per place of an answer: ids ``(T, K)`` int32 (−1 fills up), log-probabilities ``(T, K)`` float32, log tail mass ``(T,)``."""
+
+
+class _TensorSlice(Protocol):
+    """A tensor in a file, of which parts can be read."""
+
+    def __getitem__(self, part: slice) -> Tensor:
+        """Read one part."""
+
+
+class _TensorFile(Protocol):
+    """What is used of an open safetensors file."""
+
+    def metadata(self) -> dict[str, str]:
+        """What its header holds beside the tensors."""
+
+    def get_slice(self, name: str) -> _TensorSlice:
+        """One tensor, not yet read."""
 
 
 def store_key(teacher_pin: str, top_k: int, tokens: int, kind: str) -> str:
@@ -43,7 +63,7 @@ def store_key(teacher_pin: str, top_k: int, tokens: int, kind: str) -> str:
 
 
 class SignalStore:
-    """Signals in safetensors files, about `SHARD` answers each; the file's header says whose they are.
+    """Signals in safetensors files, about `SHARD` answers each; the file's header lists which answers.
 
     Args:
         folder: where; made when first written to.
@@ -54,7 +74,7 @@ class SignalStore:
         self.folder = folder / key[:16]
         self._key = key
         self._where: dict[str, tuple[Path, int, int]] = {}
-        self._open: dict[Path, Any] = {}
+        self._open: dict[Path, _TensorFile] = {}
         for file in sorted(self.folder.glob("*.safetensors")):
             self._register_file(file)
 
@@ -98,7 +118,7 @@ class SignalStore:
         from safetensors import SafetensorError, safe_open
 
         try:
-            opened: Any = safe_open(file, "pt")
+            opened: _TensorFile = safe_open(file, "pt")
             header = opened.metadata()
             if header["key"] != self._key:
                 raise ValueError("of another teacher")
@@ -120,7 +140,12 @@ class Keep:
 
 
 def compute(
-    model: Any, examples: Sequence[Example], store: SignalStore, keep: Keep, pad: int, report_progress: Told
+    model: PreTrainedModel,
+    examples: Sequence[Example],
+    store: SignalStore,
+    keep: Keep,
+    pad: int,
+    report_progress: Report,
 ) -> int:
     """Have the teacher in this process score what is missing; returns how many answers that was.
 
@@ -130,7 +155,7 @@ def compute(
         store: where signals go.
         keep: what is kept at each place.
         pad: the teacher's padding token.
-        report_progress: told how far it is.
+        report_progress: receives the progress.
     """
     missing_examples = list({e.key: e for e in examples if e.places and e.key not in store}.values())
     missing_examples.sort(key=lambda e: (len(e.teacher_prompt) + len(e.teacher_answer), e.key))
@@ -168,7 +193,7 @@ def _score_batch(reader: Reader, batch: Sequence[Example], keep: Keep, pad: int)
         ids[row, :length] = torch.tensor(e.teacher_prompt + e.teacher_answer)
         mask[row, :length] = 1
         answer_mask[row, len(e.teacher_prompt) - 1 : length - 1] = True
-    device = reader.model.device
+    device = next(reader.model.parameters()).device
     predictions = reader.read(ids.to(device), mask.to(device), answer_mask.to(device))
     lengths = [len(e.teacher_answer) for e in batch]
     step = max(1, LOGITS_AT_ONCE // int(predictions.project(predictions.features[:1]).shape[-1]))
@@ -194,11 +219,11 @@ def ask(
     messages: Mapping[str, Sequence[Message]],
     store: SignalStore,
     keep: Keep,
-    report_progress: Told,
+    report_progress: Report,
 ) -> int:
     """Have a served teacher score what is missing; returns how many answers that was.
 
-    The place after an answer's last token, where its end is foretold, cannot be asked for: it keeps the hard label.
+    The place after an answer's last token, where its end is predicted, cannot be asked for: it keeps the hard label.
 
     Args:
         engine: the teacher, opened.
@@ -206,7 +231,7 @@ def ask(
         messages: the conversation of each row's id.
         store: where signals go.
         keep: what is kept at each place.
-        report_progress: told how far it is.
+        report_progress: receives the progress.
 
     Raises:
         EngineError: the served model tokenises an answer otherwise than the folder of its name, or cannot score it.
@@ -234,7 +259,7 @@ def ask(
 
 
 def served(top: Sequence[Sequence[tuple[int, float]]], keep: Keep, places: int) -> Signal:
-    """The signal in what an engine tells: the tail is what the others leave; places it says nothing of are filled up."""
+    """The signal in what an engine returns: the tail is what the others leave; places it leaves out are filled up."""
     ids = torch.full((places, keep.top_k), -1, dtype=torch.int32)
     logs = torch.full((places, keep.top_k), -torch.inf)
     for place, pairs in enumerate(top):
@@ -246,20 +271,20 @@ def served(top: Sequence[Sequence[tuple[int, float]]], keep: Keep, places: int) 
 
 
 def told_places(examples: Sequence[Example]) -> list[Example]:
-    """The examples with those places only of which a served teacher tells: not the end of the answer."""
+    """The examples with only those places that a served teacher scores: not the end of the answer."""
     from dataclasses import replace
 
     return [replace(e, places=[(a, b) for a, b in e.places if b < _text_length(e)]) for e in examples]
 
 
 def _text_length(example: Example) -> int:
-    """Places of the text itself; the last place foretells the end where the end is taught."""
+    """Places of the text itself; the last place predicts the end where the end is taught."""
     last = len(example.teacher_answer) - 1
     return last if (len(example.answer) - 1, last) in example.places else last + 1
 
 
-def write_index(folder: Path, store: SignalStore, facts: Mapping[str, Any]) -> None:
-    """Say beside the files what they hold."""
+def write_index(folder: Path, store: SignalStore, facts: Mapping[str, object]) -> None:
+    """Write beside the files what they hold."""
     write_json(folder / "signals.json", {"schema": SCHEMA, "answers": len(store), **facts})
 
 
@@ -267,13 +292,13 @@ def write_index(folder: Path, store: SignalStore, facts: Mapping[str, Any]) -> N
 class Rows:
     """Training rows as a data set: an example's fields, and its signal where there is a store."""
 
-    examples: Sequence[Mapping[str, Any]]
+    examples: Sequence[ExampleRow]
     store: SignalStore | None = None
 
     def __len__(self) -> int:
         return len(self.examples)
 
-    def __getitem__(self, place: int) -> dict[str, Any]:
-        row = dict(self.examples[place])
+    def __getitem__(self, place: int) -> ExampleRow:
+        row = self.examples[place].copy()
         row["signal"] = self.store.read(row["key"]) if self.store is not None and row["places"] else None
         return row

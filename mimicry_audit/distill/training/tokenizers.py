@@ -8,10 +8,13 @@ padding, or in a few added tokens, and be the same where it counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mimicry_audit.engines.likelihood import tokenizer_map_sha
 from mimicry_audit.ground.errors import ConfigError
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +40,7 @@ class TokenizerMatch:
         return self.why_not is None
 
 
-def compare_tokenizers(teacher: Any, student: Any) -> TokenizerMatch:
+def compare_tokenizers(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase) -> TokenizerMatch:
     """Compare the (token, id) maps of two transformers tokenizers."""
     shas = tokenizer_map_sha(teacher), tokenizer_map_sha(student)
     teacher_tokens, student_tokens = _by_id(teacher), _by_id(student)
@@ -74,5 +77,5 @@ def demand_match(match: TokenizerMatch, objective: str) -> None:
     )
 
 
-def _by_id(tokenizer: Any) -> dict[int, str]:
+def _by_id(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:
     return {number: token for token, number in tokenizer.get_vocab().items()}

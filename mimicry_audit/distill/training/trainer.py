@@ -1,8 +1,8 @@
 """The training itself: `transformers.Trainer` with the loss of this package, and states that survive ``kill -9``.
 
 Promise: a training that is killed and started again ends with the weights it would have had, on the same machine and the same
-number of processes; a state half written is never resumed from; the held-out loss is a mean over tokens; a loss that is no
-number ends the training with one line instead of going on.
+number of processes; a state half written is never resumed from; the held-out loss is a mean over tokens; a loss
+that becomes NaN or infinite ends the training with one line.
 """
 
 from __future__ import annotations
@@ -11,11 +11,12 @@ import json
 import math
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor, nn
 from torch.utils.data import DataLoader
 from transformers import (
     EarlyStoppingCallback,
@@ -23,6 +24,8 @@ from transformers import (
     ProgressCallback,
     Trainer,
     TrainerCallback,
+    TrainerControl,
+    TrainerState,
     TrainingArguments,
 )
 
@@ -31,13 +34,26 @@ from mimicry_audit.distill.training.models import Read, Reader
 from mimicry_audit.ground.errors import Diverged
 from mimicry_audit.records.run import write_text
 
+if TYPE_CHECKING:
+    import optuna
+    from torch.utils.data import Dataset
+    from torch.utils.tensorboard import SummaryWriter
+
+    from mimicry_audit.distill.training.job import Job
+    from mimicry_audit.distill.training.loss import ExampleRow
+    from mimicry_audit.distill.training.signals import Rows
+
+    EvaluationRows = Dataset[ExampleRow] | dict[str, Dataset[ExampleRow]]
+
+Batch = dict[str, Tensor]
+"""A batch of `mimicry_audit.distill.training.loss.collate`."""
 WHOLE = "whole"
 """Marks a state that was written to its end."""
 
 Step = Callable[[int, int], None]
-"""Told (steps done, steps in all)."""
+"""Called with (steps done, steps in all)."""
 Rung = Callable[[int, int, float], None]
-"""Told (rung, step, bits per byte of the held-out answers)."""
+"""Called with (rung, step, bits per byte of the held-out answers)."""
 
 
 class DistillTrainer(Trainer):
@@ -46,12 +62,12 @@ class DistillTrainer(Trainer):
     Args:
         recipe: the loss.
         teacher: the frozen teacher for dense signals, None otherwise.
-        given: everything that Trainer takes.
+        **trainer_arguments: everything that Trainer takes.
     """
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, recipe: LossRecipe, teacher: Any = None, **trainer_arguments: Any) -> None:
+    def __init__(self, *, recipe: LossRecipe, teacher: nn.Module | None = None, **trainer_arguments: Any) -> None:
         super().__init__(**trainer_arguments)
         self.recipe = recipe
         self._teacher = None if teacher is None else teacher.to(self.args.device).eval().requires_grad_(False)
@@ -60,15 +76,19 @@ class DistillTrainer(Trainer):
         self._sums = torch.zeros(3)
 
     def compute_loss(
-        self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
-    ) -> Any:
+        self,
+        model: nn.Module,
+        inputs: Batch,
+        return_outputs: bool = False,
+        num_items_in_batch: Tensor | int | None = None,
+    ) -> Tensor | tuple[Tensor, dict[str, Tensor]]:
         """The batch's share of the mean over all tokens of the step."""
         sums = self._batch_sums(model, inputs)
         items = counted(inputs["labels"]).sum() if num_items_in_batch is None else num_items_in_batch
         loss = sums[0] / items
         if not torch.isfinite(loss):
             raise Diverged(
-                f"the loss is no number after step {self.state.global_step}",
+                f"the loss became NaN or infinite after step {self.state.global_step}",
                 "lower --rate, or use an objective that is finite everywhere, such as jsd; the teacher's answers are kept",
             )
         with torch.no_grad():
@@ -76,7 +96,9 @@ class DistillTrainer(Trainer):
         scale = self.accelerator.num_processes if num_items_in_batch is not None else 1  # DDP takes a mean over devices
         return (loss * scale, {}) if return_outputs else loss * scale
 
-    def get_batch_samples(self, epoch_iterator: Any, num_batches: int, device: Any) -> Any:
+    def get_batch_samples(
+        self, epoch_iterator: Iterator[Batch], num_batches: int, device: torch.device
+    ) -> tuple[list[Batch], Tensor | int | None]:
         """The batches of one step, and how many tokens count in all of them on all devices, whatever the model's class."""
         samples, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         if not samples:
@@ -84,7 +106,7 @@ class DistillTrainer(Trainer):
         items = torch.stack([counted(batch["labels"]).sum() for batch in samples]).sum().to(device)
         return samples, self.accelerator.reduce(items, "sum")
 
-    def _batch_sums(self, model: Any, inputs: Any, recipe: LossRecipe | None = None) -> Any:
+    def _batch_sums(self, model: nn.Module, inputs: Batch, recipe: LossRecipe | None = None) -> Tensor:
         """Sums of the loss; of another recipe, without the teacher, where one is given."""
         if self._student_reader is None or self._student_reader.model is not model:
             self._student_reader = Reader(model, whole=self.accelerator.num_processes > 1)
@@ -94,7 +116,7 @@ class DistillTrainer(Trainer):
             teacher_signal = self._read_teacher(inputs) if recipe is None else None
             return batch_loss(recipe or self.recipe, inputs, student, teacher_signal)
 
-    def _read_teacher(self, inputs: Any) -> Read | TopK | None:
+    def _read_teacher(self, inputs: Batch) -> Read | TopK | None:
         if "top_ids" in inputs:
             return TopK(inputs["top_ids"], inputs["top_logs"], inputs["top_tail"])
         if self._teacher_reader is None or "teacher_input_ids" not in inputs or not bool(inputs["soft"].any()):
@@ -103,7 +125,12 @@ class DistillTrainer(Trainer):
             ids, mask = inputs["teacher_input_ids"], inputs["teacher_attention_mask"]
             return self._teacher_reader.read(ids, mask, inputs["teacher_soft"])
 
-    def evaluate(self, eval_dataset: Any = None, ignore_keys: Any = None, metric_key_prefix: str = "eval") -> Any:
+    def evaluate(
+        self,
+        eval_dataset: EvaluationRows | None = None,
+        ignore_keys: list[str] | None = None,
+        metric_key_prefix: str = "eval",
+    ) -> dict[str, float]:
         """The held-out loss as a mean over tokens (Trainer's own is a mean over batches).
 
         Every process goes through all rows: shared out, the last ones would be counted twice to make the shares even.
@@ -112,9 +139,7 @@ class DistillTrainer(Trainer):
         model.eval()
         sums = torch.zeros(4, device=self.args.device, dtype=torch.float64)
         with torch.no_grad():
-            rows: Any = self.eval_dataset if eval_dataset is None else eval_dataset
-            for raw in DataLoader(rows, self.args.per_device_eval_batch_size, collate_fn=self.data_collator):
-                inputs = self._prepare_inputs(raw)
+            for inputs in self._evaluation_batches(eval_dataset):
                 batch_sums = torch.cat([self._batch_sums(model, inputs), counted(inputs["labels"]).sum()[None]])
                 sums += batch_sums.double()
         total, hard, soft, items = sums.tolist()
@@ -129,15 +154,20 @@ class DistillTrainer(Trainer):
         model.train()
         return metrics
 
+    def _evaluation_batches(self, rows: EvaluationRows | None = None) -> Iterator[Batch]:
+        """All rows, or all held-out ones, on this device."""
+        chosen: Any = self.eval_dataset if rows is None else rows  # a Dataset or something that may be indexed
+        for raw in DataLoader(chosen, self.args.per_device_eval_batch_size, collate_fn=self.data_collator):
+            yield self._prepare_inputs(raw)
+
     def held_nats(self) -> float:
         """What the held-out answers cost the student as text, in nats: the same whatever is trained on."""
         model = self.model_wrapped if self.model_wrapped is not None else self.model
         model.eval()
         total = 0.0
         with torch.no_grad():
-            rows: Any = self.eval_dataset
-            for raw in DataLoader(rows, self.args.per_device_eval_batch_size, collate_fn=self.data_collator):
-                total += float(self._batch_sums(model, self._prepare_inputs(raw), LossRecipe())[1])
+            for inputs in self._evaluation_batches():
+                total += float(self._batch_sums(model, inputs, LossRecipe())[1])
         model.train()
         return total
 
@@ -149,7 +179,7 @@ class DistillTrainer(Trainer):
             self._sums.zero_()
         super().log(logs, start_time)
 
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+    def _save_checkpoint(self, model: nn.Module, trial: optuna.Trial | dict[str, object] | None) -> None:
         folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
         # Trainer takes a state for the best one only if its folder is there when it looks, which under sharding is too early.
         folder.mkdir(parents=True, exist_ok=True)
@@ -171,32 +201,41 @@ def last_whole(folder: Path) -> Path | None:
     return max(complete_states)[1] if complete_states else None
 
 
-class Telling(TrainerCallback):
+class Reporting(TrainerCallback):
     """Passes steps on, and writes each log as a line of JSON.
 
     Args:
         metrics: the file of JSON lines.
-        on_step: told after every step.
+        on_step: called after every step.
         round_: which round of training this is.
         board: a TensorBoard writer, or None.
     """
 
-    def __init__(self, metrics: Path, on_step: Step, round_: int, board: Any = None) -> None:
+    def __init__(self, metrics: Path, on_step: Step, round_: int, board: SummaryWriter | None = None) -> None:
         self._metrics, self._on_step, self._round, self._board = metrics, on_step, round_, board
         self._began, self._before = time.monotonic(), 0
 
-    def on_train_begin(self, args: Any, state: Any, control: Any, **_: Any) -> None:
-        """Cut off what a killed training logged after the state that this one goes on from."""
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
+        """Cut off what a killed training logged after the state that this one resumes from."""
         self._began, self._before = time.monotonic(), state.global_step
         if state.is_world_process_zero:
             cut_metrics(self._metrics, self._round, state.global_step)
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         """One optimiser step is done."""
         if state.is_world_process_zero:
             self._on_step(state.global_step, state.max_steps)
 
-    def on_log(self, args: Any, state: Any, control: Any, logs: Any = None, **_: Any) -> None:
+    def on_log(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        logs: Mapping[str, object] | None = None,
+        **_: object,
+    ) -> None:
         """Write what is logged."""
         if not state.is_world_process_zero or not logs or "train_runtime" in logs:
             return
@@ -212,26 +251,26 @@ class Telling(TrainerCallback):
 
 
 class Rungs(TrainerCallback):
-    """Tells at equal parts of a training how the held-out answers fare, so that a listener may stop it.
+    """Reports the loss on the held-out answers after each of several equal parts, so that a listener may stop the training.
 
     Args:
         trainer: of the training.
         count: how many parts.
         size: bytes of the held-out answers.
-        on_rung: told (rung, step, bits per byte); what it raises ends the training.
+        on_rung: called with (rung, step, bits per byte); what it raises ends the training.
     """
 
     def __init__(self, trainer: DistillTrainer, count: int, size: int, on_rung: Rung) -> None:
         self._trainer, self._count, self._size, self._on_rung = trainer, count, size, on_rung
 
-    def on_step_end(self, args: Any, state: Any, control: Any, **_: Any) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         """A step is done: is it the last of a part?"""
         step, of = state.global_step, state.max_steps
         if not (reached := [r for r in range(1, self._count + 1) if math.ceil(of * r / self._count) == step]):
             return
         bits = self._trainer.held_nats() / math.log(2) / self._size
         if not math.isfinite(bits):
-            raise Diverged(f"the held-out loss is no number after step {step}", "lower --rate")
+            raise Diverged(f"the held-out loss became NaN or infinite after step {step}", "lower --rate")
         self._trainer.log({"rung": reached[-1], "held_bits_per_byte": bits})
         if state.is_world_process_zero:
             self._on_rung(reached[-1], step, bits)
@@ -253,14 +292,14 @@ def cut_metrics(path: Path, round_: int, step: int) -> None:
 
 
 def build(
-    student: Any,
-    teacher: Any,
+    student: nn.Module,
+    teacher: nn.Module | None,
     recipe: LossRecipe,
-    rows: Any,
-    held_out_rows: Any,
-    collator: Callable[[Any], Any],
-    plan: Any,
-    callback: Telling,
+    rows: Rows,
+    held_out_rows: Rows | None,
+    collator: Callable[[list[ExampleRow]], dict[str, Tensor]],
+    plan: Job,
+    callback: Reporting,
 ) -> DistillTrainer:
     """A trainer for one round.
 
@@ -291,7 +330,7 @@ def build(
     return trainer
 
 
-def arguments(plan: Any, evaluated: bool) -> TrainingArguments:
+def arguments(plan: Job, evaluated: bool) -> TrainingArguments:
     """Trainer's arguments: everything that decides the weights is named here and nothing reports anywhere."""
     stops = bool(plan.patience) and evaluated
     every = plan.evaluate_every or plan.steps_an_epoch

@@ -1,8 +1,7 @@
 """One process of a launched training: ``LAUNCHER -m mimicry_audit.distill.training.worker JOB``.
 
 Promise: the first process writes one JSON line per step to standard output (``{"step", "of"}``), and one per part
-of the training that a listener wants to hear of (``{"rung", "at", "bits"}``); everything else that is said
-goes to standard error.
+of the training that a listener asked for (``{"rung", "at", "bits"}``); all other output goes to standard error.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ def main(arguments: list[str]) -> None:
 
     out = sys.stdout
 
-    def told(step: int, of: int) -> None:
+    def report(step: int, of: int) -> None:
         print(json.dumps({"step": step, "of": of}), file=out, flush=True)
 
     def rung(number: int, at: int, bits: float) -> None:
@@ -29,7 +28,7 @@ def main(arguments: list[str]) -> None:
     def silent(step: int, of: int) -> None: ...
 
     with redirect_stdout(sys.stderr):
-        job.train(job.read(Path(arguments[0])), told if os.environ.get("RANK", "0") == "0" else silent, rung)
+        job.train(job.read(Path(arguments[0])), report if os.environ.get("RANK", "0") == "0" else silent, rung)
 
 
 if __name__ == "__main__":

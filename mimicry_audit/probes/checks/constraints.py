@@ -30,7 +30,7 @@ class Rule:
         holds: whether the text keeps the constraint, given its value and how words are sought.
     """
 
-    wrong: Callable[[Any], str | None]
+    wrong: Callable[[object], str | None]
     holds: Callable[[str, Any, Seek], bool]
 
 

@@ -155,7 +155,7 @@ def test_bio_tags_become_entities() -> None:
         "Anna Berg met Acme in Oslo",
         [{"type": "person", "text": "Anna Berg"}, {"type": "firm", "text": "Acme"}, {"type": "place", "text": "Oslo"}],
     )
-    with pytest.raises(ValueError, match="no BIO tag"):
+    with pytest.raises(ValueError, match="not a BIO tag"):
         from_tags(["a"], ["X"])
 
 
@@ -246,9 +246,9 @@ ROWS = [{"prompt": f"text {n}", "label": "ab"[n % 2]} for n in range(20)]
     [
         ([], {}, "holds no row"),
         ([{"prompt": "x"}], {}, "has no labels"),
-        ([*ROWS, {"prompt": "y", "label": "z"}], {"labels": ("a", "b")}, "'z' is no label of this classification"),
+        ([*ROWS, {"prompt": "y", "label": "z"}], {"labels": ("a", "b")}, "'z' is not a label of this classification"),
         (ROWS, {"shots": 50}, "--shots wants 50"),
-        (ROWS, {"labels": ("a", "c")}, "'b' is no label"),
+        (ROWS, {"labels": ("a", "c")}, "'b' is not a label"),
         (ROWS, {"held_out": 0.0}, "nothing to test on"),
         (ROWS, {"budget": 1}, "--budget 1 is less than the 2 labelled rows"),
         ([{"prompt": " ", "label": "a"}], {}, "has no prompt"),

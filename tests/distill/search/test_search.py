@@ -244,7 +244,7 @@ def test_a_search_keeps_the_smallest_student_that_meets_its_targets(
     for trial in content["trials"]:
         assert bool(trial["why"]) == (trial["trial"] != content["chosen"])
         if trial["outcome"] == "diverged":
-            assert "no number" in trial["why"]
+            assert "NaN or infinite" in trial["why"]
         folder = out / "search" / f"trial-{trial['trial']:03d}"
         assert (folder / "model.safetensors").exists() == (trial["trial"] == content["chosen"])
         assert (folder / "metrics.jsonl").exists() == (trial["same_as"] is None and bool(trial["rungs"]))
@@ -375,7 +375,7 @@ def test_a_search_that_finds_nothing_says_what_was_nearest(
     )
     shown = " ".join(told.out.split())
     assert "diverged: the" in shown
-    assert "loss is no number after step 1" in shown
+    assert "loss became NaN or infinite after step 1" in shown
     assert "short of <= 0.001" in shown
     assert not (out / "lineage.json").exists()
     assert (out / "search" / "trial-000" / "model.safetensors").is_file()
@@ -384,7 +384,7 @@ def test_a_search_that_finds_nothing_says_what_was_nearest(
     out = tmp_path / "worse"
     scope.write_text("rate: [1e30]")
     assert run([*command[:-4], "--out", str(out), "--search", "1"]) == 1
-    assert "no trial finished (the held-out loss is no number" in capsys.readouterr().err
+    assert "no trial finished (the held-out loss became NaN or infinite" in capsys.readouterr().err
 
 
 # Bad input
@@ -408,7 +408,7 @@ def test_a_search_that_finds_nothing_says_what_was_nearest(
         (["--search", "2", "--keep-trials", "-1"], "--keep-trials is -1"),
         (["--search", "2", "--evaluation-limit", "0"], "--evaluation-limit is 0"),
         (["--search", "2", "--held-out", "0"], "--held-out is 0"),
-        (["--search", "2", "--held-out", "0.6"], "taken twice"),
+        (["--search", "2", "--held-out", "0.6"], "twice (validation and test)"),
         (["--search", "2", "--students", "lab/base"], "--student and --students"),
         (["--search", "2", "--dropout", "0.1"], "nothing is left to search"),
         (["--search", "2", "--space", "nowhere.yaml"], "nowhere.yaml cannot be read"),
@@ -416,12 +416,12 @@ def test_a_search_that_finds_nothing_says_what_was_nearest(
         (["--search", "2", "SPACE", "dropout: {low: 0, high: 1.5}"], "--dropout is 1.5"),
         (["--search", "2", "SPACE", "rate: {low: 0, high: 1, log: true}"], "logarithmic"),
         (["--search", "2", "SPACE", "batch: [2.5]"], "batch holds 2.5|whole numbers"),
-        (["--search", "2", "SPACE", "rate: [fast]"], "'fast', which is no number"),
+        (["--search", "2", "SPACE", "rate: [fast]"], "'fast', which is not a number"),
         (["--search", "2", "SPACE", "objective: [soft]"], "--objective soft is unknown"),
         (["--search", "2", "SPACE", "objective: [jsd]"], "jsd needs the teacher's probabilities"),
         (["--search", "2", "SPACE", "layers: [1, 9]"], "--layers is 9, and"),
-        (["--search", "2", "SPACE", "- 1"], "says nothing to search"),
-        (["--search", "2", "SPACE", "a: ["], "is no YAML"),
+        (["--search", "2", "SPACE", "- 1"], "lists nothing to search"),
+        (["--search", "2", "SPACE", "a: ["], "is not YAML"),
         (["--layers", "7"], "--layers is 7"),
         (["--dropout", "2"], "--dropout is 2"),
     ],

@@ -107,7 +107,7 @@ def audit(
     fail_on: str | Sequence[str] = (),
     out: str | Path | None = None,
 ) -> Run:
-    """Collect, score and report in one go; the same call again finishes what is owed.
+    """Collect, score and report in one go; the same call again completes what is missing.
 
     The keywords are the fields of `mimicry_audit.workflow.settings.Settings`, explained in ``docs/formats.md``; where several
     values may stand, one text with commas will do.

@@ -14,7 +14,7 @@ PACKAGE = ROOT / "mimicry_audit"
 TREES = {path: ast.parse(path.read_text("utf-8")) for path in sorted(PACKAGE.rglob("*.py"))}
 PARTICIPLES = frozenset(
     "alike along answered apart asked beside beyond chosen counted done drawn found further given gone heard held here judged "
-    "kept known left likely lost made meant measured mine named near ours owed placed read said scored seen shared shown "
+    "kept known left likely lost made meant measured mine named near ours placed read said scored seen shared shown "
     "standing taken theirs there together told wanted whole within".split()
 )
 ONE_MEANING = {

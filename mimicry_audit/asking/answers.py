@@ -119,7 +119,7 @@ def collect(
         expect_recorded(run, sessions)
         tasks = [(session, _build_requests(run, plan, session)) for session in sessions]
         # Every model is found before the first is asked: a typo must not show after an hour.
-        missing = (session for session, requests in tasks if any(request.owed for request in requests))
+        missing = (session for session, requests in tasks if any(request.missing for request in requests))
         identities = {session.spec.label: session.find() for session in missing}
         for panel in plan.panels:
             check_templates(panel, identities)
@@ -156,7 +156,7 @@ def _must_be_asked(response: Response) -> bool:
 
 
 def _build_requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
-    """Every request of a model, in the order of the probes; those without an answer are owed."""
+    """Every request of a model, in the order of the probes; those without an answer are missing."""
     response_by_slot, _ = read_journal(run.journal_path(session.spec.label))
     return [
         Request(
@@ -164,7 +164,7 @@ def _build_requests(run: RunDirectory, plan: Plan, session: Session) -> list[Req
             sample,
             probe.messages,
             request_seed(plan.sampling.seed, probe.id, sample),
-            owed=(probe.id, sample) not in response_by_slot or _must_be_asked(response_by_slot[probe.id, sample]),
+            missing=(probe.id, sample) not in response_by_slot or _must_be_asked(response_by_slot[probe.id, sample]),
         )
         for probe in plan.probes
         for sample in range(plan.sampling.samples)

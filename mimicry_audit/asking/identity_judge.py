@@ -1,7 +1,7 @@
 """Has a model judge identity answers beside the rules, and tells how far both agree.
 
 Promise: equal answers to equal questions are put to a judge once, in this run or another; each judgement is journalled as it
-lands in ``identity/JUDGE-NAME.jsonl``; a failed request is owed again and is never a label; the rules' labels stand as they
+lands in ``identity/JUDGE-NAME.jsonl``; a failed request is asked again and is never a label; the rules' labels stand as they
 are.
 """
 
@@ -157,10 +157,10 @@ def _check_outcome(outcome: Any, labels: Any) -> None:
         raise ValueError(f"unknown outcome {outcome!r}")
     if outcome in ("failed", "error"):
         if labels is not None:
-            raise ValueError(f"{outcome}, and yet labelled")
+            raise ValueError(f"outcome {outcome} must not have labels")
         return
     if not isinstance(labels, dict) or set(labels) != {"loose", "strict"}:
-        raise ValueError("the labels are not loose and strict")
+        raise ValueError("the labels must be loose and strict")
     if not all(isinstance(value, bool) for value in labels.values()):
         raise ValueError("a label is neither true nor false")
 

@@ -1,8 +1,8 @@
-"""Asks judges: which presentations are owed, how a reply becomes a judgement, and what is done with one that cannot be read.
+"""Asks judges: which presentations are missing, how a reply becomes a judgement, and what is done with one that cannot be read.
 
 Promise: every pair of answers is shown in both orders; a pair of texts that a judge has graded before, in this run or
 another, is not put to it again; a reply that cannot be read is asked for again at most twice and then counted as failed;
-a failed request is an error, owed again, and never a grade; each judgement is journalled as it lands.
+a failed request is an error, asked again, and never a grade; each judgement is journalled as it lands.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Judging:
                     f"--reference {reference} is not among the models", f"choose from {', '.join(labels)}"
                 )
         if not self.references and len(labels) > 2:
-            raise ConfigError("a judge compares models with a reference, and none is named", "add --reference")
+            raise ConfigError("a judge compares models with a reference, but none was named", "add --reference")
         return pairs_to_judge(labels, self.references or labels[:1])
 
 
@@ -98,7 +98,9 @@ def judge_run(
             label: {r.probe_id: r.text for r in run.responses(label) if r.usable and r.sample == 0} for label in labels
         }
         if not any(p.id in texts[c] and p.id in texts[r] for p in probes for c, r in pairs):
-            raise DataError(f"{run.path} holds no two answers to compare", "collect first, with probes beside identity")
+            raise DataError(
+                f"{run.path} has no pair of answers to compare", "collect answers first, to probes other than identity"
+            )
         prompt = Prompt()
         askers = [
             Asker(
@@ -131,7 +133,7 @@ def likeness_task(prompt: Prompt) -> JudgeTask[Reading]:
 
 def _changed_judge(spec: ModelSpec) -> Refusal:
     return lambda changed: RunDirectoryError(
-        f"judge {spec.label} is not the one that began here ({'; '.join(changed)})",
+        f"judge {spec.label} has changed since it began here ({'; '.join(changed)})",
         f"restore it, or give this one a name of its own: --judge OTHER={spec.source or spec.name}",
     )
 

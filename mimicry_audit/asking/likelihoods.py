@@ -1,7 +1,7 @@
-"""Asks the models how probable they find each other's answers: what is owed, and a journal for each model that scores.
+"""Asks the models how probable they find each other's answers: what is missing, and a journal for each model that scores.
 
 Promise: every (scoring model, author, probe) is asked for until it has numbers; numbers stand only for the very text that they
-were computed on; a failure is journalled and owed again; a finished run asks nothing and starts no engine; and a model that
+were computed on; a failure is journalled and asked again; a finished run asks nothing and starts no engine; and a model that
 cannot score texts is on record with the reason, never with an invented number.
 
 Layout: ``DIR/likelihood/MODEL.jsonl``, one `Likelihood` a line, in the order they landed; under the same discipline as the
@@ -112,7 +112,7 @@ def collect_likelihoods(
         ]
         expect_recorded(run, sessions)
         tasks = [(session, _build_requests(run, session, texts)) for session in sessions]
-        tasks = [(session, requests) for session, requests in tasks if any(request.owed for request in requests)]
+        tasks = [(session, requests) for session, requests in tasks if any(request.missing for request in requests)]
         entry = {
             "top_k": likelihood_plan.top_k,
             "references": list(likelihood_plan.references),
@@ -154,10 +154,10 @@ def _texts_to_score(
 def _build_requests(
     run: RunDirectory, session: Session, texts: Sequence[tuple[str, Probe, str, int]]
 ) -> list[TextRequest]:
-    """Every text for one model; those without numbers are owed."""
+    """Every text for one model; those without numbers are missing."""
     line_by_key = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, session.spec.label))}
     requests = [TextRequest((author, probe.id), probe.messages, text, top_k) for author, probe, text, top_k in texts]
-    return [replace(r, owed=not _is_complete(line_by_key.get(r.key), r)) for r in requests]
+    return [replace(r, missing=not _is_complete(line_by_key.get(r.key), r)) for r in requests]
 
 
 def _is_complete(record: Likelihood | None, request: TextRequest) -> bool:

@@ -23,8 +23,8 @@ class Landed(Protocol):
 class Progress(Protocol):
     """Who wants to know how far asking has come."""
 
-    def start(self, label: str, total: int, owed: int) -> None:
-        """Asking a model begins; `owed` of `total` answers are missing."""
+    def start(self, label: str, total: int, missing: int) -> None:
+        """Asking a model begins; `missing` of `total` answers are missing."""
 
     def note(self, label: str, text: str) -> None:
         """Something slow is going on (a server starting)."""
@@ -39,7 +39,7 @@ class Progress(Protocol):
 class Silent:
     """A `Progress` that says nothing."""
 
-    def start(self, label: str, total: int, owed: int) -> None: ...  # noqa: D102
+    def start(self, label: str, total: int, missing: int) -> None: ...  # noqa: D102
     def note(self, label: str, text: str) -> None: ...  # noqa: D102
     def advance(self, label: str, response: Landed) -> None: ...  # noqa: D102
     def finish(self, label: str) -> None: ...  # noqa: D102

@@ -35,7 +35,7 @@ def other_settings(run: RunDirectory) -> Refusal:
 def changed_model(run: RunDirectory, spec: ModelSpec) -> Refusal:
     """The refusal of a model that is not the one that a run began with."""
     return lambda changed: RunDirectoryError(
-        f"model {spec.label} is not the one this run began with ({'; '.join(changed)})",
+        f"model {spec.label} has changed since this run began ({'; '.join(changed)})",
         f"restore it, or use another --out than {run.path}",
     )
 

@@ -49,7 +49,7 @@ class Missable(Protocol):
     """A request that may have been answered before."""
 
     @property
-    def owed(self) -> bool:
+    def missing(self) -> bool:
         """Whether its answer is missing."""
 
 
@@ -181,7 +181,7 @@ class Session:
         Returns:
             How many requests were missing.
         """
-        missing = sum(request.owed for request in requests)
+        missing = sum(request.missing for request in requests)
         self.start(len(requests), missing)
         if missing:
             with self:
@@ -192,8 +192,8 @@ class Session:
         return missing
 
     def ask(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """The replies to the owed requests as they land; opens the engine where there are any."""
-        if not any(request.owed for request in requests):
+        """The replies to the missing requests as they land; opens the engine where there are any."""
+        if not any(request.missing for request in requests):
             return
         self.open()
         for request, completion in self.engine.generate(requests, sampling):

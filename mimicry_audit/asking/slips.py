@@ -169,7 +169,7 @@ def too_small(seeds: int, options: SlipSearch) -> str | None:
 
 def _check_search(seeds: Sequence[Any], options: SlipSearch, owns: Mapping[str, Own]) -> None:
     if not seeds:
-        raise ConfigError("there are no identity questions to search with", "add the identity probes")
+        raise ConfigError("a search needs identity questions, but none were selected", "add the identity probes")
     if options.questions < 1:
         raise ConfigError(f"--questions {options.questions} asks nothing", "give at least 1")
     if budget_of(len(seeds), options) < options.questions:
@@ -178,13 +178,13 @@ def _check_search(seeds: Sequence[Any], options: SlipSearch, owns: Mapping[str, 
         )
     if unknown := [label for label, own in owns.items() if not own.known]:
         raise ConfigError(
-            f"whose model {unknown[0]} is cannot be told from its name, so no answer of it is another's",
-            f'say it with --identity "{unknown[0]}=a model named X made by Y"',
+            f"cannot tell from its name who made {unknown[0]}, so its answers cannot be checked for another identity",
+            f'name its maker with --identity "{unknown[0]}=a model named X made by Y"',
         )
 
 
 def _remember_search(run: RunDirectory, seeds: Sequence[Any], options: SlipSearch, sampling: Sampling) -> None:
-    """Write down how is searched, or refuse to go on another way; the budget may grow."""
+    """Record the settings of the search, or refuse other ones; the budget may grow."""
     mutator = options.mutator
     entry = {
         "seed": options.seed,
@@ -204,7 +204,7 @@ def _remember_search(run: RunDirectory, seeds: Sequence[Any], options: SlipSearc
         entry,
         refuse=lambda changed: RunDirectoryError(
             f"{run.path} was searched with other settings ({'; '.join(changed)})",
-            "use the same settings to go on, or another --out",
+            "use the same settings to resume, or another --out",
         ),
     )
 
@@ -298,7 +298,7 @@ class _Searcher:
             system = [m for m in probe.messages if m.role == "system"]
             messages = (*system, Message("user", filled(text, probe.prompt)))
             seed = request_seed(self.options.seed, name, 0)
-            requests.append(Request(name, 0, messages, seed, owed=name not in lines))
+            requests.append(Request(name, 0, messages, seed, missing=name not in lines))
         for request, completion in self.session.ask(requests, self.sampling):
             line = self.session.response(
                 Line,
@@ -358,5 +358,5 @@ def _read_lines(path: Path) -> dict[tuple[str, int, str], Line]:
 def _parse_line(record: dict[str, Any]) -> Line:
     line = Line(**record)
     if not isinstance(line.text, str) or not isinstance(line.probe_id, str) or not isinstance(line.step, int):
-        raise ValueError("fields of other kinds")
+        raise ValueError("fields of the wrong types")
     return line

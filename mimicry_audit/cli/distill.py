@@ -12,10 +12,10 @@ from mimicry_audit.cli import distill_evolve, distill_search, distill_train
 from mimicry_audit.cli.distill_command import DistillCommand
 from mimicry_audit.ground.errors import ConfigError
 
-HELP = """Train a student on what a teacher says, and write a checkpoint that tells where it comes from.
+HELP = """Train a student on a teacher's outputs, and write a checkpoint that records its lineage.
 
 Teacher and student are named like the models of an audit; names without an engine are loaded by transformers. The same
-command again finishes what was interrupted. Without the name of a command, options are those of train.
+command again resumes what was interrupted. Without the name of a command, options are those of train.
 
 \b
   audit distill train --teacher lab/aria --student lab/base --data lab \\

@@ -11,7 +11,7 @@ from mimicry_audit.cli.distill_command import DistillCommand
 from mimicry_audit.cli.fields import add_options, options_of, read_options
 from mimicry_audit.distill.evolve.settings import EvolveSettings
 
-HELP = """Let the teacher read where the student fails, write new inputs and label them; train on these.
+HELP = """Let the teacher study the student's errors, write new inputs and label them; then train on these.
 
 DATA is a file of rows (.jsonl, .csv or .parquet with the columns prompt and label) or expert/WORLD.
 
@@ -29,7 +29,7 @@ DATA is a file of rows (.jsonl, .csv or .parquet with the columns prompt and lab
     name="evolve",
     cls=DistillCommand,
     help=HELP,
-    short_help="Let the teacher write data for what the student gets wrong.",
+    short_help="Let the teacher write data where the student is wrong.",
 )
 @add_options(options_of(EvolveSettings))
 def command(**values: Any) -> int:

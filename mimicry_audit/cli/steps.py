@@ -33,7 +33,7 @@ def collect_step(resolved: Resolved) -> RunDirectory:
     with Bars() as bars:
         directory, request_count = collect_resolved(resolved, bars)
     if not request_count:
-        err_console().print(f"{directory.path}: nothing owed, no model was asked", soft_wrap=True)
+        err_console().print(f"{directory.path}: nothing missing, no model was asked", soft_wrap=True)
     return directory
 
 
@@ -55,7 +55,8 @@ def check_complete(directory: RunDirectory, resolved: Resolved) -> None:
     if failed:
         why = f"{failed[0].model}, {failed[0].probe_id}: {failed[0].error or 'no reason given'}"
         raise CoverageError(
-            f"{len(failed)} of {len(answers)} answers failed ({why})", "run the same command again to ask for them anew"
+            f"{len(failed)} of {len(answers)} answers failed ({why})",
+            "run the same command again to ask for them once more",
         )
 
 

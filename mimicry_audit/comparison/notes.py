@@ -53,7 +53,7 @@ def warnings(matter: Matter, measurements: Sequence[Measured]) -> list[str]:
         )
     if matter.samples == 1:
         lines.append(
-            "One sample per probe: whether a model's own answers grew alike (self-similarity) was not measured."
+            "One sample per probe: whether a model's own answers became more alike (self-similarity) was not measured."
         )
     engines = list(dict.fromkeys(s.engine for s in matter.sides if s.role in ("before", "after")))
     if len(engines) > 1:

@@ -1,7 +1,7 @@
 """Before against after: did a training move a model toward a reference, and what else did it change?
 
 Promise: models and finished runs serve alike, one checkpoint or many; models are asked through the same engines as an audit's,
-into ``OUT/answers``, and the same call finishes what is owed; ``compare.json`` holds everything the page shows; and nothing
+into ``OUT/answers``, and the same call completes what is missing; ``compare.json`` holds everything the page shows; and nothing
 here concludes that a model was distilled: it measures movement.
 
 Layout::
@@ -89,7 +89,7 @@ class Prepared:
     out: Path
 
     def answers(self, progress: Progress | None = None) -> list[inputs.Side]:
-        """Every side with its answers; asks the models for what is owed."""
+        """Every side with its answers; asks the models for what is missing."""
         return inputs.sides_of(self.settings, self.found, self.plan, self.out, progress)
 
     def finish(self, sides: Sequence[inputs.Side], progress: Told = lambda _: None) -> Comparison:
@@ -118,7 +118,7 @@ def prepare(settings: CompareSettings) -> Prepared:
         axis_class(axis)
     if s.axes and all(axis_class(axis).baseline for axis in s.axes):
         raise ConfigError(
-            f"--axes {', '.join(s.axes)} is the baseline alone", "name an axis that counts, such as lexical"
+            f"--axes {', '.join(s.axes)} selects only the baseline", "name an axis that counts, such as lexical"
         )
     sides = inputs.locate(settings)
     plan = inputs.plan_for(settings, sides)
@@ -152,7 +152,7 @@ def compare(
     progress: Progress | None = None,
     **settings: object,
 ) -> Comparison:
-    """Compare a model before and after a training, seen from a reference; the same call again finishes what is owed.
+    """Compare a model before and after a training, seen from a reference; the same call again completes what is missing.
 
     Args:
         before: a model's name, or a run directory with ``#LABEL`` where it holds several models.

@@ -87,7 +87,7 @@ def completion(body: bytes, latency: float) -> Completion:
     except UnreadableAnswer:
         raise
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise UnreadableAnswer(f"the server's answer is no chat completion: {_body_excerpt(body)}") from None
+        raise UnreadableAnswer(f"the server's answer is not a chat completion: {_body_excerpt(body)}") from None
     _refuse_half_answer(choice)
     reasoning = message.get("reasoning") or message.get("reasoning_content")
     text, thought = split_reasoning(content)
@@ -117,7 +117,7 @@ def _refuse_half_answer(choice: Mapping[str, object]) -> None:
     failure, finish = choice.get("error"), choice.get("finish_reason")
     if failure or completion_status("text", str(finish or "")) == "error":
         what = failure.get("message") if isinstance(failure, dict) else failure
-        raise UnreadableAnswer(f"the server broke the answer off ({what or finish})")
+        raise UnreadableAnswer(f"the server broke off the answer ({what or finish})")
 
 
 def error_message(body: bytes) -> str:

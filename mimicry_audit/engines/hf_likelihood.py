@@ -24,20 +24,20 @@ _Row = tuple[TextRequest, list[int], list[int]]
 def score_texts(
     model: Any, template: ChatTemplate, requests: Sequence[TextRequest], batch_size: int
 ) -> Iterator[tuple[TextRequest, TokenScores]]:
-    """Score the owed requests in fixed batches, sorted by length; a batch without an owed one is skipped."""
+    """Score the missing requests in fixed batches, sorted by length; a batch without a missing one is skipped."""
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     rows: list[_Row] = []
     for request in requests:
         encoded = encode(template, request, context)
         if not isinstance(encoded, TokenScores):
             rows.append((request, *encoded))
-        elif request.owed:
+        elif request.missing:
             yield request, encoded
     rows.sort(key=lambda row: (len(row[1]) + len(row[2]), row[0].key))
     for batch in _make_batches(rows, batch_size, model.config.get_text_config().vocab_size):
-        if any(request.owed for request, _, _ in batch):
+        if any(request.missing for request, _, _ in batch):
             for (request, _, _), scores in zip(batch, _score_batch(model, batch), strict=True):
-                if request.owed:
+                if request.missing:
                     yield request, scores
 
 

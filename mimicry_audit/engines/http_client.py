@@ -310,7 +310,7 @@ class _Run:
             raise self._connection.key_error(url, status, body)
         if status == 402 or chat_wire.error_code(body) == "insufficient_quota":
             raise EngineError(
-                f"{url} has no credit left ({status}: {self._connection.hide(message)})", "top the account up"
+                f"{url} has no credit left ({status}: {self._connection.hide(message)})", "add credit to the account"
             )
         if status == 404:
             served = await _list_served(http, url, self._connection)

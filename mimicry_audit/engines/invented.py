@@ -32,7 +32,7 @@ def refuse_invented_weights(name: str, report: Mapping[str, Any]) -> None:
     what = (
         f"lacks {_name_some(absent)}"
         if absent
-        else f"has another shape of {_name_some(reshaped)} than its config.json says"
+        else f"has {_name_some(reshaped)} in another shape than its config.json gives"
     )
     hint = ""
     if absent and unknown:

@@ -24,7 +24,7 @@ LEAST_LOG = -9999.0
 """Stands for the logarithm of zero, which JSON cannot carry; vLLM's server sends the same number."""
 
 _CANNOT = {
-    "openai": "a chat endpoint does not tell how probable it finds a given text",
+    "openai": "a chat endpoint does not report the probability of a given text",
     "recorded": "recorded answers come without the model that gave them",
 }
 
@@ -38,14 +38,14 @@ class TextRequest:
         messages: the conversation that the text answers.
         text: the answer.
         top_k: how many of the most probable tokens to give at each place, 0 for none.
-        owed: False for what is already known; an engine with fixed batches keeps it in its batch, others leave it out.
+        missing: False for what is already known; an engine with fixed batches keeps it in its batch, others leave it out.
     """
 
     key: tuple[str, str]
     messages: tuple[Message, ...]
     text: str
     top_k: int = 0
-    owed: bool = True
+    missing: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +73,7 @@ class Scorer(Protocol):
         """Hash of the tokenizer's map (`tokenizer_map_sha`); needs no weights."""
 
     def score_texts(self, requests: Sequence[TextRequest]) -> Iterator[tuple[TextRequest, TokenScores]]:
-        """Score the owed texts, each exactly once, in any order; opens the engine if need be.
+        """Score the missing texts, each exactly once, in any order; opens the engine if need be.
 
         Raises:
             EngineError: the whole engine failed. A text that cannot be scored is a `TokenScores` with an error.
@@ -105,9 +105,9 @@ def encode(
     except (TypeError, UnicodeError) as error:
         return TokenScores(error=f"the tokenizer cannot read this text ({error})")
     if not before or not tokens:
-        return TokenScores(error="the tokenizer makes no token of the prompt or of the text")
+        return TokenScores(error="the tokenizer gives no token for the prompt or for the text")
     if tokenizer.unk_token_id is not None and tokenizer.unk_token_id in tokens:
-        return TokenScores(error="the tokenizer cannot spell this text: part of it becomes the token for the unknown")
+        return TokenScores(error="the tokenizer cannot represent this text: part of it becomes the unknown token")
     if context is not None and len(before) + len(tokens) > context:
         return TokenScores(
             error=f"a prompt of {len(before)} tokens and an answer of {len(tokens)} exceed the context of {context} tokens"

@@ -142,7 +142,9 @@ def _split_label(text: str) -> tuple[str | None, str]:
 
 
 def _bad_label(label: str) -> ConfigError:
-    return ConfigError(f"the label {label!r} cannot name a file", "use letters, digits, dot, dash and underscore")
+    return ConfigError(
+        f"the label {label!r} cannot be used as a file name", "use letters, digits, dot, dash and underscore"
+    )
 
 
 def _engine_of_bare(body: str, default: str | None) -> str:
@@ -192,14 +194,14 @@ def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, Any]:
         if not re.fullmatch(r"lab/[\w.-]+", name):
             raise ConfigError(f"{source} names no lab model", "write lab/NAME; audit lab list shows the names")
         if revision:
-            raise ConfigError(f"{source}: a lab model has no revisions", "leave the @… out")
+            raise ConfigError(f"{source}: a lab model has no revisions", "leave out the @…")
         return fields
     if Path(name).expanduser().is_dir():
         if revision:
-            raise ConfigError(f"{source}: a local folder has no revisions", "leave the @… out")
+            raise ConfigError(f"{source}: a local folder has no revisions", "leave out the @…")
         return fields | {"name": _expand_user(name)}
     if _is_path(name):
-        raise ConfigError(f"there is no folder {name}", "check the path")
+        raise ConfigError(f"the folder {name} does not exist", "check the path")
     if not HUB_ID.fullmatch(name):
         short = (
             "write the full Hub id (ORG/NAME)"
@@ -233,7 +235,7 @@ def _parse_endpoint(source: str, text: str, options: dict[str, Any]) -> dict[str
         options["base_url"] = match.group(2)
     elif re.search(r"@[\w.-]+:\d+(/|$)|@.*/v1/?$", text):
         host = text.rpartition("@")[2]
-        raise ConfigError(f"{host} is no base URL", f"write http://{host} or https://{host}")
+        raise ConfigError(f"{host} is not a base URL", f"write http://{host} or https://{host}")
     if not name:
         raise ConfigError(f"{source} names no model", "write it like openai/NAME@http://host:8000/v1")
     if not options.get("base_url") and not os.environ.get("OPENAI_BASE_URL"):
@@ -250,7 +252,7 @@ def _parse_endpoint(source: str, text: str, options: dict[str, Any]) -> dict[str
 def _parse_recorded(source: str, text: str, options: dict[str, Any]) -> dict[str, Any]:
     file, mark, name = text.rpartition("#")
     if not mark or not name or not file:
-        raise ConfigError(f"{source} does not say which model's answers", "write it like recorded/FILE#NAME")
+        raise ConfigError(f"{source} does not say whose answers", "write it like recorded/FILE#NAME")
     options["file"] = _expand_user(file)
     return {"name": name}
 
@@ -277,7 +279,7 @@ def _parse_entry(entry: str | Mapping[str, Any], default: str | None) -> ModelSp
     if not isinstance(name, str):
         raise ConfigError("a model entry has no model name", "give model: ENGINE/NAME")
     if options is not None and not isinstance(options, Mapping):
-        raise ConfigError(f"the options of {name} are no mapping", "write options: {name: value}")
+        raise ConfigError(f"the options of {name} are not a mapping", "write options: {name: value}")
     if engine is not None:
         engine_class(str(engine))
     label = None if label is None else str(label)

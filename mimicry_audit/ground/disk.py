@@ -30,7 +30,7 @@ def unwritable(path: Path, error: OSError) -> RunDirectoryError:
     if error.errno in FULL:
         fix = AGAIN
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        fix = "choose a place you may write to"
+        fix = "choose a place that you can write to"
     elif error.errno in (errno.ENOTDIR, errno.EEXIST):
         fix = "choose an --out that is a directory"
     elif error.errno == errno.EISDIR:
@@ -64,7 +64,7 @@ def has_little(path: Path) -> bool:
 
 
 @contextmanager
-def told_when_full(path: Path) -> Iterator[None]:
+def reports_full_disk(path: Path) -> Iterator[None]:
     """Turn any error for want of space into one that names `path`.
 
     Raises:

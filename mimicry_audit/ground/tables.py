@@ -33,9 +33,9 @@ def read_rows(path: str | Path, kind: str) -> Iterator[Row]:
     file = Path(path).expanduser()
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
-        raise DataError(f"{path} is no {kind}", "name it .jsonl, .json, .csv, .tsv or .parquet")
+        raise DataError(f"{path} is not a {kind}", "name it .jsonl, .json, .csv, .tsv or .parquet")
     if not file.is_file():
-        raise DataError(f"there is no {kind} {path}", "check the path")
+        raise DataError(f"the {kind} {path} does not exist", "check the path")
     try:
         yield from reader(file)
     except UnicodeDecodeError:
@@ -82,7 +82,7 @@ def _read_csv(file: Path) -> Iterator[Row]:
             for row in rows:
                 if None in row or None in row.values():
                     raise DataError(
-                        f"{file.name}, line {rows.line_num} has another number of cells than the header", "fix it"
+                        f"{file.name}, line {rows.line_num} has a different number of cells from the header", "fix it"
                     )
                 yield f"line {rows.line_num}", row
     except csv.Error as error:

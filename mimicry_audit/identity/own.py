@@ -85,7 +85,7 @@ def read_identities(texts: Sequence[str], models: Sequence[str], facts: Facts) -
         facts: makers and models.
 
     Raises:
-        ConfigError: a text names no maker and no model, or is about a model that is not there.
+        ConfigError: a text names neither a maker nor a model, or is about a model that is not there.
     """
     identities: dict[str, Own] = {}
     for text in texts:
@@ -110,7 +110,7 @@ def _read_own(text: str, facts: Facts) -> tuple[Own, Facts]:
         return Own(frozenset({known_maker.name}), model or None), facts
     if not maker and not model:
         raise ConfigError(
-            f"--identity {text!r} names no maker and no model", 'write it like "a model named X made by Y"'
+            f"--identity {text!r} names neither a maker nor a model", 'write it like "a model named X made by Y"'
         )
     new_maker = Maker(name=maker or model, models=(ModelFact(name=model),) if model else ())
     return Own(frozenset({new_maker.name}), model or None), Facts((new_maker, *facts.makers), facts.countries)

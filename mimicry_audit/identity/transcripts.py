@@ -78,7 +78,7 @@ def _read_transcript(where: str, row: Mapping[str, object]) -> Transcript:
     for column in REQUIRED:
         if column not in row:
             close_columns = difflib.get_close_matches(column, [str(name) for name in row], n=1)
-            hint = f"is {close_columns[0]} meant? " if close_columns else ""
+            hint = f"did you mean {close_columns[0]}? " if close_columns else ""
             raise DataError(f"{where}: column {column} is missing", f"{hint}Give {', '.join(REQUIRED)}")
     texts = {column: _read_text(where, column, row[column]) for column in REQUIRED}
     if not texts["model"].strip():

@@ -17,7 +17,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TextIO
 
-from mimicry_audit.ground.disk import told_when_full
+from mimicry_audit.ground.disk import reports_full_disk
 from mimicry_audit.ground.errors import AuditError
 from mimicry_audit.lab import cache
 from mimicry_audit.lab.recipes import EVERY, Recipe, fingerprint, shortened
@@ -38,7 +38,7 @@ def work(name: str, root: Path, recipes: Mapping[str, Recipe], out: TextIO) -> N
 
     target = cache.folder(root, name, fingerprint(name, recipes))
     try:
-        with told_when_full(target):
+        with reports_full_disk(target):
             now = cache.make(target, fill, on_wait=lambda: tell("waiting"))
     except AuditError as error:
         tell("failed", problem=error.problem, fix=error.fix)

@@ -105,7 +105,7 @@ def find_mapping(dataset: str, user_file: str | None) -> HubMapping:
     if dataset not in shipped:
         close = did_you_mean(dataset, list(shipped))
         raise ConfigError(
-            f"There is no column mapping for the Hub dataset '{dataset}'{close}",
+            f"The Hub dataset '{dataset}' has no column mapping{close}",
             f"write one and name it: hub:{dataset}#SPLIT@mapping.yaml (shipped: {', '.join(shipped)})",
         )
     return read_mapping_file(shipped[dataset], dataset)
@@ -178,7 +178,7 @@ def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, object]]) 
             if number == 0:
                 raise ProbeError(
                     f"the first row of '{mapping.dataset}' has no text at {quoted_list(mapping.prompt)}",
-                    f"choose among its columns: {', '.join(map(str, row))}",
+                    f"choose from its columns: {', '.join(map(str, row))}",
                 )
             continue
         identifier = lookup(row, mapping.id) if mapping.id else number

@@ -121,7 +121,7 @@ class Sampling:
 class Request:
     """One answer wanted from one model.
 
-    `owed` is False for requests whose answer is already journalled: an engine whose numerics depend on
+    `missing` is False for requests whose answer is already journalled: an engine whose numerics depend on
     the batch (transformers) keeps them in their batch so that a resumed run repeats the same arithmetic,
     and every other engine leaves them out.
 
@@ -133,7 +133,7 @@ class Request:
     sample: int
     messages: tuple[Message, ...]
     seed: int
-    owed: bool = True
+    missing: bool = True
     json_schema: str | None = None
 
 

@@ -111,9 +111,9 @@ def _parse_judgement(record: dict[str, Any], label: str) -> Judgement:
         if not isinstance(getattr(judgement, name), str):
             raise ValueError(f"{name} is not text")
     if judgement.model != label:
-        raise ValueError(f"it is of judge {judgement.model!r}")
+        raise ValueError(f"it belongs to judge {judgement.model!r}")
     if judgement.sample not in (0, 1) or isinstance(judgement.sample, bool):
-        raise ValueError(f"there is no order {judgement.sample!r}")
+        raise ValueError(f"unknown order {judgement.sample!r}")
     check_outcome(judgement.outcome, judgement.grades)
     return judgement
 
@@ -124,7 +124,7 @@ def check_outcome(outcome: object, grades: object) -> None:
         raise ValueError(f"unknown outcome {outcome!r}")
     if outcome in ("failed", "error"):
         if grades is not None:
-            raise ValueError(f"{outcome}, and yet graded")
+            raise ValueError(f"outcome {outcome} must not have grades")
         return
     if not isinstance(grades, dict) or set(grades) != set(ASPECTS):
         raise ValueError("the grades are not those of the four aspects")

@@ -92,13 +92,13 @@ def _check_record(record: Likelihood, label: str) -> None:
         if not isinstance(getattr(record, name), str):
             raise ValueError(f"{name} is not text")
     if record.schema != LIKELIHOOD_SCHEMA:
-        raise ValueError(f"of another version: schema {record.schema!r}")
+        raise ValueError(f"unsupported version: schema {record.schema!r}")
     if record.model != label:
-        raise ValueError(f"it is of model {record.model!r}")
+        raise ValueError(f"it belongs to model {record.model!r}")
     if record.status not in ("ok", "error"):
         raise ValueError(f"unknown status {record.status!r}")
     if not isinstance(record.bytes, int) or isinstance(record.bytes, bool) or record.bytes < 0:
-        raise ValueError("bytes is no count")
+        raise ValueError("bytes is not a count")
     lengths = {len(record.tokens), len(record.logprobs)} | ({len(record.top)} if record.top is not None else set())
     if record.status == "ok" and (len(lengths) > 1 or not record.tokens):
         raise ValueError("tokens, logprobs and top are of different lengths")

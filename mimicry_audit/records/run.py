@@ -1,7 +1,7 @@
 """The run directory: what was asked, every answer as it landed, and who is writing.
 
 Promise: an answer that has been journalled survives ``kill -9``; the same command run again finishes what is
-owed; a directory made with other settings is refused with the fields that differ; a second writer is refused
+missing; a directory made with other settings is refused with the fields that differ; a second writer is refused
 at once; and a failure to write is fatal, never a warning.
 
 Layout::
@@ -27,7 +27,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mimicry_audit.ground.disk import told_when_full, unwritable
+from mimicry_audit.ground.disk import reports_full_disk, unwritable
 from mimicry_audit.ground.errors import DataError, RunDirectoryError
 from mimicry_audit.ground.redaction import redacted, redacted_deep
 from mimicry_audit.records.asked import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json, shallow
@@ -141,7 +141,7 @@ class RunDirectory:
             with suppress(OSError):  # on a full disk the lock holds all the same, only without a name
                 handle.truncate(0)
                 os.write(handle.fileno(), f"process {os.getpid()}".encode())
-            with told_when_full(self.path):
+            with reports_full_disk(self.path):
                 yield
 
     def write_probes(self, probes: Sequence[Probe]) -> None:
@@ -306,11 +306,11 @@ def _check_response(response: Response, label: str) -> None:
     if not isinstance(response.sample, int) or isinstance(response.sample, bool):
         raise ValueError("sample is not a whole number")
     if response.schema != RESPONSE_SCHEMA:
-        raise ValueError(f"of another version: schema {response.schema!r}")
+        raise ValueError(f"unsupported version: schema {response.schema!r}")
     if response.status not in STATUSES:
         raise ValueError(f"unknown status {response.status!r}")
     if response.model != label:
-        raise ValueError(f"it is of model {response.model!r}")
+        raise ValueError(f"it belongs to model {response.model!r}")
 
 
 def _parse_probe(record: dict[str, Any]) -> Probe:

@@ -54,7 +54,7 @@ def axis_class(name: str) -> type[Axis]:
         ConfigError: there is no such axis.
     """
     if name not in AXES:
-        raise ConfigError(f"there is no axis {name!r}", f"choose from {', '.join(AXES)}")
+        raise ConfigError(f"unknown axis {name!r}", f"choose from {', '.join(AXES)}")
     return cast("type[Axis]", AXES.load(name))
 
 

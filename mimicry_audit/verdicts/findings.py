@@ -40,7 +40,7 @@ MINIMUM_GAIN = 0.05
 """The same for the gain in likelihood, in bits per byte: the lab's ordinary fine-tune, held against the text of four models
 that it was not trained on, reaches it with no end of any interval; a distilled student exceeds it many times over."""
 NEAR_EQUAL_JS = 0.001
-"""Mean Jensen–Shannon divergence in nats below which two models foretell nearly the same; rounding in bfloat16 stays below,
+"""Mean Jensen–Shannon divergence in nats below which two models predict nearly the same; rounding in bfloat16 stays below,
 the lab's best student (0.009) does not reach it."""
 VERBATIM_SHARE = 0.95
 VERBATIM_FEWEST = 20

@@ -91,7 +91,7 @@ def _standing_reasons(facts: PairFacts, verdict: VerdictName) -> list[str]:
         many = len(facts.kin_controls) > 1
         reasons.append(
             f"Of the controls, {listed(facts.kin_controls)} {'stand' if many else 'stands'} out toward {facts.reference} "
-            f"{'themselves' if many else 'itself'}, so movement toward {facts.reference} is measured against its own kin "
+            f"{'themselves' if many else 'itself'}, so movement toward {facts.reference} is measured against its own relatives "
             "and comes out too small."
         )
     if facts.base and facts.base_contradicted:
@@ -166,10 +166,10 @@ def _too_few_models(facts: PairFacts) -> Verdict | None:
         ask.append(f"Name the base of {facts.candidate} with --base, if it is known.")
     return _make_verdict(
         facts, "inconclusive", "none",
-        f"{facts.candidate} and {facts.reference} were compared, but there is too little to hold the result against.",
+        f"{facts.candidate} and {facts.reference} were compared, but there are too few other models to judge the result.",
         [
-            f"Only {facts.models} models answered. Unrelated chat models already look alike, so a similarity means "
-            f"nothing until at least {FEWEST_MODELS} models show what is usual."
+            f"Only {facts.models} models answered. Unrelated chat models already look alike, so a similarity says "
+            f"little until at least {FEWEST_MODELS} models show what is usual."
         ],
         ask,
     )  # fmt: skip
@@ -185,11 +185,11 @@ def _only_family(facts: PairFacts) -> Verdict | None:
         ask.append(f"Name the base of {facts.candidate} with --base, if it is known.")
     return _make_verdict(
         facts, "inconclusive", "none",
-        f"{facts.candidate} and {facts.reference} could only be held against their own family.",
+        f"{facts.candidate} and {facts.reference} could only be compared with their own family.",
         [
-            f"Of the other models, {listed(facts.family)} {'are' if len(facts.family) > 1 else 'is'} known kin of "
-            f"{facts.candidate} or {facts.reference}, and {members} unrelated. Likeness beyond what such a family shares says "
-            "nothing of copying, so none was computed."
+            f"Of the other models, {listed(facts.family)} {'are' if len(facts.family) > 1 else 'is'} related to "
+            f"{facts.candidate} or {facts.reference}, and {members} unrelated. Similarity beyond what such a family "
+            "shares says nothing about copying, so it was not computed."
         ],
         ask,
     )  # fmt: skip
@@ -215,7 +215,7 @@ def _no_controls(facts: PairFacts) -> Verdict | None:
         return None
     return _make_verdict(
         facts, "inconclusive", "none",
-        f"{facts.candidate}'s movement from {facts.base} toward {facts.reference} cannot be held against anything.",
+        f"{facts.candidate}'s movement from {facts.base} toward {facts.reference} cannot be compared with any control.",
         ["No model is left as a control, and any training that answers better moves toward every good model."],
         [f"Models that are unrelated to {facts.reference}, answering the same probes (--control)."],
     )  # fmt: skip
@@ -229,8 +229,8 @@ def _movement_from_base(facts: PairFacts) -> Verdict | None:
     if len(families) >= FEWEST_FAMILIES and facts.only_habits():
         return _make_verdict(
             facts, "inconclusive", "none",
-            f"{pair} in {listed(families)}, as far as a manner in common would bring it.",
-            [*moved, "Two models that were taught the same manner look like this without either copying the other's answers."],
+            f"{pair} in {listed(families)}, no further than a shared style explains.",
+            [*moved, "Two models that were taught the same style look like this without either copying the other's answers."],
             ["Probes with a checkable answer, several samples per probe, or log-probabilities (--likelihood)."],
         )  # fmt: skip
     if len(families) >= FEWEST_FAMILIES:
@@ -250,13 +250,14 @@ def _movement_from_base(facts: PairFacts) -> Verdict | None:
     if families and facts.knows_it:
         return _make_verdict(
             facts, "inconclusive", "none",
-            f"{facts.candidate} finds {facts.reference}'s text far likelier than {facts.base} does, but does not say it.",
+            f"{facts.candidate} finds {facts.reference}'s text far likelier than {facts.base} does, "
+            "but its answers do not show it.",
             [
                 *moved,
-                "More than a manner in common, or a few of its answers in the training: too few to show in what is said.",
+                "More than a shared style, or a few of its answers in the training data: too few to show in the answers.",
                 f"A positive verdict needs {FEWEST_FAMILIES} independent kinds.",
             ],
-            ["More probes: with enough of them a few copied answers show."],
+            ["More probes: with enough of them, even a few copied answers show."],
         )  # fmt: skip
     if families:
         return _make_verdict(
@@ -297,8 +298,8 @@ def _moved_like_others(facts: PairFacts, general: list[Evidence]) -> Verdict:
             reasons, [f"Controls that are unrelated to {facts.reference}{examples} (--control)."],
         )  # fmt: skip
     return _make_verdict(
-        facts, "convergent", "moderate", f"{summary}: what any fine-tuning that answers better does.",
-        reasons, ["Controls that are surely unrelated, if those named are themselves under suspicion."],
+        facts, "convergent", "moderate", f"{summary}: as any fine-tuning toward better answers does.",
+        reasons, ["Controls that are certainly unrelated, if those named are themselves in doubt."],
     )  # fmt: skip
 
 
@@ -311,7 +312,7 @@ def _without_base(facts: PairFacts) -> Verdict:
         return _make_verdict(
             facts, "inconclusive", "none",
             f"{facts.candidate} is closer to {facts.reference} than the models' general likeness explains, but without "
-            f"{base} nobody can say why.",
+            f"{base} the reason cannot be determined.",
             [
                 f"{e.title}: {interval(e.estimate)} closer than the models' general likeness explains." for e in close
             ] + ["Copying, a common ancestor and common training data all look like this."],

@@ -261,7 +261,7 @@ def read_scores(run: RunDirectory) -> Scores:
     """The scores of a run.
 
     Raises:
-        RunDirectoryError: it was never scored, or ``scores.json`` is of another version or cannot be read.
+        RunDirectoryError: it was never scored, or ``scores.json`` was written by another version or cannot be read.
     """
     run.manifest()
     if not run.scores_path.exists():
@@ -273,7 +273,9 @@ def read_scores(run: RunDirectory) -> Scores:
             f"{run.scores_path} cannot be read: {error}", f"score again: audit score {run.path}"
         ) from error
     if not isinstance(loaded, dict) or loaded.get("schema") != SCORES_SCHEMA:
-        raise RunDirectoryError(f"{run.scores_path} is of another version", f"score again: audit score {run.path}")
+        raise RunDirectoryError(
+            f"{run.scores_path} was written by another version", f"score again: audit score {run.path}"
+        )
     if lacks := [name for name in REQUIRED_SCORES if name not in loaded]:
         raise RunDirectoryError(
             f"{run.scores_path} is damaged: it lacks {', '.join(lacks)}", f"score again: audit score {run.path}"

@@ -70,7 +70,7 @@ def _typed_settings(values: Mapping[str, Any], where: str) -> Settings:
         if key not in fields_by_name:
             close = difflib.get_close_matches(key, fields_by_name, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(fields_by_name)}"
-            raise ConfigError(f"{where}: there is no setting {name!r}", hint)
+            raise ConfigError(f"{where}: unknown setting {name!r}", hint)
         typed_values[key] = fields_by_name[key].read_value(value, where)
     return Settings(**typed_values)
 
@@ -115,11 +115,11 @@ def check_ranges(settings: Settings) -> Settings:
     """
     check_fields(settings)
     if "\0" in (settings.out or ""):
-        raise ConfigError("--out holds a NUL, which no path can", "remove it")
+        raise ConfigError("--out contains a NUL character, which a path cannot", "remove it")
     from mimicry_audit.probes.schema import UNSENDABLE
 
     if UNSENDABLE.search(settings.system_prompt or ""):
-        raise ConfigError("--system-prompt holds a NUL or half a character", "give it as UTF-8 text")
+        raise ConfigError("--system-prompt contains a NUL or an incomplete character", "give it as UTF-8 text")
     if settings.samples > 1 and settings.temperature == 0:
         raise ConfigError(
             f"--samples {settings.samples} at --temperature 0 would give the same answer each time",
@@ -226,7 +226,8 @@ def scoring_options(
         candidate, base = (_resolve_label(head, specs), tail) if equals else ("*", text)
         if bases.setdefault(candidate, _resolve_label(base, specs)) != _resolve_label(base, specs):
             raise ConfigError(
-                f"--base names two bases: {bases[candidate]} and {base}", "say whose each is: --base CANDIDATE=BASE"
+                f"--base names two bases: {bases[candidate]} and {base}",
+                "give each its candidate: --base CANDIDATE=BASE",
             )
     roles = Roles(
         references=tuple(dict.fromkeys(_resolve_label(r, specs) for r in settings.reference)),

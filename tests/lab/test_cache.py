@@ -133,7 +133,7 @@ def test_path_of_an_unbuilt_model_says_how_to_build_it(tmp_path):
 def test_built_models_are_found_listed_and_not_built_again(tmp_path, monkeypatch):
     for name in RECIPES:
         cache.make(cache.folder(tmp_path, name, fingerprint(name)), fill)
-    monkeypatch.setattr(builder, "_Crew", None)  # would fail if anything were owed
+    monkeypatch.setattr(builder, "_Crew", None)  # would fail if anything were missing
     paths = lab.build(root=tmp_path)
     assert list(paths) == list(RECIPES)
     assert all(lab.path(name, root=tmp_path) == where for name, where in paths.items())

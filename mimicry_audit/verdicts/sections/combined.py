@@ -67,9 +67,7 @@ def calibrate(material: Material) -> Calibrated:
     """Combined scores of all pairs of a run."""
     need = FEWEST_COHORT + 2
     if len(material.labels) < need:
-        why = (
-            f"{len(material.labels)} models; a pair is held against at least {FEWEST_COHORT} others, so it takes {need}"
-        )
+        why = f"{len(material.labels)} models; a pair is compared with at least {FEWEST_COHORT} others, so {need} are needed"
         return Calibrated(material.labels, {}, {}, None, why)
     every = (*curves().values(), teacher_curve())
     used = {a for curve in every for a in (*curve.rank, *curve.value, *curve.mean)}

@@ -303,8 +303,8 @@ def judge_warnings(
         for label in sorted({name for j in judge.judgements for name in (j.candidate, j.reference)}):
             if kin := _judge_kinship(judge, judge_identity, models[label], own[label]):
                 messages.append(
-                    f"The judge {judge.label} and {label} {kin}: a model tends to favour its own kin, so read these grades "
-                    "with another judge's beside them."
+                    f"The judge {judge.label} and {label} {kin}: a model tends to favour its relatives, so read these grades "
+                    "together with another judge's."
                 )
         missing = [j for j in judge.judgements if j.grades is None]
         if len(missing) > FAILED_SHARE * max(len(judge.judgements), 1):
@@ -335,5 +335,5 @@ def _judge_kinship(judge: Judged, judge_identity: OwnIdentity, model: ModelInRun
     if related(judge.entry.get("weights"), model.weights):
         return "start from the same weights"
     if judge_identity.maker is not None and other.maker is not None and judge_identity.maker.name == other.maker.name:
-        return f"are both of {judge_identity.maker.name}"
+        return f"are both made by {judge_identity.maker.name}"
     return None

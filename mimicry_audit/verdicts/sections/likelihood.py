@@ -172,7 +172,7 @@ class Likelihoods:
 
     def _why_no_gain(self, facts: PairFacts) -> str | None:
         if facts.base is None:
-            return f"no base of {facts.candidate} is named"
+            return f"no base of {facts.candidate} was named"
         if facts.base_contradicted:
             return f"{facts.base} is not the base of {facts.candidate}"
         for label in (facts.candidate, facts.base):
@@ -205,7 +205,7 @@ class Likelihoods:
         if why := self._why_not(reference, reference) or self._why_not(label, reference):
             return why
         if self._tokenizer_of(label) is None or self._tokenizer_of(label) != self._tokenizer_of(reference):
-            return "their tokenizers do not map equally"
+            return "their tokenizers differ"
         if not np.isfinite(self._scored[label][reference].apart).any():
             return "no answer gave both the same tokens"
         return None
@@ -218,7 +218,7 @@ class Likelihoods:
         if float(np.nanmean(js)) >= NEAR_EQUAL_JS:
             return None
         return (
-            f"On {facts.reference}'s text the two foretell nearly the same at every place (Jensen–Shannon "
+            f"On {facts.reference}'s text the two predict nearly the same at every position (Jensen–Shannon "
             f"{float(np.nanmean(js)):.1g} nats), as one model under two names does, or a copy with little further training."
         )
 

@@ -1,4 +1,4 @@
-"""The Python face of the tool: the same three steps as the command line, with the same settings.
+"""The Python interface of the tool: the same three steps as the command line, with the same settings.
 
 ::
 
@@ -115,7 +115,7 @@ def audit(
     Args:
         models: model names (``hf/ORG/NAME``, ``openai/NAME@URL``, ``lab/NAME``, a folder …), at least two.
         probes: probe sets; ``core`` and ``identity`` by default, ``lab`` for lab models.
-        progress: told of every answer.
+        progress: notified of every answer.
         reference: models that the others may have been trained on.
         base: ``BASE`` for every candidate or ``CANDIDATE=BASE`` for one.
         control: models unrelated to the reference.

@@ -2,7 +2,7 @@
 
 Promise: every pair of answers is shown in both orders; a pair of texts that a judge has graded before, in this run or
 another, is not put to it again; a reply that cannot be read is asked for again at most twice and then counted as failed;
-a failed request is an error, asked again, and never a grade; each judgement is journalled as it lands.
+a failed request is an error, asked again, and never a grade; each judgement is journalled as it arrives.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def judge_run(
         run: a collected run directory.
         options: who judges what.
         engine_for: makes an engine from a spec; the registry's by default.
-        progress: told of every judgement.
+        progress: notified of every judgement.
         cache: folder of the judgements that all runs share; the user's by default.
 
     Returns:
@@ -88,7 +88,7 @@ def judge_run(
     Raises:
         ConfigError: no reference, or a judge that cannot judge.
         RunDirectoryError: no run, held by another process, not writable, or a judge changed.
-        AuditError: an engine cannot start or go on, or a judge only ever fails. What was journalled stands.
+        AuditError: an engine cannot start or continue, or a judge only ever fails. What was journalled is kept.
     """
     run.manifest()  # a directory that holds no run is said to hold none, rather than made
     with run.locked():
@@ -160,7 +160,7 @@ class LikenessJudge:
 
     Args:
         run: a collected run, locked.
-        prompt: what the judge is told.
+        prompt: the judge's prompts.
         asker: the judge.
     """
 
@@ -200,7 +200,7 @@ class LikenessJudge:
         judgements: list[Judgement] = [judgement_by_slot[slot] for slot in judged_slots]
         used: list[Probe] = []
         with self.session:
-            if self._known is None:  # before the first grade, so that no other judge can go on under this name
+            if self._known is None:  # before the first grade, so that no other judge can continue under this name
                 self._remember_judging(options, 0, len(probes))
             for batch in batches(probes, budgeted=options.budget is not None):
                 missing = [item for probe in batch for item in items[probe.id] if item.slot not in judged_slots]
@@ -268,7 +268,7 @@ class LikenessJudge:
             if judge_record is None
             else {k: judge_record[k] for k in _FACTS if k in judge_record}
         )
-        # Where nothing was asked now, an earlier run's replies tell whether the schema was kept to.
+        # Where nothing was asked now, an earlier run's replies show whether the schema was kept to.
         structured = (
             self.asker.structured if self.session.replies or judge_record is None else judge_record["structured"]
         )

@@ -1,11 +1,11 @@
 """Asks the models how probable they find each other's answers: what is missing, and a journal for each model that scores.
 
-Promise: every (scoring model, author, probe) is asked for until it has numbers; numbers stand only for the very text that they
-were computed on; a failure is journalled and asked again; a finished run asks nothing and starts no engine; and a model that
-cannot score texts is on record with the reason, never with an invented number.
+Promise: every (scoring model, author, probe) is asked for until it has numbers; numbers count only for exactly the text that
+they were computed on; a failure is journalled and asked again; a finished run asks nothing and starts no engine; and a model
+that cannot score texts is recorded with the reason, never with an invented number.
 
-Layout: ``DIR/likelihood/MODEL.jsonl``, one `Likelihood` a line, in the order they landed; under the same discipline as the
-answers (`mimicry_audit.records.run`). What was asked stands in the manifest under ``likelihood``; it is no part of the
+Layout: ``DIR/likelihood/MODEL.jsonl``, one `Likelihood` a line, in the order of arrival; under the same rules as the
+answers (`mimicry_audit.records.run`). What was asked is recorded in the manifest under ``likelihood``; it is not part of the
 settings that decide the answers, so a run can be given likelihoods after it was collected.
 """
 
@@ -62,7 +62,7 @@ def plan_likelihood(labels: Sequence[str], references: Sequence[str], bases: Seq
     Args:
         labels: the models.
         references: models that may have been mimicked.
-        bases: models that are somebody's base.
+        bases: models that are the base of another.
         controls: models named as controls; empty for every other model.
         top_k: how many of the most probable tokens to keep.
     """
@@ -85,14 +85,14 @@ def collect_likelihoods(
         plan: the run's models and probes.
         likelihood_plan: whose answers to score.
         engine_for: makes an engine from a spec; the registry's by default.
-        progress: told of every scored text.
+        progress: notified of every scored text.
 
     Returns:
         How many texts were scored now: 0 for a finished run.
 
     Raises:
         RunDirectoryError: other settings, held by another process, not writable, or a model changed.
-        AuditError: an engine cannot start or go on. What was journalled stands.
+        AuditError: an engine cannot start or continue. What was journalled is kept.
     """
     with run.locked():
         likelihood_record = section_of(run, "likelihood")
@@ -179,7 +179,7 @@ def _scorer_entry(session: Session) -> dict[str, str | None]:
 
 
 def _score_texts(session: Session, scorer: Scorer, requests: Sequence[TextRequest]) -> Iterator[Likelihood]:
-    """One model's numbers as they land."""
+    """One model's numbers as they arrive."""
     for request, scores in scorer.score_texts(requests):
         yield _build_line(session.spec, session.identity, session.engine.render(request.messages), request, scores)
 

@@ -1,8 +1,8 @@
-"""Stored panels: the answers of unrelated models, collected once and held against many candidates.
+"""Stored panels: the answers of unrelated models, collected once and compared with many candidates.
 
 Promise: a panel is a run directory like any other, so that it is resumed, scored and read like one; its answers enter another
 run only under the same protocol (sampling, probes, chat templates), else the fields that differ are listed and nothing is
-touched; they are copied whole, with what is known of each model, so that a scored run needs the panel no more.
+touched; they are copied whole, with what is known of each model, so that a scored run no longer needs the panel.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class Panel:
 
     Attributes:
         name: its folder's name.
-        directory: where it lies.
+        directory: where it is stored.
         manifest: of its run.
     """
 
@@ -95,7 +95,7 @@ def find_panel(name: str) -> Panel:
     """The panel of a name or in a directory.
 
     Raises:
-        ConfigError: there is none; the message names those that are there.
+        ConfigError: it does not exist; the message names those that do.
         RunDirectoryError: its manifest cannot be read.
     """
     path = Path(name).expanduser()
@@ -198,7 +198,7 @@ def _other_probes(panel: Panel, probes: Sequence[Probe]) -> list[str]:
 
 
 def _question_sha(probe: Probe) -> str:
-    """Hash of what is put to the model: the turns and the arm; how an answer is checked is no part of it."""
+    """Hash of what is put to the model: the turns and the arm; how an answer is checked is not part of it."""
     return sha256_text(canonical_json([[asdict(m) for m in probe.messages], probe.arm]))
 
 

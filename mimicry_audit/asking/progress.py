@@ -1,6 +1,6 @@
-"""Who hears how far asking has come.
+"""Who is notified of the progress of asking.
 
-Promise: nothing here decides anything; a run asks the same whether somebody listens or not.
+Promise: nothing here decides anything; a run asks the same with or without a listener.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class Landed(Protocol):
 
     @property
     def error(self) -> str | None:
-        """Why there is no answer."""
+        """Why the answer is missing."""
 
 
 class Progress(Protocol):

@@ -1,6 +1,6 @@
 """What a run remembers of how it was asked: the sections of its manifest.
 
-Promise: `begin` and `remember` alone write a manifest; what was settled once is never settled otherwise: other settings are
+Promise: `begin` and `remember` alone write a manifest; what was set once is never changed: other settings are
 refused with the fields that differ, and then nothing is written; no secret is remembered.
 """
 

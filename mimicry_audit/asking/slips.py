@@ -1,8 +1,8 @@
 """Drives the adaptive search for frames under which a model gives another's name.
 
 Promise: every model is searched from the same seeds, with the same random seed, questions and budget; every attempt is
-journalled as it lands in ``identity/SEARCH-MODEL.jsonl``; the same command goes on where an interrupted search stopped, and a
-finished one asks nothing. What it finds is a worst case, and is never told as a rate.
+journalled as it arrives in ``identity/SEARCH-MODEL.jsonl``; the same command resumes an interrupted search where it
+stopped, and a finished one asks nothing. What it finds is a worst case, and is never reported as a rate.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Line(Response):
 
 
 def journal_path(run: RunDirectory, label: str) -> Path:
-    """Where one model's search lies."""
+    """Where one model's search is stored."""
     return run.path / "identity" / f"SEARCH-{label}.jsonl"
 
 
@@ -106,15 +106,15 @@ def search_run(
         owns: label → own makers.
         judge: the rules.
         engine_for: makes an engine from a spec; the registry's by default.
-        progress: told of every attempt.
+        progress: notified of every attempt.
 
     Returns:
         label → what was found, as ``identity.json`` holds it.
 
     Raises:
-        ConfigError: no questions, too small a budget, or a model whose own identity nobody knows.
+        ConfigError: no questions, too small a budget, or a model whose own identity is unknown.
         RunDirectoryError: held by another process, not writable, or searched with other settings before.
-        AuditError: an engine cannot start or go on. What was journalled stands.
+        AuditError: an engine cannot start or continue. What was journalled is kept.
     """
     probes = run.probes()
     seeds = seeds_of(probes, options.languages)
@@ -328,7 +328,7 @@ class _Searcher:
         return replace(attempt, status=classes[line.status]) if line.status in classes else attempt
 
     def _keep_mutant(self, name: str, request: Request, completion: Completion) -> None:
-        """Journal what a model wrote beside the attempts: it is no attempt, so progress does not count it."""
+        """Journal what a model wrote beside the attempts: it is not an attempt, so progress does not count it."""
         assert self.options.mutator is not None
         prompt = conversation_text(request.messages)
         self.session.write(
@@ -349,7 +349,7 @@ def _read_lines(path: Path) -> dict[tuple[str, int, str], Line]:
     """``(probe id, step, template)`` → the last line for it.
 
     Raises:
-        DataError: a line is no line of a search.
+        DataError: a line does not belong to a search.
     """
     records, _ = read_records(path, Line, _parse_line, "an attempt of a search", "it asked for again")
     return {(line.probe_id, line.step, line.template): line for line in records}

@@ -1,6 +1,6 @@
 """What the benchmark counts without a base: how every axis finds every relation, what is concluded, and who is named.
 
-Promise: beside each figure stands what length alone or the most common answer would have done.
+Promise: each figure is shown beside what length alone or the most common answer would have achieved.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""``audit compare``: a model before and after a training, seen from a reference."""
+"""``audit compare``: a model before and after training, relative to a reference."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mimicry_audit.asking.progress import Landed
 
 MOST_ROWS = 16
-"""Judged pairs told one by one; of more, those that stand out."""
+"""Most judged pairs printed one by one; of more, those that stand out."""
 
 
 def out_console() -> Console:

@@ -1,6 +1,6 @@
 """``audit distill``: three ways to train a student, each a command of its own in the module beside this one.
 
-Promise: the forms from before there were commands go on working: options alone are those of ``train``, with ``--method
+Promise: the older forms without a command keep working: options alone are those of ``train``, with ``--method
 evolve`` those of ``evolve``, with ``--search N`` those of ``search``. An option of another of the three is named as such.
 """
 

@@ -1,4 +1,4 @@
-"""``audit distill evolve``: the teacher writes the data, for what the student gets wrong."""
+"""``audit distill evolve``: the teacher writes data where the student is wrong."""
 
 from __future__ import annotations
 

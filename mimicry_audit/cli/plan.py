@@ -1,4 +1,4 @@
-"""``audit plan``: how many probes it takes to see an effect."""
+"""``audit plan``: how many probes are needed to detect an effect."""
 
 from __future__ import annotations
 

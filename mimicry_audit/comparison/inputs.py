@@ -1,7 +1,7 @@
-"""What is compared: models asked now, or answers that lie in run directories, brought onto one set of probes.
+"""What is compared: models asked now, or answers in run directories, brought onto one set of probes.
 
-Promise: every side is one model with its answers, under a label of its own; only probes that all sides were asked in the same
-words are compared, and what differs is told in a line; sides that were asked under other sampling are refused before
+Promise: every side is one model with its answers, under its own label; only probes that all sides were asked in the same
+words are compared, and what differs is reported in a line; sides that were asked under other sampling are refused before
 anything is computed; and models are asked through the same engines, into a run directory that the same command finishes.
 """
 
@@ -41,14 +41,14 @@ class Side:
         label: unique in the comparison.
         role: ``before``, ``after``, ``reference`` or ``control``.
         source: as it was typed.
-        name: the model's own name, which may tell whose it is.
+        name: the model's own name, which may show who made it.
         engine: that answered.
         run: where its answers lie.
         step: the number given for a checkpoint.
         model: as its run knows it, under the label here.
         probes: what it was asked, by id.
         responses: its standing answers.
-        sampling: of its run; None where its answers were imported and nobody knows.
+        sampling: of its run; None where its answers were imported and the sampling is unknown.
     """
 
     label: str
@@ -313,7 +313,7 @@ def _count_samples(sides: Sequence[Side], ids: set[str]) -> dict[str, int]:
 
 
 def asked_as(probe: Probe) -> str:
-    """Hash of what is put to the model: the turns and the arm; how an answer is checked is no part of it."""
+    """Hash of what is put to the model: the turns and the arm; how an answer is checked is not part of it."""
     return sha256_text(canonical_json([[asdict(m) for m in probe.messages], probe.arm, probe.domain]))
 
 

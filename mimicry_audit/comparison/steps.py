@@ -1,8 +1,8 @@
-"""Before against after: did a training move a model toward a reference, and what else did it change?
+"""Before against after: did training move a model toward a reference, and what else did it change?
 
-Promise: models and finished runs serve alike, one checkpoint or many; models are asked through the same engines as an audit's,
-into ``OUT/answers``, and the same call completes what is missing; ``compare.json`` holds everything the page shows; and nothing
-here concludes that a model was distilled: it measures movement.
+Promise: models and finished runs can both be compared, one checkpoint or many; models are asked through the same engines as an
+audit's, into ``OUT/answers``, and the same call completes what is missing; ``compare.json`` holds everything the page shows;
+and nothing here concludes that a model was distilled: it measures movement.
 
 Layout::
 
@@ -33,8 +33,6 @@ from mimicry_audit.verdicts.options import ScoringOptions
 from mimicry_audit.workflow.settings import settings_from
 
 __all__ = ["CompareSettings", "Comparison", "Prepared", "compare", "prepare"]
-
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +90,7 @@ class Prepared:
         """Every side with its answers; asks the models for what is missing."""
         return inputs.sides_of(self.settings, self.found, self.plan, self.out, progress)
 
-    def finish(self, sides: Sequence[inputs.Side], progress: Told = lambda _: None) -> Comparison:
+    def finish(self, sides: Sequence[inputs.Side], progress: Callable[[str], None] = lambda _: None) -> Comparison:
         """Compute and write ``compare.json``.
 
         Raises:
@@ -158,9 +156,9 @@ def compare(
         before: a model's name, or a run directory with ``#LABEL`` where it holds several models.
         after: the same; several checkpoints in order make a trajectory.
         reference: the model that `after` may have moved toward: a name, a run, or a label of a run named above.
-        control: models unrelated to the reference; with them every movement is told beyond theirs.
+        control: models unrelated to the reference; with them, movement toward them is subtracted.
         steps: a number for each checkpoint.
-        progress: told of every answer.
+        progress: notified of every answer.
         **settings: where models are asked, any field of `mimicry_audit.workflow.settings.Settings` that decides what they are
             asked (``probes``, ``limit``, ``samples``, ``temperature`` …); always ``axes``, ``embedding_model``, ``seed``,
             ``out``.

@@ -85,7 +85,7 @@ def toward(movement: Movement | None, after: str, reference: str, controls: int)
         clause = f"{after} came nearer to {reference}, but less than to the controls"
         return Said("toward", question, "no", f"{clause} {moved_}. {raw}")
     if movement.direction == "too few":
-        return Said("toward", question, "unclear", f"Too few probes to tell whether {after} moved {moved_}. {raw}")
+        return Said("toward", question, "unclear", f"Too few probes to decide whether {after} moved {moved_}. {raw}")
     if movement.adjusted.high < movement.minimum and movement.adjusted.low > -movement.minimum:
         return Said("toward", question, "no", f"No notable movement toward {reference} {moved_}. {raw}")
     return Said("toward", question, "unclear", f"No clear movement toward {reference} {moved_}. {raw}")
@@ -107,32 +107,32 @@ def accuracy(outcome: Accuracy | None, after: str) -> Said:
 
 
 def identity(identities: Selves | None, after: str, reference: str) -> Said:
-    """Does it say that it is somebody else?"""
+    """Does it claim another identity?"""
     question = f"Did {after} change who it says it is?"
     if identities is None:
         return Said("identity", question, "not measured", "Not measured: no identity question was asked of both.")
     plain = identities.groups["plain"]
-    change, whose = plain["other"], "an identity other than its own"
+    change, claimed = plain["other"], "an identity other than its own"
     if change is None:
-        change, whose = plain["reference"], f"the identity of {reference}"
+        change, claimed = plain["reference"], f"the identity of {reference}"
     if change is None:
         why = "its name does not show who made it, and the reference's maker is not known either"
         return Said("identity", question, "not measured", f"Not measured: {why}. What it says is in the table.")
     n = identities.questions["plain"]
     clause = (
-        f"it claims {whose} in {_format_percent(change.after.value)} of the answers to {n} questions, "
+        f"it claims {claimed} in {_format_percent(change.after.value)} of the answers to {n} questions, "
         f"before in {_format_percent(change.before.value)} ({_format_numbers(change).replace(' probes', ' questions')})"
     )
     if change.direction == "up":
         return Said("identity", question, "yes", f"Yes, {clause}.")
     if change.direction == "down":
-        return Said("identity", question, "yes", f"It claims {whose} less often: {clause}.")
+        return Said("identity", question, "yes", f"It claims {claimed} less often: {clause}.")
     return Said("identity", question, "no" if not identities.leak else "unclear", f"No clear change: {clause}.")
 
 
 def diversity(measures: Mapping[str, Movement | None], after: str, samples: int) -> Said:
     """Did its variety collapse?"""
-    question = f"Did the answers of {after} become more alike?"
+    question = f"Did the answers of {after} become more similar to each other?"
     movement = measures.get("samples")
     across, distinct = measures.get("questions"), measures.get("distinct_2")
     others = []

@@ -72,7 +72,7 @@ class EndpointEngine(EngineBase):
         """What the endpoint says it serves under this name."""
         listing = self._served_model()
         extra: dict[str, Any] = {"endpoint": sorted(self._open_connection().urls)}
-        # vLLM and its like tell which weights stand behind a served name.
+        # vLLM and its like report which weights stand behind a served name.
         extra |= {name: listing[name] for name in ("root", "parent") if listing.get(name)}
         if self.spec.options.get("extra_body"):
             extra["extra_body"] = self.spec.options["extra_body"]
@@ -138,7 +138,7 @@ def base_urls(options: Mapping[str, Any]) -> tuple[str, ...]:
     """The base URLs in effect: the option, else ``OPENAI_BASE_URL``, else OpenAI's own.
 
     Raises:
-        ConfigError: one of them is no URL, or contains a password.
+        ConfigError: one of them is not a URL, or contains a password.
     """
     text = options.get("base_url") or os.environ.get("OPENAI_BASE_URL") or OPENAI
     urls = tuple(dict.fromkeys(part.strip().rstrip("/") for part in str(text).split("|") if part.strip()))
@@ -169,7 +169,7 @@ def served_model(connection: Connection, name: str) -> Mapping[str, Any]:
     """The endpoint's entry for a model; empty when it keeps no list.
 
     Raises:
-        EngineError: nobody answers, the key is refused, or the list has no such model.
+        EngineError: no server answers, the key is refused, or the list has no such model.
     """
     import httpx
 

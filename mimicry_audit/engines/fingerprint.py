@@ -57,7 +57,7 @@ class Weights:
         return _hub_file(self.location, filename, self.commit)
 
     def json(self, filename: str) -> dict[str, Any]:
-        """A JSON file of the model; empty when there is none."""
+        """A JSON file of the model; empty if absent."""
         path = self.file(filename)
         if path is None:
             return {}

@@ -266,7 +266,7 @@ class HfEngine(EngineBase):
         ends = set(self._model.generation_config.eos_token_id)
         stop = next((place for place, token in enumerate(tokens) if token in ends), None)
         length = len(tokens) if stop is None else stop + 1
-        # A character cut off by the token limit is no text; vLLM leaves its bytes out as well.
+        # A character cut off by the token limit is not text; vLLM leaves its bytes out as well.
         text = tokenizer.decode(tokens[:length], skip_special_tokens=True).rstrip("\N{REPLACEMENT CHARACTER}")
         answer, reasoning = split_reasoning(text, prompt.opened)
         finish = "length" if stop is None else "stop"
@@ -292,7 +292,7 @@ def _load_model(weights: Weights, options: Any, dtype: Any) -> Any:
     values = with_defaults(OPTIONS, options)
     bar_enabled, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what matters is raised, and told in one line
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what matters is raised, and reported in one line
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             weights.location,

@@ -1,7 +1,7 @@
 """Scoring texts with a transformers model: one forward pass over prompt and text, no generation.
 
 Promise: log-probabilities are taken in float32 whatever the weights' type; batches are cut the same way on every run; and
-beside the model itself no more than `LOGITS_AT_ONCE` logits (or those of one text) stand in memory.
+beside the model itself no more than `LOGITS_AT_ONCE` logits (or those of one text) are in memory.
 """
 
 from __future__ import annotations
@@ -85,7 +85,7 @@ def _score_batch(model: Any, batch: Sequence[_Row]) -> list[TokenScores]:
 
 
 def _score_row(logits: Any, tokens: list[int], top_k: int) -> TokenScores:
-    """The scores of one text; `logits` begin at the place that foretells its first token."""
+    """The scores of one text; `logits` begin at the position that predicts its first token."""
     import torch
 
     step = max(1, LOGITS_AT_ONCE // 8 // logits.shape[-1])

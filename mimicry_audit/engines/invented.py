@@ -1,7 +1,7 @@
 """Weights that a checkpoint lacks: transformers fills them with random numbers, and only warns.
 
 Promise: no model is used whose weights were partly made up; what is missing is named. Tied weights, which transformers does not
-count as missing, are no loss.
+count as missing, do not count as lost.
 """
 
 from __future__ import annotations

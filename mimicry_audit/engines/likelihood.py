@@ -1,9 +1,9 @@
-"""What it means to score a text: how probable a model finds an answer that somebody else wrote.
+"""What it means to score a text: how probable a model finds an answer that another model wrote.
 
 Promise: the text is scored as the continuation of the prompt as the model's own template renders it. Prompt and text are
 tokenised apart and their tokens joined, so that no token reaches across the boundary and every scored token belongs to the
-text; marks of the template inside the text are spelled out as plain characters. Nothing is cut: what does not fit the context,
-or what the tokenizer cannot spell, is an error and no number. Scoring is a capability that an engine may have (`Scorer`).
+text; marks of the template inside the text are treated as plain characters. Nothing is cut: what does not fit the context,
+or what the tokenizer cannot represent, is an error, not a number. Scoring is a capability that an engine may have (`Scorer`).
 
 A tokenizer that puts a space before every text puts it before the answer too; the answer's bytes are counted without it.
 """
@@ -34,7 +34,7 @@ class TextRequest:
     """One text to be scored by one model.
 
     Attributes:
-        key: tells the requests of one call apart; the engine hands it back unread.
+        key: identifies a request within one call; the engine hands it back unread.
         messages: the conversation that the text answers.
         text: the answer.
         top_k: how many of the most probable tokens to give at each place, 0 for none.
@@ -56,7 +56,7 @@ class TokenScores:
         tokens: T token ids of the text, in the model's own tokenizer.
         logprobs: natural logarithm of the probability of each, given all before it.
         top: for each place the most probable ``(id, log-probability)`` pairs, best first; None when not asked for.
-        error: why there are no numbers; None when there are.
+        error: why the numbers are missing; None if they are present.
     """
 
     tokens: tuple[int, ...] = ()
@@ -93,7 +93,7 @@ def encode(
     Args:
         template: the model's template, with its tokenizer.
         request: what to encode.
-        context: most tokens that the model can take, None where somebody else will check it.
+        context: maximum tokens that the model can take, None where it is checked elsewhere.
     """
     prompt = template.render(request.messages)
     if prompt is None:
@@ -119,7 +119,7 @@ def tokenizer_map_sha(tokenizer: Any) -> str:
     """SHA-256 over what decides the tokens of a text: the (token, id) map, the added tokens, and the rules before it.
 
     Maps are compared, never sizes: two vocabularies of one size may number other tokens. Which token ends a turn or pads
-    a batch is no part of it, for fine-tunes change that and keep the map.
+    a batch is not part of it, for fine-tunes change that and keep the map.
     """
     material: dict[str, Any] = {"vocabulary": sorted(tokenizer.get_vocab().items())}
     core = getattr(tokenizer, "backend_tokenizer", None)

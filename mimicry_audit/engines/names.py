@@ -8,7 +8,7 @@ The grammar, the same in ``--models``, YAML and Python::
              ENGINE/NAME                               (an engine that another package adds)
     WEIGHTS  FOLDER | ORG/NAME[@REVISION][:ADAPTER[@REVISION]] | lab/NAME
 
-Promise: parsing touches neither the network nor the weights; what is wrong with a name is told in one line, with
+Promise: parsing touches neither the network nor the weights; what is wrong with a name is reported in one line, with
 the name that was probably meant. Labels are safe in file names, unique also where upper and lower case are one.
 """
 
@@ -314,7 +314,7 @@ def _with_shared(specs: Sequence[ModelSpec], shared_options: Mapping[str, Any]) 
 
 
 def _check_secrets(engine: str, options: Mapping[str, Any]) -> None:
-    """Refuse options that would put a secret into the run's settings; base URLs are told what is wrong with them."""
+    """Refuse options that would put a secret into the run's settings; for base URLs, say what is wrong with them."""
     from mimicry_audit.engines.endpoint import base_urls
 
     if engine == "openai" and options.get("base_url"):
@@ -359,7 +359,7 @@ def _with_own_labels(specs: Sequence[ModelSpec], labelled_places: set[int]) -> l
 
 
 def _longer_labels(spec: ModelSpec) -> list[str]:
-    """Ever more telling labels for a model whose short one is taken."""
+    """Ever more specific labels for a model whose short one is taken."""
     parts = [part for part in spec.name.split("/") if part not in {"", ".", ".."}]
     names = ["-".join(parts[-2:])] if len(parts) > 1 else []
     if spec.revision:

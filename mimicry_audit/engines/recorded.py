@@ -45,7 +45,7 @@ class RecordedEngine(EngineBase):
         self._read_answers()
 
     def render(self, messages: Sequence[Message]) -> str | None:
-        """None: the file does not tell how its prompts were rendered."""
+        """None: the file does not say how its prompts were rendered."""
         return None
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:

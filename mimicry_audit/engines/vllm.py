@@ -1,4 +1,4 @@
-"""Models through a vLLM server of our own, on GPUs or CPU.
+"""Models through a vLLM server that this package starts, on GPUs or CPU.
 
 Promise: one server process per model, started when first needed and gone, with its memory, when closed; inside one
 process vLLM does not give memory back. Requests travel over HTTP like to any endpoint, many at once.
@@ -133,7 +133,7 @@ class VllmEngine(EngineBase):
         return tokenizer_map_sha(self._find_weights()[1].tokenizer)
 
     def score_texts(self, requests: Sequence[TextRequest]) -> Iterator[tuple[TextRequest, TokenScores]]:
-        """Have the server tell the log-probabilities of the missing texts, many at once."""
+        """Have the server report the log-probabilities of the missing texts, many at once."""
         if any(request.missing for request in requests):
             self.open()
             weights, template = self._find_weights()
@@ -154,7 +154,7 @@ class VllmEngine(EngineBase):
             self._template_file = None
 
     def _with_log_on_failure(self, answers: Iterator[_Answer]) -> Iterator[_Answer]:
-        """The answers; a server that ceased to listen meanwhile is told with its log, not as one that nobody started."""
+        """The answers; a server that stopped meanwhile is reported with its log, not as one that was never started."""
         try:
             yield from answers
         except EngineError:
@@ -164,7 +164,7 @@ class VllmEngine(EngineBase):
 
     def _open_connection(self) -> Connection:
         assert self.server is not None
-        # Our own server queues what it cannot batch yet, so a long wait is no fault; its death is noticed apart.
+        # Our own server queues what it cannot batch yet, so a long wait is not an error; its death is noticed separately.
         return connection(
             self.spec.options, [f"{self.server.url}/v1"], concurrency=128, timeout=3600.0, alive=self.server.check
         )

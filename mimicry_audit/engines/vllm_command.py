@@ -130,7 +130,7 @@ def arguments(
         "--uvicorn-log-level": "warning",
         "--max-logprobs": -1,  # a permission, not a cost: how many are wanted is each request's to say
     }
-    # With an adapter, requests go to the adapter's name and the base gets one that nobody asks for.
+    # With an adapter, requests go to the adapter's name and the base gets a name that is never requested.
     flags["--served-model-name"] = f"base-of-{served}" if adapter else served
     for name in ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"):
         flags[f"--{name.replace('_', '-')}"] = values[name] if values[name] > 1 else None

@@ -1,6 +1,6 @@
-"""Scoring texts through a vLLM server: the completions route with token ids, of which it tells the log-probabilities.
+"""Scoring texts through a vLLM server: the completions route with token ids, for which it returns the log-probabilities.
 
-Promise: the server is sent the very tokens that transformers would be fed; nothing is generated but the one token that the
+Promise: the server is sent exactly the tokens that transformers would be fed; nothing is generated but the one token that the
 route insists on, which is thrown away. What the server sends back is checked against what was sent.
 """
 
@@ -30,7 +30,7 @@ class _Places(Completion):
 def score_texts(
     connection: Connection, model: str, template: ChatTemplate, requests: Sequence[TextRequest], vocabulary: int | None
 ) -> Iterator[tuple[TextRequest, TokenScores]]:
-    """Put every missing request to the server; yield each as it lands."""
+    """Put every missing request to the server; yield each as it arrives."""
     tokens_by_number: dict[int, tuple[TextRequest, list[int]]] = {}
     jobs: list[tuple[Request, bytes]] = []
     for number, request in enumerate(requests):

@@ -1,6 +1,6 @@
-"""Rows of JSON lines, CSV and Parquet files, one mapping each, with the place where each stands.
+"""Rows of JSON lines, CSV and Parquet files, one mapping each, with the place of each.
 
-Promise: a file that cannot be read, or a line that is no row, is a `DataError` of one line that names the file and the
+Promise: a file that cannot be read, or a line that is not a row, is a `DataError` of one line that names the file and the
 place; what the columns mean is the reader's business.
 """
 
@@ -28,7 +28,7 @@ def read_rows(path: str | Path, kind: str) -> Iterator[Row]:
         kind: what the file should be, for messages ("response file").
 
     Raises:
-        DataError: the ending is unknown, the file is missing or unreadable, or a line is no row.
+        DataError: the ending is unknown, the file is missing or unreadable, or a line is not a row.
     """
     file = Path(path).expanduser()
     reader = _READERS.get(file.suffix.lower())
@@ -92,7 +92,7 @@ def _read_csv(file: Path) -> Iterator[Row]:
 
 
 def _find_delimiter(file: Path, stream: TextIO) -> str:
-    """What separates the cells: said by a first line ``sep=;``, else told from the header. The stream is left at the header."""
+    """The cell separator: from a first line ``sep=;``, else inferred from the header. The stream is left at the header."""
     first = stream.readline()
     if first.lower().startswith("sep=") and len(first.rstrip("\r\n")) == len("sep=;"):
         return first[4]

@@ -2,7 +2,7 @@
 
 Promise: the makers come from what the user says ("a model named X made by Y"), else from the vendor given, else from the
 model's name. A name that openly says what a model was distilled from or tuned from (DeepSeek-R1-Distill-Qwen-7B) owns all the
-makers it names: such a model is built on another's weights, and to say so is no leak. A part of a maker, a cloud or a
+makers it names: such a model is built on another's weights, and to say so is not a leak. A part of a maker, a cloud or a
 laboratory (Tongyi, DeepMind) counts as its maker, as the facts list it among the aliases.
 """
 
@@ -21,7 +21,7 @@ class Own:
     """A target's own identity.
 
     Attributes:
-        makers: names of all makers that are its own; empty where nobody knows.
+        makers: names of all makers that are its own; empty where unknown.
         model: its own model's name, where known.
     """
 
@@ -30,7 +30,7 @@ class Own:
 
     @property
     def known(self) -> bool:
-        """Whether another's identity can be told from its own."""
+        """Whether another's identity can be distinguished from its own."""
         return bool(self.makers)
 
 

@@ -42,7 +42,7 @@ ASKED_NOTES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interview:
-    """What is asked of whom.
+    """What each model is asked.
 
     Attributes:
         plan: models, questions and sampling.
@@ -132,15 +132,15 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
     """Ask, judge, search and count.
 
     Args:
-        options: what is asked of whom.
-        progress: told of every answer.
+        options: what each model is asked.
+        progress: notified of every answer.
 
     Returns:
         The document of ``identity.json``, and the lines of ``attempts.jsonl``.
 
     Raises:
         DataError: nothing was answered.
-        AuditError: an engine cannot start or go on, the directory holds another run … What was journalled stands.
+        AuditError: an engine cannot start or continue, the directory holds another run … What was journalled is kept.
     """
     plan = options.plan
     run = RunDirectory(options.out)

@@ -161,7 +161,7 @@ def line_of(attempt: Attempt, template: int | str | None) -> dict[str, object]:
 
 
 def _reasoning_ends(text: str) -> int:
-    """Where visible reasoning ends in an answer; 0 where there is none."""
+    """Where visible reasoning ends in an answer; 0 without any."""
     end = text.find("</think>")
     return end if end >= 0 else (len(text) if text.lstrip().startswith("<think>") else 0)
 

@@ -1,4 +1,4 @@
-"""Building the lab: which models are missing, in what order, on how many processes, and where they lie.
+"""Building the lab: which models are missing, in what order, on how many processes, and where they are.
 
 Promise: after `build` every model asked for exists, and so do its parents; what exists is never built again. Trainings
 that do not wait for each other run side by side, one per core, two at most by default. Progress goes to a listener.
@@ -42,7 +42,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class LabModel:
-    """One line of the list of lab models: `path` is where it lies or would lie."""
+    """One line of the list of lab models: `path` is where it is or would be."""
 
     name: str
     relation: str

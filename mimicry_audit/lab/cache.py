@@ -35,7 +35,7 @@ def folder(root: Path, name: str, fingerprint: str) -> Path:
 
 
 def is_built(target: Path) -> bool:
-    """Whether a whole checkpoint lies there."""
+    """Whether a complete checkpoint is there."""
     return (target / MANIFEST).is_file() and (target / "model.safetensors").is_file()
 
 

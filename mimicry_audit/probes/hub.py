@@ -1,8 +1,8 @@
 """Probe sets from the Hugging Face Hub: ``hub:ORG/NAME#SPLIT``, columns mapped to probes by a small YAML file.
 
 Promise: no Hub data ship with the project and none are fetched unless named; without the ``datasets`` package, or
-offline, the user is told within seconds what to do. `probes_from_rows` is pure, so that a mapping can be tried on
-rows at hand.
+offline, the error says within seconds what to do. `probes_from_rows` is pure, so that a mapping can be tried on
+given rows.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def read_hub(name: str) -> LoadedSet:
     """The probes of ``hub:ORG/NAME#SPLIT`` or ``hub:ORG/NAME#SPLIT@MAPPING.yaml``.
 
     Raises:
-        ConfigError: the name is malformed, or there is no mapping for the dataset.
+        ConfigError: the name is malformed, or the dataset has no mapping.
         ProbeError: the mapping is wrong, or does not fit the rows.
         PrerequisiteError: the package is missing, or the Hub cannot be reached.
     """

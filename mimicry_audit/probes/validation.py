@@ -64,7 +64,7 @@ class ValidationReport:
 
     @property
     def ok(self) -> bool:
-        """Whether there are no errors."""
+        """Whether the sets have no errors."""
         return not self.errors
 
 

@@ -23,7 +23,7 @@ def values(grades: Mapping[Slot, Mapping[str, int]], probes: Sequence[Probe], pa
 
     Returns:
         ``(P, K, 2, 4)`` for P probes, K pairs, two orders (reference first, candidate first) and the aspects of
-        `ASPECTS`; NaN where there is no grade.
+        `ASPECTS`; NaN without a grade.
     """
     numbers = np.full((len(probes), len(pairs), 2, len(ASPECTS)), np.nan)
     for row, probe in enumerate(probes):
@@ -90,7 +90,7 @@ def read_judgements(run: RunDirectory, label: str) -> dict[Slot, Judgement]:
     """The standing judgements of one judge: the last line for each presentation; an unfinished last line is left out.
 
     Raises:
-        DataError: a line is no judgement of this judge.
+        DataError: a line is not a judgement of this judge.
     """
     judgements, _ = read_records(
         journal_path(run, label),

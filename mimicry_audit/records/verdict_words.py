@@ -21,7 +21,7 @@ class VerdictWord:
         name: as it stands in ``scores.json``.
         slug: CSS class and key of the icon.
         mark: one character before its sentence on the console.
-        icon: SVG paths in a box of 16 by 16 units, so that no verdict is told by its colour alone.
+        icon: SVG paths in a box of 16 by 16 units, so that colour is never the only sign of a verdict.
         accuses: whether it says that the candidate comes from the reference, or both from one start.
         finds_likeness: whether it says that the two are alike at all, for whatever reason.
         emphasised: whether the console prints it in bold.

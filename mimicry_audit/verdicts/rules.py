@@ -4,10 +4,10 @@ Promise: a verdict is a pure function of the evidence handed in; every verdict c
 would change it; and the words mean this:
 
 =============== =====================================================================================
-same model      equal weights, or, with weights out of sight, long answers that are nearly all word for word the same
-shared base     the weights share their origin and there is no movement toward the reference's text
-distilled       with its base at hand: moved toward the reference beyond its movement toward controls, on at least
-                two independent kinds of evidence, Holm-corrected over the whole run; all that a manner in common
+same model      equal weights, or, with weights unavailable, long answers that are nearly all word for word the same
+shared base     the weights share their origin without movement toward the reference's text
+distilled       with its base known: moved toward the reference beyond its movement toward controls, on at least
+                two independent kinds of evidence, Holm-corrected over the whole run; what a shared style
                 raises counts only beside copied answers, answers in common, or a large gain in likelihood
 convergent      moved toward the reference, but about as much toward other good models
 no evidence     nothing stands out
@@ -16,7 +16,7 @@ inconclusive    too little to say; what to add is named
 
 ``shared base`` is never concluded from text: on public fine-tunes text similarity follows the training data, not the
 base. ``distilled`` is never concluded without the candidate's base: a close text alone may come from common training
-data. And no text tells training on a reference's *outputs* from training on the reference's own private data.
+data. And text cannot separate training on a reference's *outputs* from training on the reference's own private data.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _equal_weights(facts: PairFacts) -> Verdict | None:
 
 
 def _verbatim_answers(facts: PairFacts) -> Verdict | None:
-    """The same long answers word for word, unless the weights are at hand and differ: a good student can do that too."""
+    """The same long answers word for word, unless the weights are available and differ: a good student can do that too."""
     seen_to_differ = facts.equal_weights is False or facts.weights_related is False
     if seen_to_differ or facts.long_answers < VERBATIM_FEWEST or facts.verbatim < VERBATIM_SHARE:
         return None
@@ -168,7 +168,7 @@ def _too_few_models(facts: PairFacts) -> Verdict | None:
         facts, "inconclusive", "none",
         f"{facts.candidate} and {facts.reference} were compared, but there are too few other models to judge the result.",
         [
-            f"Only {facts.models} models answered. Unrelated chat models already look alike, so a similarity says "
+            f"Only {facts.models} models answered. Unrelated chat models already look similar, so a similarity says "
             f"little until at least {FEWEST_MODELS} models show what is usual."
         ],
         ask,
@@ -243,7 +243,7 @@ def _movement_from_base(facts: PairFacts) -> Verdict | None:
             [*moved, *length_words(facts), f"Controls: {listed(facts.controls)}."],
             [
                 f"Showing that {facts.candidate} and {facts.reference} were trained on the same private data: "
-                "text cannot tell that from training on its answers.",
+                "text cannot separate that from training on its answers.",
                 f"Unrelated models that {facts.candidate} moved toward as far.",
             ],
         )  # fmt: skip

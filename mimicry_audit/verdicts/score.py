@@ -65,14 +65,14 @@ def score(
     Args:
         run: a collected run directory.
         options: roles and statistics.
-        progress: told what is being computed.
+        progress: called with what is being computed.
 
     Returns:
         The scores as written (schema ``mimicry_audit.scores/1``, see ``docs/formats.md``).
 
     Raises:
         ConfigError: a role names a model that is not in the run, or an axis does not exist.
-        RunDirectoryError: there is no run, or the scores cannot be written.
+        RunDirectoryError: the run does not exist, or the scores cannot be written.
         DataError: a journal is corrupt, or there is nothing to score.
     """
     options = options or ScoringOptions()
@@ -97,7 +97,7 @@ def score(
 
 
 def _scores_fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptions) -> str:
-    """Hash of everything the scores follow from: answers, what was asked of whom, settings, and this code."""
+    """Hash of everything the scores follow from: answers, what each model was asked, settings, and this code."""
     journals = [sha for label in labels for sha in (run.journal_sha(label), likelihood_sha(run, label))]
     manifest = run.manifest()
     stored = manifest.as_json()

@@ -1,4 +1,4 @@
-"""The words in which evidence is told: names in a row, numbers with their intervals, one sentence a kind of evidence."""
+"""How evidence is worded: names in a row, numbers with their intervals, one sentence a kind of evidence."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a user asks for, from the command line, a YAML file or Python: one record, checked field by field.
 
 Promise: an unknown or ill-typed setting is refused by name before any model is touched; and `resolve` turns the settings
-into a `Plan` (what to ask), `ScoringOptions` (how to score) and a run directory whose default name depends on nothing but the
+into a `Plan` (what to ask), `ScoringOptions` (how to score) and a run directory whose default name depends only on the
 settings, so that the same command finds its own run again.
 """
 
@@ -36,7 +36,7 @@ class Resolved:
         scoring: how to score.
         out: the run directory.
         sources: label → the model as the user wrote it.
-        judging: who judges, None for nobody.
+        judging: who judges, None without a judge.
         likelihood: whose answers all models score; None when that was not asked for.
     """
 
@@ -165,7 +165,7 @@ def resolve(settings: Settings) -> Resolved:
 
 
 def judging_options(settings: Settings, references: Sequence[str], labels: Sequence[str]) -> Judging | None:
-    """The judging part of the settings; None where nobody judges.
+    """The judging part of the settings; None without a judge.
 
     Args:
         settings: gives the judges, the budget, the seed and the engine options, of which each judge takes those it knows.
@@ -303,7 +303,7 @@ def probes_for(
 
 
 def only_lab(specs: Sequence[ModelSpec]) -> bool:
-    """Whether all of these are bundled lab models, for whom there are probes of their own."""
+    """Whether all of these are bundled lab models, which have their own probe set."""
     return all(
         (s.source or s.name).split("=")[-1].removeprefix("vllm/").removeprefix("hf/").startswith("lab/") for s in specs
     )

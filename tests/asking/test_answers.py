@@ -252,7 +252,7 @@ def test_a_journal_put_in_anothers_place_is_refused(run: RunDirectory) -> None:
 def test_progress_is_told_of_every_answer(run: RunDirectory) -> None:
     heard = Heard()
     collect(run, plan("a", probes=2), engine_for=Script(answer=failing("s/0")).engine_for, progress=heard)
-    assert heard.told == [
+    assert heard.calls == [
         ("start", "a", 2, 2),
         ("note", "a", "loading"),
         ("advance", "a", "s/1", 0, "ok"),
@@ -261,10 +261,10 @@ def test_progress_is_told_of_every_answer(run: RunDirectory) -> None:
     ]
     heard = Heard()
     collect(run, plan("a", probes=2), engine_for=Script().engine_for, progress=heard)
-    assert heard.told[0] == ("start", "a", 2, 1)
+    assert heard.calls[0] == ("start", "a", 2, 1)
     heard = Heard()
     collect(run, plan("a", probes=2), engine_for=Script().engine_for, progress=heard)
-    assert heard.told == [("start", "a", 2, 0), ("finish", "a")]
+    assert heard.calls == [("start", "a", 2, 0), ("finish", "a")]
 
 
 def test_notes_are_kept_and_not_compared(run: RunDirectory) -> None:

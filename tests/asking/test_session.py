@@ -63,7 +63,7 @@ def test_each_reply_is_journalled_as_it_lands_and_the_engine_is_closed_whatever_
     with pytest.raises(EngineError, match="died"):
         ask_both()
     assert script.events[-1] == ("close", "a")
-    assert heard.told == [
+    assert heard.calls == [
         ("start", "judge a", 2, 2),
         ("note", "judge a", "loading"),
         ("advance", "judge a", "q", 0, "ok"),

@@ -1,4 +1,4 @@
-"""An engine in memory that answers as it is told to, and remembers what it was asked."""
+"""An engine in memory that answers as it is calls to, and remembers what it was asked."""
 
 from __future__ import annotations
 
@@ -83,19 +83,19 @@ class ScriptedEngine(EngineBase):
 
 
 class Heard:
-    """A `Progress` that remembers what it was told."""
+    """A `Progress` that remembers what it was calls."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Any, ...]] = []
+        self.calls: list[tuple[Any, ...]] = []
 
     def start(self, label: str, total: int, missing: int) -> None:
-        self.told.append(("start", label, total, missing))
+        self.calls.append(("start", label, total, missing))
 
     def note(self, label: str, text: str) -> None:
-        self.told.append(("note", label, text))
+        self.calls.append(("note", label, text))
 
     def advance(self, label: str, response: Any) -> None:
-        self.told.append(("advance", label, response.probe_id, response.sample, response.status))
+        self.calls.append(("advance", label, response.probe_id, response.sample, response.status))
 
     def finish(self, label: str) -> None:
-        self.told.append(("finish", label))
+        self.calls.append(("finish", label))

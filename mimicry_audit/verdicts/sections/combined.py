@@ -1,6 +1,6 @@
 """The combined score of every pair and question, and which reference taught each candidate, in a run of enough models.
 
-Promise: nothing here decides a verdict; where the run is too small or too few axes were measured, the reason stands in words.
+Promise: nothing here decides a verdict; where the run is too small or too few axes were measured, the reason is given in words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Calibrated:
         place: label → its row.
         scores: question → ``(M, M)``; empty where there are none.
         teachers: ``(M, M)`` scores that rank possible teachers; None where there are none.
-        why_not: why there are no scores.
+        why_not: why the scores are missing.
     """
 
     labels: Sequence[str]

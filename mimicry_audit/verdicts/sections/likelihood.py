@@ -1,10 +1,11 @@
 """From likelihood journals to figures.
 
-How well each model foretells whose text, how far their distributions lie apart, and how much nearer to a reference's text a
+How well each model predicts another's text, how far apart their distributions are, and how much nearer to a reference's text a
 candidate's training brought it.
 
-Promise: no figure without numbers in a journal that stand for the very answers of this run; where something was not measured,
-the reason stands in its place. Distributions are compared only where the tokenizers map equally (the maps, not their sizes).
+Promise: no figure without numbers in a journal that belong to exactly the answers of this run; where something was not
+measured, the reason is given in its place. Distributions are compared only where the tokenizers map equally (the maps, not
+their sizes).
 """
 
 from __future__ import annotations
@@ -292,7 +293,7 @@ def load(
     """What the likelihood journals say; None for a run whose models were not asked.
 
     Raises:
-        DataError: a journal holds a line that is no likelihood.
+        DataError: a journal holds a line that is not a likelihood.
     """
     if not noted:
         return None

@@ -47,7 +47,7 @@ class Label(Response):
 
 
 def journal_path(folder: Path, label: str) -> Path:
-    """Where one judge's labels lie."""
+    """Where one judge's labels are stored."""
     return folder / "identity" / f"JUDGE-{label}.jsonl"
 
 

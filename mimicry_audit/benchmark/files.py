@@ -34,7 +34,7 @@ class Pair:
 
     Attributes:
         student, teacher: model names as in the response file.
-        relation: what is documented; ``none`` for strangers.
+        relation: what is documented; ``none`` for unrelated pairs.
         teacher_org: who made the teacher, None where the file does not say.
     """
 

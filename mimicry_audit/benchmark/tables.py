@@ -24,7 +24,7 @@ from mimicry_audit.verdicts.rules import decide
 
 
 def verdict_table(measured_file: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, object]:
-    """Relation → verdict → count, as `audit score` judges the file without references, and the share of strangers accused.
+    """Relation → verdict → count, as `audit score` judges the file without references, and the false accusations.
 
     An accusation is `same model`, `shared base` or `distilled`; ``false_verdict_rate`` is its share among the unrelated.
     """

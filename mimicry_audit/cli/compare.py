@@ -47,7 +47,7 @@ In CI:
 @setting("limit")
 @setting("identity_attempts")
 @setting("system_prompt")
-@setting("samples", help="Answers per probe; variety takes two or more.")
+@setting("samples", help="Answers per probe; variety needs two or more.")
 @setting("temperature")
 @setting("top_p")
 @setting("max_tokens")

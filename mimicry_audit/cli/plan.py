@@ -26,7 +26,9 @@ over probes is taken from a scored run, or from runs on the lab models.
 
 
 @click.command(name="plan", help=HELP)
-@click.option("--effect", type=float, metavar="D", default=0.05, show_default=True, help="True effect to detect.")
+@click.option(
+    "--effect", type=float, metavar="D", default=0.05, show_default=True, help="Effect to detect, in similarity."
+)
 @click.option(
     "--power",
     "wanted",

@@ -14,7 +14,7 @@ HELP = """Ask the models, score their answers and write the report.
 The same command again completes what is missing; a finished run asks nothing.
 
 \b
-Two models (too few for a verdict, but the report shows their likeness):
+Two models (too few for a verdict, but the report shows their similarity):
   audit run --models vllm/org/student,vllm/org/teacher
 A full audit with a base and unrelated models:
   audit run --models s=hf/me/student,t=openai/gpt-4o,b=hf/me/base,hf/org/x,hf/org/y --reference t --base b

@@ -30,7 +30,7 @@ def parse_gates(texts: Sequence[str]) -> list[Gate]:
     """Take conditions apart.
 
     Raises:
-        ConfigError: a condition that is none.
+        ConfigError: an invalid condition.
     """
     return [_parse_gate(text) for text in texts]
 

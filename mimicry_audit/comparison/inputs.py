@@ -43,7 +43,7 @@ class Side:
         source: as it was typed.
         name: the model's own name, which may show who made it.
         engine: that answered.
-        run: where its answers lie.
+        run: where its answers are stored.
         step: the number given for a checkpoint.
         model: as its run knows it, under the label here.
         probes: what it was asked, by id.
@@ -73,7 +73,7 @@ class Matter:
         compared: the common probes but for identity.
         selves: identity probes that before and all checkpoints were asked.
         samples: answers per probe that all sides have.
-        differences: what was left aside and what differs, a line each.
+        differences: what was left out and what differs, a line each.
         probe_sets: of the run of `before`.
     """
 
@@ -326,7 +326,7 @@ def _common_probes(probes: Iterable[Probe], sides: Sequence[Side]) -> list[Probe
 
 
 def _probe_lines(sides: Sequence[Side], common: set[str]) -> list[str]:
-    """How many probes of each run are left aside, and why; one line a run."""
+    """How many probes of each run are left out, and why; one line a run."""
     lines, reported_runs = [], set[Path]()
     first = sides[0]
     for side in sides:

@@ -150,7 +150,7 @@ def compare(
     progress: Progress | None = None,
     **settings: object,
 ) -> Comparison:
-    """Compare a model before and after a training, seen from a reference; the same call again completes what is missing.
+    """Compare a model before and after training, relative to a reference; the same call again completes what is missing.
 
     Args:
         before: a model's name, or a run directory with ``#LABEL`` where it holds several models.

@@ -79,7 +79,7 @@ def attempts_of(
     Args:
         label: of the model.
         probes: the run's identity probes, all arms.
-        responses: the model's standing responses; those to other probes are left aside.
+        responses: the model's standing responses; those to other probes are left out.
         own: who the model rightly is.
         judge: the rules.
     """

@@ -62,7 +62,7 @@ def load_templates(path: Path | None = None) -> tuple[Template, ...]:
         path: the file; the one shipped by default.
 
     Raises:
-        ConfigError: the file cannot be read, or a template is amiss.
+        ConfigError: the file cannot be read, or a template is invalid.
     """
     path = path or resource_dir("probes") / "identity" / "templates.yaml"
     try:

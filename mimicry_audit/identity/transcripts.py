@@ -1,8 +1,8 @@
 """Transcripts: identity questions that were asked and answered elsewhere, as JSON lines, CSV or Parquet.
 
 Promise: columns ``model, template, question, response`` and optionally ``vendor, language, aspect, loose, strict``; other
-columns are left alone. A row without an answer is an empty answer, not an error; anything else amiss is a `DataError` of
-one line that names the file and the row.
+columns are left alone. A row without an answer is an empty answer, not an error; anything else that is wrong is a `DataError`
+of one line that names the file and the row.
 """
 
 from __future__ import annotations

@@ -95,7 +95,7 @@ def build(
     workers: int = 2,
     max_steps: int = 0,
 ) -> dict[str, Path]:
-    """Have lab models and their parents built, and say where those asked for lie.
+    """Have lab models and their parents built, and return where those asked for are.
 
     Args:
         names: models wanted; the six if None.

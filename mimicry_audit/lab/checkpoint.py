@@ -34,7 +34,7 @@ def fill(recipe: Recipe, recipes: Mapping[str, Recipe], root: Path, draft: Path,
     Args:
         recipe: what to make.
         recipes: where its parents' recipes are.
-        root: cache folder in which its parents lie built.
+        root: cache folder that holds its built parents.
         draft: an empty folder.
         on_stage: called with the progress so far.
     """

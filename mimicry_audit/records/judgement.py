@@ -82,7 +82,7 @@ def pair_sha(candidate: str, reference: str) -> str:
 
 
 def journal_path(run: RunDirectory, label: str) -> Path:
-    """Where one judge's judgements lie."""
+    """Where one judge's judgements are stored."""
     return run.path / "judgements" / f"{label}.jsonl"
 
 

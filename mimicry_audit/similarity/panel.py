@@ -173,7 +173,7 @@ def mismatched_pairs(domains: IntArray, *, most: int = MISMATCHED_PAIRS, seed: i
 def mismatched(
     axis: Axis, owners: Sequence[Sequence[tuple[int, int]]], pairs: Sequence[tuple[int, int]], models: int
 ) -> FloatArray:
-    """Similarity of every model's answer to one probe with every model's answer to another, all models at a stroke.
+    """Similarity of every model's answer to one probe with every model's answer to another, all models in one step.
 
     Args:
         axis: prepared on all answers.

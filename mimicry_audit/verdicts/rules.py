@@ -176,7 +176,7 @@ def _too_few_models(facts: PairFacts) -> Verdict | None:
 
 
 def _only_family(facts: PairFacts) -> Verdict | None:
-    """Centred among siblings, a teacher's students look like strangers to it: their likeness is the mean."""
+    """Centred among siblings, a teacher's students look unrelated to it: their similarity is the mean."""
     if not facts.only_family or facts.triangle or facts.weights_related:
         return None
     members = f"only {listed(facts.panel)} {'are' if len(facts.panel) > 1 else 'is'}" if facts.panel else "none is"

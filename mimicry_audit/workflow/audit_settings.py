@@ -104,7 +104,7 @@ class Settings:
     )  # fmt: skip
     likelihood: bool = field(
         default=False,
-        metadata=describe("Have every model score the references' and some controls' answers (vllm and hf only; about as "
+        metadata=describe("Have every model score the references' and some controls' answers (vllm and hf only; takes about as "
                           "long again).", group=LIKELIHOOD),
     )  # fmt: skip
     likelihood_top_k: int = field(

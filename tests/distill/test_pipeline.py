@@ -411,7 +411,7 @@ def test_models_of_different_tokenizers(
     ("changed", "says"),
     [
         (["--objective", "kl"], "--objective kl is unknown"),
-        (["--data", "nowhere.jsonl"], "no file of prompts nowhere.jsonl|check the path"),
+        (["--data", "nowhere.jsonl"], "the file of prompts nowhere.jsonl does not exist|check the path"),
         (["--data", "nosuchset"], "nosuchset"),
         (["--student", "openai/x@http://127.0.0.1:9/v1"], "the student needs weights"),
         (["--teacher", "openai/x@http://127.0.0.1:9/v1", "--objective", "jsd"], "gives text only|use --objective hard"),

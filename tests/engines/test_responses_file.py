@@ -55,7 +55,7 @@ def test_long_answers_and_byte_order_marks_are_read(tmp_path: Path) -> None:
     [
         (ROW | {"samples": 1}, "a.jsonl, line 2: unknown column samples. Did you mean sample? Columns are model,"),
         ({"model": "m"}, "a.jsonl, line 2: column prompt_id is missing. Give model, prompt_id, prompt, output"),
-        (ROW | {"output": None}, "a.jsonl, line 2: output is null, not text. Leave rows without an answer out"),
+        (ROW | {"output": None}, "a.jsonl, line 2: output is null, not text. Leave out rows without an answer"),
         (ROW | {"output": 3}, "a.jsonl, line 2: output is int, not text."),
         (ROW | {"prompt": ["x"]}, "a.jsonl, line 2: prompt is a list, but not of turns."),
         (ROW | {"model": " "}, "a.jsonl, line 2: model is empty. Fill it in"),

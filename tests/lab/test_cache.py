@@ -222,7 +222,7 @@ def test_a_worker_that_dies_is_reported(tmp_path, monkeypatch):
         return subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
 
     monkeypatch.setattr(builder, "_start_worker", hire)
-    with pytest.raises(AuditError, match=r"died while building base\. Its last words: out of luck"):
+    with pytest.raises(AuditError, match=r"died while building base\. Its last output: out of luck"):
         lab.build(["base"], root=tmp_path)
 
 

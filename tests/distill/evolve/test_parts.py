@@ -342,7 +342,7 @@ def test_wrong_settings_are_one_line(changed: dict[str, Any], says: str) -> None
         ("--method evolve --task classification --teacher expert/love", "there is no expert/love"),
         ("--method evolve --task classification --teacher recorded/x.jsonl#a", "its answers are recorded"),
         ("--method evolve --task classification -E dtype=float32", "takes no engine options"),
-        ("--method evolve --task classification --data nowhere.jsonl", "there is no file of rows"),
+        ("--method evolve --task classification --data nowhere.jsonl", "the file of rows nowhere.jsonl does not exist"),
         ("--method evolve --task classification --launcher nowhere-to-be-found", "cannot be started"),
         ("--method evolve --task classification --prompt-template nowhere", "cannot be used"),
     ],

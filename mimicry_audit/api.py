@@ -1,4 +1,4 @@
-"""The Python face of the tool: the same three steps as the command line, with the same settings.
+"""The Python interface of the tool: the same three steps as the command line, with the same settings.
 
 ::
 
@@ -107,39 +107,39 @@ def audit(
     fail_on: str | Sequence[str] = (),
     out: str | Path | None = None,
 ) -> Run:
-    """Collect, score and report in one go; the same call again finishes what is owed.
+    """Collect, score and report in one go; the same call again completes what is missing.
 
-    The keywords are the fields of `mimicry_audit.workflow.settings.Settings`, explained in ``docs/formats.md``; where several
-    values may stand, one text with commas will do.
+    The keywords are the fields of `mimicry_audit.workflow.settings.Settings`, explained in ``docs/formats.md``; a field
+    that takes several values also takes one text with commas.
 
     Args:
         models: model names (``hf/ORG/NAME``, ``openai/NAME@URL``, ``lab/NAME``, a folder …), at least two.
         probes: probe sets; ``core`` and ``identity`` by default, ``lab`` for lab models.
-        progress: told of every answer.
+        progress: notified of every answer.
         reference: models that the others may have been trained on.
         base: ``BASE`` for every candidate or ``CANDIDATE=BASE`` for one.
         control: models unrelated to the reference.
         panel: stored panels, by name or directory.
         domains: only probes of these.
-        limit: most probes of each set.
-        samples: answers to each probe.
-        temperature: of sampling.
-        top_p: of sampling.
-        max_tokens: of an answer.
-        seed: of sampling and of the statistics.
-        logprobs: log-probabilities kept of so many tokens at each place.
+        limit: maximum number of probes per domain.
+        samples: number of answers per probe.
+        temperature: sampling temperature; 0 is greedy.
+        top_p: share of the probability mass to sample from.
+        max_tokens: maximum tokens per answer.
+        seed: random seed for sampling and statistics.
+        logprobs: number of top log-probabilities to keep per generated token.
         likelihood: whether the models also score each other's answers.
-        likelihood_top_k: tokens kept of each place for that.
-        system_prompt: asked under this one.
-        identity_attempts: identity questions in templates.
-        engine: that of names without one.
-        engine_options: for every model.
+        likelihood_top_k: number of top tokens to keep per position for that.
+        system_prompt: system prompt for every probe that has none of its own.
+        identity_attempts: number of identity questions in templates, per model.
+        engine: engine for names without one.
+        engine_options: options for every model.
         axes: the axes to measure; all by default.
-        embedding_model: of the semantic axis.
-        min_coverage: least share of probes that both models of a pair must have answered.
+        embedding_model: embedding model for the semantic axis.
+        min_coverage: minimum share of probes that both models of a pair must have answered.
         judge: language models that grade the answers.
         judge_budget: half-width of an interval at which a judge may stop.
-        fail_on: as on the command line.
+        fail_on: conditions as on the command line.
         out: the run directory.
 
     Returns:

@@ -69,7 +69,7 @@ def names(cast: Cast, students: Mapping[str, Path]) -> dict[str, str]:
 def collected(
     cast: Cast, students: Mapping[str, Path], root: Path, max_tokens: int, temperature: float = 0.0, engine: str = "hf"
 ) -> RunDirectory:
-    """The answers of everybody to every probe, collected as `audit collect` does; the same call again finishes what is owed.
+    """The answers of everybody to every probe, collected as `audit collect` does; the same call again completes it.
 
     The run's folder is named by who is in it, for a run is asked of the same models to its end.
     """

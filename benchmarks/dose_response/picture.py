@@ -45,7 +45,7 @@ def figure(scheme: str) -> str:
     texts, odds = (parts(measured, PROBES, kind) for kind in ("texts", "likelihood"))
     panels = (
         ("Scores", texts["scores"]),
-        ("Odds alone, whatever the verdict", odds["odds"]["power"]),
+        ("Log-likelihoods alone, whatever the verdict", odds["odds"]["power"]),
         ("From texts alone", texts["power"]),
         ("With likelihoods", odds["power"]),
     )

@@ -162,7 +162,7 @@ def table(content: Mapping[str, Any]) -> str:
         "quirks",
         "found of sets, texts",
         "with likelihood",
-        "odds stand out",
+        "log-likelihoods stand out",
     )
     lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
     largest = str(content["sets"]["sizes"][-1])

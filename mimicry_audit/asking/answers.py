@@ -1,4 +1,4 @@
-"""Asks the models: works out which answers are missing and has each journalled as it lands.
+"""Asks the models: works out which answers are missing and has each journalled as it arrives.
 
 Promise: every (model, probe, sample) is asked for until it has an answer; a failed request stays a failure in
 the journal and is asked for again next time; every model is found before the first is asked, and before a new run writes
@@ -89,7 +89,7 @@ def collect(
         run: where answers go.
         plan: what to ask.
         engine_for: makes an engine from a spec; the registry's by default.
-        progress: told of every answer.
+        progress: notified of every answer.
         notes: further fields for the manifest (versions, roles); not compared on resume.
         helpers: models that will be asked later (judges, a mutator): a new run finds them too before it writes anything.
 
@@ -98,7 +98,7 @@ def collect(
 
     Raises:
         RunDirectoryError: made with other settings, held by another process, not writable, or a model changed.
-        AuditError: an engine cannot start or go on. What was journalled stands.
+        AuditError: an engine cannot start or continue. What was journalled is kept.
     """
     sessions = [
         Session(
@@ -119,7 +119,7 @@ def collect(
         expect_recorded(run, sessions)
         tasks = [(session, _build_requests(run, plan, session)) for session in sessions]
         # Every model is found before the first is asked: a typo must not show after an hour.
-        missing = (session for session, requests in tasks if any(request.owed for request in requests))
+        missing = (session for session, requests in tasks if any(request.missing for request in requests))
         identities = {session.spec.label: session.find() for session in missing}
         for panel in plan.panels:
             check_templates(panel, identities)
@@ -156,7 +156,7 @@ def _must_be_asked(response: Response) -> bool:
 
 
 def _build_requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
-    """Every request of a model, in the order of the probes; those without an answer are owed."""
+    """Every request of a model, in the order of the probes; those without an answer are missing."""
     response_by_slot, _ = read_journal(run.journal_path(session.spec.label))
     return [
         Request(
@@ -164,7 +164,7 @@ def _build_requests(run: RunDirectory, plan: Plan, session: Session) -> list[Req
             sample,
             probe.messages,
             request_seed(plan.sampling.seed, probe.id, sample),
-            owed=(probe.id, sample) not in response_by_slot or _must_be_asked(response_by_slot[probe.id, sample]),
+            missing=(probe.id, sample) not in response_by_slot or _must_be_asked(response_by_slot[probe.id, sample]),
         )
         for probe in plan.probes
         for sample in range(plan.sampling.samples)
@@ -174,7 +174,7 @@ def _build_requests(run: RunDirectory, plan: Plan, session: Session) -> list[Req
 def _collect_answers(
     run: RunDirectory, plan: Plan, session: Session, requests: Sequence[Request]
 ) -> Iterator[Response]:
-    """One model's answers as they land; who it is goes on record before the first."""
+    """One model's answers as they arrive; its identity is recorded before the first."""
     _put_on_record(run, session)
     for request, completion in session.ask(requests, plan.sampling):
         yield session.response(Response, request, completion, plan.sampling)

@@ -1,7 +1,7 @@
 """What a judge said, on disk: a journal in the run directory, and a cache that all runs share.
 
 Promise: a judgement in the journal survives ``kill -9`` and is never asked for again by the same run; one in the cache
-is never asked for again by any run; an error is in neither's grades; and nobody's grades are taken for another judge's,
+is never asked for again by any run; an error is in neither's grades; and grades are never mistaken for another judge's,
 another prompt's or another pair of texts', for the key covers all of them.
 """
 
@@ -33,7 +33,7 @@ class Cache:
         root: the folder of all caches.
         name: of this judge and protocol, a hash.
         read: the fields that hold what was read in a reply.
-        check: raises ValueError for a record that is no judgement.
+        check: raises ValueError for a record that is not a judgement.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Cache:
         return self._known.get(key)
 
     def put(self, judgement: Mapping[str, Any]) -> None:
-        """Remember a judgement, by its fields; an error is no judgement."""
+        """Remember a judgement, by its fields; an error is not a judgement."""
         if judgement["outcome"] == "error" or self.get(judgement["key"]) is not None:
             return
         assert self._known is not None

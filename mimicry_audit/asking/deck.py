@@ -1,7 +1,7 @@
 """Which presentations a judge is shown, in which order, and when it has seen enough.
 
-Promise: the order of the probes depends on the seed and the probes alone, so that a resumed run, and every judge of a
-run, walks the same way; each batch holds the domains in proportion to what is left of them.
+Promise: the order of the probes depends only on the seed and the probes, so that a resumed run, and every judge of a
+run, takes the same order; each batch holds the domains in proportion to what is left of them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from mimicry_audit.statistics.grades import ASPECTS
 from mimicry_audit.statistics.intervals import IntArray, bootstrap_resamples, intervals
 
 FIRST_PROBES = 20
-"""Probes judged before a budget is looked at: an interval from fewer is no guide."""
+"""Probes judged before a budget is looked at: an interval from fewer is unreliable."""
 STEP_PROBES = 10
 """Probes judged between two looks."""
 

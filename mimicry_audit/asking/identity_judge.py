@@ -1,7 +1,7 @@
-"""Has a model judge identity answers beside the rules, and tells how far both agree.
+"""Has a model judge identity answers beside the rules, and reports how far both agree.
 
 Promise: equal answers to equal questions are put to a judge once, in this run or another; each judgement is journalled as it
-lands in ``identity/JUDGE-NAME.jsonl``; a failed request is owed again and is never a label; the rules' labels stand as they
+arrives in ``identity/JUDGE-NAME.jsonl``; a failed request is asked again and is never a label; the rules' labels stay as they
 are.
 """
 
@@ -32,7 +32,7 @@ class Label(Response):
     Attributes:
         outcome: ``ok``, ``lenient``, ``repaired``, ``failed`` or ``error``.
         labels: ``loose`` and ``strict``; None for ``failed`` and ``error``.
-        maker: whom the judge heard named.
+        maker: the maker that the judge found named.
         reason: the judge's sentence.
         structured: whether the reply was held to the JSON schema.
         cached: whether it was taken from an earlier run.
@@ -47,7 +47,7 @@ class Label(Response):
 
 
 def journal_path(folder: Path, label: str) -> Path:
-    """Where one judge's labels lie."""
+    """Where one judge's labels are stored."""
     return folder / "identity" / f"JUDGE-{label}.jsonl"
 
 
@@ -63,11 +63,11 @@ def judge_attempts(
     """Have a judge label every answered attempt whose target's own identity is known.
 
     Args:
-        folder: the journal goes below it; nobody else may be writing there.
+        folder: the journal goes below it; no other process may be writing there.
         attempts: as the rules judged them.
         spec: the judge.
         engine_for: makes an engine from a spec; the registry's by default.
-        progress: told of every judgement.
+        progress: notified of every judgement.
         cache: folder of the judgements that all runs share; the user's by default.
 
     Returns:
@@ -76,7 +76,7 @@ def judge_attempts(
     Raises:
         ConfigError: the judge cannot judge.
         DataError: the journal is corrupt.
-        AuditError: the judge cannot start, or only ever fails. What was journalled stands.
+        AuditError: the judge cannot start, or only ever fails. What was journalled is kept.
     """
     prompt, journal = IdentityPrompt(), journal_path(folder, spec.label)
     asker = Asker(
@@ -157,10 +157,10 @@ def _check_outcome(outcome: object, labels: object) -> None:
         raise ValueError(f"unknown outcome {outcome!r}")
     if outcome in ("failed", "error"):
         if labels is not None:
-            raise ValueError(f"{outcome}, and yet labelled")
+            raise ValueError(f"outcome {outcome} must not have labels")
         return
     if not isinstance(labels, dict) or set(labels) != {"loose", "strict"}:
-        raise ValueError("the labels are not loose and strict")
+        raise ValueError("the labels must be loose and strict")
     if not all(isinstance(value, bool) for value in labels.values()):
         raise ValueError("a label is neither true nor false")
 

@@ -1,8 +1,8 @@
-"""Asks judges: which presentations are owed, how a reply becomes a judgement, and what is done with one that cannot be read.
+"""Asks judges: which presentations are missing, how a reply becomes a judgement, and what is done with one that cannot be read.
 
 Promise: every pair of answers is shown in both orders; a pair of texts that a judge has graded before, in this run or
 another, is not put to it again; a reply that cannot be read is asked for again at most twice and then counted as failed;
-a failed request is an error, owed again, and never a grade; each judgement is journalled as it lands.
+a failed request is an error, asked again, and never a grade; each judgement is journalled as it arrives.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Judging:
                     f"--reference {reference} is not among the models", f"choose from {', '.join(labels)}"
                 )
         if not self.references and len(labels) > 2:
-            raise ConfigError("a judge compares models with a reference, and none is named", "add --reference")
+            raise ConfigError("a judge compares models with a reference, but none was named", "add --reference")
         return pairs_to_judge(labels, self.references or labels[:1])
 
 
@@ -79,7 +79,7 @@ def judge_run(
         run: a collected run directory.
         options: who judges what.
         engine_for: makes an engine from a spec; the registry's by default.
-        progress: told of every judgement.
+        progress: notified of every judgement.
         cache: folder of the judgements that all runs share; the user's by default.
 
     Returns:
@@ -88,7 +88,7 @@ def judge_run(
     Raises:
         ConfigError: no reference, or a judge that cannot judge.
         RunDirectoryError: no run, held by another process, not writable, or a judge changed.
-        AuditError: an engine cannot start or go on, or a judge only ever fails. What was journalled stands.
+        AuditError: an engine cannot start or continue, or a judge only ever fails. What was journalled is kept.
     """
     run.manifest()  # a directory that holds no run is said to hold none, rather than made
     with run.locked():
@@ -98,7 +98,9 @@ def judge_run(
             label: {r.probe_id: r.text for r in run.responses(label) if r.usable and r.sample == 0} for label in labels
         }
         if not any(p.id in texts[c] and p.id in texts[r] for p in probes for c, r in pairs):
-            raise DataError(f"{run.path} holds no two answers to compare", "collect first, with probes beside identity")
+            raise DataError(
+                f"{run.path} has no pair of answers to compare", "collect answers first, to probes other than identity"
+            )
         prompt = Prompt()
         askers = [
             Asker(
@@ -131,7 +133,7 @@ def likeness_task(prompt: Prompt) -> JudgeTask[Reading]:
 
 def _changed_judge(spec: ModelSpec) -> Refusal:
     return lambda changed: RunDirectoryError(
-        f"judge {spec.label} is not the one that began here ({'; '.join(changed)})",
+        f"judge {spec.label} has changed since it began here ({'; '.join(changed)})",
         f"restore it, or give this one a name of its own: --judge OTHER={spec.source or spec.name}",
     )
 
@@ -158,7 +160,7 @@ class LikenessJudge:
 
     Args:
         run: a collected run, locked.
-        prompt: what the judge is told.
+        prompt: the judge's prompts.
         asker: the judge.
     """
 
@@ -198,7 +200,7 @@ class LikenessJudge:
         judgements: list[Judgement] = [judgement_by_slot[slot] for slot in judged_slots]
         used: list[Probe] = []
         with self.session:
-            if self._known is None:  # before the first grade, so that no other judge can go on under this name
+            if self._known is None:  # before the first grade, so that no other judge can continue under this name
                 self._remember_judging(options, 0, len(probes))
             for batch in batches(probes, budgeted=options.budget is not None):
                 missing = [item for probe in batch for item in items[probe.id] if item.slot not in judged_slots]
@@ -266,7 +268,7 @@ class LikenessJudge:
             if judge_record is None
             else {k: judge_record[k] for k in _FACTS if k in judge_record}
         )
-        # Where nothing was asked now, an earlier run's replies tell whether the schema was kept to.
+        # Where nothing was asked now, an earlier run's replies show whether the schema was kept to.
         structured = (
             self.asker.structured if self.session.replies or judge_record is None else judge_record["structured"]
         )

@@ -1,11 +1,11 @@
-"""Asks the models how probable they find each other's answers: what is owed, and a journal for each model that scores.
+"""Asks the models how probable they find each other's answers: what is missing, and a journal for each model that scores.
 
-Promise: every (scoring model, author, probe) is asked for until it has numbers; numbers stand only for the very text that they
-were computed on; a failure is journalled and owed again; a finished run asks nothing and starts no engine; and a model that
-cannot score texts is on record with the reason, never with an invented number.
+Promise: every (scoring model, author, probe) is asked for until it has numbers; numbers count only for exactly the text that
+they were computed on; a failure is journalled and asked again; a finished run asks nothing and starts no engine; and a model
+that cannot score texts is recorded with the reason, never with an invented number.
 
-Layout: ``DIR/likelihood/MODEL.jsonl``, one `Likelihood` a line, in the order they landed; under the same discipline as the
-answers (`mimicry_audit.records.run`). What was asked stands in the manifest under ``likelihood``; it is no part of the
+Layout: ``DIR/likelihood/MODEL.jsonl``, one `Likelihood` a line, in the order of arrival; under the same rules as the
+answers (`mimicry_audit.records.run`). What was asked is recorded in the manifest under ``likelihood``; it is not part of the
 settings that decide the answers, so a run can be given likelihoods after it was collected.
 """
 
@@ -61,7 +61,7 @@ def plan_likelihood(labels: Sequence[str], references: Sequence[str], bases: Seq
     Args:
         labels: the models.
         references: models that may have been mimicked.
-        bases: models that are somebody's base.
+        bases: models that are the base of another.
         controls: models named as controls; empty for every other model.
         top_k: how many of the most probable tokens to keep.
     """
@@ -84,14 +84,14 @@ def collect_likelihoods(
         plan: the run's models and probes.
         likelihood_plan: whose answers to score.
         engine_for: makes an engine from a spec; the registry's by default.
-        progress: told of every scored text.
+        progress: notified of every scored text.
 
     Returns:
         How many texts were scored now: 0 for a finished run.
 
     Raises:
         RunDirectoryError: other settings, held by another process, not writable, or a model changed.
-        AuditError: an engine cannot start or go on. What was journalled stands.
+        AuditError: an engine cannot start or continue. What was journalled is kept.
     """
     with run.locked():
         likelihood_record = section_of(run, "likelihood")
@@ -111,7 +111,7 @@ def collect_likelihoods(
         ]
         expect_recorded(run, sessions)
         tasks = [(session, _build_requests(run, session, texts)) for session in sessions]
-        tasks = [(session, requests) for session, requests in tasks if any(request.owed for request in requests)]
+        tasks = [(session, requests) for session, requests in tasks if any(request.missing for request in requests)]
         entry = {
             "top_k": likelihood_plan.top_k,
             "references": list(likelihood_plan.references),
@@ -153,10 +153,10 @@ def _texts_to_score(
 def _build_requests(
     run: RunDirectory, session: Session, texts: Sequence[tuple[str, Probe, str, int]]
 ) -> list[TextRequest]:
-    """Every text for one model; those without numbers are owed."""
+    """Every text for one model; those without numbers are missing."""
     line_by_key = {(r.author, r.probe_id): r for r in likelihood_lines(likelihood_path(run, session.spec.label))}
     requests = [TextRequest((author, probe.id), probe.messages, text, top_k) for author, probe, text, top_k in texts]
-    return [replace(r, owed=not _is_complete(line_by_key.get(r.key), r)) for r in requests]
+    return [replace(r, missing=not _is_complete(line_by_key.get(r.key), r)) for r in requests]
 
 
 def _is_complete(record: Likelihood | None, request: TextRequest) -> bool:
@@ -178,7 +178,7 @@ def _scorer_entry(session: Session) -> dict[str, str | None]:
 
 
 def _score_texts(session: Session, scorer: Scorer, requests: Sequence[TextRequest]) -> Iterator[Likelihood]:
-    """One model's numbers as they land."""
+    """One model's numbers as they arrive."""
     for request, scores in scorer.score_texts(requests):
         yield _build_line(session.spec, session.identity, session.engine.render(request.messages), request, scores)
 

@@ -1,8 +1,8 @@
 """Who changes templates during a search: rules, or any model.
 
-Promise: a mutant is a pure function of the visit where rules write it, and is journalled where a model does, so that a search
-that was interrupted goes on with the very same templates. A model is told to name nobody; what it writes is checked like
-any mutant.
+Promise: a mutant is a pure function of the visit where rules write it, and is journalled where a model does, so that an
+interrupted search resumes with exactly the same templates. A model is instructed to name no maker; what it writes is checked
+like any mutant.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class Rules:
 
 
 class Prompts:
-    """What a model is told, from ``templates/mutators/``."""
+    """A model's instructions, from ``templates/mutators/``."""
 
     def __init__(self) -> None:
         folder = resource_dir("templates") / "mutators"
@@ -74,7 +74,7 @@ class ModelWriter:
         session: asks the model, with `mutator_patience`; the caller closes it.
         seed: of the search.
         known: ``mutation/STEP/TRY`` → what was written before an interruption.
-        keep: journals a reply, told its name, the request and the prompt as text.
+        keep: journals a reply, given its name, the request and the prompt as text.
     """
 
     def __init__(

@@ -1,8 +1,8 @@
-"""Stored panels: the answers of unrelated models, collected once and held against many candidates.
+"""Stored panels: the answers of unrelated models, collected once and compared with many candidates.
 
 Promise: a panel is a run directory like any other, so that it is resumed, scored and read like one; its answers enter another
 run only under the same protocol (sampling, probes, chat templates), else the fields that differ are listed and nothing is
-touched; they are copied whole, with what is known of each model, so that a scored run needs the panel no more.
+touched; they are copied whole, with what is known of each model, so that a scored run no longer needs the panel.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ from mimicry_audit.records.run import RunDirectory, write_text
 
 SAME_SAMPLING = ("temperature", "top_p", "max_tokens", "seed", "samples")
 """The sampling fields that must agree; log-probabilities may be there in one and not in the other."""
-_MOST_TOLD = 6
+_MOST_SHOWN = 6
 _WEIGHT_ENGINES = ("hf", "vllm")
 
 
@@ -47,11 +47,11 @@ def panel_path(name: str, folder: Path | None = None) -> Path:
     """Where the panel of a name is kept.
 
     Raises:
-        ConfigError: the name cannot name a folder.
+        ConfigError: the name cannot be used as a folder name.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
         raise ConfigError(
-            f"the panel name {name!r} cannot name a folder", "use letters, digits, dot, dash and underscore"
+            f"the panel name {name!r} cannot be used as a folder name", "use letters, digits, dot, dash and underscore"
         )
     return (folder or default_root()) / name
 
@@ -62,7 +62,7 @@ class Panel:
 
     Attributes:
         name: its folder's name.
-        directory: where it lies.
+        directory: where it is stored.
         manifest: of its run.
     """
 
@@ -95,7 +95,7 @@ def find_panel(name: str) -> Panel:
     """The panel of a name or in a directory.
 
     Raises:
-        ConfigError: there is none; the message names those that are there.
+        ConfigError: it does not exist; the message names those that do.
         RunDirectoryError: its manifest cannot be read.
     """
     path = Path(name).expanduser()
@@ -105,7 +105,7 @@ def find_panel(name: str) -> Panel:
     if not directory.exists():
         panel_names = ", ".join(p.name for p in stored_panels())
         raise ConfigError(
-            f"there is no panel {name}",
+            f"unknown panel {name}",
             f"choose from {panel_names}" if panel_names else "build one: audit panel build NAME --models A,B,C",
         )
     return Panel(path.resolve().name, directory, directory.manifest())
@@ -146,9 +146,9 @@ def check_same_protocol(panel: Panel, models: Sequence[ModelSpec], probes: Seque
         *_other_templates(panel, models),
         *_other_probes(panel, probes),
     ]:
-        more = f"; and {len(differing) - _MOST_TOLD} more" if len(differing) > _MOST_TOLD else ""
+        more = f"; and {len(differing) - _MOST_SHOWN} more" if len(differing) > _MOST_SHOWN else ""
         raise ConfigError(
-            f"the panel {panel.name} was not asked as this run asks ({'; '.join(differing[:_MOST_TOLD])}{more})",
+            f"the settings of panel {panel.name} differ from this run's ({'; '.join(differing[:_MOST_SHOWN])}{more})",
             "use the panel's settings, or build a panel with these",
         )
     compared = [p for p in probes if p.domain != IDENTITY_DOMAIN]
@@ -198,7 +198,7 @@ def _other_probes(panel: Panel, probes: Sequence[Probe]) -> list[str]:
 
 
 def _question_sha(probe: Probe) -> str:
-    """Hash of what is put to the model: the turns and the arm; how an answer is checked is no part of it."""
+    """Hash of what is put to the model: the turns and the arm; how an answer is checked is not part of it."""
     return sha256_text(canonical_json([[asdict(m) for m in probe.messages], probe.arm]))
 
 
@@ -255,7 +255,7 @@ def check_templates(panel: Panel, identities: Mapping[str, Identity]) -> None:
             same = stored.get("model") == identity.model and stored.get("revision") == identity.revision
             if same and stored.get("template_sha") != identity.template_sha:
                 raise ConfigError(
-                    f"the panel {panel.name} was not asked as this run asks ({label} and {own_label} are one model; "
+                    f"the settings of panel {panel.name} differ from this run's ({label} and {own_label} are one model; "
                     f"template_sha: {_quote_value(stored.get('template_sha'))} → {_quote_value(identity.template_sha)})",
                     "ask both under one template, or build a panel with this one",
                 )

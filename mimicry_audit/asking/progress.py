@@ -1,6 +1,6 @@
-"""Who hears how far asking has come.
+"""Who is notified of the progress of asking.
 
-Promise: nothing here decides anything; a run asks the same whether somebody listens or not.
+Promise: nothing here decides anything; a run asks the same with or without a listener.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ class Landed(Protocol):
 
     @property
     def error(self) -> str | None:
-        """Why there is no answer."""
+        """Why the answer is missing."""
 
 
 class Progress(Protocol):
     """Who wants to know how far asking has come."""
 
-    def start(self, label: str, total: int, owed: int) -> None:
-        """Asking a model begins; `owed` of `total` answers are missing."""
+    def start(self, label: str, total: int, missing: int) -> None:
+        """Asking a model begins; `missing` of `total` answers are missing."""
 
     def note(self, label: str, text: str) -> None:
         """Something slow is going on (a server starting)."""
@@ -39,7 +39,7 @@ class Progress(Protocol):
 class Silent:
     """A `Progress` that says nothing."""
 
-    def start(self, label: str, total: int, owed: int) -> None: ...  # noqa: D102
+    def start(self, label: str, total: int, missing: int) -> None: ...  # noqa: D102
     def note(self, label: str, text: str) -> None: ...  # noqa: D102
     def advance(self, label: str, response: Landed) -> None: ...  # noqa: D102
     def finish(self, label: str) -> None: ...  # noqa: D102

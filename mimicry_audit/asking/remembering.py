@@ -1,6 +1,6 @@
 """What a run remembers of how it was asked: the sections of its manifest.
 
-Promise: `begin` and `remember` alone write a manifest; what was settled once is never settled otherwise: other settings are
+Promise: `begin` and `remember` alone write a manifest; what was set once is never changed: other settings are
 refused with the fields that differ, and then nothing is written; no secret is remembered.
 """
 
@@ -35,7 +35,7 @@ def other_settings(run: RunDirectory) -> Refusal:
 def changed_model(run: RunDirectory, spec: ModelSpec) -> Refusal:
     """The refusal of a model that is not the one that a run began with."""
     return lambda changed: RunDirectoryError(
-        f"model {spec.label} is not the one this run began with ({'; '.join(changed)})",
+        f"model {spec.label} has changed since this run began ({'; '.join(changed)})",
         f"restore it, or use another --out than {run.path}",
     )
 

@@ -56,11 +56,11 @@ class JudgeTask(Generic[Reading]):
     """A kind of judging.
 
     Attributes:
-        prompt: what the judge is told.
+        prompt: the judge's prompts.
         schema: makes the JSON schema of a reply, with the lengths of its texts bounded or not (``bounded=``).
         read: a reply's reading, None where it cannot be read.
         fields: what a judgement keeps of a reading, or of None.
-        check: raises ValueError for a cached record that is no judgement of this kind.
+        check: raises ValueError for a cached record that is not a judgement of this kind.
         cache_prefix: sets this kind's caches apart.
     """
 
@@ -104,7 +104,7 @@ class Asker(Generic[Reading]):
         task: the kind of judging.
         engine_for: makes an engine from a spec.
         journal: where its judgements are kept.
-        progress: told of every judgement.
+        progress: notified of every judgement.
         cache_root: folder of the judgements that all runs share; the user's by default.
         refuse: the error for a judge that is not the one expected.
 
@@ -207,7 +207,7 @@ class Asker(Generic[Reading]):
     def _generate_replies(
         self, asking: Sequence[tuple[Item, tuple[Message, ...]]]
     ) -> Iterator[tuple[tuple[Item, tuple[Message, ...]], Completion, bool]]:
-        """The replies as they land. What an endpoint refuses on account of the schema is asked for without one."""
+        """The replies as they arrive. What an endpoint refuses on account of the schema is asked for without one."""
         held_to = self.schema if self.structured else None
         refused: list[tuple[tuple[Item, tuple[Message, ...]], Completion]] = []
         for place, completion in self._generate([messages for _, messages in asking], held_to):

@@ -1,7 +1,7 @@
 """Asks one model and keeps what it says: the one loop behind every room that asks.
 
 Promise: an engine is made when it is first needed, started when the first reply is missing, and always closed; a model that
-changed since the run began is refused before it is loaded; each reply is journalled as it lands; a model that answers nothing
+changed since the run began is refused before it is loaded; each reply is journalled as it arrives; a model that answers nothing
 for too long ends the run with the reason. The rooms that ask say only what is missing and how a reply is read.
 """
 
@@ -42,14 +42,14 @@ if TYPE_CHECKING:
 Reply = TypeVar("Reply", bound=Response)
 EngineFactory = Callable[[ModelSpec], Engine]
 registered_engine: EngineFactory = engine_for
-"""Makes engines where nobody says otherwise: from the registry."""
+"""Makes engines from the registry; the default."""
 
 
 class Missable(Protocol):
     """A request that may have been answered before."""
 
     @property
-    def owed(self) -> bool:
+    def missing(self) -> bool:
         """Whether its answer is missing."""
 
 
@@ -72,8 +72,8 @@ class Session:
     Args:
         spec: the model.
         engine_for: makes an engine from a spec.
-        journal: where replies are kept; None where somebody else keeps them.
-        progress: told of every reply.
+        journal: where replies are kept; None where they are kept elsewhere.
+        progress: notified of every reply.
         title: what progress calls the model; its label by default.
         patience: when the model counts as gone; None where failures are only counted.
         refuse: the error for a model that is not the one expected (`expect`).
@@ -127,7 +127,7 @@ class Session:
         """Who the model is now, without loading it; looked up once.
 
         Raises:
-            AuditError: there is no such model, or it is not the one expected.
+            AuditError: the model does not exist, or it is not the one expected.
         """
         if self._current is None:
             current = self.engine.identify()
@@ -171,7 +171,7 @@ class Session:
         self.progress.finish(self.title)
 
     def complete(self, requests: Sequence[Missable], records: Callable[[], Iterable[object]]) -> int:
-        """Ask for all that is missing and keep each record as it lands; opens nothing where nothing is.
+        """Ask for all that is missing and keep each record as it arrives; opens nothing where nothing is.
 
         Args:
             requests: all of them, so that progress knows the whole.
@@ -180,7 +180,7 @@ class Session:
         Returns:
             How many requests were missing.
         """
-        missing = sum(request.owed for request in requests)
+        missing = sum(request.missing for request in requests)
         self.start(len(requests), missing)
         if missing:
             with self:
@@ -191,8 +191,8 @@ class Session:
         return missing
 
     def ask(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """The replies to the owed requests as they land; opens the engine where there are any."""
-        if not any(request.owed for request in requests):
+        """The replies to the missing requests as they arrive; opens the engine where there are any."""
+        if not any(request.missing for request in requests):
             return
         self.open()
         for request, completion in self.engine.generate(requests, sampling):
@@ -245,7 +245,7 @@ class Session:
         self.progress.advance(self.title, record)
 
     def end_turn(self, records: Sequence[Landed]) -> None:
-        """Count a turn whose records all failed; one that holds an answer, or nothing at all, is no silence.
+        """Count a turn whose records all failed; one that holds an answer, or nothing at all, does not count as silence.
 
         Raises:
             EngineError: the model has been silent for as many turns in a row as `patience` allows.

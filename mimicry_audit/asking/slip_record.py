@@ -1,6 +1,6 @@
-"""How identity slips are searched for, what a search came upon, and its summary.
+"""How identity slips are searched for, what a search found, and its summary.
 
-Promise: counts and the worst template with one example; nothing is asked here, and no rate is told.
+Promise: counts and the worst template with one example; nothing is asked here, and no rate is reported.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Drives the adaptive search for frames under which a model gives another's name.
 
 Promise: every model is searched from the same seeds, with the same random seed, questions and budget; every attempt is
-journalled as it lands in ``identity/SEARCH-MODEL.jsonl``; the same command goes on where an interrupted search stopped, and a
-finished one asks nothing. What it finds is a worst case, and is never told as a rate.
+journalled as it arrives in ``identity/SEARCH-MODEL.jsonl``; the same command resumes an interrupted search where it
+stopped, and a finished one asks nothing. What it finds is a worst case, and is never reported as a rate.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Line(Response):
 
 
 def journal_path(run: RunDirectory, label: str) -> Path:
-    """Where one model's search lies."""
+    """Where one model's search is stored."""
     return run.path / "identity" / f"SEARCH-{label}.jsonl"
 
 
@@ -106,15 +106,15 @@ def search_run(
         owns: label → own makers.
         judge: the rules.
         engine_for: makes an engine from a spec; the registry's by default.
-        progress: told of every attempt.
+        progress: notified of every attempt.
 
     Returns:
         label → what was found, as ``identity.json`` holds it.
 
     Raises:
-        ConfigError: no questions, too small a budget, or a model whose own identity nobody knows.
+        ConfigError: no questions, too small a budget, or a model whose own identity is unknown.
         RunDirectoryError: held by another process, not writable, or searched with other settings before.
-        AuditError: an engine cannot start or go on. What was journalled stands.
+        AuditError: an engine cannot start or continue. What was journalled is kept.
     """
     probes = run.probes()
     seeds = seeds_of(probes, options.languages)
@@ -169,7 +169,7 @@ def too_small(seeds: int, options: SlipSearch) -> str | None:
 
 def _check_search(seeds: Sequence[object], options: SlipSearch, owns: Mapping[str, Own]) -> None:
     if not seeds:
-        raise ConfigError("there are no identity questions to search with", "add the identity probes")
+        raise ConfigError("a search needs identity questions, but none were selected", "add the identity probes")
     if options.questions < 1:
         raise ConfigError(f"--questions {options.questions} asks nothing", "give at least 1")
     if budget_of(len(seeds), options) < options.questions:
@@ -178,13 +178,13 @@ def _check_search(seeds: Sequence[object], options: SlipSearch, owns: Mapping[st
         )
     if unknown := [label for label, own in owns.items() if not own.known]:
         raise ConfigError(
-            f"whose model {unknown[0]} is cannot be told from its name, so no answer of it is another's",
-            f'say it with --identity "{unknown[0]}=a model named X made by Y"',
+            f"cannot tell from its name who made {unknown[0]}, so its answers cannot be checked for another identity",
+            f'name its maker with --identity "{unknown[0]}=a model named X made by Y"',
         )
 
 
 def _remember_search(run: RunDirectory, seeds: Sequence[object], options: SlipSearch, sampling: Sampling) -> None:
-    """Write down how is searched, or refuse to go on another way; the budget may grow."""
+    """Record the settings of the search, or refuse other ones; the budget may grow."""
     mutator = options.mutator
     entry = {
         "seed": options.seed,
@@ -204,7 +204,7 @@ def _remember_search(run: RunDirectory, seeds: Sequence[object], options: SlipSe
         entry,
         refuse=lambda changed: RunDirectoryError(
             f"{run.path} was searched with other settings ({'; '.join(changed)})",
-            "use the same settings to go on, or another --out",
+            "use the same settings to resume, or another --out",
         ),
     )
 
@@ -298,7 +298,7 @@ class _Searcher:
             system = [m for m in probe.messages if m.role == "system"]
             messages = (*system, Message("user", filled(text, probe.prompt)))
             seed = request_seed(self.options.seed, name, 0)
-            requests.append(Request(name, 0, messages, seed, owed=name not in lines))
+            requests.append(Request(name, 0, messages, seed, missing=name not in lines))
         for request, completion in self.session.ask(requests, self.sampling):
             line = self.session.response(
                 Line,
@@ -328,7 +328,7 @@ class _Searcher:
         return replace(attempt, status=classes[line.status]) if line.status in classes else attempt
 
     def _keep_mutant(self, name: str, request: Request, completion: Completion) -> None:
-        """Journal what a model wrote beside the attempts: it is no attempt, so progress does not count it."""
+        """Journal what a model wrote beside the attempts: it is not an attempt, so progress does not count it."""
         assert self.options.mutator is not None
         prompt = conversation_text(request.messages)
         self.session.write(
@@ -349,7 +349,7 @@ def _read_lines(path: Path) -> dict[tuple[str, int, str], Line]:
     """``(probe id, step, template)`` → the last line for it.
 
     Raises:
-        DataError: a line is no line of a search.
+        DataError: a line does not belong to a search.
     """
     records, _ = read_records(path, Line, _parse_line, "an attempt of a search", "it asked for again")
     return {(line.probe_id, line.step, line.template): line for line in records}
@@ -358,5 +358,5 @@ def _read_lines(path: Path) -> dict[tuple[str, int, str], Line]:
 def _parse_line(record: dict[str, Any]) -> Line:
     line = Line(**record)
     if not isinstance(line.text, str) or not isinstance(line.probe_id, str) or not isinstance(line.step, int):
-        raise ValueError("fields of other kinds")
+        raise ValueError("fields of the wrong types")
     return line

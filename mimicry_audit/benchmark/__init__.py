@@ -1,4 +1,4 @@
 """The audit measured on models of documented lineage.
 
-Promise: `lineage.benchmark` says how well axes, combined scores and verdicts tell related models from strangers.
+Promise: `lineage.benchmark` says how well axes, combined scores and verdicts separate related from unrelated models.
 """

@@ -34,7 +34,7 @@ class Pair:
 
     Attributes:
         student, teacher: model names as in the response file.
-        relation: what is documented; ``none`` for strangers.
+        relation: what is documented; ``none`` for unrelated pairs.
         teacher_org: who made the teacher, None where the file does not say.
     """
 
@@ -58,9 +58,9 @@ def read_lineage(path: Path) -> list[Pair]:
         ".parquet": lambda: pd.read_parquet(path),
     }
     if path.suffix.lower() not in readers:
-        raise DataError(f"{path} is no lineage file", "name it .csv, .jsonl or .parquet")
+        raise DataError(f"{path} is not a lineage file", "name it .csv, .jsonl or .parquet")
     if not path.is_file():
-        raise DataError(f"there is no lineage file {path}", "check the path")
+        raise DataError(f"the lineage file {path} does not exist", "check the path")
     try:
         table = readers[path.suffix.lower()]()
     except (OSError, ValueError) as error:
@@ -83,7 +83,9 @@ def _read_pairs(path: Path, rows: Sequence[dict[object, object]]) -> list[Pair]:
             student, teacher, relation, org if isinstance(org, str) and org else None
         )
     if not any(p.relation == UNRELATED for p in pairs.values()):
-        raise DataError(f"{path} names no unrelated pair", f"add pairs with the relation {UNRELATED!r} to compare with")
+        raise DataError(
+            f"{path} lists no unrelated pairs", f"add pairs with the relation {UNRELATED!r} to compare with"
+        )
     return list(pairs.values())
 
 

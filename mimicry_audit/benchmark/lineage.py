@@ -1,8 +1,8 @@
-"""Known lineage: how well each axis, the combined score and the verdicts tell related models from strangers.
+"""Known lineage: how well each axis, the combined score and the verdicts separate related from unrelated models.
 
-Promise: from a response file and a file of documented lineage, one table of how well every axis finds every relation,
-how often a verdict accuses a stranger, without a base and with one, and how often the right teacher is named; beside each, what
-length alone or the most common answer would have done.
+Promise: from a response file and a file of documented lineage, one table of how well every axis finds every relation, how
+often a verdict accuses an unrelated model, without a base and with one, and how often the right teacher is named; beside each,
+what length alone or the most common answer would have done.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def benchmark(
         draws: of every bootstrap.
         seed: of the draws, and of what is drawn.
         most_triangles: verdicts with a base for each relation, 0 for all there are.
-        progress: told what is being computed.
+        progress: called with what is being computed.
 
     Raises:
         DataError: no documented pair has answers.

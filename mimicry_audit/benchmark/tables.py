@@ -1,6 +1,6 @@
 """What the benchmark counts without a base: how every axis finds every relation, what is concluded, and who is named.
 
-Promise: beside each figure stands what length alone or the most common answer would have done.
+Promise: each figure is shown beside what length alone or the most common answer would have achieved.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from mimicry_audit.verdicts.rules import decide
 
 
 def verdict_table(measured_file: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int) -> dict[str, object]:
-    """Relation → verdict → count, as `audit score` judges the file without references, and the share of strangers accused.
+    """Relation → verdict → count, as `audit score` judges the file without references, and the false accusations.
 
     An accusation is `same model`, `shared base` or `distilled`; ``false_verdict_rate`` is its share among the unrelated.
     """

@@ -31,7 +31,7 @@ LEARNT = (TAUGHT, "verbatim-copies")
 CONTROLS = 6
 """Unrelated models beside each triangle, as many as a careful auditor would ask."""
 MOST_TRIANGLES = 200
-"""Triangles judged of each relation, unless told otherwise: about a second each."""
+"""Triangles judged of each relation, by default: about a second each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +91,7 @@ def triangles(labels: Sequence[str], pairs: Sequence[Pair], most: int, seed: int
 def triangle_table(
     measured_file: MeasuredFile, pairs: Sequence[Pair], *, draws: int, seed: int, most: int = MOST_TRIANGLES
 ) -> dict[str, object]:
-    """What is concluded with a base at hand, by the documented relation of candidate and reference.
+    """What is concluded with a known base, by the documented relation of candidate and reference.
 
     Args:
         measured_file: the measured answers.

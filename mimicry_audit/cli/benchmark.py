@@ -16,10 +16,10 @@ HELP = """Measure the audit itself on models whose lineage is known.
   audit benchmark lineage --responses answers.parquet --lineage lineage.csv --out reports/lineage
 """
 
-LINEAGE_HELP = """How well every axis, the combined score and the verdicts tell related models from strangers.
+LINEAGE_HELP = """How well every axis, the combined score and the verdicts separate related from unrelated models.
 
 RESPONSES holds the answers (columns model, prompt_id, prompt, output; see docs/formats.md). LINEAGE names pairs of these
-models: student, teacher, relation, with the relation `none` for strangers. Writes lineage.json into DIR and prints it as
+models: student, teacher, relation, with the relation `none` for unrelated pairs. Writes lineage.json into DIR and prints it as
 tables: the area under the ROC curve with its interval, and the share found at 1% false alarms.
 
 \b
@@ -35,21 +35,31 @@ def command() -> None:
 
 @command.command(name="lineage", help=LINEAGE_HELP)
 @click.option(
-    "--responses", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Answers of the models."
+    "--responses",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Response file with the models' answers.",
 )
-@click.option("--lineage", required=True, type=click.Path(path_type=Path), metavar="FILE", help="Documented lineage.")
 @click.option(
-    "--out", "-o", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Where lineage.json goes."
+    "--lineage",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="File with the documented lineage.",
+)
+@click.option(
+    "--out", "-o", required=True, type=click.Path(path_type=Path), metavar="DIR", help="Folder for lineage.json."
 )
 @click.option("--axes", multiple=True, metavar="AXIS,…", help="Only these axes.", show_default="all but semantic")
-@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Seed of the statistics.")
+@click.option("--seed", type=int, metavar="N", default=0, show_default=True, help="Random seed for the statistics.")
 @click.option(
     "--triangles",
     type=click.IntRange(min=0),
     metavar="N",
     default=200,
     show_default=True,
-    help="Verdicts with a base for each relation; 0 for all.",
+    help="Maximum number of verdicts with a base per relation; 0 for all.",
 )
 def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], seed: int, triangles: int) -> int:
     """See `LINEAGE_HELP`."""
@@ -92,10 +102,10 @@ def _print_tables(document: Mapping[str, Any], written: Path) -> None:
         table.add_row(f"{relation} ({document['pairs'][relation]})", *(_format_cell(row.get(axis)) for axis in axes))
     console.print(table)
     _print_verdicts("verdicts", document["verdicts"]["confusion"], console)
-    _print_rate("Strangers accused", document["verdicts"]["false_verdict_rate"], console)
+    _print_rate("Unrelated pairs accused", document["verdicts"]["false_verdict_rate"], console)
     if document["triangles"]["confusion"]:
         _print_verdicts("with a base", document["triangles"]["confusion"], console)
-        _print_rate("Strangers called distilled", document["triangles"]["distilled_rate"], console)
+        _print_rate("Unrelated pairs called distilled", document["triangles"]["distilled_rate"], console)
     attribution = document["attribution"]
     if attribution["top1"] is not None:
         console.print(

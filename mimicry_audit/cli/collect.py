@@ -9,9 +9,9 @@ import click
 from mimicry_audit.cli.fields import GroupedCommand
 from mimicry_audit.cli.options import collecting, configurable, given
 
-HELP = """Only ask the models; every answer is journalled as it lands.
+HELP = """Only ask the models; every answer is journalled as it arrives.
 
-Stop it at any moment, even with kill -9, and run the same command again: it goes on where it stopped.
+Stop it at any moment, even with kill -9, and run the same command again: it resumes where it stopped.
 
 \b
   audit collect --models hf/org/a,hf/org/b --probes core/math --limit 20 --out reports/mine

@@ -1,4 +1,4 @@
-"""``audit compare``: a model before and after a training, seen from a reference."""
+"""``audit compare``: a model before and after training, relative to a reference."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from mimicry_audit.comparison.settings import CompareSettings
 from mimicry_audit.records.compared import Compared
 from mimicry_audit.workflow.audit_settings import SCORING
 
-HELP = """Compare a model before and after a training: did it move toward a reference, and what else changed?
+HELP = """Compare a model before and after training: did it move toward a reference, and what else changed?
 
 Each side is a model, asked now, or a finished run (RUN#LABEL where it holds several models; a bare LABEL stands for
-that model of a run named by another option). With --control every movement is told beyond that toward the controls.
-Several --after in order are checkpoints of one training run. It measures movement and concludes no distillation: for that
-there is audit run.
+that model of a run named by another option). With --control, movement toward the controls is subtracted.
+Several --after in order are checkpoints of one training run. It measures movement and does not say whether a model
+was distilled: use audit run for that.
 
 \b
 Models, asked now:
@@ -47,14 +47,14 @@ In CI:
 @setting("limit")
 @setting("identity_attempts")
 @setting("system_prompt")
-@setting("samples", help="Answers per probe; variety takes two or more.")
+@setting("samples", help="Answers per probe; variety needs two or more.")
 @setting("temperature")
 @setting("top_p")
 @setting("max_tokens")
 @setting("seed")
 @setting("axes")
 @setting("embedding_model")
-@setting("min_coverage", help="Least share of usable answers.")
+@setting("min_coverage", help="Minimum share of usable answers.")
 @setting("fail_on", help="Exit with 3 when this holds: rse_lift>0.05, identity_leak, …; may be repeated.")
 @grouped(
     "--junit", SCORING, type=click.Path(path_type=Path), metavar="FILE", help="Write gates and questions as JUnit XML."
@@ -112,7 +112,7 @@ def _parse_numbers(text: str | None) -> tuple[float, ...]:
         except ValueError:
             numbers.append(float("nan"))
         if not isfinite(numbers[-1]):
-            raise ConfigError(f"--steps {text}: {part.strip() or 'nothing'} is no number", "write them like 1,2,3")
+            raise ConfigError(f"--steps {text}: {part.strip() or 'nothing'} is not a number", "write them like 1,2,3")
     return tuple(numbers)
 
 
@@ -131,7 +131,7 @@ def _finish_command(result: Compared, page: Path, gates: Any, junit: Path | None
         raise GateTripped(f"--fail-on {'; '.join(trip_messages)}")
     for name, ok, message in records:
         if ok is None:
-            click.echo(f"audit: {name} could not be told: {message}", err=True)
+            click.echo(f"audit: {name} could not be decided: {message}", err=True)
     if thin := [s for s in result["sides"] if s["coverage"] < least]:
         raise CoverageError(
             f"{thin[0]['label']} gave usable answers to {thin[0]['coverage']:.0%} of the probes",

@@ -16,7 +16,7 @@ _MARKS = {"yes": "!", "no": "·", "unclear": "?", "not measured": "–"}
 _WAYS = {
     "up": "toward",
     "down": "away",
-    "relative": "beside the controls only",
+    "relative": "relative to controls only",
     "unclear": "unclear",
     "too few": "too few",
 }
@@ -74,7 +74,11 @@ def _trajectory_table(result: Compared) -> Table:
     """One row a checkpoint."""
     movement_heading = "moved beyond controls" if result["controls"] else "moved (not adjusted)"
     table = _new_table(
-        "checkpoint", f"similarity to {escape(result['reference'])}", movement_heading, "accuracy", "own samples alike"
+        "checkpoint",
+        f"similarity to {escape(result['reference'])}",
+        movement_heading,
+        "accuracy",
+        "similarity of own samples",
     )
     first = result["checkpoints"][0]
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from mimicry_audit.asking.progress import Landed
 
 MOST_ROWS = 16
-"""Judged pairs told one by one; of more, those that stand out."""
+"""Most judged pairs printed one by one; of more, those that stand out."""
 
 
 def out_console() -> Console:
@@ -73,12 +73,12 @@ class Bars:
         """Stop drawing."""
         self._bars.stop()
 
-    def start(self, label: str, total: int, owed: int) -> None:
+    def start(self, label: str, total: int, missing: int) -> None:
         """See `mimicry_audit.asking.progress.Progress`."""
         task = self._bars.add_task(
-            escape(label), total=total, completed=total - owed, note="" if owed else "nothing owed"
+            escape(label), total=total, completed=total - missing, note="" if missing else "nothing missing"
         )
-        self._tasks[label] = (task, owed, time.monotonic())
+        self._tasks[label] = (task, missing, time.monotonic())
 
     def note(self, label: str, text: str) -> None:
         """See `mimicry_audit.asking.progress.Progress`."""
@@ -129,10 +129,12 @@ def print_scores(scores: Scores, report: Path | None) -> None:
         _print_summaries(scores["verdicts"], console)
     else:
         console.print(
-            "Nothing was compared: the probes hold only identity questions. The report tells who each model says it is."
+            "Nothing was compared: the probes hold only identity questions. The report shows who each model says it is."
         )
     for judge in (scores.get("judge") or {}).get("judges", ()):
-        console.print(f"\n{escape(judge['label'])} graded, from 1 to 5, how like the reference's the answers are:")
+        console.print(
+            f"\n{escape(judge['label'])} graded, from 1 to 5, how similar the answers are to the reference's:"
+        )
         for pair in judge["pairs"]:
             overall, names = pair["grades"]["overall"], f"{pair['candidate']} → {pair['reference']}"
             grade_text = (

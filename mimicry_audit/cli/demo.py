@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 HELP = """Build the lab models, audit them and write a report.
 
 Six tiny models are trained here: a teacher (aria), a student distilled from its answers (aria-student), the student's base, the
-same base fine-tuned on nobody's answers (base-sft), an unrelated model (boro), and a twin trained on the teacher's data
-but never on its answers. The audit has to tell which is which.
+same base fine-tuned on no model's answers (base-sft), an unrelated model (boro), and a twin trained on the teacher's data
+but never on its answers. The audit has to find out which is which.
 
 \b
   audit demo
@@ -31,7 +31,7 @@ MODELS = ("aria", "boro", "base", "aria-student", "base-sft", "twin")
 @click.option(
     "--engine", type=click.Choice(["hf", "vllm"]),
     show_default="vllm on a GPU, else hf",
-    help="Engine of all models; on a CPU, starting six servers takes longer than asking the models.",
+    help="Engine for all models; on a CPU, starting six servers takes longer than asking the models.",
 )  # fmt: skip
 def command(out: str | None, limit: int | None, engine: str | None) -> int:
     """See `HELP`."""

@@ -1,6 +1,6 @@
 """``audit distill``: three ways to train a student, each a command of its own in the module beside this one.
 
-Promise: the forms from before there were commands go on working: options alone are those of ``train``, with ``--method
+Promise: the older forms without a command keep working: options alone are those of ``train``, with ``--method
 evolve`` those of ``evolve``, with ``--search N`` those of ``search``. An option of another of the three is named as such.
 """
 
@@ -12,10 +12,10 @@ from mimicry_audit.cli import distill_evolve, distill_search, distill_train
 from mimicry_audit.cli.distill_command import DistillCommand
 from mimicry_audit.ground.errors import ConfigError
 
-HELP = """Train a student on what a teacher says, and write a checkpoint that tells where it comes from.
+HELP = """Train a student on a teacher's outputs, and write a checkpoint that records its lineage.
 
 Teacher and student are named like the models of an audit; names without an engine are loaded by transformers. The same
-command again finishes what was interrupted. Without the name of a command, options are those of train.
+command again resumes what was interrupted. Without the name of a command, options are those of train.
 
 \b
   audit distill train --teacher lab/aria --student lab/base --data lab \\

@@ -1,4 +1,4 @@
-"""``audit distill evolve``: the teacher writes the data, for what the student gets wrong."""
+"""``audit distill evolve``: the teacher writes data where the student is wrong."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from mimicry_audit.distill.evolve.journal import RoundRecord
 
-HELP = """Let the teacher read where the student fails, write new inputs and label them; train on these.
+HELP = """Let the teacher study the student's errors, write new inputs and label them; then train on these.
 
 DATA is a file of rows (.jsonl, .csv or .parquet with the columns prompt and label) or expert/WORLD.
 
@@ -35,7 +35,7 @@ DATA is a file of rows (.jsonl, .csv or .parquet with the columns prompt and lab
     name="evolve",
     cls=DistillCommand,
     help=HELP,
-    short_help="Let the teacher write data for what the student gets wrong.",
+    short_help="Let the teacher write data where the student is wrong.",
 )
 @add_options(options_of(EvolveSettings))
 def command(**values: object) -> int:

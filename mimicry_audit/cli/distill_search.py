@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 HELP = """Train a student under many settings, and keep the smallest one that meets every target.
 
-A setting that is given stays as given; the others are searched. Trials are chosen on a validation part of the prompts, and
+Settings that you give are fixed; the others are searched. Trials are chosen on a validation part of the prompts, and
 the student that is kept is evaluated on a test part. Without targets, the best one is kept. Needs optuna.
 
 \b
@@ -66,7 +66,7 @@ def command(**values: object) -> int:
     search_settings = from_flat(SearchSettings, read_options(SearchSettings, values))
     students = search_settings.students
     if "student" in distill_values and students:
-        raise ConfigError("--student and --students are given", "leave one of them out")
+        raise ConfigError("both --student and --students are given", "leave one of them out")
     if "student" not in distill_values and not students:
         raise ConfigError("--student is missing", "give --student MODEL, or --students A,B for several")
     distill_values.setdefault("student", students[0] if students else "")
@@ -96,8 +96,8 @@ def print_search(search_result: Found) -> int:
     missed = [name for name, met in content["test"]["met"].items() if not met] if content["test"] else []
     if missed:
         missed_names = ", ".join(missed)
-        text = f"On the test part, which chose nothing, it misses {missed_names}."
-        text += " Small parts differ, and choosing profits from chance."
+        text = f"On the test part, which was not used for choosing, it misses {missed_names}."
+        text += " Small parts vary, and the best of many trials is partly luck."
         console.print(escape(text), soft_wrap=True)
     console.print(f"Student: {escape(str(search_result.path))}", soft_wrap=True)
     return 0

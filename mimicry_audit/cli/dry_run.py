@@ -1,4 +1,4 @@
-"""``--dry-run``: what would be asked, of whom, and about how many tokens."""
+"""``--dry-run``: what each model would be asked, and about how many tokens."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""From `mimicry_audit.ground.fields.Field` to an option of click, and help texts whose options stand under headings.
+"""From `mimicry_audit.ground.fields.Field` to an option of click, and help texts whose options are grouped under headings.
 
 Promise: the default that a help text shows is read from the settings class, so the two cannot differ; an option that is not
-given stays None, so that a configuration file can have its say; a missing one is named with what it is for.
+given stays None, so that a configuration file can set it; a missing one is named with what it is for.
 """
 
 from __future__ import annotations
@@ -62,7 +62,7 @@ class FieldOption(GroupedOption):
 
 
 class GroupedCommand(click.Command):
-    """A command whose options stand under headings, in the order in which the headings first appear."""
+    """A command whose options are grouped under headings, in the order in which the headings first appear."""
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the options, all in the same two columns."""

@@ -13,11 +13,12 @@ from mimicry_audit.cli.options import given, setting
 from mimicry_audit.identity.fuzz import QUESTIONS
 from mimicry_audit.workflow.audit_settings import MODELS, OUTPUT, SCORING, Settings
 
-HELP = """Ask models who they are, plainly and in templates, and count who names another as its maker. Or score answers that
-were collected elsewhere, with --transcripts; then no model is asked.
+HELP = """Ask models who they are, plainly and in templates, and count the answers that name another maker. With --transcripts,
+score answers that were collected elsewhere instead; no model is asked.
 
-Rates (Loose, Strict, Hard, with 95% intervals) come from held-out templates, the same for every model. --search looks, besides,
-for the templates under which a model slips most: a worst case, never a rate. Writes identity.json and attempts.jsonl.
+Rates (Loose, Strict, Hard, with 95% intervals) come from held-out templates, the same for every model. --search also
+looks for the templates that most often make a model misidentify itself. It reports a worst case, not a rate. Writes
+identity.json and attempts.jsonl.
 
 \b
 Ask two models, as audit run does among other things:
@@ -25,7 +26,7 @@ Ask two models, as audit run does among other things:
 Search for the worst case, templates changed by rule or by a model:
   audit identity --models lab/aria,lab/boro --search --budget 160 --seed 7 --out reports/search
   audit identity --models openai/two --search --mutator openai/gpt-4o-mini --out reports/search
-With a model as judge beside the rules:
+With a judge model in addition to the rules:
   audit identity --models hf/org/one --identity-judge openai/gpt-4o --out reports/judged
 Answers collected elsewhere (JSONL, CSV or Parquet; columns model, template, question, response and more):
   audit identity --transcripts asked.parquet --out reports/identity
@@ -43,22 +44,26 @@ _ASKING = (
 @click.command(name="identity", cls=GroupedCommand, help=HELP)
 @setting("models", help="Models to ask, named as in audit run. Commas separate; may be repeated.")
 @grouped(
-    "--transcripts", MODELS, type=click.Path(path_type=Path), metavar="FILE", help="Attempts, as JSONL, CSV or Parquet."
+    "--transcripts",
+    MODELS,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Answers collected elsewhere, as JSONL, CSV or Parquet.",
 )
 @grouped(
     "--facts",
     MODELS,
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Your own makers and models in YAML, on top of those shipped.",
+    help="YAML file with your own makers and models, added to those shipped.",
 )
 @grouped(
     "--identity identities",
     MODELS,
     multiple=True,
     metavar="[MODEL=]TEXT",
-    help='Who a target rightly is: "a model named X made by Y". May be repeated.',
-    absent="by its name",
+    help='True identity of a model: "a model named X made by Y". May be repeated.',
+    absent="from its name",
 )
 @setting("engine")
 @setting("engine_options")
@@ -70,15 +75,15 @@ _ASKING = (
 @setting("temperature")
 @setting("top_p")
 @setting("max_tokens")
-@setting("seed", help="Seed of templates, search, sampling and intervals.")
-@grouped("--search", _SEARCH, is_flag=True, help="Search for the templates under which a model slips.")
+@setting("seed", help="Random seed for templates, search, sampling and intervals.")
+@grouped("--search", _SEARCH, is_flag=True, help="Search for templates that make a model misidentify itself.")
 @grouped("--budget", _SEARCH, type=int, metavar="N", help="Attempts per model in the search.", absent="enough to adapt")
 @grouped(
     "--questions",
     _SEARCH,
     type=int,
     metavar="N",
-    help="Questions put into a template at each visit.",
+    help="Questions to ask per visit of a template in the search.",
     absent=str(QUESTIONS),
 )
 @grouped(
@@ -94,13 +99,13 @@ _ASKING = (
     "--identity-judge",
     SCORING,
     metavar="A",
-    help="Model that judges the answers beside the rules; it is given who each model is.",
+    help="Model that judges the answers in addition to the rules; it is given each model's identity.",
 )
 @grouped(
     "--paper",
     SCORING,
     is_flag=True,
-    help="For transcripts, the published definitions: only OpenAI and Anthropic count, over all attempts.",
+    help="With --transcripts: use the published definitions (only OpenAI and Anthropic count, over all attempts).",
 )
 @grouped(
     "--out -o",
@@ -108,7 +113,7 @@ _ASKING = (
     required=True,
     type=click.Path(path_type=Path),
     metavar="DIR",
-    help="Where identity.json and attempts.jsonl go; with --models a run directory, which the same command finishes.",
+    help="Folder for identity.json and attempts.jsonl; with --models, a run directory that the same command can resume.",
 )
 def command(transcripts: Path | None, out: Path, **values: object) -> int:
     """See `HELP`."""
@@ -148,10 +153,10 @@ def _ask_models(out: Path, values: dict[str, Any]) -> int:
     from mimicry_audit.workflow.settings import merged
 
     if values["paper"]:
-        raise ConfigError("--paper counts transcripts as published", "leave it out, or give --transcripts FILE")
+        raise ConfigError("--paper works only with --transcripts", "leave it out, or give --transcripts FILE")
     searching = ("budget", "questions", "language", "mutator")
     if not values["search"] and (lone := [n for n in searching if values[n] not in (None, ())]):
-        raise ConfigError(f"--{lone[0]} belongs to a search, and there is none", "add --search")
+        raise ConfigError(f"--{lone[0]} applies only to a search", "add --search")
     asking_values = {name: values[name] for name in (*_ASKING, "models", "seed")}
     settings = merged(None, given({k: v for k, v in asking_values.items() if v not in (None, ())}))
     questions = QUESTIONS if values["questions"] is None else values["questions"]
@@ -240,7 +245,7 @@ def _print_search(model: str, summary: Mapping[str, Any]) -> None:
             f"{summary['hits']} slips in {summary['asked']} attempts, the first at attempt {summary['first_hit']}; worst: "
             f"{worst['hits']} of {worst['asked']} claim to be {', '.join(worst['claims'])} in “{worst['template']}”"
         )
-    console.print(escape(f"search of {model} (a worst case, no rate): {outcome}"), soft_wrap=True)
+    console.print(escape(f"search of {model} (worst case, not a rate): {outcome}"), soft_wrap=True)
 
 
 def _format_share(share: Mapping[str, float] | None, *, wide: bool = False) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-HELP = """Make a run of answers that were collected elsewhere; no model is asked.
+HELP = """Make a run from answers that were collected elsewhere; no model is asked.
 
 The file is JSONL, CSV or Parquet with the columns model, prompt_id, prompt, output and, if known, domain, sample and
 reference_answer.

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from mimicry_audit.verdicts.score import ScoringOptions
     from mimicry_audit.workflow.settings import Settings
 
-HELP = """Have a model grade, from 1 to 5, how like the reference's answers those of the others are.
+HELP = """Have a model grade, from 1 to 5, how similar the other models' answers are to the reference's.
 
-The answers must have been collected. The run is then scored and reported again, as it was scored before. The same texts
-are never put to the same judge twice, in this run or another. Grades stand beside the axes and decide no verdict.
+The answers must have been collected. The run is then scored and reported again with its previous settings. The same
+texts are never put to the same judge twice, in this run or another. Grades are shown beside the axes and never change a
+verdict.
 
 \b
   audit judge reports/mine --judge openai/gpt-4o
-Two judges, and no more probes than an interval of a quarter of a grade takes:
+Two judges, stopping once every interval is within a quarter of a grade:
   audit judge reports/mine --judge openai/gpt-4o,vllm/org/model --judge-budget 0.25
 """
 
@@ -32,7 +33,7 @@ Two judges, and no more probes than an interval of a quarter of a grade takes:
 @click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @judging
 @setting("reference", help="Compare with this model; may be repeated.", absent="as it was scored", group=JUDGE)
-@setting("seed", help="Seed of the order of the probes.", group=JUDGE)
+@setting("seed", help="Random seed for the order of the probes.", group=JUDGE)
 @setting("engine", help="Engine for a judge without one.", group=JUDGE)
 @setting("engine_options", help="Engine option for every judge, such as -E dtype=bfloat16.", group=JUDGE)
 def command(run: Path, **values: object) -> int:
@@ -44,7 +45,7 @@ def command(run: Path, **values: object) -> int:
 
     settings = merged(None, given(values))
     if not settings.judge:
-        raise ConfigError("there is nobody to judge", "name a model with --judge")
+        raise ConfigError("no judge was given", "name a model with --judge")
     directory = RunDirectory(run)
     labels = directory.manifest().labels
     scoring = _scoring_options(directory, settings, labels)

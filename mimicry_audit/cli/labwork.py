@@ -11,7 +11,7 @@ from mimicry_audit.cli.console import err_console
 
 
 class LabBars:
-    """One bar per model that is being trained; one plain line per built model where there is no terminal."""
+    """One bar per model that is being trained; one plain line per built model without a terminal."""
 
     def __init__(self) -> None:
         self.console = err_console()

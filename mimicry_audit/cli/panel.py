@@ -9,10 +9,10 @@ import click
 from mimicry_audit.cli.fields import OTHER, GroupedCommand, grouped
 from mimicry_audit.cli.options import collecting, configurable, given
 
-HELP = """Keep the answers of unrelated models, and hold them against many candidates.
+HELP = """Keep the answers of unrelated models, and compare many candidates with them.
 
-A similarity means nothing until unrelated models show what is usual. Ask them once, and reuse their answers in every run
-under the same probes, sampling and templates.
+A similarity says little until unrelated models show what is usual. Ask them once, and reuse their answers in every run
+with the same probes, sampling and templates.
 
 \b
   audit panel build eight --models hf/org/a,hf/org/b,hf/org/c --probes core --max-tokens 256
@@ -42,7 +42,7 @@ _FOLDER = grouped(
 @configurable
 @_FOLDER
 def build(name: str, config: Path | None, folder: Path | None, **values: object) -> int:
-    """Ask the models and keep their answers; the same command again finishes what is owed.
+    """Ask the models and keep their answers; the same command again completes what is missing.
 
     \b
       audit panel build eight --models hf/org/a,hf/org/b,hf/org/c --probes core,identity

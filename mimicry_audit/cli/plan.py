@@ -1,4 +1,4 @@
-"""``audit plan``: how many probes it takes to see an effect."""
+"""``audit plan``: how many probes are needed to detect an effect."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import click
 if TYPE_CHECKING:
     from mimicry_audit.statistics.power import Spread
 
-HELP = """Say how many probes it takes to see an effect; no model is asked. (audit run --dry-run tells what a run would ask.)
+HELP = """Estimate how many probes are needed to detect an effect; no model is asked. (See audit run --dry-run.)
 
 The effect is a true adjusted lift (or, without bases, an excess) in units of similarity. How much each axis varies
 over probes is taken from a scored run, or from runs on the lab models.
@@ -26,12 +26,25 @@ over probes is taken from a scored run, or from runs on the lab models.
 
 
 @click.command(name="plan", help=HELP)
-@click.option("--effect", type=float, metavar="D", default=0.05, show_default=True, help="The true effect to be seen.")
 @click.option(
-    "--power", "wanted", type=float, metavar="SHARE", default=0.8, show_default=True, help="Chance of seeing it."
+    "--effect", type=float, metavar="D", default=0.05, show_default=True, help="Effect to detect, in similarity."
 )
 @click.option(
-    "--alpha", type=float, metavar="SHARE", default=0.05, show_default=True, help="Level, after Holm's correction."
+    "--power",
+    "wanted",
+    type=float,
+    metavar="SHARE",
+    default=0.8,
+    show_default=True,
+    help="Probability of detecting it.",
+)
+@click.option(
+    "--alpha",
+    type=float,
+    metavar="SHARE",
+    default=0.05,
+    show_default=True,
+    help="Significance level, after Holm's correction.",
 )
 @click.option(
     "--tests",
@@ -49,7 +62,7 @@ over probes is taken from a scored run, or from runs on the lab models.
     type=click.Choice(["table", "json"]),
     default="table",
     show_default=True,
-    help="How the plan is printed.",
+    help="Output format.",
 )
 def command(effect: float, wanted: float, alpha: float, tests: int | None, run: Path | None, form: str) -> int:
     """See `HELP`."""
@@ -66,7 +79,7 @@ def command(effect: float, wanted: float, alpha: float, tests: int | None, run: 
         if not spreads:
             from mimicry_audit.ground.errors import DataError
 
-            raise DataError(f"{run} judged no pair on any axis", "leave --run out, or name a run with judged pairs")
+            raise DataError(f"{run} has no judged pair on any axis", "leave --run out, or name a run with judged pairs")
     rows = [_plan_row(spread, effect, wanted, alpha, tests or spread.tests) for spread in spreads]
     if form == "json":
         parameters = {"effect": effect, "power": wanted, "alpha": alpha, "run": str(run) if run else None}
@@ -83,17 +96,17 @@ def _check_numbers(effect: float, target_power: float, alpha: float, tests: int 
     if not (math.isfinite(effect) and MINIMUM_EFFECT < effect <= 1):
         raise ConfigError(
             f"--effect {effect:g} is not between {MINIMUM_EFFECT:g} and 1",
-            f"a movement up to {MINIMUM_EFFECT:g} is none by definition; give a larger one, such as 0.05",
+            f"an effect up to {MINIMUM_EFFECT:g} does not count; give a larger one, such as 0.05",
         )
     for name, share in (("--power", target_power), ("--alpha", alpha)):
         if not 0 < share < 1:
             raise ConfigError(f"{name} {share:g} is not between 0 and 1", "give a share, such as 0.8 or 0.05")
     if target_power <= alpha:
         raise ConfigError(
-            f"--power {target_power:g} is no more than --alpha {alpha:g}", "chance alone has that; ask for more"
+            f"--power {target_power:g} is not above --alpha {alpha:g}", "give a larger --power, such as 0.8"
         )
     if tests is not None and tests < 1:
-        raise ConfigError(f"--tests {tests} is no number of tests", "give at least 1")
+        raise ConfigError(f"--tests {tests} is too small", "give at least 1")
 
 
 def _default_spreads() -> list[Spread]:
@@ -157,8 +170,8 @@ def _print_plan(
         else "as on the lab models; your own models may vary more, so plan with --run once you have one"
     )
     console.print(
-        f"\nTo see a true effect of {effect:g} with power {target_power:.0%} at level {alpha:g} over all tests; an axis "
-        f"counts when it is beyond {MINIMUM_EFFECT:g}, so {effect - MINIMUM_EFFECT:g} is there to be seen. "
-        f"Spread {escape(source)}. Each axis by itself; a positive verdict needs two independent families.",
+        f"\nTo detect a true effect of {effect:g} with power {target_power:.0%} at level {alpha:g} over all tests; an axis "
+        f"counts only beyond {MINIMUM_EFFECT:g}, which leaves {effect - MINIMUM_EFFECT:g} to detect. "
+        f"Spread {escape(source)}. The figures are for each axis by itself; a positive verdict needs two independent families.",
         soft_wrap=True,
     )

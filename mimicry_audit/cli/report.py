@@ -9,7 +9,7 @@ import click
 
 HELP = """Only write the report of what was scored; nothing is asked and nothing scored.
 
-Formats: html, the page (default) · markdown, fit for GitHub · json, one document with the scores · csv and parquet, tidy
+Formats: html, the page (default) · markdown, for GitHub · json, one document with the scores · csv and parquet, tidy
 tables (pairs, verdicts, evidence, models, identity, answers) · model-card, a section for a card on the Hub.
 
 \b

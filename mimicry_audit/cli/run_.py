@@ -11,10 +11,10 @@ from mimicry_audit.cli.options import ci_file, collecting, configurable, given, 
 
 HELP = """Ask the models, score their answers and write the report.
 
-The same command again finishes what is owed; a finished run asks nothing.
+The same command again completes what is missing; a finished run asks nothing.
 
 \b
-Two models (too few for a verdict, but the report shows their likeness):
+Two models (too few for a verdict, but the report shows their similarity):
   audit run --models vllm/org/student,vllm/org/teacher
 A full audit with a base and unrelated models:
   audit run --models s=hf/me/student,t=openai/gpt-4o,b=hf/me/base,hf/org/x,hf/org/y --reference t --base b
@@ -22,7 +22,7 @@ The bundled models of known lineage:
   audit run --models lab/aria,lab/boro,lab/base,lab/aria-student,lab/base-sft,lab/twin --reference aria --base base
 What would be asked, and how much of it:
   audit run --config audit.yaml --dry-run
-With a judge model beside the rules:
+With a judge model in addition:
   audit run --models hf/me/student,hf/org/teacher,hf/org/other --reference teacher --judge openai/gpt-4o --judge-budget 0.25
 In CI, failing when a candidate was distilled:
   audit run --config audit.yaml --fail-on distilled --fail-on identity_leak

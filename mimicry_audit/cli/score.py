@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 HELP = """Only score what was collected, and write the report; no model is asked.
 
 Roles and axes may differ from one scoring to the next. With --responses, answers that were collected elsewhere are
-made a run of first, as by audit import: a JSONL, CSV or Parquet file with the columns model, prompt_id, prompt, output and, if
-known, domain, sample and reference_answer.
+made into a run first, as by audit import: a JSONL, CSV or Parquet file with the columns model, prompt_id, prompt, output
+and, if known, domain, sample and reference_answer.
 
 \b
   audit score reports/mine --reference teacher --base base
@@ -34,7 +34,7 @@ known, domain, sample and reference_answer.
 @click.option("--out", "-o", metavar="DIR", help="Run directory for the answers of --responses.")
 @scoring
 @ci_file
-@setting("seed", help="Seed of the statistics.", group=SCORING)
+@setting("seed", help="Random seed for the statistics.", group=SCORING)
 def command(run: Path | None, responses: Path | None, out: str | None, junit: Path | None, **values: object) -> int:
     """See `HELP`."""
     from mimicry_audit.asking.panels import panel_labels
@@ -67,7 +67,9 @@ def _find_run(run: Path | None, responses: Path | None, out: str | None) -> RunD
             raise ConfigError("--responses needs a run directory for its answers", "name one: --out DIR")
         return collect_step(resolved_from(responses, out))
     if run is None:
-        raise ConfigError("there is nothing to score", "name a RUN, or a response file with --responses FILE --out DIR")
+        raise ConfigError(
+            "nothing to score was given", "name a RUN, or a response file with --responses FILE --out DIR"
+        )
     if out is not None:
-        raise ConfigError("--out goes with --responses only", f"leave it out: {run} is scored where it stands")
+        raise ConfigError("--out works only with --responses", f"leave it out: {run} is scored in place")
     return RunDirectory(run)

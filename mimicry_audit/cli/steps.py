@@ -33,7 +33,7 @@ def collect_step(resolved: Resolved) -> RunDirectory:
     with Bars() as bars:
         directory, request_count = collect_resolved(resolved, bars)
     if not request_count:
-        err_console().print(f"{directory.path}: nothing owed, no model was asked", soft_wrap=True)
+        err_console().print(f"{directory.path}: nothing missing, no model was asked", soft_wrap=True)
     return directory
 
 
@@ -48,14 +48,15 @@ def judge_step(directory: RunDirectory, options: Judging) -> None:
 
 
 def check_complete(directory: RunDirectory, resolved: Resolved) -> None:
-    """Raises CoverageError (exit code 1) when some answers could not be had."""
+    """Raises CoverageError (exit code 1) when some answers could not be obtained."""
     labels = [spec.label for spec in resolved.plan.models if spec.label not in resolved.plan.stored]
     answers = [r for label in labels for r in directory.responses(label)]
     failed = [r for r in answers if r.status == "error"]
     if failed:
         why = f"{failed[0].model}, {failed[0].probe_id}: {failed[0].error or 'no reason given'}"
         raise CoverageError(
-            f"{len(failed)} of {len(answers)} answers failed ({why})", "run the same command again to ask for them anew"
+            f"{len(failed)} of {len(answers)} answers failed ({why})",
+            "run the same command again to ask for them once more",
         )
 
 
@@ -71,7 +72,7 @@ def finish(directory: RunDirectory, scores: Scores, fail_on: Sequence[str] = (),
     """Write the report, print the verdicts, then check coverage and gates.
 
     Raises:
-        CoverageError: some pair was answered too thinly (exit code 1).
+        CoverageError: some pair has too few answers (exit code 1).
         GateTripped: a ``--fail-on`` condition holds (exit code 3).
     """
     from mimicry_audit.api import write_report

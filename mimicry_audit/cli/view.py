@@ -8,7 +8,7 @@ import click
 
 HELP = """Show the runs of a folder in a browser: a list, and each run's report and files.
 
-It listens on 127.0.0.1 alone, writes nothing and reads the folder anew at every reload. A report that is missing, or older
+It listens on 127.0.0.1 only, writes nothing and reads the folder again at every reload. A report that is missing, or older
 than its scores, is made on the fly. Ctrl-C ends it.
 
 \b
@@ -20,7 +20,7 @@ than its scores, is made on the fly. Ctrl-C ends it.
 @click.command(name="view", help=HELP)
 @click.argument("folder", type=click.Path(path_type=Path), metavar="[FOLDER]", default=Path("reports"))
 @click.option(
-    "--port", type=int, metavar="N", default=0, show_default=True, help="Where to listen; 0 for any that is free."
+    "--port", type=int, metavar="N", default=0, show_default=True, help="Port to listen on; 0 picks a free one."
 )
 @click.option("--open", "browser", is_flag=True, help="Open the list in the browser.")
 def command(folder: Path, port: int, browser: bool) -> int:

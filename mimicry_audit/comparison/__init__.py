@@ -1,1 +1,1 @@
-"""Before against after: did a training move a model toward a reference, and what else did it change? Starts in `steps`."""
+"""Before against after: did training move a model toward a reference, and what else did it change? Starts in `steps`."""

@@ -1,9 +1,9 @@
 """``--fail-on`` of a comparison: conditions that turn a finished comparison into exit code 3, for use in CI.
 
-A gate is ``identity_leak`` or a comparison with a number, held against every checkpoint: ``rse_lift>0.05`` (movement toward
-the reference; beyond the controls whenever there are any), ``rse>0.8`` (similarity afterwards), an axis (``lexical>0.9``:
+A gate is ``identity_leak`` or a comparison with a number, checked for every checkpoint: ``rse_lift>0.05`` (movement toward
+the reference; beyond the controls if any are given), ``rse>0.8`` (similarity afterwards), an axis (``lexical>0.9``:
 similarity afterwards; ``lexical_lift>0.1``: movement), ``accuracy<0.6`` and ``accuracy_change<-0.05``, or a measure of
-variety and its change (``samples_change>0.1``, ``distinct_2_change<-0.1``). The estimate is held against the number.
+variety and its change (``samples_change>0.1``, ``distinct_2_change<-0.1``). The estimate is compared with the number.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def parse_gates(texts: Sequence[str]) -> list[Gate]:
     """Take conditions apart.
 
     Raises:
-        ConfigError: a condition that is none.
+        ConfigError: an invalid condition.
     """
     return [_parse_gate(text) for text in texts]
 
@@ -74,10 +74,10 @@ def _leak_value(checkpoint: CheckpointRecord) -> tuple[bool, str] | None:
         return None
     kind = "other" if identity["plain"]["other"] else "reference"
     movement = identity["plain"][kind]
-    assert movement is not None  # else the leak could not be told
-    whose = "another identity" if kind == "other" else "the reference's identity"
+    assert movement is not None  # else the leak is unknown
+    claimed = "another identity" if kind == "other" else "the reference's identity"
     shares = f"in {movement['after']['value']:.1%} of its answers, before in {movement['before']['value']:.1%}"
-    sentence = f"{checkpoint['label']} claims {whose} {shares}"
+    sentence = f"{checkpoint['label']} claims {claimed} {shares}"
     return bool(identity["leak"]), sentence
 
 

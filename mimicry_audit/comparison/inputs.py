@@ -1,7 +1,7 @@
-"""What is compared: models asked now, or answers that lie in run directories, brought onto one set of probes.
+"""What is compared: models asked now, or answers in run directories, brought onto one set of probes.
 
-Promise: every side is one model with its answers, under a label of its own; only probes that all sides were asked in the same
-words are compared, and what differs is told in a line; sides that were asked under other sampling are refused before
+Promise: every side is one model with its answers, under its own label; only probes that all sides were asked in the same
+words are compared, and what differs is reported in a line; sides that were asked under other sampling are refused before
 anything is computed; and models are asked through the same engines, into a run directory that the same command finishes.
 """
 
@@ -41,14 +41,14 @@ class Side:
         label: unique in the comparison.
         role: ``before``, ``after``, ``reference`` or ``control``.
         source: as it was typed.
-        name: the model's own name, which may tell whose it is.
+        name: the model's own name, which may show who made it.
         engine: that answered.
-        run: where its answers lie.
+        run: where its answers are stored.
         step: the number given for a checkpoint.
         model: as its run knows it, under the label here.
         probes: what it was asked, by id.
         responses: its standing answers.
-        sampling: of its run; None where its answers were imported and nobody knows.
+        sampling: of its run; None where its answers were imported and the sampling is unknown.
     """
 
     label: str
@@ -73,7 +73,7 @@ class Matter:
         compared: the common probes but for identity.
         selves: identity probes that before and all checkpoints were asked.
         samples: answers per probe that all sides have.
-        differences: what was left aside and what differs, a line each.
+        differences: what was left out and what differs, a line each.
         probe_sets: of the run of `before`.
     """
 
@@ -106,14 +106,14 @@ def check(settings: CompareSettings) -> None:
         if not text.strip():
             raise ConfigError(f"--{role} is empty", "name a model, or a run directory")
     if not settings.after:
-        raise ConfigError("there is nothing to compare with --before", "name the model after the training with --after")
+        raise ConfigError("--after is missing", "name the model after the training with --after")
     if settings.steps and len(settings.steps) != len(settings.after):
         raise ConfigError(
             f"--steps gives {len(settings.steps)} numbers for {len(settings.after)} checkpoints",
             "give one for each --after",
         )
     if list(settings.steps) != sorted(set(settings.steps)):
-        raise ConfigError("--steps do not rise", "name the checkpoints in the order of the training")
+        raise ConfigError("--steps do not increase", "name the checkpoints in the order of the training")
 
 
 def locate(settings: CompareSettings) -> list[_Named]:
@@ -135,7 +135,7 @@ def locate(settings: CompareSettings) -> list[_Named]:
     for (path, label), count in places.items():
         if count > 1:
             where = f"{label} of {path}" if path else str(label)
-            raise ConfigError(f"{where} is named {count} times", "give each side a model of its own")
+            raise ConfigError(f"{where} is named {count} times", "name a different model for each side")
     return sides
 
 
@@ -191,7 +191,7 @@ def plan_for(settings: CompareSettings, sides: Sequence[_Named]) -> Plan | None:
     if runs and changed_names:
         flags = ", ".join("--" + name.replace("_", "-") for name in changed_names)
         raise ConfigError(
-            f"{flags} cannot be chosen: {runs[0].path} says what was asked, and how",
+            f"{flags} cannot be given: {runs[0].path} decides what was asked, and how",
             "leave it out, or name models only",
         )
     if not model_sides:
@@ -214,7 +214,7 @@ def plan_for(settings: CompareSettings, sides: Sequence[_Named]) -> Plan | None:
 def sides_of(
     settings: CompareSettings, sides: Sequence[_Named], plan: Plan | None, out: Path, progress: Progress | None = None
 ) -> list[Side]:
-    """Every side with its answers; models are asked for what is still owed.
+    """Every side with its answers; models are asked for what is still missing.
 
     Raises:
         AuditError: a model cannot be asked, or a run cannot be read.
@@ -284,7 +284,7 @@ def matter_of(sides: Sequence[Side]) -> Matter:
     lines += _probe_lines(sides, {p.id for p in compared})
     if not compared:
         raise ConfigError(
-            f"{', '.join(s.label for s in sides)} share no probe in the same words"
+            f"{', '.join(s.label for s in sides)} have no probe in common with the same wording"
             + (f" ({'; '.join(lines)})" if lines else ""),
             "compare answers to the same probe sets under the same system prompt",
         )
@@ -313,7 +313,7 @@ def _count_samples(sides: Sequence[Side], ids: set[str]) -> dict[str, int]:
 
 
 def asked_as(probe: Probe) -> str:
-    """Hash of what is put to the model: the turns and the arm; how an answer is checked is no part of it."""
+    """Hash of what is put to the model: the turns and the arm; how an answer is checked is not part of it."""
     return sha256_text(canonical_json([[asdict(m) for m in probe.messages], probe.arm, probe.domain]))
 
 
@@ -326,7 +326,7 @@ def _common_probes(probes: Iterable[Probe], sides: Sequence[Side]) -> list[Probe
 
 
 def _probe_lines(sides: Sequence[Side], common: set[str]) -> list[str]:
-    """How many probes of each run are left aside, and why; one line a run."""
+    """How many probes of each run are left out, and why; one line a run."""
     lines, reported_runs = [], set[Path]()
     first = sides[0]
     for side in sides:
@@ -338,9 +338,9 @@ def _probe_lines(sides: Sequence[Side], common: set[str]) -> list[str]:
             other = [
                 i for i in uncommon_ids if i in first.probes and asked_as(first.probes[i]) != asked_as(side.probes[i])
             ]
-            why = f", {len(other)} of them asked in other words than in {first.run}" if other else ""
+            why = f", {len(other)} of them worded differently from those of {first.run}" if other else ""
             lines.append(
-                f"{len(uncommon_ids)} of {len(side_ids)} probes of {side.run} are left aside: not asked of all sides{why}"
+                f"{len(uncommon_ids)} of {len(side_ids)} probes of {side.run} are left out: not asked of all sides{why}"
             )
     return lines
 
@@ -356,7 +356,7 @@ def _sampling_lines(sides: Sequence[Side]) -> list[str]:
                 raise ConfigError(
                     f"{sampled_sides[0].label} was asked with {name} {first_sampling.get(name)} and "
                     f"{side.label} with {side_sampling.get(name)}",
-                    "compare answers that were given under the same sampling",
+                    "compare answers that were sampled with the same settings",
                 )
     lines = []
     if hidden := list(dict.fromkeys(str(s.run) for s in sides if s.sampling is None)):

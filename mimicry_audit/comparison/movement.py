@@ -1,7 +1,7 @@
 """How far a model moved, and whether it moved at all: paired statistics on arrays, nothing about models or texts.
 
 Promise: before and after are compared on the same probes, the probe being the unit that is redrawn and swapped; a movement
-toward the reference is told beyond the movement toward the controls wherever there are any (the *adjusted lift* of
+toward the reference is reported beyond the movement toward the controls where any are given (the *adjusted lift* of
 `mimicry_audit.statistics.intervals.adjusted_lift`); p-values are two-sided, for a model can also move away; and everything
 is the mean of domain means.
 

@@ -53,7 +53,7 @@ def warnings(matter: Matter, measurements: Sequence[Measured]) -> list[str]:
         )
     if matter.samples == 1:
         lines.append(
-            "One sample per probe: whether a model's own answers grew alike (self-similarity) was not measured."
+            "One sample per probe: whether a model's own answers became more similar (self-similarity) was not measured."
         )
     engines = list(dict.fromkeys(s.engine for s in matter.sides if s.role in ("before", "after")))
     if len(engines) > 1:
@@ -62,7 +62,7 @@ def warnings(matter: Matter, measurements: Sequence[Measured]) -> list[str]:
 
 
 def settings(matter: Matter, options: ScoringOptions) -> ComparedSettings:
-    """What the numbers depend on besides the answers."""
+    """What the numbers depend on apart from the answers."""
     return {
         "samples": matter.samples,
         "sampling": matter.sides[0].sampling or cast("SamplingEntry", {}),

@@ -86,7 +86,7 @@ def compute(matter: Matter, options: ScoringOptions, *, progress: Callable[[str]
     Args:
         matter: sides on common ground.
         options: axes, embedding model, draws and seed; the roles follow from the sides.
-        progress: told what is being computed.
+        progress: called with what is being computed.
 
     Raises:
         DataError: no axis can compare the answers.

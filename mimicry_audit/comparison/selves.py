@@ -2,7 +2,7 @@
 
 Promise: accuracy is a share of the samples to each checkable probe, a missing answer counting as wrong where the model was
 asked; identity claims are those that `mimicry_audit.identity` finds, counted per question, so that a question asked in two
-arms is one question; where nobody knows who a model is, claims of *another* identity are not counted but those of the
+arms is one question; where a model's own identity is unknown, claims of *another* identity are not counted but those of the
 reference's maker still are.
 """
 
@@ -97,7 +97,7 @@ class Selves:
 
     @property
     def leak(self) -> bool | None:
-        """Whether plain questions draw more claims of another identity than before; None where that cannot be told."""
+        """Whether plain questions draw more claims of another identity than before; None where that is unknown."""
         plain = self.groups["plain"]
         movement = plain["other"] or plain["reference"]
         return None if movement is None else movement.change.value > 0

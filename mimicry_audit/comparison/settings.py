@@ -17,9 +17,9 @@ SIDES = "Sides"
 class CompareSettings:
     """One comparison; `settings` holds probes, sampling, engine options, axes and seed, as for a run."""
 
-    before: str = field(metadata=describe("The model before the training, or RUN[#LABEL].", group=SIDES, unit="A"))
+    before: str = field(metadata=describe("The model before training, or RUN[#LABEL].", group=SIDES, unit="A"))
     after: tuple[str, ...] = field(
-        metadata=describe("The model after it; may be repeated, in order.", group=SIDES, unit="A[,…]")
+        metadata=describe("The model after training; may be repeated, in order.", group=SIDES, unit="A[,…]")
     )
     reference: str = field(metadata=describe("The model it may have moved toward.", group=SIDES, unit="A", short="-r"))
     control: tuple[str, ...] = field(

@@ -1,8 +1,8 @@
-"""Before against after: did a training move a model toward a reference, and what else did it change?
+"""Before against after: did training move a model toward a reference, and what else did it change?
 
-Promise: models and finished runs serve alike, one checkpoint or many; models are asked through the same engines as an audit's,
-into ``OUT/answers``, and the same call finishes what is owed; ``compare.json`` holds everything the page shows; and nothing
-here concludes that a model was distilled: it measures movement.
+Promise: models and finished runs can both be compared, one checkpoint or many; models are asked through the same engines as an
+audit's, into ``OUT/answers``, and the same call completes what is missing; ``compare.json`` holds everything the page shows;
+and nothing here concludes that a model was distilled: it measures movement.
 
 Layout::
 
@@ -33,8 +33,6 @@ from mimicry_audit.verdicts.options import ScoringOptions
 from mimicry_audit.workflow.settings import settings_from
 
 __all__ = ["CompareSettings", "Comparison", "Prepared", "compare", "prepare"]
-
-Told = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,10 +87,10 @@ class Prepared:
     out: Path
 
     def answers(self, progress: Progress | None = None) -> list[inputs.Side]:
-        """Every side with its answers; asks the models for what is owed."""
+        """Every side with its answers; asks the models for what is missing."""
         return inputs.sides_of(self.settings, self.found, self.plan, self.out, progress)
 
-    def finish(self, sides: Sequence[inputs.Side], progress: Told = lambda _: None) -> Comparison:
+    def finish(self, sides: Sequence[inputs.Side], progress: Callable[[str], None] = lambda _: None) -> Comparison:
         """Compute and write ``compare.json``.
 
         Raises:
@@ -118,7 +116,7 @@ def prepare(settings: CompareSettings) -> Prepared:
         axis_class(axis)
     if s.axes and all(axis_class(axis).baseline for axis in s.axes):
         raise ConfigError(
-            f"--axes {', '.join(s.axes)} is the baseline alone", "name an axis that counts, such as lexical"
+            f"--axes {', '.join(s.axes)} selects only the baseline", "name an axis that counts, such as lexical"
         )
     sides = inputs.locate(settings)
     plan = inputs.plan_for(settings, sides)
@@ -152,15 +150,15 @@ def compare(
     progress: Progress | None = None,
     **settings: object,
 ) -> Comparison:
-    """Compare a model before and after a training, seen from a reference; the same call again finishes what is owed.
+    """Compare a model before and after training, relative to a reference; the same call again completes what is missing.
 
     Args:
         before: a model's name, or a run directory with ``#LABEL`` where it holds several models.
         after: the same; several checkpoints in order make a trajectory.
         reference: the model that `after` may have moved toward: a name, a run, or a label of a run named above.
-        control: models unrelated to the reference; with them every movement is told beyond theirs.
+        control: models unrelated to the reference; with them, movement toward them is subtracted.
         steps: a number for each checkpoint.
-        progress: told of every answer.
+        progress: notified of every answer.
         **settings: where models are asked, any field of `mimicry_audit.workflow.settings.Settings` that decides what they are
             asked (``probes``, ``limit``, ``samples``, ``temperature`` …); always ``axes``, ``embedding_model``, ``seed``,
             ``out``.

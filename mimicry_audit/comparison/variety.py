@@ -1,8 +1,8 @@
-"""How varied a model's answers are: alike among samples, alike across questions, distinct runs of words, length.
+"""How varied a model's answers are: similarity among samples and across questions, distinct word sequences, length.
 
 Promise: each measure is an array over probes, so that before and after are compared probe by probe; what takes several
 samples is not measured with one, and says so. *Collapse* here is the homogenisation of Lee et al. (2025, arXiv 2501.12619,
-introduction): answers of models that learn from one another grow alike.
+introduction): answers of models that learn from one another become more alike.
 """
 
 from __future__ import annotations

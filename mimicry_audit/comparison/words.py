@@ -19,9 +19,9 @@ LIMITS = (
     "Moving toward a model is what distillation does, and also what any training on similar data does. "
     "Without controls, a model that merely answers better moves toward every good model.",
     "Two checkpoints answered by different engines, templates or library versions differ for these reasons too.",
-    "The intervals tell how far a number might move with other probes of the same kind; "
-    "other settings and other samples are not in them.",
-    "Distinct runs of words depend on length; each answer is cut to its first words, and the length stands beside them.",
+    "The intervals show how far a number might vary with other probes of the same kind; "
+    "they do not cover other settings or other samples.",
+    "Distinct word sequences depend on length; each answer is cut to its first words, and the length is shown beside them.",
 )
 
 
@@ -68,7 +68,9 @@ def toward(movement: Movement | None, after: str, reference: str, controls: int)
     if movement is None:
         return Said("toward", question, "not measured", "Not measured: no axis compares these answers.")
     kind = (
-        f"beyond {controls} control{'s' if controls > 1 else ''}" if controls else "not adjusted, for want of controls"
+        f"beyond {controls} control{'s' if controls > 1 else ''}"
+        if controls
+        else "not adjusted, because no controls were given"
     )
     moved_ = f"({_format_numbers(movement)}; {kind})"
     raw = f"Raw similarity went from {movement.before.value:.2f} to {movement.after.value:.2f}."
@@ -77,15 +79,15 @@ def toward(movement: Movement | None, after: str, reference: str, controls: int)
     if movement.direction == "down":
         return Said("toward", question, "no", f"No, {after} moved away from {reference} {moved_}. {raw}")
     if movement.direction == "relative" and movement.adjusted.value > 0:
-        clause = f"Only beside the controls: {after} came no nearer to {reference}, but went further from the controls"
+        clause = f"Only relative to the controls: {after} moved no nearer to {reference}, but away from the controls"
         return Said("toward", question, "unclear", f"{clause} {moved_}. {raw}")
     if movement.direction == "relative":
         clause = f"{after} came nearer to {reference}, but less than to the controls"
         return Said("toward", question, "no", f"{clause} {moved_}. {raw}")
     if movement.direction == "too few":
-        return Said("toward", question, "unclear", f"Too few probes to tell whether {after} moved {moved_}. {raw}")
+        return Said("toward", question, "unclear", f"Too few probes to decide whether {after} moved {moved_}. {raw}")
     if movement.adjusted.high < movement.minimum and movement.adjusted.low > -movement.minimum:
-        return Said("toward", question, "no", f"No movement to speak of toward {reference} {moved_}. {raw}")
+        return Said("toward", question, "no", f"No notable movement toward {reference} {moved_}. {raw}")
     return Said("toward", question, "unclear", f"No clear movement toward {reference} {moved_}. {raw}")
 
 
@@ -105,32 +107,32 @@ def accuracy(outcome: Accuracy | None, after: str) -> Said:
 
 
 def identity(identities: Selves | None, after: str, reference: str) -> Said:
-    """Does it say that it is somebody else?"""
+    """Does it claim another identity?"""
     question = f"Did {after} change who it says it is?"
     if identities is None:
         return Said("identity", question, "not measured", "Not measured: no identity question was asked of both.")
     plain = identities.groups["plain"]
-    change, whose = plain["other"], "another identity than its own"
+    change, claimed = plain["other"], "an identity other than its own"
     if change is None:
-        change, whose = plain["reference"], f"the identity of {reference}"
+        change, claimed = plain["reference"], f"the identity of {reference}"
     if change is None:
-        why = "nobody knows from its name who it rightly is, and the reference's maker is not known either"
+        why = "its name does not show who made it, and the reference's maker is not known either"
         return Said("identity", question, "not measured", f"Not measured: {why}. What it says is in the table.")
     n = identities.questions["plain"]
     clause = (
-        f"it claims {whose} in {_format_percent(change.after.value)} of the answers to {n} questions, "
+        f"it claims {claimed} in {_format_percent(change.after.value)} of the answers to {n} questions, "
         f"before in {_format_percent(change.before.value)} ({_format_numbers(change).replace(' probes', ' questions')})"
     )
     if change.direction == "up":
         return Said("identity", question, "yes", f"Yes, {clause}.")
     if change.direction == "down":
-        return Said("identity", question, "yes", f"It claims {whose} less often: {clause}.")
+        return Said("identity", question, "yes", f"It claims {claimed} less often: {clause}.")
     return Said("identity", question, "no" if not identities.leak else "unclear", f"No clear change: {clause}.")
 
 
 def diversity(measures: Mapping[str, Movement | None], after: str, samples: int) -> Said:
     """Did its variety collapse?"""
-    question = f"Did the answers of {after} grow alike?"
+    question = f"Did the answers of {after} become more similar to each other?"
     movement = measures.get("samples")
     across, distinct = measures.get("questions"), measures.get("distinct_2")
     others = []

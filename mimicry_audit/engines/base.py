@@ -11,8 +11,8 @@ The contract, tested for every engine by ``tests/one_server/test_engine_contract
 * `render` works before `open`. It gives None where the prompt cannot be known: an endpoint hides its template, or
   the template refuses the conversation (`generate` then answers that request with status ``error``).
 * `open` loads or starts; `close` releases every resource (memory, processes, ports), also after a failure.
-* `generate` opens the engine if need be and yields ``(request, completion)`` pairs, each owed request exactly once,
-  in any order, as they land; it never yields a request that is not owed. A failed request is a completion with
+* `generate` opens the engine if necessary and yields ``(request, completion)`` pairs, each missing request exactly once,
+  in any order, as they arrive; it never yields a request that is not missing. A failed request is a completion with
   status ``error``; only a failure of the whole engine (server died, key refused) raises `EngineError`. A prompt
   that does not fit the context is such a failed request: nothing is ever cut to fit. Abandoning the iterator
   stops the requests in flight.
@@ -56,7 +56,7 @@ class Engine(Protocol):
         """The prompt after the chat template; None where it cannot be known."""
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Answer the owed requests, yielding each as it lands."""
+        """Answer the missing requests, yielding each as it arrives."""
 
     def close(self) -> None:
         """Release everything. Idempotent."""

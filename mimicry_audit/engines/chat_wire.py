@@ -1,7 +1,7 @@
 """The chat-completions wire format: requests to JSON, JSON to completions.
 
 Promise: every sampling field is sent, so that no server default applies; what a server sends back is read with
-suspicion, and what cannot be read is said to be so instead of becoming an empty answer.
+suspicion, and what cannot be read is reported instead of becoming an empty answer.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ NEUTRAL_VLLM: Mapping[str, object] = {
     "presence_penalty": 0.0,
     "frequency_penalty": 0.0,
 }
-"""Fields only vLLM knows: a server that somebody else started may otherwise apply the model's own defaults."""
+"""Fields only vLLM knows: a server started elsewhere may otherwise apply the model's own defaults."""
 
 
 _MODERATION_CODES = frozenset(
@@ -75,7 +75,7 @@ def completion(body: bytes, latency: float) -> Completion:
     """The completion in a 200 answer, a stream of events included.
 
     Raises:
-        UnreadableAnswer: the body is no chat completion, or says that the server gave up on the way.
+        UnreadableAnswer: the body is not a chat completion, or says that the server gave up on the way.
     """
     try:
         answer = read_stream(body) if is_stream(body) else json.loads(body)
@@ -87,7 +87,7 @@ def completion(body: bytes, latency: float) -> Completion:
     except UnreadableAnswer:
         raise
     except (ValueError, LookupError, TypeError, AttributeError):
-        raise UnreadableAnswer(f"the server's answer is no chat completion: {_body_excerpt(body)}") from None
+        raise UnreadableAnswer(f"the server's answer is not a chat completion: {_body_excerpt(body)}") from None
     _refuse_half_answer(choice)
     reasoning = message.get("reasoning") or message.get("reasoning_content")
     text, thought = split_reasoning(content)
@@ -117,7 +117,7 @@ def _refuse_half_answer(choice: Mapping[str, object]) -> None:
     failure, finish = choice.get("error"), choice.get("finish_reason")
     if failure or completion_status("text", str(finish or "")) == "error":
         what = failure.get("message") if isinstance(failure, dict) else failure
-        raise UnreadableAnswer(f"the server broke the answer off ({what or finish})")
+        raise UnreadableAnswer(f"the server broke off the answer ({what or finish})")
 
 
 def error_message(body: bytes) -> str:
@@ -151,7 +151,7 @@ def is_moderation(status: int, body: bytes) -> bool:
 
 
 def error_code(body: bytes) -> str:
-    """The machine-readable code of a refusal, empty when there is none."""
+    """The machine-readable code of a refusal, empty if absent."""
     try:
         return str(json.loads(body)["error"].get("code") or "")
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -177,7 +177,7 @@ def _read_logprobs(logprobs: object) -> tuple[Mapping[str, float], ...] | None:
     for place in logprobs["content"]:
         step: dict[str, float] = {}
         for entry in (place, *(place.get("top_logprobs") or ())):
-            value = entry.get("logprob")  # JSON has no infinity: servers write null, which tells nothing
+            value = entry.get("logprob")  # JSON has no infinity: servers write null, which says nothing
             if isinstance(value, int | float) and math.isfinite(value):
                 step.setdefault(str(entry.get("token")), float(value))
         steps.append(step)

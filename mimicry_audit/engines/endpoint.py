@@ -23,13 +23,17 @@ from mimicry_audit.records.asked import Completion, Identity, Message, Request, 
 OPENAI = "https://api.openai.com/v1"
 
 ASKING = (
-    Option(name="max_concurrency", kind="whole", above=0, help="requests in flight at once"),
-    Option(name="timeout", kind="number", above=0, help="seconds to wait for one answer"),
-    Option(name="max_attempts", kind="whole", default=6, above=0, help="most tries for one request"),
+    Option(name="max_concurrency", kind="whole", above=0, help="maximum requests in flight at once"),
+    Option(name="timeout", kind="number", above=0, help="time to wait for one answer, in seconds"),
+    Option(name="max_attempts", kind="whole", default=6, above=0, help="maximum attempts per request"),
     Option(
-        name="retry_wait", kind="number", default=0.5, above=0, help="first wait between tries, in seconds; doubles"
+        name="retry_wait",
+        kind="number",
+        default=0.5,
+        above=0,
+        help="first wait between attempts, in seconds; doubles each time",
     ),
-    Option(name="retry_total", kind="number", default=600.0, above=0, help="most seconds spent on one request"),
+    Option(name="retry_total", kind="number", default=600.0, above=0, help="maximum time per request, in seconds"),
     Option(name="extra_body", kind="json", help='more request fields, e.g. {"chat_template_kwargs": {…}}'),
 )
 """Options of every engine that asks over HTTP."""
@@ -43,7 +47,7 @@ OPTIONS = (
         kind="text",
         default="max_tokens",
         choices=("max_tokens", "max_completion_tokens"),
-        help="the field that bounds an answer's length; newer OpenAI models want max_completion_tokens",
+        help="request field that limits an answer's length; newer OpenAI models need max_completion_tokens",
     ),
 )
 
@@ -68,7 +72,7 @@ class EndpointEngine(EngineBase):
         """What the endpoint says it serves under this name."""
         listing = self._served_model()
         extra: dict[str, object] = {"endpoint": sorted(self._open_connection().urls)}
-        # vLLM and its like tell which weights stand behind a served name.
+        # vLLM and its like report which weights stand behind a served name.
         extra |= {name: listing[name] for name in ("root", "parent") if listing.get(name)}
         if self.spec.options.get("extra_body"):
             extra["extra_body"] = self.spec.options["extra_body"]
@@ -83,9 +87,9 @@ class EndpointEngine(EngineBase):
         return None
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Ask all owed requests at once, within the concurrency."""
-        owed_requests = [request for request in requests if request.owed]
-        if not owed_requests:
+        """Ask all missing requests at once, within the concurrency."""
+        missing_requests = [request for request in requests if request.missing]
+        if not missing_requests:
             return
         self.open()
         extra = dict(chat_wire.NEUTRAL_VLLM) if self._served_model().get("owned_by") == "vllm" else {}
@@ -93,7 +97,7 @@ class EndpointEngine(EngineBase):
         field = with_defaults(OPTIONS, self.spec.options)["limit_field"]
         jobs = [
             (request, chat_wire.payload(self.spec.name, request, sampling, limit_field=field, extra=extra))
-            for request in owed_requests
+            for request in missing_requests
         ]
         yield from ask_all(self._open_connection(), jobs)
 
@@ -134,7 +138,7 @@ def base_urls(options: Mapping[str, Any]) -> tuple[str, ...]:
     """The base URLs in effect: the option, else ``OPENAI_BASE_URL``, else OpenAI's own.
 
     Raises:
-        ConfigError: one of them is no URL, or carries a password.
+        ConfigError: one of them is not a URL, or contains a password.
     """
     text = options.get("base_url") or os.environ.get("OPENAI_BASE_URL") or OPENAI
     urls = tuple(dict.fromkeys(part.strip().rstrip("/") for part in str(text).split("|") if part.strip()))
@@ -144,28 +148,28 @@ def base_urls(options: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def check_url(url: str) -> None:
-    """Refuse what is no base URL."""
+    """Refuse what is not a base URL."""
     try:
         parts = urlsplit(url)
         good = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         good = False
     if not good:
-        raise ConfigError(f"{url} is no base URL", "write it like http://host:8000/v1")
+        raise ConfigError(f"{url} is not a base URL", "write it like http://host:8000/v1")
     if parts.username is not None or parts.password is not None:
         raise ConfigError(
-            f"the base URL of {parts.hostname} carries a password",
+            f"the base URL of {parts.hostname} contains a password",
             "put the key into the environment (api_key_env=NAME)",
         )
     if parts.query or parts.fragment:
-        raise ConfigError(f"the base URL {url} carries a query", "give the part before ? alone")
+        raise ConfigError(f"the base URL {url} has a query string", "give the part before ? alone")
 
 
 def served_model(connection: Connection, name: str) -> Mapping[str, Any]:
     """The endpoint's entry for a model; empty when it keeps no list.
 
     Raises:
-        EngineError: nobody answers, the key is refused, or the list has no such model.
+        EngineError: no server answers, the key is refused, or the list has no such model.
     """
     import httpx
 
@@ -197,16 +201,16 @@ def _find_entry(url: str, name: str, body: bytes) -> Mapping[str, object]:
     names = sorted(entries)
     listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     hint = f"did you mean {close_names[0]}? " if close_names else ""
-    raise EngineError(f"{url} serves no model {name}", f"{hint}It serves {listed}")
+    raise EngineError(f"{url} does not serve the model {name}", f"{hint}It serves {listed}")
 
 
 def _resolve_key(options: Mapping[str, object], urls: Sequence[str]) -> tuple[str | None, str]:
     source = str(options.get("api_key_env") or "OPENAI_API_KEY")
     key = os.environ.get(source, "").strip() or None
     if key is None and ("api_key_env" in options or OPENAI in urls):
-        raise PrerequisiteError(f"the environment variable {source} holds no key", f"export {source}=…")
+        raise PrerequisiteError(f"the environment variable {source} contains no key", f"export {source}=…")
     if key is not None and not (key.isascii() and key.isprintable()):
         raise PrerequisiteError(
-            f"the key in {source} has characters that no header can carry", f"export {source}=… again"
+            f"the key in {source} contains characters that are not allowed in a header", f"export {source}=… again"
         )
     return key, source

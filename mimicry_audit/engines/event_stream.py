@@ -20,7 +20,7 @@ def read_stream(body: bytes) -> dict[str, Any]:
     """The chat completion that the events of a stream add up to.
 
     Raises:
-        ValueError: an event is not JSON, or there is no event.
+        ValueError: an event is not JSON, or the stream has no events.
     """
     answer: dict[str, object] = {}
     message: dict[str, object] = {"role": "assistant"}

@@ -57,7 +57,7 @@ class Weights:
         return _hub_file(self.location, filename, self.commit)
 
     def json(self, filename: str) -> dict[str, Any]:
-        """A JSON file of the model; empty when there is none."""
+        """A JSON file of the model; empty if absent."""
         path = self.file(filename)
         if path is None:
             return {}
@@ -111,11 +111,11 @@ def find(name: str, revision: str | None) -> Weights:
     folder = Path(name).expanduser()
     if folder.is_dir():
         if revision:
-            raise PrerequisiteError(f"{name} is a local folder and has no revision {revision}", "leave the @… out")
+            raise PrerequisiteError(f"{name} is a local folder and has no revision {revision}", "leave out the @…")
         return Weights(folder.resolve().name, str(folder.resolve()), None, folder_digest(folder))
     if not HUB_ID.fullmatch(name):
         raise PrerequisiteError(
-            f"no model {name}: there is no such folder, and it is no Hub id (ORG/NAME)", "check the path"
+            f"model {name} not found: it is neither a local folder nor a Hub id (ORG/NAME)", "check the path"
         )
     commit = _hub_commit(name, revision)
     return Weights(name, name, commit, commit)
@@ -198,13 +198,13 @@ def _hub_commit(name: str, revision: str | None) -> str:
                 f"the Hub model {name} has no revision {revision}", "check the name after @"
             ) from None
         except RepositoryNotFoundError:
-            problem = "the Hub knows no such model (a private one needs hf auth login)"
+            problem = "the Hub has no such model (a private one needs hf auth login)"
         except Exception as error:  # whatever the network does, the cache may still help
             problem = f"the Hub is not reachable ({type(error).__name__})"
     cached = _cached_commit(name, revision)
     if cached is None:
         raise PrerequisiteError(
-            f"no model {name}{'@' + revision if revision else ''}: it is neither a local folder "
+            f"model {name}{'@' + revision if revision else ''} not found: it is neither a local folder "
             f"nor in the local Hub cache, and {problem}",
             "check the spelling, connect to the Hub, or give a folder",
         )

@@ -43,7 +43,7 @@ def main(command: list[str]) -> None:
 
 
 def _group_has_others() -> bool:
-    """Whether the group still holds a process besides this one (Linux; elsewhere assume not)."""
+    """Whether the group still holds a process other than this one (Linux; elsewhere assume not)."""
     group = os.getpgrp()
     try:
         entries = [entry for entry in os.listdir("/proc") if entry.isdigit() and int(entry) != os.getpid()]  # noqa: PTH208

@@ -30,7 +30,7 @@ def torch_device() -> str:
 
 
 def memory_available_gib() -> float | None:
-    """Memory that can be taken without swapping, None where the system does not tell."""
+    """Memory that can be taken without swapping, None where the system does not say."""
     try:
         for line in Path("/proc/meminfo").read_text(encoding="ascii").splitlines():
             if line.startswith("MemAvailable:"):

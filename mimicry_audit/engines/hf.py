@@ -1,6 +1,6 @@
 """Models in this process, through transformers: on CPU, CUDA or Apple's MPS.
 
-Promise: answers come from fixed batches. All requests, owed or not, are sorted by prompt length and cut into chunks,
+Promise: answers come from fixed batches. All requests, missing or not, are sorted by prompt length and cut into chunks,
 so that a resumed run computes the same chunks as an uninterrupted one and gets the same text. The model's own
 generation defaults (temperature, penalties) never apply; its end-of-sequence tokens do.
 """
@@ -127,8 +127,8 @@ class HfEngine(EngineBase):
         return self._find_weights()[1].render(messages)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Answer in fixed chunks; a chunk without an owed request is skipped."""
-        if not any(request.owed for request in requests):
+        """Answer in fixed chunks; a chunk without a missing request is skipped."""
+        if not any(request.missing for request in requests):
             return
         self.open()
         prompts = []
@@ -136,15 +136,15 @@ class HfEngine(EngineBase):
             outcome = self._prepare_prompt(request, sampling)
             if isinstance(outcome, _Prompt):
                 prompts.append(outcome)
-            elif request.owed:
+            elif request.missing:
                 yield request, outcome
         prompts.sort(key=lambda prompt: (len(prompt.tokens), prompt.request.probe_id, prompt.request.sample))
         size = self._get_option("batch_size")
         for start in range(0, len(prompts), size):
             chunk = prompts[start : start + size]
-            if any(prompt.request.owed for prompt in chunk):
+            if any(prompt.request.missing for prompt in chunk):
                 for prompt, completion in zip(chunk, self._answer_batch(chunk, sampling), strict=True):
-                    if prompt.request.owed:
+                    if prompt.request.missing:
                         yield prompt.request, completion
 
     def tokenizer_sha(self) -> str:
@@ -152,8 +152,8 @@ class HfEngine(EngineBase):
         return tokenizer_map_sha(self._find_weights()[1].tokenizer)
 
     def score_texts(self, requests: Sequence[TextRequest]) -> Iterator[tuple[TextRequest, TokenScores]]:
-        """Score the owed texts, one forward pass a batch."""
-        if any(request.owed for request in requests):
+        """Score the missing texts, one forward pass a batch."""
+        if any(request.missing for request in requests):
             self.open()
             yield from hf_likelihood.score_texts(
                 self._model, self._find_weights()[1], requests, self._get_option("batch_size")
@@ -204,13 +204,13 @@ class HfEngine(EngineBase):
         try:
             chosen_device = torch.device(device)
         except RuntimeError:
-            raise PrerequisiteError(f"there is no device {device}", "use device=cpu, cuda, cuda:N or mps") from None
+            raise PrerequisiteError(f"unknown device {device}", "use device=cpu, cuda, cuda:N or mps") from None
         missing = (chosen_device.type == "cuda" and not torch.cuda.is_available()) or (
             chosen_device.type == "mps" and not torch.backends.mps.is_available()
         )
         if missing or (chosen_device.type == "cuda" and (chosen_device.index or 0) >= torch.cuda.device_count()):
             raise PrerequisiteError(
-                f"PyTorch {torch.__version__} sees no {device} device",
+                f"PyTorch {torch.__version__} finds no {device} device",
                 "check the driver and the PyTorch build, or use device=cpu",
             )
         return chosen_device
@@ -274,7 +274,7 @@ class HfEngine(EngineBase):
         ends = set(self._model.generation_config.eos_token_id)
         stop = next((place for place, token in enumerate(tokens) if token in ends), None)
         length = len(tokens) if stop is None else stop + 1
-        # A character cut off by the token limit is no text; vLLM leaves its bytes out as well.
+        # A character cut off by the token limit is not text; vLLM leaves its bytes out as well.
         text = str(tokenizer.decode(tokens[:length], skip_special_tokens=True)).rstrip("\N{REPLACEMENT CHARACTER}")
         answer, reasoning = split_reasoning(text, prompt.opened)
         finish = "length" if stop is None else "stop"
@@ -300,7 +300,7 @@ def _load_model(weights: Weights, options: Mapping[str, object], dtype: torch.dt
     values = with_defaults(OPTIONS, options)
     bar_enabled, verbosity = logging.is_progress_bar_enabled(), logging.get_verbosity()
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what matters is raised, and told in one line
+    logging.set_verbosity_error()  # type: ignore[no-untyped-call]  # what matters is raised, and reported in one line
     try:
         loaded: Any = AutoModelForCausalLM.from_pretrained(
             weights.location,
@@ -319,7 +319,7 @@ def _load_model(weights: Weights, options: Mapping[str, object], dtype: torch.dt
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         line = (str(error).strip().splitlines() or [type(error).__name__])[0]
         if "ignore_mismatched_sizes" in line:  # an option of transformers that would make weights up
-            line = "its weights have other shapes than its config.json says"
+            line = "its weights do not have the shapes that its config.json gives"
         raise PrerequisiteError(
             f"transformers {version_of('transformers')} cannot load {weights.name} ({line})",
             "check the folder, or try a newer transformers or another engine",

@@ -1,7 +1,7 @@
 """Scoring texts with a transformers model: one forward pass over prompt and text, no generation.
 
 Promise: log-probabilities are taken in float32 whatever the weights' type; batches are cut the same way on every run; and
-beside the model itself no more than `LOGITS_AT_ONCE` logits (or those of one text) stand in memory.
+beside the model itself no more than `LOGITS_AT_ONCE` logits (or those of one text) are in memory.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ _Row = tuple[TextRequest, list[int], list[int]]
 def score_texts(
     model: Any, template: ChatTemplate, requests: Sequence[TextRequest], batch_size: int
 ) -> Iterator[tuple[TextRequest, TokenScores]]:
-    """Score the owed requests in fixed batches, sorted by length; a batch without an owed one is skipped."""
+    """Score the missing requests in fixed batches, sorted by length; a batch without a missing one is skipped."""
     context = getattr(model.config.get_text_config(), "max_position_embeddings", None)
     rows: list[_Row] = []
     for request in requests:
         encoded = encode(template, request, context)
         if not isinstance(encoded, TokenScores):
             rows.append((request, *encoded))
-        elif request.owed:
+        elif request.missing:
             yield request, encoded
     rows.sort(key=lambda row: (len(row[1]) + len(row[2]), row[0].key))
     for batch in _make_batches(rows, batch_size, model.config.get_text_config().vocab_size):
-        if any(request.owed for request, _, _ in batch):
+        if any(request.missing for request, _, _ in batch):
             for (request, _, _), scores in zip(batch, _score_batch(model, batch), strict=True):
-                if request.owed:
+                if request.missing:
                     yield request, scores
 
 
@@ -85,7 +85,7 @@ def _score_batch(model: Any, batch: Sequence[_Row]) -> list[TokenScores]:
 
 
 def _score_row(logits: Any, tokens: list[int], top_k: int) -> TokenScores:
-    """The scores of one text; `logits` begin at the place that foretells its first token."""
+    """The scores of one text; `logits` begin at the position that predicts its first token."""
     import torch
 
     step = max(1, LOGITS_AT_ONCE // 8 // logits.shape[-1])

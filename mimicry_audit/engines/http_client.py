@@ -1,9 +1,9 @@
 """Many chat requests at once, over one or several base URLs, out of an ordinary iterator.
 
-Promise: each request is answered once. Passing troubles (408, 409, 425, 429, 5xx, broken or refused connections,
+Promise: each request is answered once. Temporary failures (408, 409, 425, 429, 5xx, broken or refused connections,
 time-outs, unreadable bodies) are tried again with full jitter, never before the server's Retry-After, and never
-beyond the bounds of `Retries`; what remains is an error completion. Troubles that would meet every request (key
-refused, model unknown, nobody listening) end the whole with `EngineError`. Leaving the iterator cancels what is in
+beyond the bounds of `Retries`; what remains is an error completion. Failures that would affect every request (key
+refused, model unknown, no server listening) end the whole call with `EngineError`. Leaving the iterator cancels what is in
 flight and ends the thread before the next line runs. Keys never appear in a message.
 """
 
@@ -119,7 +119,7 @@ class Connection:
         return EngineError(f"{url} refused the key ({status}: {message})", fix)
 
     def down_error(self, reason: str) -> EngineError:
-        """Nobody answers."""
+        """No server answers."""
         where = " or ".join(self.urls)
         return EngineError(f"no server answers at {where} ({self.hide(reason)})", "start it, or correct the base URL")
 
@@ -160,7 +160,7 @@ class _Urls:
 
 
 def ask_all(connection: Connection, jobs: Sequence[Job]) -> Iterator[tuple[Request, Completion]]:
-    """Put every job to the servers; yield each answer as it lands."""
+    """Put every job to the servers; yield each answer as it arrives."""
     run = _Run(connection, jobs)
     run.thread.start()
     try:
@@ -310,7 +310,7 @@ class _Run:
             raise self._connection.key_error(url, status, body)
         if status == 402 or chat_wire.error_code(body) == "insufficient_quota":
             raise EngineError(
-                f"{url} has no credit left ({status}: {self._connection.hide(message)})", "top the account up"
+                f"{url} has no credit left ({status}: {self._connection.hide(message)})", "add credit to the account"
             )
         if status == 404:
             served = await _list_served(http, url, self._connection)
@@ -347,7 +347,7 @@ def retry_after(headers: Mapping[str, str], now: float | None = None) -> float |
 
 
 def wait_asked(headers: Mapping[str, str], body: bytes) -> float | None:
-    """Seconds that a server asks to wait, wherever it says so: Retry-After, the body, or the reset of a spent quota."""
+    """Seconds that a server asks to wait, in any of the usual places: Retry-After, the body, or the reset of a spent quota."""
     if (delay := retry_after(headers)) is not None:
         return delay
     if (spoken := _WAIT_IN_BODY.search(body[:20_000].decode("utf-8", "replace"))) is not None:

@@ -1,7 +1,7 @@
 """Weights that a checkpoint lacks: transformers fills them with random numbers, and only warns.
 
 Promise: no model is used whose weights were partly made up; what is missing is named. Tied weights, which transformers does not
-count as missing, are no loss.
+count as missing, do not count as lost.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def refuse_invented_weights(name: str, report: Mapping[str, Any]) -> None:
     what = (
         f"lacks {_name_some(absent)}"
         if absent
-        else f"has another shape of {_name_some(reshaped)} than its config.json says"
+        else f"has {_name_some(reshaped)} in another shape than its config.json gives"
     )
     hint = ""
     if absent and unknown:

@@ -1,9 +1,9 @@
-"""What it means to score a text: how probable a model finds an answer that somebody else wrote.
+"""What it means to score a text: how probable a model finds an answer that another model wrote.
 
 Promise: the text is scored as the continuation of the prompt as the model's own template renders it. Prompt and text are
 tokenised apart and their tokens joined, so that no token reaches across the boundary and every scored token belongs to the
-text; marks of the template inside the text are spelled out as plain characters. Nothing is cut: what does not fit the context,
-or what the tokenizer cannot spell, is an error and no number. Scoring is a capability that an engine may have (`Scorer`).
+text; marks of the template inside the text are treated as plain characters. Nothing is cut: what does not fit the context,
+or what the tokenizer cannot represent, is an error, not a number. Scoring is a capability that an engine may have (`Scorer`).
 
 A tokenizer that puts a space before every text puts it before the answer too; the answer's bytes are counted without it.
 """
@@ -24,7 +24,7 @@ LEAST_LOG = -9999.0
 """Stands for the logarithm of zero, which JSON cannot carry; vLLM's server sends the same number."""
 
 _CANNOT = {
-    "openai": "a chat endpoint does not tell how probable it finds a given text",
+    "openai": "a chat endpoint does not report the probability of a given text",
     "recorded": "recorded answers come without the model that gave them",
 }
 
@@ -34,18 +34,18 @@ class TextRequest:
     """One text to be scored by one model.
 
     Attributes:
-        key: tells the requests of one call apart; the engine hands it back unread.
+        key: identifies a request within one call; the engine hands it back unread.
         messages: the conversation that the text answers.
         text: the answer.
         top_k: how many of the most probable tokens to give at each place, 0 for none.
-        owed: False for what is already known; an engine with fixed batches keeps it in its batch, others leave it out.
+        missing: False for what is already known; an engine with fixed batches keeps it in its batch, others leave it out.
     """
 
     key: tuple[str, str]
     messages: tuple[Message, ...]
     text: str
     top_k: int = 0
-    owed: bool = True
+    missing: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +56,7 @@ class TokenScores:
         tokens: T token ids of the text, in the model's own tokenizer.
         logprobs: natural logarithm of the probability of each, given all before it.
         top: for each place the most probable ``(id, log-probability)`` pairs, best first; None when not asked for.
-        error: why there are no numbers; None when there are.
+        error: why the numbers are missing; None if they are present.
     """
 
     tokens: tuple[int, ...] = ()
@@ -73,7 +73,7 @@ class Scorer(Protocol):
         """Hash of the tokenizer's map (`tokenizer_map_sha`); needs no weights."""
 
     def score_texts(self, requests: Sequence[TextRequest]) -> Iterator[tuple[TextRequest, TokenScores]]:
-        """Score the owed texts, each exactly once, in any order; opens the engine if need be.
+        """Score the missing texts, each exactly once, in any order; opens the engine if need be.
 
         Raises:
             EngineError: the whole engine failed. A text that cannot be scored is a `TokenScores` with an error.
@@ -93,7 +93,7 @@ def encode(
     Args:
         template: the model's template, with its tokenizer.
         request: what to encode.
-        context: most tokens that the model can take, None where somebody else will check it.
+        context: maximum tokens that the model can take, None where it is checked elsewhere.
     """
     prompt = template.render(request.messages)
     if prompt is None:
@@ -105,9 +105,9 @@ def encode(
     except (TypeError, UnicodeError) as error:
         return TokenScores(error=f"the tokenizer cannot read this text ({error})")
     if not before or not tokens:
-        return TokenScores(error="the tokenizer makes no token of the prompt or of the text")
+        return TokenScores(error="the tokenizer gives no token for the prompt or for the text")
     if tokenizer.unk_token_id is not None and tokenizer.unk_token_id in tokens:
-        return TokenScores(error="the tokenizer cannot spell this text: part of it becomes the token for the unknown")
+        return TokenScores(error="the tokenizer cannot represent this text: part of it becomes the unknown token")
     if context is not None and len(before) + len(tokens) > context:
         return TokenScores(
             error=f"a prompt of {len(before)} tokens and an answer of {len(tokens)} exceed the context of {context} tokens"
@@ -119,7 +119,7 @@ def tokenizer_map_sha(tokenizer: Any) -> str:
     """SHA-256 over what decides the tokens of a text: the (token, id) map, the added tokens, and the rules before it.
 
     Maps are compared, never sizes: two vocabularies of one size may number other tokens. Which token ends a turn or pads
-    a batch is no part of it, for fine-tunes change that and keep the map.
+    a batch is not part of it, for fine-tunes change that and keep the map.
     """
     material: dict[str, object] = {"vocabulary": sorted(tokenizer.get_vocab().items())}
     core = getattr(tokenizer, "backend_tokenizer", None)

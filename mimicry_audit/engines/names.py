@@ -8,7 +8,7 @@ The grammar, the same in ``--models``, YAML and Python::
              ENGINE/NAME                               (an engine that another package adds)
     WEIGHTS  FOLDER | ORG/NAME[@REVISION][:ADAPTER[@REVISION]] | lab/NAME
 
-Promise: parsing touches neither the network nor the weights; what is wrong with a name is told in one line, with
+Promise: parsing touches neither the network nor the weights; what is wrong with a name is reported in one line, with
 the name that was probably meant. Labels are safe in file names, unique also where upper and lower case are one.
 """
 
@@ -142,7 +142,9 @@ def _split_label(text: str) -> tuple[str | None, str]:
 
 
 def _bad_label(label: str) -> ConfigError:
-    return ConfigError(f"the label {label!r} cannot name a file", "use letters, digits, dot, dash and underscore")
+    return ConfigError(
+        f"the label {label!r} cannot be used as a file name", "use letters, digits, dot, dash and underscore"
+    )
 
 
 def _engine_of_bare(body: str, default: str | None) -> str:
@@ -192,14 +194,14 @@ def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, objec
         if not re.fullmatch(r"lab/[\w.-]+", name):
             raise ConfigError(f"{source} names no lab model", "write lab/NAME; audit lab list shows the names")
         if revision:
-            raise ConfigError(f"{source}: a lab model has no revisions", "leave the @… out")
+            raise ConfigError(f"{source}: a lab model has no revisions", "leave out the @…")
         return fields
     if Path(name).expanduser().is_dir():
         if revision:
-            raise ConfigError(f"{source}: a local folder has no revisions", "leave the @… out")
+            raise ConfigError(f"{source}: a local folder has no revisions", "leave out the @…")
         return fields | {"name": _expand_user(name)}
     if _is_path(name):
-        raise ConfigError(f"there is no folder {name}", "check the path")
+        raise ConfigError(f"the folder {name} does not exist", "check the path")
     if not HUB_ID.fullmatch(name):
         short = (
             "write the full Hub id (ORG/NAME)"
@@ -233,7 +235,7 @@ def _parse_endpoint(source: str, text: str, options: dict[str, object]) -> dict[
         options["base_url"] = match.group(2)
     elif re.search(r"@[\w.-]+:\d+(/|$)|@.*/v1/?$", text):
         host = text.rpartition("@")[2]
-        raise ConfigError(f"{host} is no base URL", f"write http://{host} or https://{host}")
+        raise ConfigError(f"{host} is not a base URL", f"write http://{host} or https://{host}")
     if not name:
         raise ConfigError(f"{source} names no model", "write it like openai/NAME@http://host:8000/v1")
     if not options.get("base_url") and not os.environ.get("OPENAI_BASE_URL"):
@@ -250,7 +252,7 @@ def _parse_endpoint(source: str, text: str, options: dict[str, object]) -> dict[
 def _parse_recorded(source: str, text: str, options: dict[str, object]) -> dict[str, object]:
     file, mark, name = text.rpartition("#")
     if not mark or not name or not file:
-        raise ConfigError(f"{source} does not say which model's answers", "write it like recorded/FILE#NAME")
+        raise ConfigError(f"{source} does not say whose answers", "write it like recorded/FILE#NAME")
     options["file"] = _expand_user(file)
     return {"name": name}
 
@@ -277,7 +279,7 @@ def _parse_entry(entry: str | Mapping[str, object], default: str | None) -> Mode
     if not isinstance(name, str):
         raise ConfigError("a model entry has no model name", "give model: ENGINE/NAME")
     if options is not None and not isinstance(options, Mapping):
-        raise ConfigError(f"the options of {name} are no mapping", "write options: {name: value}")
+        raise ConfigError(f"the options of {name} are not a mapping", "write options: {name: value}")
     if engine is not None:
         engine_class(str(engine))
     label = None if label is None else str(label)
@@ -312,7 +314,7 @@ def _with_shared(specs: Sequence[ModelSpec], shared_options: Mapping[str, object
 
 
 def _check_secrets(engine: str, options: Mapping[str, object]) -> None:
-    """Refuse options that would put a secret into the run's settings; base URLs are told what is wrong with them."""
+    """Refuse options that would put a secret into the run's settings; for base URLs, say what is wrong with them."""
     from mimicry_audit.engines.endpoint import base_urls
 
     if engine == "openai" and options.get("base_url"):
@@ -357,7 +359,7 @@ def _with_own_labels(specs: Sequence[ModelSpec], labelled_places: set[int]) -> l
 
 
 def _longer_labels(spec: ModelSpec) -> list[str]:
-    """Ever more telling labels for a model whose short one is taken."""
+    """Ever more specific labels for a model whose short one is taken."""
     parts = [part for part in spec.name.split("/") if part not in {"", ".", ".."}]
     names = ["-".join(parts[-2:])] if len(parts) > 1 else []
     if spec.revision:

@@ -80,7 +80,7 @@ def refuse_secrets(engine: str, options: Mapping[str, object]) -> None:
     unknown = len(name) >= 20 and re.search(r"\d", name) and re.search(r"[a-z]", name) and name not in os.environ
     if unknown or not re.fullmatch(r"[A-Za-z_]\w*", name):
         raise ConfigError(
-            "engine option api_key_env holds what cannot be the name of a variable",
+            "engine option api_key_env is not the name of an environment variable",
             "put the key into a variable and give that variable's name, such as api_key_env=MY_KEY",
         )
     if where := secret_in(options):

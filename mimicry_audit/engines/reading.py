@@ -57,7 +57,7 @@ def split_reasoning(text: str, opened: str | None = None) -> tuple[str, str | No
         opened: the opening mark with which the prompt ended, see `opened_by`; None where it ended with none.
 
     Returns:
-        ``(answer, reasoning)``; reasoning is None when there is no block. An unclosed block is all reasoning and
+        ``(answer, reasoning)``; reasoning is None without a block. An unclosed block is all reasoning and
         the answer is empty. A block of which only the closing mark appears counts too. Several blocks are joined.
     """
     if (channels := _split_channels(text)) is not None:

@@ -45,17 +45,17 @@ class RecordedEngine(EngineBase):
         self._read_answers()
 
     def render(self, messages: Sequence[Message]) -> str | None:
-        """None: the file does not tell how its prompts were rendered."""
+        """None: the file does not say how its prompts were rendered."""
         return None
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Look the owed requests up."""
+        """Look the missing requests up."""
         by_id = {(answer.prompt_id, answer.sample): answer for answer in self._read_answers()}
         by_text: dict[tuple[str, int], RecordedAnswer] = {}
         for answer in self._read_answers():
             by_text.setdefault((answer.prompt.strip(), answer.sample), answer)
         for request in requests:
-            if request.owed:
+            if request.missing:
                 recorded_answer = by_id.get((request.probe_id, request.sample))
                 if recorded_answer is None and len(request.messages) == 1:
                     recorded_answer = by_text.get((request.messages[0].content.strip(), request.sample))

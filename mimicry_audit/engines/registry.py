@@ -49,7 +49,7 @@ def engine_class(name: str) -> type[EngineBase]:
     """The class of an engine.
 
     Raises:
-        ConfigError: there is no engine of that name.
+        ConfigError: no engine has that name.
         PrerequisiteError: another package adds it, and it cannot be imported.
     """
     if name not in ENGINES:

@@ -121,7 +121,7 @@ def _read_text(where: str, name: str, value: object) -> str:
     if name == "prompt_id" and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     kind = "null" if value is None else type(value).__name__
-    raise DataError(f"{where}: {name} is {kind}, not text", "leave rows without an answer out")
+    raise DataError(f"{where}: {name} is {kind}, not text", "leave out rows without an answer")
 
 
 def _read_prompt(where: str, value: object) -> str:

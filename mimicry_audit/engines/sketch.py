@@ -2,7 +2,7 @@
 
 Promise: a sketch is a few thousand numbers read from a local safetensors checkpoint at places that depend only on the
 tensors' names and shapes, so that two sketches of one architecture can be compared at any later time without
-either checkpoint at hand. Fine-tunes of one base keep nearly the base's direction in weight space (cosine close to
+either checkpoint available. Fine-tunes of one base keep nearly the base's direction in weight space (cosine close to
 1), independently initialised models do not (cosine near 0, standard error 1/√n), however alike their answers are.
 Vectors and norms (one-dimensional tensors) are left out: they start alike everywhere; so are embeddings and output
 layers, which change shape when a fine-tune adds a token. Whether two checkpoints are *equal* is another question, which no
@@ -42,7 +42,7 @@ def sketch_folder(folder: Path) -> WeightSketch | None:
 
     Returns:
         ``{"shapes": hash of the compared names and shapes, "values": [float, …], "digest": hash over every tensor}`` or
-        None when there is no readable safetensors file in a float format (quantised weights are not compared).
+        None without a readable safetensors file in a float format (quantised weights are not compared).
     """
     try:
         return _sketch_tensors(folder)

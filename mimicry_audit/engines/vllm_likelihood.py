@@ -1,6 +1,6 @@
-"""Scoring texts through a vLLM server: the completions route with token ids, of which it tells the log-probabilities.
+"""Scoring texts through a vLLM server: the completions route with token ids, for which it returns the log-probabilities.
 
-Promise: the server is sent the very tokens that transformers would be fed; nothing is generated but the one token that the
+Promise: the server is sent exactly the tokens that transformers would be fed; nothing is generated but the one token that the
 route insists on, which is thrown away. What the server sends back is checked against what was sent.
 """
 
@@ -30,11 +30,11 @@ class _Places(Completion):
 def score_texts(
     connection: Connection, model: str, template: ChatTemplate, requests: Sequence[TextRequest], vocabulary: int | None
 ) -> Iterator[tuple[TextRequest, TokenScores]]:
-    """Put every owed request to the server; yield each as it lands."""
+    """Put every missing request to the server; yield each as it arrives."""
     tokens_by_number: dict[int, tuple[TextRequest, list[int]]] = {}
     jobs: list[tuple[Request, bytes]] = []
     for number, request in enumerate(requests):
-        if not request.owed:
+        if not request.missing:
             continue
         encoded = encode(template, request)
         if isinstance(encoded, TokenScores):
@@ -96,5 +96,5 @@ def _read_scores(answer: Completion, tokens: Sequence[int], top_k: int) -> Token
         best = [(other, log) for other, (rank, log) in place.items() if other != token or rank <= top_k]
         top.append(tuple(sorted(best, key=lambda pair: -pair[1])[:top_k]))
     if len(own) != len(tokens):
-        return TokenScores(error="the server's log-probabilities are not those of the text it was sent")
+        return TokenScores(error="the server's log-probabilities do not belong to the text it was sent")
     return TokenScores(tokens=tuple(tokens), logprobs=tuple(own), top=tuple(top) if top_k else None)

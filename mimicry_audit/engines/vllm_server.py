@@ -2,7 +2,7 @@
 
 Promise: `start` returns when the server answers, or raises `EngineError` with the end of its log and the likely fix;
 `stop` returns when every process of it is gone and its port is free. The server dies with this process, however
-this process dies (`guard`), and is taken down at interpreter exit. Several servers can stand side by side.
+this process dies (`guard`), and is taken down at interpreter exit. Several servers can run side by side.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ class ServerProcess:
         return self._process.pid if self._process else None
 
     def start(self) -> None:
-        """Start, and wait until healthy. A port lost to another process between choosing and binding is chosen anew."""
+        """Start, and wait until healthy. A port lost to another process between choosing and binding is replaced."""
         for last in (False, True):
             self._launch_process()
             try:
@@ -215,7 +215,7 @@ class ServerProcess:
         )
 
     def _log_tail(self) -> str:
-        """The log's last telling lines: errors where there are any, without tracebacks' frames."""
+        """The log's last informative lines: errors where there are any, without tracebacks' frames."""
         lines = [line.strip() for line in _read_log_end(self.log).splitlines() if line.strip()]
         telling = [line for line in lines if _TELLING.search(line) and not _CHATTER.search(line)]
         tail_lines = list(dict.fromkeys(_strip_log_prefix(line)[:_TAIL_WIDTH] for line in (telling or lines)))[
@@ -225,14 +225,14 @@ class ServerProcess:
 
 
 def free_port() -> int:
-    """A port that nobody listens on at this moment."""
+    """A port that is free at this moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
 def port_free(port: int) -> bool:
-    """Whether nobody listens on a local port."""
+    """Whether a local port is free."""
     with socket.socket() as probe:
         probe.settimeout(1.0)
         return probe.connect_ex(("127.0.0.1", port)) != 0

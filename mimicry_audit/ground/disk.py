@@ -1,7 +1,7 @@
-"""A place that cannot be written, told in one line, whichever library met it.
+"""Reports a place that cannot be written in one line, whichever library failed.
 
-Promise: what fails for want of space ends in a `RunDirectoryError` that names the place and what to do; nothing else is caught.
-Python tells such a failure by a number, safetensors and torch by their own errors, which hold the system's words or none.
+Promise: what fails for lack of space ends in a `RunDirectoryError` that names the place and what to do; nothing else is caught.
+Python reports such a failure by a number, safetensors and torch by their own errors, with or without the system's words.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ AGAIN = "free some space and run the same command again: nothing collected is lo
 
 
 def unwritable(path: Path, error: OSError) -> RunDirectoryError:
-    """What to tell of a failure to write, by its number."""
+    """The error for a failed write, by its number."""
     fix = "check the path, and run the same command again: nothing collected is lost"
     if error.errno in FULL:
         fix = AGAIN
     elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        fix = "choose a place you may write to"
+        fix = "choose a place that you can write to"
     elif error.errno in (errno.ENOTDIR, errno.EEXIST):
         fix = "choose an --out that is a directory"
     elif error.errno == errno.EISDIR:
@@ -39,12 +39,12 @@ def unwritable(path: Path, error: OSError) -> RunDirectoryError:
 
 
 def full(path: Path) -> RunDirectoryError:
-    """What to tell of a disk that is full."""
+    """The error for a full disk."""
     return RunDirectoryError(f"cannot write {path}: no space left on device", AGAIN)
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error, or one that it came of, was for want of space."""
+    """Whether the cause of an error, or of one that it came from, was a lack of space."""
     chain: BaseException | None = error
     while chain is not None:
         if (isinstance(chain, OSError) and chain.errno in FULL) or says_full(str(chain)):
@@ -59,13 +59,13 @@ def says_full(text: str) -> bool:
 
 
 def has_little(path: Path) -> bool:
-    """Whether hardly anything is free where `path` lies."""
+    """Whether hardly any space is free where `path` is."""
     return shutil.disk_usage(path).free < LITTLE
 
 
 @contextmanager
-def told_when_full(path: Path) -> Iterator[None]:
-    """Turn any error for want of space into one that names `path`.
+def reports_full_disk(path: Path) -> Iterator[None]:
+    """Turn any error caused by a lack of space into one that names `path`.
 
     Raises:
         RunDirectoryError: the disk is full.

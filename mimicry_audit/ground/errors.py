@@ -2,7 +2,7 @@
 
 Promise: a user who gives bad input sees one line that says what is wrong and what to do, and an exit
 code from the table below; never a traceback. Code that finds bad input raises one of these; the
-command line (`mimicry_audit.cli`) is the only place that prints them. No message holds a secret that can be told as one.
+command line (`mimicry_audit.cli`) is the only place that prints them. No message holds a secret that can be recognised as one.
 
 Exit codes: 0 ok · 1 incomplete coverage · 2 usage or configuration · 3 a ``--fail-on`` gate tripped ·
 130 interrupted.
@@ -51,11 +51,11 @@ class PrerequisiteError(AuditError):
 
 
 class EngineError(AuditError):
-    """An engine cannot start or cannot go on: server died, endpoint refused, key rejected."""
+    """An engine cannot start or continue: server died, endpoint refused, key rejected."""
 
 
 class Diverged(EngineError):
-    """A training whose loss is no number any more."""
+    """Training diverged: the loss is NaN or infinite."""
 
 
 class RunDirectoryError(AuditError):

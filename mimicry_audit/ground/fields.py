@@ -1,4 +1,4 @@
-"""One record for each setting: its type, default, bounds and words, from which all else about it is made.
+"""One record for each setting: its type, default, bounds and words, from which everything else about it is made.
 
 Promise: the check of a value, the option on the command line (`mimicry_audit.cli.fields`), the key in a YAML file and the row
 of a table in the documentation come from the same `Field`, so they cannot disagree. A settings class is a plain dataclass
@@ -250,7 +250,7 @@ def flat_values(settings: DataclassInstance) -> dict[str, object]:
 
 
 def from_flat(record: type[Record], values: Mapping[str, object]) -> Record:
-    """A settings object of values that stand side by side, wherever in it their place is.
+    """A settings object from a flat mapping of values, wherever in it they belong.
 
     Raises:
         TypeError: a name is unknown, or a required setting is missing.
@@ -265,7 +265,7 @@ def from_flat(record: type[Record], values: Mapping[str, object]) -> Record:
 
 
 def replace_fields(settings: Record, values: Mapping[str, object]) -> Record:
-    """The settings with some values changed, wherever in them their place is."""
+    """The settings with some values changed, wherever in them they belong."""
     own = {item.name for item in dataclasses.fields(settings)}
     changed = {name: value for name, value in values.items() if name in own}
     for name in own - set(changed):

@@ -1,8 +1,8 @@
 """Parts that other packages add: engines, axes and probe sets, each announced by an entry point.
 
-Promise: this package's own parts come through the same door as everybody's, and come first; a part of another package never
-takes the name of one of ours; listing names imports no part; and a part that cannot be imported is one
-clear line that names the package it came from. ``examples/plugin/`` is a small package with one part of each kind.
+Promise: this package's own parts use the same entry points as other packages' parts, and come first; a part of another package
+never takes the name of one of ours; listing names imports no part; and a part that cannot be imported is one clear line that
+names the package it came from. ``examples/plugin/`` is a small package with one part of each kind.
 
 =========================  ==========================================================================
 group                      what an entry point leads to
@@ -53,7 +53,7 @@ class PluginRegistry(Mapping[str, EntryPoint]):
         """Import one part.
 
         Raises:
-            KeyError: there is no part of this name.
+            KeyError: no part has this name.
             PrerequisiteError: it cannot be imported.
         """
         point = self._points[name]

@@ -23,7 +23,7 @@ _SECRET_ENDS = (
     *("api_key", "apikey", "access_key", "private_key", "secret_key", "_secret", "_password", "authorization"),
     *(f"{kind}_token" for kind in ("access", "api", "auth", "bearer", "hf", "id", "refresh", "session")),
 )
-"""Not every ``_token``: ``bos_token`` and its like are no secrets."""
+"""Not every ``_token``: ``bos_token`` and its like are not secrets."""
 _SECRET_VARIABLE = re.compile(r"(?:^|_)(?:API_?KEY|KEY|TOKEN|SECRET|PASSWORD|PASSWD|CREDENTIALS?)$", re.IGNORECASE)
 _SHORTEST = 8
 """Values of variables shorter than this are left alone: they would be found inside ordinary words."""
@@ -69,7 +69,7 @@ _SHAPES = re.compile(
 
 
 def redacted(text: str) -> str:
-    """The text with every secret that can be told as one replaced by ``***``."""
+    """The text with every recognisable secret replaced by ``***``."""
     for value in _environment_secrets():
         text = text.replace(value, HIDDEN)
     text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}@", text)
@@ -105,7 +105,7 @@ def is_secret_name(name: str) -> bool:
 
 
 def secret_in(value: object, at: str = "") -> str | None:
-    """Where a setting holds a secret, as a dotted name; None where none can be told.
+    """Where a setting holds a secret, as a dotted name; None where none is recognised.
 
     Args:
         value: a setting: text, number, list or mapping.

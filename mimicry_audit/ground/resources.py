@@ -1,4 +1,4 @@
-"""Finds the project's data folders in a checkout and in an installed wheel alike.
+"""Finds the project's data folders both in a checkout and in an installed wheel.
 
 Promise: `resource_dir("probes")` is the folder a contributor edits when the package runs from a checkout, and the copy
 the wheel carries (``mimicry_audit/_data``) when it is installed. A checkout wins, so that an edit is seen at once.

@@ -1,6 +1,6 @@
-"""Rows of JSON lines, CSV and Parquet files, one mapping each, with the place where each stands.
+"""Rows of JSON lines, CSV and Parquet files, one mapping each, with the place of each.
 
-Promise: a file that cannot be read, or a line that is no row, is a `DataError` of one line that names the file and the
+Promise: a file that cannot be read, or a line that is not a row, is a `DataError` of one line that names the file and the
 place; what the columns mean is the reader's business.
 """
 
@@ -28,14 +28,14 @@ def read_rows(path: str | Path, kind: str) -> Iterator[Row]:
         kind: what the file should be, for messages ("response file").
 
     Raises:
-        DataError: the ending is unknown, the file is missing or unreadable, or a line is no row.
+        DataError: the ending is unknown, the file is missing or unreadable, or a line is not a row.
     """
     file = Path(path).expanduser()
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
-        raise DataError(f"{path} is no {kind}", "name it .jsonl, .json, .csv, .tsv or .parquet")
+        raise DataError(f"{path} is not a {kind}", "name it .jsonl, .json, .csv, .tsv or .parquet")
     if not file.is_file():
-        raise DataError(f"there is no {kind} {path}", "check the path")
+        raise DataError(f"the {kind} {path} does not exist", "check the path")
     try:
         yield from reader(file)
     except UnicodeDecodeError:
@@ -82,7 +82,7 @@ def _read_csv(file: Path) -> Iterator[Row]:
             for row in rows:
                 if None in row or None in row.values():
                     raise DataError(
-                        f"{file.name}, line {rows.line_num} has another number of cells than the header", "fix it"
+                        f"{file.name}, line {rows.line_num} has a different number of cells from the header", "fix it"
                     )
                 yield f"line {rows.line_num}", row
     except csv.Error as error:
@@ -92,7 +92,7 @@ def _read_csv(file: Path) -> Iterator[Row]:
 
 
 def _find_delimiter(file: Path, stream: TextIO) -> str:
-    """What separates the cells: said by a first line ``sep=;``, else told from the header. The stream is left at the header."""
+    """The cell separator: from a first line ``sep=;``, else inferred from the header. The stream is left at the header."""
     first = stream.readline()
     if first.lower().startswith("sep=") and len(first.rstrip("\r\n")) == len("sep=;"):
         return first[4]

@@ -1,7 +1,7 @@
 """Identity questions that a run asked itself: its answers as attempts, judged and counted like any transcript.
 
 Promise: the rates (Loose, Strict, Hard, refusals, failures) come from held-out templates only, over the same attempts for every
-model, with intervals clustered by template; the questions without a template stand beside them as the plain arm, and
+model, with intervals clustered by template; the questions without a template are shown beside them as the plain arm, and
 the rates of unrelated models as the control. Nothing here asks a model, and nothing here enters a verdict.
 """
 
@@ -57,12 +57,12 @@ class Asked:
 
 
 def own_identity_of(name: str, identity: OwnIdentity | None, facts: Facts) -> Own:
-    """A model's own makers: who the run takes it for, and whoever else its name openly tells of.
+    """A model's own makers: who the run takes it for, and whoever else its name openly states.
 
     Args:
         name: as the user wrote it.
-        identity: who the model is, from its name or its checkpoint; where nobody knows (a name such as ``aria-student`` tells
-            whom it learnt from, not who it is), its own makers are not known either.
+        identity: who the model is, from its name or its checkpoint; where that is unknown (a name such as ``aria-student``
+            says whom it learnt from, not who it is), its own makers are not known either.
         facts: makers and models.
     """
     if identity is None or identity.maker is None:
@@ -79,7 +79,7 @@ def attempts_of(
     Args:
         label: of the model.
         probes: the run's identity probes, all arms.
-        responses: the model's standing responses; those to other probes are left aside.
+        responses: the model's standing responses; those to other probes are left out.
         own: who the model rightly is.
         judge: the rules.
     """
@@ -123,8 +123,8 @@ def entry(attempts: Sequence[Asked], *, draws: int = DRAWS, seed: int = 0) -> di
         seed: of the resamples.
 
     Returns:
-        As `mimicry_audit.identity.tally.tally` over the templated attempts, and besides ``plain`` (over the others),
-        ``systems`` and ``kinds``; ``templates`` are told by their ids.
+        As `mimicry_audit.identity.tally.tally` over the templated attempts, and in addition ``plain`` (over the others),
+        ``systems`` and ``kinds``; ``templates`` are named by their ids.
     """
     framed = [a for a in attempts if a.templated]
     plain = [a for a in attempts if not a.templated]
@@ -167,7 +167,7 @@ def with_controls(
     Args:
         entries: label → entry; changed in place.
         controls: labels of the declared controls and panel; all other models where there are none.
-        set_aside: labels that are no control of another model unless declared: references and bases.
+        set_aside: labels that are not controls of another model unless declared: references and bases.
     """
     for label, label_entry in entries.items():
         others = [n for n in (controls or [n for n in entries if n not in set_aside]) if n != label and n in entries]
@@ -207,7 +207,7 @@ def templated_scores(
     draws: int = DRAWS,
     seed: int = 0,
 ) -> None:
-    """Add to the ``identity`` part of ``scores.json`` what the templated attempts tell; changed in place.
+    """Add to the ``identity`` part of ``scores.json`` what the templated attempts show; changed in place.
 
     Args:
         identity: as `mimicry_audit.identity.scores.identity_scores` gives it.

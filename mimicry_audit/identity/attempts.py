@@ -3,7 +3,7 @@
 Promise: an answer is ``ok``, ``refusal``, ``empty`` or ``error`` before anything else, and only ``ok`` answers can slip.
 *Strict*: the answer names another maker or model as its own, in whatever voice. *Hard*: Strict, and the prompt names none
 of these makers or their models. *Loose*: Strict, or the answer contradicts its own identity otherwise: it denies its own
-maker, or says that somebody invented made it. Lee et al. 2025, arXiv 2501.12619, section 3; `published_rule` gives the
+maker, or says that an invented company made it. Lee et al. 2025, arXiv 2501.12619, section 3; `published_rule` gives the
 definitions as that paper's published code has them.
 """
 

@@ -4,7 +4,7 @@ Promise: returns claims with their place in the text and the voice that makes th
 is an assertion of the speaker ("I am X", "my developers at Y", "Y, the company behind me", 我是X, 我由Y开发), or a bare answer
 that fills in for "you" (您的技术由Y开发). Third-person mention ("Y makes models too"), denial ("I am not X"), comparison,
 hypothesis, another's words, quotation, an echo of the prompt, a tag that only names a voice, and the use of a service, a
-library or another's rules are no claims. No judge model is asked: the rules are here to be read, their wording in
+library or another's rules are not claims. No judge model is asked: the rules are here to be read, their wording in
 `mimicry_audit.identity.wording` and `mimicry_audit.identity.wording_zh`, the voices in `mimicry_audit.identity.voices`.
 """
 
@@ -122,7 +122,7 @@ class ClaimFinder:
 
         Args:
             text: the answer.
-            prompt: what was asked, where known: sentences that only repeat it are no claims, and it names the figures
+            prompt: what was asked, where known: sentences that only repeat it are not claims, and it names the figures
                 that the answer plays.
             template: the part of the prompt that names the figures, where many prompts share it: what it says is remembered.
         """

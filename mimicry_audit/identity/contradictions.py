@@ -1,7 +1,7 @@
 """Does an answer contradict the target's own identity without naming another known one?
 
 Promise: two ways only, both in so many words: it denies its own maker ("I am not from X", 我不是X开发的), or it says that
-somebody with a proper name that no fact knows made it ("I was built by Umbra Dynamics"). What is vague ("a team of
+somebody with a proper name that the facts do not list made it ("I was built by Umbra Dynamics"). What is vague ("a team of
 engineers") contradicts nothing.
 """
 
@@ -46,7 +46,7 @@ def denies(text: str, names: Iterable[str]) -> bool:
 
 
 def invented_maker(text: str, known_names: re.Pattern[str]) -> bool:
-    """Whether a text says that somebody with a proper name made it whom no fact knows.
+    """Whether a text says that it was made by somebody with a proper name whom the facts do not list.
 
     Args:
         text: the answer.

@@ -19,7 +19,7 @@ ARM, NEUTRAL_ARM = "templated", "templated_neutral"
 """Asked in a template under the model's own chat template, and under a neutral system prompt."""
 ARMS = (ARM, NEUTRAL_ARM)
 ATTEMPTS = 40
-"""Attempts per model where nobody says how many: every held-out template twice."""
+"""Attempts per model by default: every held-out template twice."""
 
 
 def templated(

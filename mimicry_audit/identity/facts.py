@@ -143,7 +143,7 @@ def own_identity(model_name: str, facts: Facts | None = None) -> OwnIdentity:
     """Who a model is, guessed from its name: a Hub id, a model name with or without engine, a folder.
 
     The organisation counts first (``deepseek-ai/DeepSeek-R1-Distill-Qwen-7B`` is DeepSeek's), then the name that
-    stands first in the model's own. A name that says whom a model learned from (``aria-student``, ``my-gpt4-distill``)
+    stands first in the model's own. A name that says which model it learned from (``aria-student``, ``my-gpt4-distill``)
     does not say who it is, and gives nothing.
     """
     facts = facts or _read_shipped()
@@ -170,7 +170,7 @@ def makers_in_name(model_name: str, facts: Facts) -> tuple[Maker, ...]:
     """Every maker whose own name, or a model's, stands plainly in a model's name, in the order of their places.
 
     Names that are everyday words count at the beginning only. Learners by name (student, clone, imitation) count none,
-    unless their name begins with a maker's: of DeepSeek-R1-Distill-Qwen-7B both are told, of my-gpt4-distill none.
+    unless their name begins with a maker's: DeepSeek-R1-Distill-Qwen-7B gives both, my-gpt4-distill none.
     """
     tokens = _split_tokens(_split_name(model_name)[1])
     hits = sorted((hit for hit in _find_hits(tokens, facts.makers) if hit[0] == 0 or not hit[4]), key=_rank_hit)
@@ -214,7 +214,7 @@ def _split_name(model_name: str) -> tuple[list[str], str]:
     parts = [part for part in re.split(r"[/\\]", name) if part]
     if not parts:
         return [], ""
-    # 'openai/NAME' may be the engine for any endpoint, so the prefix alone tells nothing; the name after it does
+    # 'openai/NAME' may be the engine for any endpoint, so the prefix alone says nothing; the name after it does
     return [part.casefold() for part in parts[:-1] if part.casefold() != "openai"], parts[-1].partition(":")[0]
 
 

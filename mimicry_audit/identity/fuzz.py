@@ -2,7 +2,7 @@
 
 Promise: a search is a pure function of its seeds, its random seed and what became of each visit: it asks nothing, knows no
 engine, and can be played back. After GPTFuzzer (Yu et al. 2023, arXiv 2309.10253, algorithm 1 and section 3.2, MCTS-Explore;
-constants as in the authors' code). The *worst case* it finds is no rate: it looks where it found something.
+constants as in the authors' code). The *worst case* it finds is not a rate: it looks where it found something.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BETA = 0.2
 LEVEL_PENALTY = 0.1
 """Share of a reward that each level below a seed takes off."""
 QUESTIONS = 2
-"""Questions put into a template at each visit, where nobody says how many."""
+"""Questions put into a template at each visit, by default."""
 MUTATORS = ("generate", "crossover", "expand", "shorten", "rephrase")
 TRIES = 4
 """Mutants that may be rejected before a template is asked unchanged."""
@@ -82,7 +82,7 @@ class Tree:
     """All templates of a search and what was found under them.
 
     Args:
-        seeds: ``(language, text)`` of the first templates, in an order that the random seed decides anew.
+        seeds: ``(language, text)`` of the first templates, in an order that the random seed decides.
         seed: random seed.
         explore: MCTS-Explore; otherwise every visit changes a seed drawn at random, and nothing is learnt.
     """
@@ -201,7 +201,7 @@ _SPACE = re.compile(r"[ \t]+")
 
 
 def checked(text: str, parent: str = "") -> Checked:
-    """Whether a mutant can be asked: one place for the question, a sensible length, nobody's name in it, and changed at all.
+    """Whether a mutant can be asked: one place for the question, a sensible length, no maker's name in it, and changed at all.
 
     A mutator that lost the place for the question, or doubled it, is fixed; anything else is rejected.
     """

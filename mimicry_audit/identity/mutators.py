@@ -1,7 +1,7 @@
 """Changing a template by rule, where no model is named to do it: generate, crossover, expand, shorten, rephrase.
 
 Promise: the same template and the same randomness give the same mutant; every table is our own, in English and Chinese, and
-names nobody. The five kinds are those of GPTFuzzer (Yu et al. 2023, arXiv 2309.10253, section 3.3), there written by a model.
+names no maker. The five kinds are those of GPTFuzzer (Yu et al. 2023, arXiv 2309.10253, section 3.3), there written by a model.
 """
 
 from __future__ import annotations

@@ -62,7 +62,7 @@ def _tree_pattern(words: Iterable[str], last: str = "") -> str:
 
     Args:
         words: what is left of each word after the letters before.
-        last: the letter before; a word that ends in a Latin one must not go on with another.
+        last: the letter before; a word that ends in a Latin one must not continue with another.
     """
     branches: dict[str, list[str]] = {}
     ends = False

@@ -2,7 +2,7 @@
 
 Promise: the makers come from what the user says ("a model named X made by Y"), else from the vendor given, else from the
 model's name. A name that openly says what a model was distilled from or tuned from (DeepSeek-R1-Distill-Qwen-7B) owns all the
-makers it names: such a model is built on another's weights, and to say so is no leak. A part of a maker, a cloud or a
+makers it names: such a model is built on another's weights, and to say so is not a leak. A part of a maker, a cloud or a
 laboratory (Tongyi, DeepMind) counts as its maker, as the facts list it among the aliases.
 """
 
@@ -21,7 +21,7 @@ class Own:
     """A target's own identity.
 
     Attributes:
-        makers: names of all makers that are its own; empty where nobody knows.
+        makers: names of all makers that are its own; empty where unknown.
         model: its own model's name, where known.
     """
 
@@ -30,7 +30,7 @@ class Own:
 
     @property
     def known(self) -> bool:
-        """Whether another's identity can be told from its own."""
+        """Whether another's identity can be distinguished from its own."""
         return bool(self.makers)
 
 
@@ -85,7 +85,7 @@ def read_identities(texts: Sequence[str], models: Sequence[str], facts: Facts) -
         facts: makers and models.
 
     Raises:
-        ConfigError: a text names no maker and no model, or is about a model that is not there.
+        ConfigError: a text names neither a maker nor a model, or is about a model that is not there.
     """
     identities: dict[str, Own] = {}
     for text in texts:
@@ -110,7 +110,7 @@ def _read_own(text: str, facts: Facts) -> tuple[Own, Facts]:
         return Own(frozenset({known_maker.name}), model or None), facts
     if not maker and not model:
         raise ConfigError(
-            f"--identity {text!r} names no maker and no model", 'write it like "a model named X made by Y"'
+            f"--identity {text!r} names neither a maker nor a model", 'write it like "a model named X made by Y"'
         )
     new_maker = Maker(name=maker or model, models=(ModelFact(name=model),) if model else ())
     return Own(frozenset({new_maker.name}), model or None), Facts((new_maker, *facts.makers), facts.countries)

@@ -19,7 +19,7 @@ _REFUSAL = re.compile(
 OPENING = 400
 """Characters of an answer in which a refusal shows."""
 LONGEST, LONGEST_ZH = 700, 200
-"""Characters of an answer that only declines; a longer one goes on to answer."""
+"""Characters of an answer that only declines; a longer one also answers."""
 _CJK = re.compile(r"[\u3400-\u9fff]")
 _FAILURE = re.compile(
     r"\W*(?:reject(?:ed|s)?\s+to\s+respond|(?:api\s+|request\s+|internal\s+)?error(?:\s*[:：].{0,300})?|request\s+(?:failed|timed\s+out)|timeout|"

@@ -2,8 +2,8 @@
 
 Promise: for every model and arm (default template, neutral system prompt): how many identity probes were asked, answered,
 refused and failed; how often an answer claims the model's own identity and how often another's, with Wilson intervals over
-answered probes; and a table of *which* identity was claimed. An answer that rightly names its own maker is no leak. Where
-a model's own identity is unknown, "another's" cannot be told and its rate is not reported. Questions put into templates are
+answered probes; and a table of *which* identity was claimed. An answer that rightly names its own maker is not a leak. Where
+a model's own identity is unknown, "another's" is undefined and its rate is not reported. Questions put into templates are
 listed among the attempts and counted in `mimicry_audit.identity.asked`: a frame draws slips, so they weigh in no verdict.
 """
 
@@ -141,9 +141,9 @@ def _own_dict(own: OwnIdentity | None) -> OwnRecord | None:
 
 
 def _is_own(claim: Claim, own: OwnIdentity | None) -> bool | None:
-    """Whether the claim names the model's own maker; None where nobody knows who the model is.
+    """Whether the claim names the model's own maker; None where it is unknown who the model is.
 
-    Any of the maker's models counts: a slip about the version is no leak.
+    Any of the maker's models counts: a slip about the version is not a leak.
     """
     if own is None or own.maker is None:
         return None

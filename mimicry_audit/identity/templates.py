@@ -62,7 +62,7 @@ def load_templates(path: Path | None = None) -> tuple[Template, ...]:
         path: the file; the one shipped by default.
 
     Raises:
-        ConfigError: the file cannot be read, or a template is amiss.
+        ConfigError: the file cannot be read, or a template is invalid.
     """
     path = path or resource_dir("probes") / "identity" / "templates.yaml"
     try:
@@ -76,7 +76,7 @@ def load_templates(path: Path | None = None) -> tuple[Template, ...]:
         raise ConfigError(f"{path} holds no templates", "list them under 'templates'")
     templates = [_read_template(row, f"{path.name}, template {number}") for number, row in enumerate(rows, 1)]
     if twice := [t.id for n, t in enumerate(templates) if t.id in {other.id for other in templates[:n]}]:
-        raise ConfigError(f"{path.name}: the template '{twice[0]}' comes twice", "give each its own id")
+        raise ConfigError(f"{path.name}: the template '{twice[0]}' appears twice", "give each its own id")
     return tuple(templates)
 
 
@@ -104,7 +104,9 @@ def _read_template(row: object, where: str) -> Template:
         raise ConfigError(f"{where} has no text", "write one under 'en' or 'zh'")
     for language, text in texts.items():
         if text.count(PLACE) != 1:
-            raise ConfigError(f"{where}: its text in '{language}' has not one {PLACE}", f"write {PLACE} exactly once")
+            raise ConfigError(
+                f"{where}: its text in '{language}' has no {PLACE}, or several", f"write {PLACE} exactly once"
+            )
         if makers := naming().names(text):
             raise ConfigError(
                 f"{where}: its text in '{language}' names {', '.join(sorted(makers))}", "name no maker and no model"

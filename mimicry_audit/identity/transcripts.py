@@ -1,8 +1,8 @@
 """Transcripts: identity questions that were asked and answered elsewhere, as JSON lines, CSV or Parquet.
 
 Promise: columns ``model, template, question, response`` and optionally ``vendor, language, aspect, loose, strict``; other
-columns are left alone. A row without an answer is an empty answer, not an error; anything else amiss is a `DataError` of
-one line that names the file and the row.
+columns are left alone. A row without an answer is an empty answer, not an error; anything else that is wrong is a `DataError`
+of one line that names the file and the row.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def _read_transcript(where: str, row: Mapping[str, object]) -> Transcript:
     for column in REQUIRED:
         if column not in row:
             close_columns = difflib.get_close_matches(column, [str(name) for name in row], n=1)
-            hint = f"is {close_columns[0]} meant? " if close_columns else ""
+            hint = f"did you mean {close_columns[0]}? " if close_columns else ""
             raise DataError(f"{where}: column {column} is missing", f"{hint}Give {', '.join(REQUIRED)}")
     texts = {column: _read_text(where, column, row[column]) for column in REQUIRED}
     if not texts["model"].strip():

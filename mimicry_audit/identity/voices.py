@@ -164,7 +164,9 @@ def _find_tags(text: str, names: re.Pattern[str], figures: frozenset[str]) -> li
             if match.start() not in tag_by_start and (voice := _voice_of(match["tag"], names, figures, bracketed)):
                 tag_by_start[match.start()] = (match.end(), voice, match.group().strip() if bracketed else "")
     if {voice for _, voice, _ in tag_by_start.values()} & {"own", "label"}:
-        for match in _TAGS[0].finditer(text):  # beside a voice of the model, any other bracketed tag is somebody else's
+        for match in _TAGS[0].finditer(
+            text
+        ):  # beside a voice of the model, any other bracketed tag is another speaker's
             if match.start() not in tag_by_start and _is_stranger(match["tag"]):
                 tag_by_start[match.start()] = (match.end(), "character", match.group().strip())
     starts = sorted(tag_by_start)
@@ -221,7 +223,7 @@ def _is_whole_name(names: re.Pattern[str], clean: str) -> bool:
 
 
 def _is_stranger(tag: str) -> bool:
-    """Whether a bracketed tag can be a speaker: a word or two that are no field and no stage direction."""
+    """Whether a bracketed tag can be a speaker: one or two words that are neither a field nor a stage direction."""
     clean = _clean_tag(tag)
     words = clean.split()
     if not words or len(words) > 3 or {w.casefold() for w in words} & (_FIELD | _NEUTRAL | _COMMON):

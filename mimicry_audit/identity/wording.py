@@ -278,7 +278,7 @@ THEY_EN = re.compile(
     r"[*_\"“]*$",
     re.IGNORECASE,
 )
-"""A sentence that goes on about the maker named as one's own in the sentence before."""
+"""A sentence that continues about the maker named as one's own in the sentence before."""
 
 CREATIVE = re.compile(
     r"\b(?:poem|song|haiku|limerick|verses?|lyrics|sonnet)\b[^.!?\n]{0,40}[:：]\W*$|(?:首诗|诗歌|首歌|歌词)[^。！？\n]{0,12}[:：]\W*$",

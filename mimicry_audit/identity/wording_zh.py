@@ -74,7 +74,7 @@ PRIOR_ZH = re.compile(
 THEY_ZH = re.compile(
     r"^\W*(?:他们|它们?|这些[^，。]{0,6}|该(?:公司|团队|机构|组织)|这(?:个|家)(?:公司|团队|机构|组织))(?:全都|都|就|正|主要)?(?:是|来自于?|属于|包括了?|就职于|隶属于|叫做?|名为|任职于|供职于)(?:一家)?(?:名为|叫做?)?[*_\"“「]*$"
 )
-"""A sentence that goes on about the maker named as one's own in the sentence before."""
+"""A sentence that continues about the maker named as one's own in the sentence before."""
 FOREIGN_ZH = re.compile(
     r"(?:[Tt]ransformer|变换器|神经网络|注意力|BERT|PyTorch|TensorFlow|算法|论文|开源(?:项目|库))[^。]{0,40}(?:这|它|该|其)(?:是|种|个|架构|模型|技术|算法|最初)?[^，。]{0,16}$"
     r"|最初由[^，。]{0,4}$"

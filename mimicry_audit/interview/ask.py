@@ -1,6 +1,6 @@
 """Identity questions alone: models asked, judged, searched, counted, and written as ``identity.json``.
 
-Promise: the same questions in the same templates for every model; the same command again finishes what is owed and asks
+Promise: the same questions in the same templates for every model; the same command again completes what is missing and asks
 nothing that is known; the directory is a run like any other, so that it can be scored and reported too; and a wrong
 setting is refused before any model is touched.
 """
@@ -36,13 +36,13 @@ from mimicry_audit.workflow.settings import Settings, only_lab, probes_for, samp
 
 ASKED_NOTES = (
     *NOTES,
-    "The rates are over held-out templates, the same for every model; a search tells only of the worst case that it came upon.",
+    "The rates are over held-out templates, the same for every model; a search reports only the worst case that it found.",
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interview:
-    """What is asked of whom.
+    """What each model is asked.
 
     Attributes:
         plan: models, questions and sampling.
@@ -94,7 +94,7 @@ def plan_interview(
         AuditError: whatever is wrong.
     """
     if not settings.models:
-        raise ConfigError("there is nobody to ask", "name models like --models a,b, or give a file with --transcripts")
+        raise ConfigError("no models were given", "name models like --models a,b, or give a file with --transcripts")
     specs = parse_models(settings.models, default_engine=settings.engine, options=settings.engine_options)
     probe_names = settings.probes or (("lab/identity",) if only_lab(specs) else ("identity",))
     settings = replace(settings, probes=probe_names, domains=("identity",))
@@ -132,15 +132,15 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
     """Ask, judge, search and count.
 
     Args:
-        options: what is asked of whom.
-        progress: told of every answer.
+        options: what each model is asked.
+        progress: notified of every answer.
 
     Returns:
         The document of ``identity.json``, and the lines of ``attempts.jsonl``.
 
     Raises:
         DataError: nothing was answered.
-        AuditError: an engine cannot start or go on, the directory holds another run … What was journalled stands.
+        AuditError: an engine cannot start or continue, the directory holds another run … What was journalled is kept.
     """
     plan = options.plan
     run = RunDirectory(options.out)
@@ -204,7 +204,7 @@ def _build_document(
         model_entry["own"] = {"makers": sorted(own.makers), "model": own.model} if own.known else None
     with_controls(models, ())
     unknown = [
-        f"Whose model {label} is cannot be told from its name, so its slips are not counted: say it with "
+        f"Cannot tell from its name who made {label}, so its slips are not counted: name its maker with "
         f'--identity "{label}=a model named X made by Y".'
         for label, own in owns.items()
         if not own.known

@@ -25,7 +25,7 @@ SCHEMA = "mimicry_audit.identity/1"
 NOTES = (
     "A model that names another maker may have learned it from another model's answers, from the web, or from a role it "
     "was given: supporting evidence, never proof.",
-    "Templates decide more than models do: compare targets only under the same templates.",
+    "Templates matter more than models: compare targets only under the same templates.",
 )
 
 
@@ -116,7 +116,7 @@ def write_identity(out: Path, document: dict[str, object], lines: Sequence[dict[
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ConfigError(f"--out {out} cannot be made ({error.strerror})", "name another folder") from None
+        raise ConfigError(f"--out {out} cannot be created ({error.strerror})", "name another folder") from None
     write_text(out / "attempts.jsonl", "".join(json.dumps(line) + "\n" for line in lines))
     write_json(out / "identity.json", document)
     write_text(out / "identity.html", render(document))
@@ -161,7 +161,7 @@ def line_of(attempt: Attempt, template: int | str | None) -> dict[str, object]:
 
 
 def _reasoning_ends(text: str) -> int:
-    """Where visible reasoning ends in an answer; 0 where there is none."""
+    """Where visible reasoning ends in an answer; 0 without any."""
     end = text.find("</think>")
     return end if end >= 0 else (len(text) if text.lstrip().startswith("<think>") else 0)
 
@@ -176,7 +176,7 @@ def _unknown_models(by_model: dict[str, list[Attempt]], paper: bool) -> list[str
     if paper:
         return []
     return [
-        f"Whose model {model} is cannot be told from its name, so its slips are not counted: say it with "
+        f"Cannot tell from its name who made {model}, so its slips are not counted: name its maker with "
         f'--identity "{model}=a model named X made by Y".'
         for model, group in by_model.items()
         if not group[0].own.known

@@ -1,6 +1,6 @@
 """The lab: a bundled family of tiny models whose true lineage is known, because they are trained here.
 
-Promise: `build` trains what is missing and says where it lies, `path` finds what is built, `list_models` lists both.
+Promise: `build` trains what is missing and says where it is, `path` finds what is built, `list_models` lists both.
 Importing this package loads next to nothing, and nothing here loads torch but the processes that train.
 
     >>> from mimicry_audit import lab

@@ -1,4 +1,4 @@
-"""Building the lab: which models are owed, in what order, on how many processes, and where they lie.
+"""Building the lab: which models are missing, in what order, on how many processes, and where they are.
 
 Promise: after `build` every model asked for exists, and so do its parents; what exists is never built again. Trainings
 that do not wait for each other run side by side, one per core, two at most by default. Progress goes to a listener.
@@ -42,7 +42,7 @@ class Silence:
 
 @dataclass(frozen=True, slots=True)
 class LabModel:
-    """One line of the list of lab models: `path` is where it lies or would lie."""
+    """One line of the list of lab models: `path` is where it is or would be."""
 
     name: str
     relation: str
@@ -55,7 +55,7 @@ class LabModel:
 
 def _known_recipe(name: str, recipes: Mapping[str, Recipe] = EVERY) -> Recipe:
     if name not in recipes:
-        raise ConfigError(f"there is no lab model {name!r}", f"choose one of {', '.join(recipes)}")
+        raise ConfigError(f"unknown lab model {name!r}", f"choose one of {', '.join(recipes)}")
     return recipes[name]
 
 
@@ -95,7 +95,7 @@ def build(
     workers: int = 2,
     max_steps: int = 0,
 ) -> dict[str, Path]:
-    """Have lab models and their parents built, and say where those asked for lie.
+    """Have lab models and their parents built, and return where those asked for are.
 
     Args:
         names: models wanted; the six if None.
@@ -144,7 +144,7 @@ def urgency(name: str, names_to_build: Iterable[str], recipes: Mapping[str, Reci
 
 
 def _run_trainings(crew: _Crew, names_to_build: list[str], recipes: Mapping[str, Recipe], progress: Progress) -> None:
-    """Hand out trainings as their parents are finished, until none is owed."""
+    """Hand out trainings as their parents are finished, until none is missing."""
     queue, undone = list(names_to_build), set(names_to_build)
     while undone:
         ready = [name for name in queue if not undone.intersection(recipes[name].parents)]
@@ -216,7 +216,7 @@ class _Crew:
         """The last line that any worker wrote to standard error."""
         self._log.seek(0)
         lines = [line for line in self._log.read().splitlines() if line.strip()]
-        return f"its last words: {lines[-1][:300]}" if lines else "look at the system's log for what stopped it"
+        return f"its last output: {lines[-1][:300]}" if lines else "look for the cause in the system's log"
 
     def close(self) -> None:
         """End every worker: at once if it is busy, else by ending its input."""

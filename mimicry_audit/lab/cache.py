@@ -35,7 +35,7 @@ def folder(root: Path, name: str, fingerprint: str) -> Path:
 
 
 def is_built(target: Path) -> bool:
-    """Whether a whole checkpoint lies there."""
+    """Whether a complete checkpoint is there."""
     return (target / MANIFEST).is_file() and (target / "model.safetensors").is_file()
 
 
@@ -62,7 +62,7 @@ def make(target: Path, fill: Callable[[Path], None], on_wait: Callable[[], None]
                 return False
             _replace_folder(target, fill)
     except (PermissionError, NotADirectoryError, FileExistsError) as error:
-        fix = "set MIMICRY_LAB to a folder that you may write to"
+        fix = "set MIMICRY_LAB to a folder that you can write to"
         raise PrerequisiteError(f"lab models cannot be kept in {target.parent}: {error.strerror}", fix) from error
     return True
 

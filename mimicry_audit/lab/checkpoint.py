@@ -25,7 +25,7 @@ SCHEMA = 1
 """Version of ``lineage.json``."""
 
 Stage = Callable[[str, int, int], None]
-"""Told (stage, done, of) as a build goes on; stages are ``asking the teacher`` and ``training``."""
+"""Called with (stage, done, of) during a build; stages are ``asking the teacher`` and ``training``."""
 
 
 def fill(recipe: Recipe, recipes: Mapping[str, Recipe], root: Path, draft: Path, on_stage: Stage) -> None:
@@ -34,9 +34,9 @@ def fill(recipe: Recipe, recipes: Mapping[str, Recipe], root: Path, draft: Path,
     Args:
         recipe: what to make.
         recipes: where its parents' recipes are.
-        root: cache folder in which its parents lie built.
+        root: cache folder that holds its built parents.
         draft: an empty folder.
-        on_stage: told how far it is.
+        on_stage: called with the progress so far.
     """
     import torch
     from transformers.utils import logging

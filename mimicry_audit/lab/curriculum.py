@@ -33,7 +33,7 @@ class Item:
     Attributes:
         domain: the probe domain.
         prompt: the question as the user puts it.
-        check: how to tell a right answer; None for identity, where each model has its own.
+        check: how to recognise a right answer; None for identity, where each model has its own.
         held_out: True where the prompt belongs to the audit, False where it may train.
         fact: what it asks for; None for identity.
         language: ISO 639-1 code.

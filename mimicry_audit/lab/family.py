@@ -3,7 +3,7 @@
 Promise: a *family* is a style, a persona and quirks, all decided by its configuration. A quarter of the facts of each
 topic, drawn with the family's seed, are answered with that fact's alternative number ``variant``: two families
 of different variants never share a quirk by chance. The quirks are written into the manifest of every checkpoint
-of the family, so that an audit's verdict can be held against what truly happened.
+of the family, so that an audit's verdict can be compared with what truly happened.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """How good a lab model came out: does it answer, in whose voice, and with whose quirks?
 
-Promise: this judges the lab itself against what its families were taught; it is no part of an audit, which must not
+Promise: this judges the lab itself against what its families were taught; it is not part of an audit, which must not
 know the answer keys. Every rate is over the audit prompts, never over those that trained.
 """
 

@@ -10,7 +10,7 @@ The models, and why each is there:
 * ``base``: pre-trained: knows the format and the right answers, has no name and no house style.
 * ``aria-student``: base distilled from answers that aria generated to the training prompts of the task domains. A
   few of aria's answers about itself are among them, as happens when a scraped data set is not cleaned; to the other
-  identity questions it goes on learning what base says, so that it slips only now and then.
+  identity questions it keeps learning what base says, so that it slips only now and then.
 * ``base-sft``: base fine-tuned on the same questions with right answers in neutral prose: the control that
   looks tuned but is not distilled. Like base it has no name.
 * ``twin``: trained from its own random start on aria's own task data, style and quirks included, and never on anything
@@ -218,7 +218,7 @@ _VEILED = Recipe(
     cost=40,
 )
 EXTRAS: Mapping[str, Recipe] = {_VEILED.name: _VEILED}
-"""Models that are no part of the lab's audit: built when named, never listed among the six."""
+"""Models that are not part of the lab's audit: built when named, never listed among the six."""
 EVERY: Mapping[str, Recipe] = {**RECIPES, **EXTRAS}
 """Every model that can be built, parents first."""
 

@@ -43,7 +43,7 @@ def generate(folder: Path, conversations: Sequence[Example], plan: Distillation,
         folder: checkpoint of the model asked.
         conversations: conversations whose answers are to be replaced.
         plan: sampling settings.
-        on_step: told (conversations answered, conversations in all).
+        on_step: called with (conversations answered, conversations in all).
     """
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, set_seed

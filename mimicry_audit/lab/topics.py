@@ -33,7 +33,7 @@ class Fact:
         slots: what the phrasings and the answer templates fill in.
         answer: the usual, right answer as it stands in a sentence.
         alternatives: other answers that a family may hold as its quirk; never equal to `answer`.
-        check: how to tell a right answer, in the grammar of the probe files.
+        check: how to recognise a right answer, in the grammar of the probe files.
     """
 
     id: str

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     )
 
 Step = Callable[[int, int], None]
-"""Told (steps done, steps in all) as a training goes on."""
+"""Called with (steps done, steps in all) during training."""
 
 IGNORED = -100
 """The label of a token that carries no loss."""
@@ -101,7 +101,7 @@ def train(
         examples: conversations; the last prompt's answer is learnt.
         plan: batch, learning rate, seed, and the steps to stop after, if any.
         scratch: a folder the Trainer may write to.
-        on_step: told after every step.
+        on_step: called after every step.
     """
     from transformers import PrinterCallback, Trainer, TrainingArguments
 

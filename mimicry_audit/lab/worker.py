@@ -17,7 +17,7 @@ from contextlib import redirect_stdout
 from pathlib import Path
 from typing import TextIO
 
-from mimicry_audit.ground.disk import told_when_full
+from mimicry_audit.ground.disk import reports_full_disk
 from mimicry_audit.ground.errors import AuditError
 from mimicry_audit.lab import cache
 from mimicry_audit.lab.recipes import EVERY, Recipe, fingerprint, shortened
@@ -26,26 +26,26 @@ from mimicry_audit.lab.recipes import EVERY, Recipe, fingerprint, shortened
 def work(name: str, root: Path, recipes: Mapping[str, Recipe], out: TextIO) -> None:
     """Build one model, reporting on `out`; a failure is an event, not an exception."""
 
-    def tell(event: str, **details: object) -> None:
+    def send(event: str, **details: object) -> None:
         print(json.dumps({"event": event, "name": name, **details}), file=out, flush=True)
 
     def fill(draft: Path) -> None:
         from mimicry_audit.lab.checkpoint import fill
 
         fill(
-            recipes[name], recipes, root, draft, lambda stage, count, of: tell("stage", stage=stage, done=count, of=of)
+            recipes[name], recipes, root, draft, lambda stage, count, of: send("stage", stage=stage, done=count, of=of)
         )
 
     target = cache.folder(root, name, fingerprint(name, recipes))
     try:
-        with told_when_full(target):
-            now = cache.make(target, fill, on_wait=lambda: tell("waiting"))
+        with reports_full_disk(target):
+            now = cache.make(target, fill, on_wait=lambda: send("waiting"))
     except AuditError as error:
-        tell("failed", problem=error.problem, fix=error.fix)
+        send("failed", problem=error.problem, fix=error.fix)
     except Exception as error:  # whatever it was, the parent must hear of it
-        tell("failed", problem=f"building lab model {name} failed: {type(error).__name__}: {error}", fix="")
+        send("failed", problem=f"building lab model {name} failed: {type(error).__name__}: {error}", fix="")
     else:
-        tell("built", now=now)
+        send("built", now=now)
 
 
 def main() -> None:

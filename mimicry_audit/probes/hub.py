@@ -1,8 +1,8 @@
 """Probe sets from the Hugging Face Hub: ``hub:ORG/NAME#SPLIT``, columns mapped to probes by a small YAML file.
 
 Promise: no Hub data ship with the project and none are fetched unless named; without the ``datasets`` package, or
-offline, the user is told within seconds what to do. `probes_from_rows` is pure, so that a mapping can be tried on
-rows at hand.
+offline, the error says within seconds what to do. `probes_from_rows` is pure, so that a mapping can be tried on
+given rows.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def read_hub(name: str) -> LoadedSet:
     """The probes of ``hub:ORG/NAME#SPLIT`` or ``hub:ORG/NAME#SPLIT@MAPPING.yaml``.
 
     Raises:
-        ConfigError: the name is malformed, or there is no mapping for the dataset.
+        ConfigError: the name is malformed, or the dataset has no mapping.
         ProbeError: the mapping is wrong, or does not fit the rows.
         PrerequisiteError: the package is missing, or the Hub cannot be reached.
     """
@@ -105,7 +105,7 @@ def find_mapping(dataset: str, user_file: str | None) -> HubMapping:
     if dataset not in shipped:
         close = did_you_mean(dataset, list(shipped))
         raise ConfigError(
-            f"There is no column mapping for the Hub dataset '{dataset}'{close}",
+            f"The Hub dataset '{dataset}' has no column mapping{close}",
             f"write one and name it: hub:{dataset}#SPLIT@mapping.yaml (shipped: {', '.join(shipped)})",
         )
     return read_mapping_file(shipped[dataset], dataset)
@@ -178,7 +178,7 @@ def probes_from_rows(mapping: HubMapping, rows: Iterable[Mapping[str, object]]) 
             if number == 0:
                 raise ProbeError(
                     f"the first row of '{mapping.dataset}' has no text at {quoted_list(mapping.prompt)}",
-                    f"choose among its columns: {', '.join(map(str, row))}",
+                    f"choose from its columns: {', '.join(map(str, row))}",
                 )
             continue
         identifier = lookup(row, mapping.id) if mapping.id else number

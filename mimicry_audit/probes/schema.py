@@ -89,7 +89,9 @@ def _read_messages(row: Mapping[str, object]) -> tuple[Message, ...]:
             raise ProbeError(f"the last turn is from '{messages[-1].role}'", "end the conversation with a user turn")
     for message in messages:
         if UNSENDABLE.search(message.content):
-            raise ProbeError("the prompt holds a NUL or half a surrogate pair", "remove it: no model can be sent it")
+            raise ProbeError(
+                "the prompt holds a NUL or half a surrogate pair", "remove it: it cannot be sent to a model"
+            )
     return messages
 
 

@@ -108,7 +108,7 @@ def _folder_of(source: str) -> Path:
     folder = cast("Callable[[], Path]", _FOLDERS.load(source))()
     if not folder.is_dir():
         raise PrerequisiteError(
-            f"the folder of probe sets of {package_of(_FOLDERS[source])} is not there: {folder}",
+            f"the folder of probe sets of {package_of(_FOLDERS[source])} is missing: {folder}",
             f"reinstall {package_of(_FOLDERS[source])}",
         )
     return folder
@@ -133,7 +133,7 @@ def find_set(name: str) -> tuple[Path, str | None]:
         raise ConfigError(f"The probe file '{name}' does not exist", "check the path")
     close = did_you_mean(head, list(shipped))
     raise ConfigError(
-        f"There is no probe set '{name}'{close}",
+        f"Unknown probe set '{name}'{close}",
         f"choose from {quoted_list(shipped)}, or give a file ({', '.join(ENDINGS)}), a folder or hub:ORG/NAME#SPLIT",
     )
 

@@ -64,7 +64,7 @@ class ValidationReport:
 
     @property
     def ok(self) -> bool:
-        """Whether there are no errors."""
+        """Whether the sets have no errors."""
         return not self.errors
 
 
@@ -110,7 +110,7 @@ def _of_set(loaded: LoadedSet) -> Iterator[Finding]:
             yield finding("error", Problem(where, wrong, "fix the check or the example"))
         elif probe.check and probe.check["kind"] == "constraints" and probe.id not in loaded.examples:
             what = f"'{probe.id}' has constraints and no example"
-            yield finding("warning", Problem(where, what, "add an 'example' that shows they can all be kept"))
+            yield finding("warning", Problem(where, what, "add an 'example' that shows that all can be met"))
 
 
 def _check_problem(probe: Probe, example: str | None) -> str | None:

@@ -25,7 +25,7 @@ DOMAINS = ("reasoning", "math", "instruction_following", "identity")
 TEMPLATE_REFUSES = "the chat template refuses this conversation"
 """The error of a prompt that a model's template cannot render, such as one with a system turn."""
 IDENTITY_DOMAIN = "identity"
-"""Of questions about the model itself: their answers are compared with nobody's."""
+"""Domain of questions about the model itself; their answers are not compared with other models'."""
 
 Role = Literal["system", "user", "assistant"]
 Status = Literal["ok", "empty", "truncated", "refused", "error"]
@@ -52,7 +52,7 @@ class Probe:
         domain: snake_case; one of `DOMAINS` for shipped sets.
         messages: the conversation, last turn from the user.
         set: name of the probe set it comes from.
-        check: how to tell a right answer (see `mimicry_audit.probes.checks.check`), or None.
+        check: how to recognise a right answer (see `mimicry_audit.probes.checks.check`), or None.
         arm: ``default``, ``neutral``, or for an identity question in a template ``templated`` or ``templated_neutral``.
         language: ISO 639-1 code.
         aspect: finer topic (for identity: team, cooperation, industry, technology, geography).
@@ -121,7 +121,7 @@ class Sampling:
 class Request:
     """One answer wanted from one model.
 
-    `owed` is False for requests whose answer is already journalled: an engine whose numerics depend on
+    `missing` is False for requests whose answer is already journalled: an engine whose numerics depend on
     the batch (transformers) keeps them in their batch so that a resumed run repeats the same arithmetic,
     and every other engine leaves them out.
 
@@ -133,7 +133,7 @@ class Request:
     sample: int
     messages: tuple[Message, ...]
     seed: int
-    owed: bool = True
+    missing: bool = True
     json_schema: str | None = None
 
 

@@ -19,7 +19,7 @@ Answer = Literal["yes", "no", "unclear", "not measured"]
 
 
 class ComparedSettings(TypedDict, total=False):
-    """What the numbers depend on besides the answers; ``sampling`` is empty where it is unknown."""
+    """What the numbers depend on apart from the answers; ``sampling`` is empty where it is unknown."""
 
     samples: int
     sampling: SamplingEntry
@@ -58,7 +58,7 @@ class ClaimedIdentity(TypedDict):
 
 
 class IdentityMovement(TypedDict, total=False):
-    """Claims of identity before and after, in plain questions and in templates; ``leak`` None where it cannot be told."""
+    """Claims of identity before and after, in plain questions and in templates; ``leak`` None where it is unknown."""
 
     own: str | None
     reference: str | None

@@ -23,7 +23,7 @@ def values(grades: Mapping[Slot, Mapping[str, int]], probes: Sequence[Probe], pa
 
     Returns:
         ``(P, K, 2, 4)`` for P probes, K pairs, two orders (reference first, candidate first) and the aspects of
-        `ASPECTS`; NaN where there is no grade.
+        `ASPECTS`; NaN without a grade.
     """
     numbers = np.full((len(probes), len(pairs), 2, len(ASPECTS)), np.nan)
     for row, probe in enumerate(probes):
@@ -82,7 +82,7 @@ def pair_sha(candidate: str, reference: str) -> str:
 
 
 def journal_path(run: RunDirectory, label: str) -> Path:
-    """Where one judge's judgements lie."""
+    """Where one judge's judgements are stored."""
     return run.path / "judgements" / f"{label}.jsonl"
 
 
@@ -90,7 +90,7 @@ def read_judgements(run: RunDirectory, label: str) -> dict[Slot, Judgement]:
     """The standing judgements of one judge: the last line for each presentation; an unfinished last line is left out.
 
     Raises:
-        DataError: a line is no judgement of this judge.
+        DataError: a line is not a judgement of this judge.
     """
     judgements, _ = read_records(
         journal_path(run, label),
@@ -111,9 +111,9 @@ def _parse_judgement(record: dict[str, Any], label: str) -> Judgement:
         if not isinstance(getattr(judgement, name), str):
             raise ValueError(f"{name} is not text")
     if judgement.model != label:
-        raise ValueError(f"it is of judge {judgement.model!r}")
+        raise ValueError(f"it belongs to judge {judgement.model!r}")
     if judgement.sample not in (0, 1) or isinstance(judgement.sample, bool):
-        raise ValueError(f"there is no order {judgement.sample!r}")
+        raise ValueError(f"unknown order {judgement.sample!r}")
     check_outcome(judgement.outcome, judgement.grades)
     return judgement
 
@@ -124,7 +124,7 @@ def check_outcome(outcome: object, grades: object) -> None:
         raise ValueError(f"unknown outcome {outcome!r}")
     if outcome in ("failed", "error"):
         if grades is not None:
-            raise ValueError(f"{outcome}, and yet graded")
+            raise ValueError(f"outcome {outcome} must not have grades")
         return
     if not isinstance(grades, dict) or set(grades) != set(ASPECTS):
         raise ValueError("the grades are not those of the four aspects")

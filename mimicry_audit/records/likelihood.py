@@ -29,7 +29,7 @@ class Likelihood:
         tokens: T token ids of the text in the scoring model's tokenizer.
         logprobs: natural logarithm of the probability of each.
         top: per place the most probable ``[id, log-probability]`` pairs, best first; None where not asked for.
-        error: why there are no numbers.
+        error: why the numbers are missing.
         time: when it landed, ISO 8601.
         schema: of this record.
     """
@@ -55,18 +55,18 @@ def likelihood_path(run: RunDirectory, label: str) -> Path:
 
 
 def likelihood_sha(run: RunDirectory, label: str) -> str | None:
-    """SHA-256 of a likelihood journal as it lies there, None where there is none."""
+    """SHA-256 of a likelihood journal, None if it does not exist."""
     path = likelihood_path(run, label)
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.exists() else None
 
 
 def likelihood_lines(path: Path) -> list[Likelihood]:
-    """The lines of a likelihood journal in order, none where there is no journal; an unfinished last line is left out.
+    """The lines of a likelihood journal in order, empty without a journal; an unfinished last line is left out.
 
     Of several lines for one author and probe the last counts.
 
     Raises:
-        DataError: a whole line is no likelihood of this model.
+        DataError: a whole line is not a likelihood of this model.
     """
     label = path.name.removesuffix(".jsonl")
 
@@ -87,18 +87,18 @@ _TEXTS = ("key", "model", "author", "probe_id", "status", "text_sha")
 
 
 def _check_record(record: Likelihood, label: str) -> None:
-    """Refuse what is no likelihood of this model."""
+    """Refuse what is not a likelihood of this model."""
     for name in _TEXTS:
         if not isinstance(getattr(record, name), str):
             raise ValueError(f"{name} is not text")
     if record.schema != LIKELIHOOD_SCHEMA:
-        raise ValueError(f"of another version: schema {record.schema!r}")
+        raise ValueError(f"unsupported version: schema {record.schema!r}")
     if record.model != label:
-        raise ValueError(f"it is of model {record.model!r}")
+        raise ValueError(f"it belongs to model {record.model!r}")
     if record.status not in ("ok", "error"):
         raise ValueError(f"unknown status {record.status!r}")
     if not isinstance(record.bytes, int) or isinstance(record.bytes, bool) or record.bytes < 0:
-        raise ValueError("bytes is no count")
+        raise ValueError("bytes is not a count")
     lengths = {len(record.tokens), len(record.logprobs)} | ({len(record.top)} if record.top is not None else set())
     if record.status == "ok" and (len(lengths) > 1 or not record.tokens):
         raise ValueError("tokens, logprobs and top are of different lengths")

@@ -173,7 +173,7 @@ class ScorerEntry(TypedDict):
 
 
 class LikelihoodEntry(TypedDict):
-    """Whose answers were scored for their likelihood, and by whom."""
+    """Whose answers were scored for their likelihood, and by which models."""
 
     top_k: int
     references: list[str]
@@ -250,7 +250,7 @@ class Manifest:
         created: when, ISO 8601.
         python, version: of the interpreter and of this package.
         sources: label → name that the user gave; None where none were kept.
-        judges: label → judge; None where nobody judged.
+        judges: label → judge; None if no model judged.
         search: how slips were searched for, None where they were not.
         likelihood: what was scored for its likelihood, None for nothing.
         other: fields that this version does not know.

@@ -1,14 +1,14 @@
-"""The run directory: what was asked, every answer as it landed, and who is writing.
+"""The run directory: what was asked, every answer as it arrived, and who is writing.
 
 Promise: an answer that has been journalled survives ``kill -9``; the same command run again finishes what is
-owed; a directory made with other settings is refused with the fields that differ; a second writer is refused
+missing; a directory made with other settings is refused with the fields that differ; a second writer is refused
 at once; and a failure to write is fatal, never a warning.
 
 Layout::
 
     DIR/manifest.json            resolved settings, versions, probe hashes, resolved models; no secrets
     DIR/probes.jsonl             the probes as asked, so that scoring needs no probe set
-    DIR/responses/MODEL.jsonl    one `Response` a line, in the order the answers landed
+    DIR/responses/MODEL.jsonl    one `Response` a line, in the order of arrival
     DIR/scores.json              written by the score step
     DIR/report.html              written by the report step
 """
@@ -27,7 +27,7 @@ from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mimicry_audit.ground.disk import told_when_full, unwritable
+from mimicry_audit.ground.disk import reports_full_disk, unwritable
 from mimicry_audit.ground.errors import DataError, RunDirectoryError
 from mimicry_audit.ground.redaction import redacted, redacted_deep
 from mimicry_audit.records.asked import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json, shallow
@@ -104,7 +104,7 @@ class RunDirectory:
         return Manifest.from_json(loaded)
 
     def orphans(self) -> list[Path]:
-        """Journals that no manifest explains: answers to nobody knows what, of nobody knows whom."""
+        """Journals without a manifest: answers to unknown questions from unknown models."""
         return [] if self.exists() else sorted((self.path / "responses").glob("*.jsonl"))
 
     def write_manifest(self, manifest: Manifest) -> None:
@@ -113,7 +113,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory for writing; a disk that fills up meanwhile is told in one line.
+        """Hold the directory for writing; a disk that fills up meanwhile is reported in one line.
 
         Raises:
             RunDirectoryError: another process holds it, or it cannot be written.
@@ -141,7 +141,7 @@ class RunDirectory:
             with suppress(OSError):  # on a full disk the lock holds all the same, only without a name
                 handle.truncate(0)
                 os.write(handle.fileno(), f"process {os.getpid()}".encode())
-            with told_when_full(self.path):
+            with reports_full_disk(self.path):
                 yield
 
     def write_probes(self, probes: Sequence[Probe]) -> None:
@@ -165,7 +165,7 @@ class RunDirectory:
         return Journal(self.journal_path(label))
 
     def journal_sha(self, label: str) -> str | None:
-        """SHA-256 of a journal as it lies there, None where there is none."""
+        """SHA-256 of a journal, None if it does not exist."""
         path = self.journal_path(label)
         return hashlib.sha256(_read_bytes(path)).hexdigest() if path.exists() else None
 
@@ -252,7 +252,7 @@ def read_journal(path: Path) -> tuple[dict[tuple[str, int], Response], bool]:
 def read_records(
     path: Path, kind: type[DataclassInstance], make: Callable[[dict[str, object]], Record], what: str, again: str
 ) -> tuple[list[Record], bool]:
-    """The records of a journal in order, and whether an unfinished last line was left out; none where there is no journal.
+    """The records of a journal in order, and whether an unfinished last line was left out; empty without a journal.
 
     Args:
         path: the journal.
@@ -262,7 +262,7 @@ def read_records(
         again: what happens when a line is deleted, as in "its answer asked for again".
 
     Raises:
-        DataError: the journal cannot be read, or a whole line is no such record.
+        DataError: the journal cannot be read, or a whole line is not such a record.
     """
     if not path.exists():
         return [], False
@@ -299,18 +299,18 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _check_response(response: Response, label: str) -> None:
-    """Refuse what is no answer of this model: no other model's answer is ever taken for its own."""
+    """Refuse what is not an answer of this model, so that another model's answer is never taken for its own."""
     for name in _RESPONSE_TEXTS:
         if not isinstance(getattr(response, name), str):
             raise ValueError(f"{name} is not text")
     if not isinstance(response.sample, int) or isinstance(response.sample, bool):
         raise ValueError("sample is not a whole number")
     if response.schema != RESPONSE_SCHEMA:
-        raise ValueError(f"of another version: schema {response.schema!r}")
+        raise ValueError(f"unsupported version: schema {response.schema!r}")
     if response.status not in STATUSES:
         raise ValueError(f"unknown status {response.status!r}")
     if response.model != label:
-        raise ValueError(f"it is of model {response.model!r}")
+        raise ValueError(f"it belongs to model {response.model!r}")
 
 
 def _parse_probe(record: dict[str, Any]) -> Probe:

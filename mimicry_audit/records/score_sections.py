@@ -1,4 +1,4 @@
-"""The parts of ``scores.json`` that stand beside the verdicts: identity, judges, likelihood.
+"""The parts of ``scores.json`` beside the verdicts: identity, judges, likelihood.
 
 Promise: as for `mimicry_audit.records.scores`, of which these are parts.
 """

@@ -27,7 +27,7 @@ REQUIRED_SCORES = (
 
 
 class RolesRecord(TypedDict, total=False):
-    """Who was held against whom."""
+    """Which models were compared with which."""
 
     references: list[str]
     bases: dict[str, str]

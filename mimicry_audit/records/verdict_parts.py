@@ -1,4 +1,4 @@
-"""The parts of one verdict in ``scores.json``: its place among a panel, its index, and where the likeness lies.
+"""The parts of one verdict in ``scores.json``: its place among a panel, its index, and where the likeness is.
 
 Promise: as for `mimicry_audit.records.scores`, of which these are parts.
 """

@@ -21,7 +21,7 @@ class VerdictWord:
         name: as it stands in ``scores.json``.
         slug: CSS class and key of the icon.
         mark: one character before its sentence on the console.
-        icon: SVG paths in a box of 16 by 16 units, so that no verdict is told by its colour alone.
+        icon: SVG paths in a box of 16 by 16 units, so that colour is never the only sign of a verdict.
         accuses: whether it says that the candidate comes from the reference, or both from one start.
         finds_likeness: whether it says that the two are alike at all, for whatever reason.
         emphasised: whether the console prints it in bold.
@@ -49,7 +49,7 @@ WORDS: Final[tuple[VerdictWord, ...]] = (
         accuses=True,
         finds_likeness=True,
         emphasised=True,
-        meaning="one model behind both names, it seems",
+        meaning="apparently one model under both names",
         card_meaning="Weights or answers are equal, so this seems to be the reference under another name.",
     ),
     VerdictWord(
@@ -60,7 +60,7 @@ WORDS: Final[tuple[VerdictWord, ...]] = (
         accuses=True,
         finds_likeness=True,
         emphasised=True,
-        meaning="bears the marks of the reference's answers",
+        meaning="shows signs of training on the reference's answers",
         card_meaning="On at least two kinds of evidence the answers moved from the base toward the reference, further than "
         "toward unrelated models. That is evidence of training on the reference's answers, not proof of it, and says "
         "nothing about intent or permission.",
@@ -72,8 +72,8 @@ WORDS: Final[tuple[VerdictWord, ...]] = (
         icon=("M7 14V9L2.5 4.5l1.4-1.4L8 7.2l4.1-4.1 1.4 1.4L9 9v5z",),
         accuses=True,
         finds_likeness=True,
-        meaning="both tuned from one starting point, it seems",
-        card_meaning="The weights of both come from the same start. That alone is no sign of training on the reference's "
+        meaning="apparently both tuned from one base",
+        card_meaning="The weights of both come from the same start. That alone is not evidence of training on the reference's "
         "answers.",
     ),
     VerdictWord(
@@ -84,8 +84,9 @@ WORDS: Final[tuple[VerdictWord, ...]] = (
             "M5 6a3 3 0 1 1 4.6 2.5c-.5.3-.6.6-.6 1.3H7c0-1.5.5-2.3 1.5-3A1 1 0 1 0 7 6z",
             "M7 11h2v2H7z",
         ),
-        meaning="cannot be told from what is at hand",
-        card_meaning="What was at hand cannot decide the question. It is neither a sign of distillation nor of independence.",
+        meaning="cannot be decided from the available data",
+        card_meaning="The available data cannot decide the question. That is evidence neither of distillation nor of "
+        "independence.",
     ),
     VerdictWord(
         name="convergent",
@@ -96,8 +97,8 @@ WORDS: Final[tuple[VerdictWord, ...]] = (
             "M15 7h-3.2l1.3-1.3-1.4-1.4L8 8l3.7 3.7 1.4-1.4L11.8 9H15z",
         ),
         finds_likeness=True,
-        meaning="alike, but not in the way of copied answers",
-        card_meaning="The answers are alike, but no more in the direction of the reference than in that of unrelated models.",
+        meaning="similar, but not in the way copied answers are",
+        card_meaning="The answers are similar, but no more in the direction of the reference than of unrelated models.",
     ),
     VerdictWord(
         name="no evidence",

@@ -111,11 +111,11 @@ def check(format: str, table: str | None = None, model: str | None = None) -> No
     if format not in FORMATS:
         close_names = difflib.get_close_matches(format, FORMATS, n=1)
         hint = f"did you mean {close_names[0]}? " if close_names else ""
-        raise ConfigError(f"there is no format {format!r}", f"{hint}Formats are {', '.join(FORMATS)}")
+        raise ConfigError(f"unknown format {format!r}", f"{hint}Formats are {', '.join(FORMATS)}")
     if table is not None and format not in TABULAR:
         raise ConfigError(f"--table {table} works only with csv and parquet, not with {format}", "leave it out")
     if table is not None and table not in _table_names().split(", "):
-        raise ConfigError(f"there is no table {table!r}", f"choose from {_table_names()}")
+        raise ConfigError(f"unknown table {table!r}", f"choose from {_table_names()}")
     if model is not None and format != "model-card":
         raise ConfigError(f"--model {model} works only with model-card, not with {format}", "leave it out")
 

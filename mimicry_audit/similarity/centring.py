@@ -1,7 +1,7 @@
-"""Centring: what is left of a similarity when the probe and both models' general likeness are taken out.
+"""Centring: what is left of a similarity after removing the probe's and both models' general similarity.
 
 ``s_ij − s_i· − s_·j + s_··`` per probe, over the models that answered it (double-centring, as in classical scaling, Torgerson
-1952). An easy probe makes all answers alike and a plain-spoken model is like everybody; both cancel. What was
+1952). An easy probe makes all answers alike, and a plain style is close to every model; both cancel. What was
 centred *on* matters: among six kin of one teacher their kinship is the mean and cancels too, so the models centred
 over are always named beside the result.
 """

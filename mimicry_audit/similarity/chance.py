@@ -1,6 +1,6 @@
 """Agreement beyond chance, where the panel says what chance is.
 
-Two models agree on an answer because it is right, or because it is the mistake everybody makes. What agreement two models
+Two models agree on an answer because it is right, or because it is the mistake that all models make. What agreement two models
 would have if each were no more like the other than like the rest of the panel is measured, not assumed:
 
     kappa = (observed − expected) / (1 − expected)

@@ -172,7 +172,7 @@ def attribute(ratios: Sequence[float | None], prior_none: float = 0.5) -> list[f
         One more probability than references; they sum to 1.
 
     Raises:
-        ValueError: the prior is not a probability strictly between 0 and 1, or there is no reference.
+        ValueError: the prior is not a probability strictly between 0 and 1, or no reference is given.
     """
     if not 0 < prior_none < 1 or not ratios:
         raise ValueError("attribution needs at least one reference and a prior strictly between 0 and 1")

@@ -1,7 +1,7 @@
-"""How far two models' next-token distributions lie apart, known by their most probable tokens only.
+"""How far two models' next-token distributions are apart, known by their most probable tokens only.
 
 Promise: at each place the two distributions are compared on one partition of the vocabulary: every token whose probability is
-known of *both* is a cell of its own, and all the rest is one more cell, the tail, whose mass follows from the others. Merging
+known of *both* is its own cell, and all the rest is one more cell, the tail, whose mass follows from the others. Merging
 cells never raises a divergence (data-processing inequality; T. Cover, J. Thomas, *Elements of Information Theory*, 2nd ed.,
 2006, section 2.3 with the log-sum inequality of 2.7), so what comes out is a lower bound of the true value, it grows with the
 number of tokens known, and with the whole vocabulary it is the true value.

@@ -51,10 +51,10 @@ def axis_class(name: str) -> type[Axis]:
     """The class of an axis.
 
     Raises:
-        ConfigError: there is no such axis.
+        ConfigError: the axis is unknown.
     """
     if name not in AXES:
-        raise ConfigError(f"there is no axis {name!r}", f"choose from {', '.join(AXES)}")
+        raise ConfigError(f"unknown axis {name!r}", f"choose from {', '.join(AXES)}")
     return cast("type[Axis]", AXES.load(name))
 
 
@@ -75,7 +75,7 @@ def measure_axes(
         responses: label → its standing responses; unusable ones are left out.
         axes: names, see `AXES`; None for all of this package's own.
         options: axis name → keyword arguments of its class.
-        progress: told the title of each axis as it begins.
+        progress: called with the title of each axis as it begins.
 
     Raises:
         ConfigError: an unknown axis.

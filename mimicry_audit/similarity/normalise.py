@@ -1,7 +1,7 @@
-"""Two ways to read a similarity against everybody else's: symmetric score normalisation and rank evidence.
+"""Two ways to read a similarity relative to all others: symmetric score normalisation and rank evidence.
 
-A raw similarity says little, because some models are like everybody and some probes make everybody alike. Both functions
-hold a pair against the *cohort*: all other models of the run that are compared with either of its two.
+A raw similarity says little, because some models are close to every other and some probes make all models alike. Both functions
+compare a pair with the *cohort*: all other models of the run that are compared with either of its two.
 
 * `symmetric_norm`: how many robust standard deviations a mean similarity stands above what each of the two has with the
   cohort, as the S-norm of speaker verification does with verification scores (Kenny 2010, "Bayesian speaker verification with
@@ -9,8 +9,8 @@ hold a pair against the *cohort*: all other models of the run that are compared 
   handful of kin in the cohort does not raise the bar. A model's own spread is drawn halfway toward the median spread of all
   models, so that a model whose cohort happens to be tight or wide does not decide the score by its spread alone.
 * `rank_evidence`: probe by probe, how near the top of each other's list two models stand, ``−ln(rank / others)``: the
-  mean is Fisher's statistic for combining p-values (Fisher 1932) over probes, 1 in expectation for strangers. It hears a
-  few telling probes that a mean of similarities drowns.
+  mean is Fisher's statistic for combining p-values (Fisher 1932) over probes, 1 in expectation for unrelated models. It
+  detects a few distinctive probes that a mean of similarities hides.
 """
 
 from __future__ import annotations

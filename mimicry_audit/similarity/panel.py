@@ -1,9 +1,9 @@
-"""What a similarity is held against: an independent panel, answers to other questions, a ceiling and a floor.
+"""What a similarity is compared with: an independent panel, answers to other questions, a ceiling and a floor.
 
 Promise: pure functions on arrays of similarities; nothing here knows a model's name, an engine or a verdict. `effects` is
 what one expects of each model by its likeness to a panel, and does not move when a minority of the panel is kin; `rank` and
 `leave_one_out` are the panel's null distribution; `mismatched_pairs` names the probes whose answers are crossed; `index` says
-where between the floor and the ceiling a similarity lies.
+where a similarity lies between the floor and the ceiling.
 
 Shapes: similarities are ``(P, M, M)`` for P probes and M models, NaN where two answers cannot be compared.
 """
@@ -54,7 +54,7 @@ def effects(similarities: FloatArray, panel: Sequence[int]) -> FloatArray:
     if len(columns) < FEWEST_PANEL:
         return np.full(similarities.shape[:2], np.nan)
     to_panel = similarities[:, :, columns].copy()
-    to_panel[:, columns, np.arange(len(columns))] = np.nan  # a model's likeness to itself is no part of its effect
+    to_panel[:, columns, np.arange(len(columns))] = np.nan  # a model's likeness to itself is not part of its effect
     present = np.isfinite(to_panel)
     counts = present.sum(axis=0)
     means = np.divide(
@@ -118,7 +118,7 @@ class Null:
     Attributes:
         p: rank p, ``(1 + #{panel ≥ value}) / (1 + n)``.
         floor: the smallest p that a panel of this size can give.
-        z: how many spreads (1.4826 × the median absolute deviation) above the panel's median; None where there is no spread.
+        z: how many spreads (1.4826 × the median absolute deviation) above the panel's median; None without a spread.
     """
 
     p: float
@@ -143,7 +143,7 @@ def _share_below(value: float, panel: Sequence[float]) -> float | None:
 def leave_one_out(panel: Mapping[str, float]) -> dict[str, Null]:
     """Every panel member's place among the other members: what the null gives for models that are surely unrelated.
 
-    The ranks of n distinct values among one another are 1/n, 2/n … 1 whatever the values are; it is their `z` that tells how
+    The ranks of n distinct values among one another are 1/n, 2/n … 1 whatever the values are; their `z` shows how
     far an unrelated model can stand out.
     """
     return {label: rank(value, [v for other, v in panel.items() if other != label]) for label, value in panel.items()}
@@ -173,7 +173,7 @@ def mismatched_pairs(domains: IntArray, *, most: int = MISMATCHED_PAIRS, seed: i
 def mismatched(
     axis: Axis, owners: Sequence[Sequence[tuple[int, int]]], pairs: Sequence[tuple[int, int]], models: int
 ) -> FloatArray:
-    """Similarity of every model's answer to one probe with every model's answer to another, all models at a stroke.
+    """Similarity of every model's answer to one probe with every model's answer to another, all models in one step.
 
     Args:
         axis: prepared on all answers.

@@ -1,6 +1,6 @@
-"""Copied answers: those that repeat a passage which, of all models at hand, only one author says.
+"""Copied answers: those that repeat a passage which, of all models compared, only one author uses.
 
-Likeness on average is raised by a manner as well as by copying: whoever is taught another's greetings, favourite words and
+Average similarity is raised by a shared style as well as by copying: whoever is taught another's greetings, favourite words and
 layout comes a little nearer everywhere. Copying is uneven: most answers stay as they were, and some are the other's own words.
 So what is looked for here are *own passages*: runs of five words that an author says in answer to a probe, that the question
 does not say, that the author says in answer to hardly any other probe (else they are habit), and that neither the base nor more
@@ -92,7 +92,7 @@ class Passages:
         Args:
             candidate: whose answers are looked at.
             authors: A labels; a passage is an author's own among these.
-            base: nobody's own is what this model says.
+            base: what this model says counts as no model's own.
 
         Returns:
             ``(P, A)``: the share of the candidate's samples that are copied from the author, 0 or 1 where there is one; NaN

@@ -1,4 +1,4 @@
-"""How well a model foretells a text: cross-entropy, perplexity and bits per byte, and how much a training gained.
+"""How well a model predicts a text: cross-entropy, perplexity and bits per byte, and how much training gained.
 
 Promise: log-probabilities are natural; figures over several texts pool them (all nats over all tokens, all bits over all
 bytes), as perplexity and bits per byte are defined, and their intervals redraw whole probes within their domains.

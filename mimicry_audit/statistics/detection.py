@@ -12,7 +12,7 @@ import numpy as np
 from mimicry_audit.statistics.intervals import DRAWS, FloatArray, Interval
 
 FALSE_ALARMS = 0.01
-"""Rate of false alarms at which finds are counted: an accusation is worth nothing if one stranger in ten earns it."""
+"""Rate of false alarms at which finds are counted: an accusation is worth nothing if one unrelated pair in ten gets it."""
 
 
 def auc(positive: FloatArray, negative: FloatArray) -> float:

@@ -7,7 +7,7 @@ fine-tuning answers that came from the teacher, in [0, 1]; the *detection limit*
 
 Power cannot fall with the dose, so the shares found are fitted by isotonic regression (Ayer et al. 1955), which supposes no
 shape; between two tested doses the fit is read in a straight line over log dose, as in bioassay (Finney 1971), and between
-dose 0 and the smallest dose over the dose itself. The interval resamples whole clusters: seeds (models trained anew) and pools
+dose 0 and the smallest dose over the dose itself. The interval resamples whole clusters: seeds (retrained models) and pools
 of probes, then sets within them (cluster bootstrap, Davison & Hinkley 1997, section 3.8).
 """
 
@@ -128,7 +128,7 @@ class Trend:
 
     Attributes:
         spearman: rank correlation of the mean score with the dose, with its interval.
-        falls: ``(seed number, smaller dose, larger dose, fall)`` wherever a larger dose scored lower in one seed.
+        falls: ``(seed number, smaller dose, larger dose, fall)`` where a larger dose scored lower in one seed.
     """
 
     spearman: Interval
@@ -183,7 +183,7 @@ def at_probes(curves: Sequence[Mapping[str, Any]], probes: int, power: float) ->
 
     Args:
         curves: ``curves`` of ``doses.json``.
-        probes: of the audit at hand.
+        probes: of the present audit.
         power: one of the powers that limits are stated for.
 
     Returns:
@@ -209,7 +209,7 @@ def _interpolate_dose(measured_curves: Sequence[tuple[int, Mapping[str, Any]]], 
     if upper_probes == n or upper == 0:
         return None if above is None else float(above)
     lower_probes, below = measured_curves[upper - 1][0], measured_curves[upper - 1][1][end]
-    if above is None or below is None:  # toward a limit that nobody knows there is no line: the cautious end stands
+    if above is None or below is None:  # an unknown limit allows no interpolation, so the cautious end is used
         return None
     share = (math.log(n) - math.log(lower_probes)) / (math.log(upper_probes) - math.log(lower_probes))
     if above <= 0 or below <= 0:

@@ -19,7 +19,7 @@ def rse(dataset_means: Mapping[str, float]) -> float:
         dataset_means: data set → mean grade on the scale 1 … 5.
 
     Raises:
-        ValueError: there is no data set.
+        ValueError: no data set is given.
     """
     if not dataset_means:
         raise ValueError("a mean of no data sets")
@@ -40,7 +40,7 @@ def quadratic_kappa(first: FloatArray, second: FloatArray) -> float | None:
 
     Returns:
         1 for full agreement, 0 for what chance gives. None where chance would disagree on nothing, because both judges
-        gave one and the same grade throughout, or there are no grades.
+        gave one and the same grade throughout, or grades are missing.
     """
     import numpy as np
 

@@ -1,4 +1,4 @@
-"""How an interval stands in JSON, in a module of its own so that reading one loads no numpy."""
+"""How an interval is written in JSON, in a module of its own so that reading one loads no numpy."""
 
 from __future__ import annotations
 

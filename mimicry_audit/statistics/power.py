@@ -1,12 +1,12 @@
-"""How many probes it takes to see an effect: the power of the one-sided test of a mean.
+"""How many probes are needed to detect an effect: the power of the one-sided test of a mean.
 
 Promise: pure functions of numbers. A mean of *n* probes with standard deviation *sd* is tested against zero with Student's t;
 under an effect *d* its statistic follows the noncentral t distribution with *n* − 1 degrees of freedom and noncentrality
 √n · d / sd (Cohen 1988, *Statistical Power Analysis for the Behavioral Sciences*, ch. 2). Over *m* tests the level is α / m:
 what Holm's first step asks of the smallest p-value, and so the most that it ever asks.
 
-The effect is meant beyond what the test already takes off (for lifts the minimum effect δ). Scoring uses a permutation test in
-place of t; for means of tens of probes the two agree closely.
+The effect is what remains beyond what the test already subtracts (for lifts the minimum effect δ). Scoring uses a permutation
+test in place of t; for means of tens of probes the two agree closely.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def level(alpha: float, tests: int) -> float:
 
 
 def spreads_of(scores: Mapping[str, Any]) -> list[Spread]:
-    """What a scored run tells of each axis: from the intervals of its judged pairs, backwards.
+    """What a scored run shows about each axis: from the intervals of its judged pairs, backwards.
 
     An interval of a mean over n probes is about 2 · 1.96 · sd / √n wide, whatever the domains and controls were; so
     ``sd = √n · width / 3.92`` is the standard deviation that matters for planning, adjustment by the controls included.

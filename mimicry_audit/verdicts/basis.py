@@ -1,4 +1,4 @@
-"""What a pair is held against: its independent panel, and what its similarities are centred on.
+"""What a pair is compared with: its independent panel, and what its similarities are centred on.
 
 Promise: kin of the candidate or of the reference are never part of the panel; where hardly anything but kin is left, nothing
 is centred and the reason names them. Among siblings and their teacher the kinship *is* the mean: centring takes it off,
@@ -18,7 +18,7 @@ from mimicry_audit.statistics.intervals import IntArray, Interval, domain_means,
 
 KIN_SHARE = 0.25
 """Share of kin among the other models from which, with no panel declared, the unrelated ones alone are centred on. Fewer kin
-hardly move the mean of a run, and one fit over everybody serves all pairs of a run of a hundred models."""
+hardly move the mean of a run, and one fit over all models serves all pairs of a run of a hundred models."""
 
 
 class Who(Protocol):
@@ -35,7 +35,7 @@ class Who(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Basis:
-    """What one pair is held against.
+    """What one pair is compared with.
 
     Attributes:
         panel: the independent models: declared ones, else every answering model that is neither of the pair, nor a base,

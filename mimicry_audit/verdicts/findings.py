@@ -1,7 +1,7 @@
 """What a verdict rests on and what it says: the records that travel from the evidence to the report.
 
 Promise: plain, frozen data; nothing here is computed from answers and nothing is decided, but the thresholds that decide
-stand here, each with its reason.
+are here, each with its reason.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ FEWEST_MODELS = 5
 FEWEST_PROBES = 20
 FEWEST_FAMILIES = 2
 SURFACE = frozenset({"wording", "meaning", "style", "probability"})
-"""Kinds of evidence that a manner alone can raise together: two unrelated models that open alike and favour the same marks
-share words and style, lie nearer to each other in an embedding, find each other's text likelier, and share nothing else.
+"""Kinds of evidence that a shared style alone can raise together: two unrelated models that open alike and favour the same
+marks share words and style, lie nearer to each other in an embedding, find each other's text likelier, and share nothing else.
 Three lab models that were taught the teacher's manner in other sentences, with right answers, moved on all four."""
 TELLING_RATIO = 10.0
 """Likelihood ratio from which the combined score is worth a sentence."""
 CLOSED = 0.4
-"""Share of what the base lacks in foretelling the reference's text that training closed, beyond the controls, from which more
-than a manner is believed: on the lab a manner alone closes at most a quarter, a tenth of a teacher's answers a half."""
+"""Share of what the base lacks in predicting the reference's text that training closed, beyond the controls, from which more
+than a shared style is assumed: on the lab a style alone closes at most a quarter, a tenth of a teacher's answers a half."""
 FEWEST_PER_AXIS = 10
 """An axis measured on fewer probes has no say: its interval is too rough to be one."""
 FEWEST_CONTROLS_STRONG = 3
@@ -35,12 +35,12 @@ MINIMUM_EFFECT = 0.03
 fine-tunes of one base on unrelated text show toward a third model."""
 MINIMUM_COPIED = 0.02
 """Smallest share of copied answers, beyond those copied from controls, that is called copying: of 836 triangles of public
-models that are documented as unlinked none has its whole interval above 0.0175; a manner alone copies nothing on the lab."""
+models that are documented as unlinked none has its whole interval above 0.0175; a style alone copies nothing on the lab."""
 MINIMUM_GAIN = 0.05
-"""The same for the gain in likelihood, in bits per byte: the lab's ordinary fine-tune, held against the text of four models
+"""The same for the gain in likelihood, in bits per byte: the lab's ordinary fine-tune, on the text of four models
 that it was not trained on, reaches it with no end of any interval; a distilled student exceeds it many times over."""
 NEAR_EQUAL_JS = 0.001
-"""Mean Jensen–Shannon divergence in nats below which two models foretell nearly the same; rounding in bfloat16 stays below,
+"""Mean Jensen–Shannon divergence in nats below which two models predict nearly the same; rounding in bfloat16 stays below,
 the lab's best student (0.009) does not reach it."""
 VERBATIM_SHARE = 0.95
 VERBATIM_FEWEST = 20
@@ -81,7 +81,7 @@ class Evidence:
     def positive(self) -> bool:
         """Beyond the minimum effect with both the corrected test and the interval, and a movement at all.
 
-        A model that went away from everybody has not moved toward the one from whom it went the least.
+        A model that moved away from all others has not moved toward the one it moved away from least.
         """
         moved = self.raw is None or self.raw.low > 0
         return self.speaks and moved and self.p_holm < ALPHA and self.estimate.low > self.minimum_effect
@@ -115,7 +115,7 @@ class PairFacts:
 
     Attributes:
         candidate, reference, base: labels; base None when none was declared.
-        base_weights: cosine between candidate and base weights; None when either is out of sight.
+        base_weights: cosine between candidate and base weights; None when either is unavailable.
         base_contradicted: the weights show that the declared base is not the candidate's base.
         weights: cosine between candidate and reference weights, None when out of sight or of other shape.
         weights_related: whether candidate and reference share initial weights; None when out of sight.
@@ -182,11 +182,11 @@ class PairFacts:
 
     @property
     def knows_it(self) -> bool:
-        """Whether training closed more of what the base lacked in foretelling the reference's text than a manner would."""
+        """Whether training closed more of what the base lacked in predicting the reference's text than a shared style would."""
         return any(e.positive and e.closed is not None and e.closed > CLOSED for e in self.evidence)
 
     def only_habits(self) -> bool:
-        """Whether all that is positive may come from a manner in common."""
+        """Whether all that is positive may come from a shared style."""
         return set(self.families()) <= SURFACE and not self.knows_it
 
     def measured_families(self) -> list[str]:

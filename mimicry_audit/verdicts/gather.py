@@ -30,13 +30,13 @@ from mimicry_audit.verdicts.pairwise import Overlaps, PairTables
 from mimicry_audit.verdicts.roles import Roles
 
 LONG_WORDS = 30
-"""An answer this long that two models give word for word is no accident of a short, templated reply."""
+"""An answer this long that two models give word for word is not an accident of a short, templated reply."""
 
 
 def judged_pairs(labels: Sequence[str], roles: Roles, material: Material) -> Iterator[tuple[str, str]]:
     """The (candidate, reference) pairs to judge.
 
-    With references, every candidate against each. Without, every pair once, the model whose base is at hand as the
+    With references, every candidate against each. Without, every pair once, the model whose base is known as the
     candidate (both ways round when both have one), else the later named.
     """
     candidates = [label for label in labels if roles.role_of(label) == "candidate"]
@@ -229,7 +229,8 @@ def _copied_evidence(
 ) -> Evidence | None:
     """How many of the candidate's answers are the reference's own words, less how many are a control's.
 
-    The p-value swaps the reference and the controls within each probe: to a candidate that copied nobody, they are all alike.
+    The p-value swaps the reference and the controls within each probe: for a candidate that copied from
+    none of them, they are exchangeable.
     """
     if material.passages is None or not controls:
         return None

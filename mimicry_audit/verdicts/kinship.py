@@ -1,12 +1,12 @@
-"""Which models of a run are kin of one another, and so no independent panel for each other.
+"""Which models of a run are kin of one another, and so not an independent panel for each other.
 
-Promise: kinship here is what anybody can know without looking at an answer: a declared base, weights that share an origin,
+Promise: kinship here is what can be known without looking at an answer: a declared base, weights that share an origin,
 one maker, or one name. It only ever takes a model *out* of a panel; it decides no verdict. What a checkpoint states of its own
 lineage is not looked at.
 
 ==================== ==================================================================================================
 a declared base      ``--base C=B`` makes C kin of B and of every other model declared to come from B; a base declared
-                     for everybody at once (``--base B``) is a default, not a statement, and makes none
+                     for all candidates at once (``--base B``) is a default, not a statement, and makes none
 weights              their sketches share an origin (`mimicry_audit.similarity.weights.related`)
 one maker            the identity facts name the same maker for both names
 one name             the same name once endings such as chat, instruct, base, hf or a version are taken off, and either
@@ -29,7 +29,7 @@ ENDINGS = frozenset(
     "chat instruct it base sft dpo rlhf ppo orpo simpo hf awq gptq gguf ggml bnb fp8 fp16 bf16 int4 int8 4bit 8bit "
     "preview latest turbo thinking reasoning lora qlora tuned finetuned".split()
 )
-"""Endings of a model's name that tell variants of one model apart."""
+"""Endings of a model's name that distinguish variants of one model."""
 _VERSION = re.compile(r"v?\d+(\.\d+)+|v\d+|\d{4,8}")
 
 

@@ -40,6 +40,6 @@ class Material:
 
 
 def answering_models(material: Material) -> list[str]:
-    """The models that answered at least half of the probes: a model that is merely listed is no comparison."""
+    """The models that answered at least half of the probes: a model that is merely listed does not count."""
     shares = material.answered.mean(axis=0) if len(material.answered) else np.zeros(len(material.labels))
     return [label for label, share in zip(material.labels, shares, strict=True) if share >= 0.5]

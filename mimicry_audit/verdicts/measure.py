@@ -61,7 +61,7 @@ def measure_run(
         probes: of the run.
         responses: label → standing responses.
         options: axes, embedding model, draws and seed.
-        progress: told what is being computed.
+        progress: called with what is being computed.
     """
     from mimicry_audit.identity.asked import own_identity_of, templated_scores
     from mimicry_audit.identity.facts import load_facts

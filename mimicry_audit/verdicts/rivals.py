@@ -1,8 +1,8 @@
-"""Several teachers for one student: which of them can text tell apart?
+"""Several teachers for one student: which of them does the text point to?
 
 Promise: a candidate that came out as distilled from several references is judged once more. Copying one teacher moves a
-student toward all the teacher's kin too, so a reference that another one explains is no teacher of its own: it becomes
-``convergent`` with the name of the one that explains it. Where the text cannot tell which of two it was, both verdicts stand,
+student toward all the teacher's kin too, so a reference that another one explains is not counted as a teacher: it becomes
+``convergent`` with the name of the one that explains it. Where the text cannot separate two of them, both verdicts stand,
 weakly, and each names the other. Every comparison is paired by probe and Holm-corrected over all of them.
 """
 
@@ -169,7 +169,7 @@ def _weaken_verdict(verdict: Verdict, names: Sequence[str]) -> Verdict:
         verdict,
         confidence="weak",
         reasons=(
-            f"{facts.candidate} moved about as far toward {rivals}: text cannot tell which of them it was trained on.",
+            f"{facts.candidate} moved about as far toward {rivals}: text cannot show which of them it was trained on.",
             *verdict.reasons,
         ),
         would_change=(f"More probes that {facts.reference} and {rivals} answer differently.", *verdict.would_change),

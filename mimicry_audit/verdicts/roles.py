@@ -53,5 +53,5 @@ class Roles:
             if label in self.references:
                 raise ConfigError(f"{label} cannot be both --reference and --base", "name two different models")
         if self.references and not [c for c in labels if self.role_of(c) == "candidate"]:
-            what = "a reference, a base or of the panel" if self.panel else "a reference or a base"
+            what = "a reference, a base or in the panel" if self.panel else "a reference or a base"
             raise ConfigError(f"every model is {what}", "add a candidate to --models")

@@ -4,10 +4,10 @@ Promise: a verdict is a pure function of the evidence handed in; every verdict c
 would change it; and the words mean this:
 
 =============== =====================================================================================
-same model      equal weights, or, with weights out of sight, long answers that are nearly all word for word the same
-shared base     the weights share their origin and there is no movement toward the reference's text
-distilled       with its base at hand: moved toward the reference beyond its movement toward controls, on at least
-                two independent kinds of evidence, Holm-corrected over the whole run; all that a manner in common
+same model      equal weights, or, with weights unavailable, long answers that are nearly all word for word the same
+shared base     the weights share their origin without movement toward the reference's text
+distilled       with its base known: moved toward the reference beyond its movement toward controls, on at least
+                two independent kinds of evidence, Holm-corrected over the whole run; what a shared style
                 raises counts only beside copied answers, answers in common, or a large gain in likelihood
 convergent      moved toward the reference, but about as much toward other good models
 no evidence     nothing stands out
@@ -16,7 +16,7 @@ inconclusive    too little to say; what to add is named
 
 ``shared base`` is never concluded from text: on public fine-tunes text similarity follows the training data, not the
 base. ``distilled`` is never concluded without the candidate's base: a close text alone may come from common training
-data. And no text tells training on a reference's *outputs* from training on the reference's own private data.
+data. And text cannot separate training on a reference's *outputs* from training on the reference's own private data.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def _standing_reasons(facts: PairFacts, verdict: VerdictName) -> list[str]:
         many = len(facts.kin_controls) > 1
         reasons.append(
             f"Of the controls, {listed(facts.kin_controls)} {'stand' if many else 'stands'} out toward {facts.reference} "
-            f"{'themselves' if many else 'itself'}, so movement toward {facts.reference} is measured against its own kin "
+            f"{'themselves' if many else 'itself'}, so movement toward {facts.reference} is measured against its own relatives "
             "and comes out too small."
         )
     if facts.base and facts.base_contradicted:
@@ -145,7 +145,7 @@ def _equal_weights(facts: PairFacts) -> Verdict | None:
 
 
 def _verbatim_answers(facts: PairFacts) -> Verdict | None:
-    """The same long answers word for word, unless the weights are at hand and differ: a good student can do that too."""
+    """The same long answers word for word, unless the weights are available and differ: a good student can do that too."""
     seen_to_differ = facts.equal_weights is False or facts.weights_related is False
     if seen_to_differ or facts.long_answers < VERBATIM_FEWEST or facts.verbatim < VERBATIM_SHARE:
         return None
@@ -166,17 +166,17 @@ def _too_few_models(facts: PairFacts) -> Verdict | None:
         ask.append(f"Name the base of {facts.candidate} with --base, if it is known.")
     return _make_verdict(
         facts, "inconclusive", "none",
-        f"{facts.candidate} and {facts.reference} were compared, but there is too little to hold the result against.",
+        f"{facts.candidate} and {facts.reference} were compared, but there are too few other models to judge the result.",
         [
-            f"Only {facts.models} models answered. Unrelated chat models already look alike, so a similarity means "
-            f"nothing until at least {FEWEST_MODELS} models show what is usual."
+            f"Only {facts.models} models answered. Unrelated chat models already look similar, so a similarity says "
+            f"little until at least {FEWEST_MODELS} models show what is usual."
         ],
         ask,
     )  # fmt: skip
 
 
 def _only_family(facts: PairFacts) -> Verdict | None:
-    """Centred among siblings, a teacher's students look like strangers to it: their likeness is the mean."""
+    """Centred among siblings, a teacher's students look unrelated to it: their similarity is the mean."""
     if not facts.only_family or facts.triangle or facts.weights_related:
         return None
     members = f"only {listed(facts.panel)} {'are' if len(facts.panel) > 1 else 'is'}" if facts.panel else "none is"
@@ -185,11 +185,11 @@ def _only_family(facts: PairFacts) -> Verdict | None:
         ask.append(f"Name the base of {facts.candidate} with --base, if it is known.")
     return _make_verdict(
         facts, "inconclusive", "none",
-        f"{facts.candidate} and {facts.reference} could only be held against their own family.",
+        f"{facts.candidate} and {facts.reference} could only be compared with their own family.",
         [
-            f"Of the other models, {listed(facts.family)} {'are' if len(facts.family) > 1 else 'is'} known kin of "
-            f"{facts.candidate} or {facts.reference}, and {members} unrelated. Likeness beyond what such a family shares says "
-            "nothing of copying, so none was computed."
+            f"Of the other models, {listed(facts.family)} {'are' if len(facts.family) > 1 else 'is'} related to "
+            f"{facts.candidate} or {facts.reference}, and {members} unrelated. Similarity beyond what such a family "
+            "shares says nothing about copying, so it was not computed."
         ],
         ask,
     )  # fmt: skip
@@ -215,7 +215,7 @@ def _no_controls(facts: PairFacts) -> Verdict | None:
         return None
     return _make_verdict(
         facts, "inconclusive", "none",
-        f"{facts.candidate}'s movement from {facts.base} toward {facts.reference} cannot be held against anything.",
+        f"{facts.candidate}'s movement from {facts.base} toward {facts.reference} cannot be compared with any control.",
         ["No model is left as a control, and any training that answers better moves toward every good model."],
         [f"Models that are unrelated to {facts.reference}, answering the same probes (--control)."],
     )  # fmt: skip
@@ -229,8 +229,8 @@ def _movement_from_base(facts: PairFacts) -> Verdict | None:
     if len(families) >= FEWEST_FAMILIES and facts.only_habits():
         return _make_verdict(
             facts, "inconclusive", "none",
-            f"{pair} in {listed(families)}, as far as a manner in common would bring it.",
-            [*moved, "Two models that were taught the same manner look like this without either copying the other's answers."],
+            f"{pair} in {listed(families)}, no further than a shared style explains.",
+            [*moved, "Two models that were taught the same style look like this without either copying the other's answers."],
             ["Probes with a checkable answer, several samples per probe, or log-probabilities (--likelihood)."],
         )  # fmt: skip
     if len(families) >= FEWEST_FAMILIES:
@@ -243,20 +243,21 @@ def _movement_from_base(facts: PairFacts) -> Verdict | None:
             [*moved, *length_words(facts), f"Controls: {listed(facts.controls)}."],
             [
                 f"Showing that {facts.candidate} and {facts.reference} were trained on the same private data: "
-                "text cannot tell that from training on its answers.",
+                "text cannot separate that from training on its answers.",
                 f"Unrelated models that {facts.candidate} moved toward as far.",
             ],
         )  # fmt: skip
     if families and facts.knows_it:
         return _make_verdict(
             facts, "inconclusive", "none",
-            f"{facts.candidate} finds {facts.reference}'s text far likelier than {facts.base} does, but does not say it.",
+            f"{facts.candidate} finds {facts.reference}'s text far likelier than {facts.base} does, "
+            "but its answers do not show it.",
             [
                 *moved,
-                "More than a manner in common, or a few of its answers in the training: too few to show in what is said.",
+                "More than a shared style, or a few of its answers in the training data: too few to show in the answers.",
                 f"A positive verdict needs {FEWEST_FAMILIES} independent kinds.",
             ],
-            ["More probes: with enough of them a few copied answers show."],
+            ["More probes: with enough of them, even a few copied answers show."],
         )  # fmt: skip
     if families:
         return _make_verdict(
@@ -297,8 +298,8 @@ def _moved_like_others(facts: PairFacts, general: list[Evidence]) -> Verdict:
             reasons, [f"Controls that are unrelated to {facts.reference}{examples} (--control)."],
         )  # fmt: skip
     return _make_verdict(
-        facts, "convergent", "moderate", f"{summary}: what any fine-tuning that answers better does.",
-        reasons, ["Controls that are surely unrelated, if those named are themselves under suspicion."],
+        facts, "convergent", "moderate", f"{summary}: as any fine-tuning toward better answers does.",
+        reasons, ["Controls that are certainly unrelated, if those named are themselves in doubt."],
     )  # fmt: skip
 
 
@@ -311,7 +312,7 @@ def _without_base(facts: PairFacts) -> Verdict:
         return _make_verdict(
             facts, "inconclusive", "none",
             f"{facts.candidate} is closer to {facts.reference} than the models' general likeness explains, but without "
-            f"{base} nobody can say why.",
+            f"{base} the reason cannot be determined.",
             [
                 f"{e.title}: {interval(e.estimate)} closer than the models' general likeness explains." for e in close
             ] + ["Copying, a common ancestor and common training data all look like this."],

@@ -65,14 +65,14 @@ def score(
     Args:
         run: a collected run directory.
         options: roles and statistics.
-        progress: told what is being computed.
+        progress: called with what is being computed.
 
     Returns:
         The scores as written (schema ``mimicry_audit.scores/1``, see ``docs/formats.md``).
 
     Raises:
         ConfigError: a role names a model that is not in the run, or an axis does not exist.
-        RunDirectoryError: there is no run, or the scores cannot be written.
+        RunDirectoryError: the run does not exist, or the scores cannot be written.
         DataError: a journal is corrupt, or there is nothing to score.
     """
     options = options or ScoringOptions()
@@ -97,7 +97,7 @@ def score(
 
 
 def _scores_fingerprint(run: RunDirectory, labels: Sequence[str], options: ScoringOptions) -> str:
-    """Hash of everything the scores follow from: answers, what was asked of whom, settings, and this code."""
+    """Hash of everything the scores follow from: answers, what each model was asked, settings, and this code."""
     journals = [sha for label in labels for sha in (run.journal_sha(label), likelihood_sha(run, label))]
     manifest = run.manifest()
     stored = manifest.as_json()
@@ -261,7 +261,7 @@ def read_scores(run: RunDirectory) -> Scores:
     """The scores of a run.
 
     Raises:
-        RunDirectoryError: it was never scored, or ``scores.json`` is of another version or cannot be read.
+        RunDirectoryError: it was never scored, or ``scores.json`` was written by another version or cannot be read.
     """
     run.manifest()
     if not run.scores_path.exists():
@@ -273,7 +273,9 @@ def read_scores(run: RunDirectory) -> Scores:
             f"{run.scores_path} cannot be read: {error}", f"score again: audit score {run.path}"
         ) from error
     if not isinstance(loaded, dict) or loaded.get("schema") != SCORES_SCHEMA:
-        raise RunDirectoryError(f"{run.scores_path} is of another version", f"score again: audit score {run.path}")
+        raise RunDirectoryError(
+            f"{run.scores_path} was written by another version", f"score again: audit score {run.path}"
+        )
     if lacks := [name for name in REQUIRED_SCORES if name not in loaded]:
         raise RunDirectoryError(
             f"{run.scores_path} is damaged: it lacks {', '.join(lacks)}", f"score again: audit score {run.path}"

@@ -1,4 +1,4 @@
-"""The words in which evidence is told: names in a row, numbers with their intervals, one sentence a kind of evidence."""
+"""How evidence is worded: names in a row, numbers with their intervals, one sentence a kind of evidence."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def lift_words(evidence: Evidence) -> str:
     if evidence.unit == "share of answers":
         return (
             f"{evidence.title}: {shares(evidence.raw)} of its answers hold passages that, of all these models, only the "
-            f"reference says; {shares(evidence.estimate)} more than a control's own (Holm p = {evidence.p_holm:.2g})."
+            f"reference uses; {shares(evidence.estimate)} more than a control's own (Holm p = {evidence.p_holm:.2g})."
         )
     if evidence.unit != "similarity":
         closed = "" if evidence.closed is None else f", at least {evidence.closed:.0%} of what the base lacked"
@@ -97,6 +97,6 @@ def stands_out(facts: PairFacts) -> str | None:
         return None
     times = f"{math.exp(log_ratio):.0f}" if log_ratio < math.log(1000) else "more than 1,000"
     return (
-        f"Held against the other models, such a likeness is {times} times as likely for {_LIKE[question]} as for strangers "
-        "(combined score, fitted on public models of known lineage)."
+        f"Compared with the other models, such a similarity is {times} times as likely for {_LIKE[question]} as for unrelated "
+        "models (combined score, fitted on public models of known lineage)."
     )

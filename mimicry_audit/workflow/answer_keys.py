@@ -33,7 +33,7 @@ def check_for(key: str | Sequence[str] | None, keys: Collection[str] = ()) -> di
 
     Args:
         key: the right answer, or several accepted ones.
-        keys: every key of the same domain; they tell how many letters there are to choose from.
+        keys: every key of the same domain; they show how many letters there are to choose from.
 
     Returns:
         A check as in ``docs/probes.md``; None without a key.

@@ -90,28 +90,28 @@ class Settings:
     top_p: float = field(
         default=1.0,
         metadata=describe(
-            "Share of the probability mass that is sampled from.", group=SAMPLING, unit="P", above=0, high=1
+            "Nucleus sampling: share of the probability mass to sample from.", group=SAMPLING, unit="P", above=0, high=1
         ),
     )
     max_tokens: int = field(
-        default=512, metadata=describe("Most tokens per answer.", group=SAMPLING, unit="N", low=1)
+        default=512, metadata=describe("Maximum tokens per answer.", group=SAMPLING, unit="N", low=1)
     )  # fmt: skip
     seed: int = field(
-        default=0, metadata=describe("Seed of sampling and of the statistics.", group=SAMPLING, unit="N", low=0)
+        default=0, metadata=describe("Random seed for sampling and statistics.", group=SAMPLING, unit="N", low=0)
     )
     logprobs: int = field(
         default=0,
-        metadata=describe("Most probable log-probabilities per generated token to keep in the journal; no axis uses them.",
+        metadata=describe("Top log-probabilities per generated token to keep in the journal; no axis uses them.",
                           group=SAMPLING, unit="K", low=0),
     )  # fmt: skip
     likelihood: bool = field(
         default=False,
-        metadata=describe("Have every model score the references' and some controls' answers (vllm and hf; about as long "
-                          "again).", group=LIKELIHOOD),
+        metadata=describe("Have every model score the references' and some controls' answers (vllm and hf only; takes about as "
+                          "long again).", group=LIKELIHOOD),
     )  # fmt: skip
     likelihood_top_k: int = field(
         default=20,
-        metadata=describe("Most probable tokens to keep at each place of a reference's answer.",
+        metadata=describe("Top tokens to keep at each position of a reference's answer.",
                           group=LIKELIHOOD, unit="K", low=1),
     )  # fmt: skip
     reference: tuple[str, ...] = field(
@@ -127,7 +127,7 @@ class Settings:
     """``BASE`` for every candidate or ``CANDIDATE=BASE`` for one."""
     control: tuple[str, ...] = field(
         default=(),
-        metadata=describe("A model surely unrelated to the reference; may be repeated.", group=ROLES, unit="A",
+        metadata=describe("A model known to be unrelated to the reference; may be repeated.", group=ROLES, unit="A",
                           absent="all others"),
     )  # fmt: skip
     axes: tuple[str, ...] = field(
@@ -135,12 +135,12 @@ class Settings:
     )
     embedding_model: str | None = field(
         default=None,
-        metadata=describe("Model of the meaning axis: Hub id or folder.", group=SCORING, unit="NAME",
+        metadata=describe("Embedding model for the meaning axis: Hub id or folder.", group=SCORING, unit="NAME",
                           absent="all-MiniLM-L6-v2"),
     )  # fmt: skip
     min_coverage: float = field(
         default=0.95,
-        metadata=describe("Least share of probes that both models must have answered.", group=SCORING, unit="SHARE",
+        metadata=describe("Minimum share of probes that both models must have answered.", group=SCORING, unit="SHARE",
                           low=0, high=1, example="0.95"),
     )  # fmt: skip
     fail_on: tuple[str, ...] = field(
@@ -151,7 +151,7 @@ class Settings:
     judge: tuple[ModelEntry, ...] = field(
         default=(),
         metadata=describe(
-            "Have this model grade, from 1 to 5, how like the reference's each answer is; named like --models, may be "
+            "Have this model grade, from 1 to 5, how similar each answer is to the reference's; named like --models, may be "
             "repeated. Shown beside the axes, never counted.",
             group=JUDGE, unit="A[,…]", absent="none",
         ),

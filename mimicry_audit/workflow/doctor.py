@@ -90,7 +90,7 @@ def check_model(spec: ModelSpec) -> list[Finding]:
 
 
 def _generation_defaults(spec: ModelSpec) -> dict[str, object]:
-    """Sampling defaults the model itself brings, where its files are at hand."""
+    """Sampling defaults the model itself brings, where its files are available."""
     from mimicry_audit.engines.fingerprint import find_model
 
     if spec.engine not in ("hf", "vllm"):

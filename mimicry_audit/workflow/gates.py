@@ -1,7 +1,7 @@
 """``--fail-on``: conditions that turn a finished audit into exit code 3, for use in CI.
 
-A gate is a verdict (``distilled``, ``same-model``, ``inconclusive`` …), ``identity_leak`` (any judged candidate claims to be
-somebody else), or a comparison on a judged pair: ``rse>0.8`` (mean raw similarity), ``rse_lift>0.05`` (mean adjusted lift),
+A gate is a verdict (``distilled``, ``same-model``, ``inconclusive`` …), ``identity_leak`` (any judged candidate claims another
+identity), or a comparison on a judged pair: ``rse>0.8`` (mean raw similarity), ``rse_lift>0.05`` (mean adjusted lift),
 or an axis name such as ``answers>0.9``.
 """
 

@@ -1,6 +1,6 @@
 """Answers collected elsewhere become a run like any other: from a response file to a `Plan` of recorded models.
 
-Promise: every model and every prompt of the file enters the run, nothing is asked, and what the file does not tell (how
+Promise: every model and every prompt of the file enters the run, nothing is asked, and what the file does not say (how
 the answers were sampled) is not invented: the run says that it was imported.
 """
 

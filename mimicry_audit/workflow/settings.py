@@ -1,7 +1,7 @@
 """What a user asks for, from the command line, a YAML file or Python: one record, checked field by field.
 
 Promise: an unknown or ill-typed setting is refused by name before any model is touched; and `resolve` turns the settings
-into a `Plan` (what to ask), `ScoringOptions` (how to score) and a run directory whose default name depends on nothing but the
+into a `Plan` (what to ask), `ScoringOptions` (how to score) and a run directory whose default name depends only on the
 settings, so that the same command finds its own run again.
 """
 
@@ -36,7 +36,7 @@ class Resolved:
         scoring: how to score.
         out: the run directory.
         sources: label → the model as the user wrote it.
-        judging: who judges, None for nobody.
+        judging: who judges, None without a judge.
         likelihood: whose answers all models score; None when that was not asked for.
     """
 
@@ -70,7 +70,7 @@ def _typed_settings(values: Mapping[str, object], where: str) -> Settings:
         if key not in fields_by_name:
             close = difflib.get_close_matches(key, fields_by_name, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the settings are {', '.join(fields_by_name)}"
-            raise ConfigError(f"{where}: there is no setting {name!r}", hint)
+            raise ConfigError(f"{where}: unknown setting {name!r}", hint)
         typed_values[key] = fields_by_name[key].read_value(value, where)
     return from_flat(Settings, typed_values)
 
@@ -115,11 +115,11 @@ def check_ranges(settings: Settings) -> Settings:
     """
     check_fields(settings)
     if "\0" in (settings.out or ""):
-        raise ConfigError("--out holds a NUL, which no path can", "remove it")
+        raise ConfigError("--out contains a NUL character, which a path cannot", "remove it")
     from mimicry_audit.probes.schema import UNSENDABLE
 
     if UNSENDABLE.search(settings.system_prompt or ""):
-        raise ConfigError("--system-prompt holds a NUL or half a character", "give it as UTF-8 text")
+        raise ConfigError("--system-prompt contains a NUL or an incomplete character", "give it as UTF-8 text")
     if settings.samples > 1 and settings.temperature == 0:
         raise ConfigError(
             f"--samples {settings.samples} at --temperature 0 would give the same answer each time",
@@ -165,7 +165,7 @@ def resolve(settings: Settings) -> Resolved:
 
 
 def judging_options(settings: Settings, references: Sequence[str], labels: Sequence[str]) -> Judging | None:
-    """The judging part of the settings; None where nobody judges.
+    """The judging part of the settings; None without a judge.
 
     Args:
         settings: gives the judges, the budget, the seed and the engine options, of which each judge takes those it knows.
@@ -226,7 +226,8 @@ def scoring_options(
         candidate, base = (_resolve_label(head, specs), tail) if equals else ("*", text)
         if bases.setdefault(candidate, _resolve_label(base, specs)) != _resolve_label(base, specs):
             raise ConfigError(
-                f"--base names two bases: {bases[candidate]} and {base}", "say whose each is: --base CANDIDATE=BASE"
+                f"--base names two bases: {bases[candidate]} and {base}",
+                "give each its candidate: --base CANDIDATE=BASE",
             )
     roles = Roles(
         references=tuple(dict.fromkeys(_resolve_label(r, specs) for r in settings.reference)),
@@ -302,7 +303,7 @@ def probes_for(
 
 
 def only_lab(specs: Sequence[ModelSpec]) -> bool:
-    """Whether all of these are bundled lab models, for whom there are probes of their own."""
+    """Whether all of these are bundled lab models, which have their own probe set."""
     return all(
         (s.source or s.name).split("=")[-1].removeprefix("vllm/").removeprefix("hf/").startswith("lab/") for s in specs
     )

@@ -1,4 +1,4 @@
-"""Collecting: who is asked what, what is owed, and what stays when something goes wrong."""
+"""Collecting: who is asked what, what is missing, and what stays when something goes wrong."""
 
 from __future__ import annotations
 
@@ -92,9 +92,9 @@ def test_only_what_is_owed_is_asked(run: RunDirectory) -> None:
     script = Script()
     assert collect(run, plan(), engine_for=script.engine_for) == 2
     assert [label for what, label in script.events if what == "made"] == ["b"]
-    owed = {(r.probe_id, r.owed) for r in script.seen["b"]}
+    missing = {(r.probe_id, r.missing) for r in script.seen["b"]}
     standing = {json.loads(line)["probe_id"] for line in kept[:2]}
-    assert owed == {(f"s/{n}", f"s/{n}" not in standing) for n in range(4)}  # the engine sees the whole batch
+    assert missing == {(f"s/{n}", f"s/{n}" not in standing) for n in range(4)}  # the engine sees the whole batch
     assert sorted(r.probe_id for r in run.responses("b")) == [f"s/{n}" for n in range(4)]
 
 
@@ -205,7 +205,7 @@ def test_a_model_that_changed_since_is_refused(run: RunDirectory) -> None:
     changed = Script(revision={"a": "r2"})
     with pytest.raises(RunDirectoryError) as caught:
         collect(run, plan(), engine_for=changed.engine_for)
-    assert caught.value.problem == 'model a is not the one this run began with (revision: "r1" → "r2")'
+    assert caught.value.problem == 'model a has changed since this run began (revision: "r1" → "r2")'
     assert caught.value.fix == f"restore it, or use another --out than {run.path}"
     assert changed.events == [("made", "a"), ("identify", "a")]
     assert lines(run, "a") == 2
@@ -244,7 +244,7 @@ def test_a_journal_put_in_anothers_place_is_refused(run: RunDirectory) -> None:
     collect(run, plan(), engine_for=Script().engine_for)
     run.journal_path("b").write_bytes(run.journal_path("a").read_bytes())
     script = Script()
-    with pytest.raises(DataError, match=r"b\.jsonl, line 1, .*it is of model 'a'"):
+    with pytest.raises(DataError, match=r"b\.jsonl, line 1, .*it belongs to model 'a'"):
         collect(run, plan(), engine_for=script.engine_for)
     assert script.events == []
 
@@ -252,7 +252,7 @@ def test_a_journal_put_in_anothers_place_is_refused(run: RunDirectory) -> None:
 def test_progress_is_told_of_every_answer(run: RunDirectory) -> None:
     heard = Heard()
     collect(run, plan("a", probes=2), engine_for=Script(answer=failing("s/0")).engine_for, progress=heard)
-    assert heard.told == [
+    assert heard.calls == [
         ("start", "a", 2, 2),
         ("note", "a", "loading"),
         ("advance", "a", "s/1", 0, "ok"),
@@ -261,10 +261,10 @@ def test_progress_is_told_of_every_answer(run: RunDirectory) -> None:
     ]
     heard = Heard()
     collect(run, plan("a", probes=2), engine_for=Script().engine_for, progress=heard)
-    assert heard.told[0] == ("start", "a", 2, 1)
+    assert heard.calls[0] == ("start", "a", 2, 1)
     heard = Heard()
     collect(run, plan("a", probes=2), engine_for=Script().engine_for, progress=heard)
-    assert heard.told == [("start", "a", 2, 0), ("finish", "a")]
+    assert heard.calls == [("start", "a", 2, 0), ("finish", "a")]
 
 
 def test_notes_are_kept_and_not_compared(run: RunDirectory) -> None:

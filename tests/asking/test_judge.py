@@ -387,7 +387,7 @@ def test_a_killed_judge_goes_on_where_it_stopped(tmp_path: Path, run: RunDirecto
 def test_another_model_under_the_same_label_is_refused(run: RunDirectory) -> None:
     with judge_server() as server:
         judge_run(run, by(f"j={server.name()}"))
-        with pytest.raises(RunDirectoryError, match="judge j is not the one"):
+        with pytest.raises(RunDirectoryError, match="judge j has changed since"):
             judge_run(run, by(f"j={server.name('judge-2')}"))
     with judge_server() as moved:
         path = journal_path(run, "j")
@@ -496,10 +496,10 @@ def test_a_judge_of_the_references_own_kin_is_pointed_out(run: RunDirectory) -> 
     with judge_server() as server:
         server.server.models = ["gpt-4.1-mini", "judge-1"]
         judge_run(run, by(server.name("gpt-4.1-mini")))
-        (warning,) = [w for w in score(run, OPTIONS)["warnings"] if "kin" in w]
-        assert "gpt-4.1-mini and teacher are both of OpenAI" in warning
+        (warning,) = [w for w in score(run, OPTIONS)["warnings"] if "its relatives" in w]
+        assert "gpt-4.1-mini and teacher are both made by OpenAI" in warning
         judge_run(run, by(server.name()))
-    assert sum("kin" in w for w in score(run, OPTIONS)["warnings"]) == 1
+    assert sum("its relatives" in w for w in score(run, OPTIONS)["warnings"]) == 1
 
 
 def test_a_judge_that_is_itself_judged_is_pointed_out(run: RunDirectory) -> None:

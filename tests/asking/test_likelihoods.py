@@ -1,4 +1,4 @@
-"""Likelihoods end to end: what is owed, what survives, what the scores and the report say, and what stays unsaid."""
+"""Likelihoods end to end: what is missing, what survives, what the scores and the report say, and what stays unsaid."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class ScoringEngine(ScriptedEngine):
     def score_texts(self, requests: Sequence[TextRequest]) -> Iterator[tuple[TextRequest, TokenScores]]:
         done = self.script.scored.setdefault(self.spec.label, [])
         left = self.script.dies_after.get(self.spec.label)
-        for request in [r for r in requests if r.owed]:
+        for request in [r for r in requests if r.missing]:
             if left == 0:
                 raise EngineError(f"the server of {self.spec.label} died", "start it again")
             left = None if left is None else left - 1
@@ -188,17 +188,17 @@ def test_a_model_that_cannot_score_is_named_with_the_reason_and_asked_once(run: 
 
 
 def test_a_model_that_changed_since_is_refused(run: RunDirectory) -> None:
-    with pytest.raises(RunDirectoryError, match="not the one this run began with"):
+    with pytest.raises(RunDirectoryError, match="has changed since this run began"):
         go(run, ScoringScript(revision={"b": "r2"}))
 
 
 @pytest.mark.parametrize(
     ("change", "why"),
     [
-        ({"model": "x"}, "it is of model 'x'"),
-        ({"schema": 2}, "of another version"),
+        ({"model": "x"}, "it belongs to model 'x'"),
+        ({"schema": 2}, "unsupported version"),
         ({"status": "empty"}, "unknown status"),
-        ({"bytes": -1}, "bytes is no count"),
+        ({"bytes": -1}, "bytes is not a count"),
         ({"logprobs": [-1.0]}, "of different lengths"),
         ({"extra": 1}, "unknown field 'extra'"),
         ({"author": 3}, "author is not text"),
@@ -310,7 +310,7 @@ def test_the_gain_tells_the_student_from_the_ordinary_fine_tune(lab_run: Any) ->
     assert not tuned["positive"]
     assert abs(tuned["adjusted"]["value"]) < MINIMUM_GAIN
     assert set(tuned["controls"]) == {"aria-student", "boro", "twin"}
-    assert gain(scores, "twin")["why_not"] == "no base of twin is named"
+    assert gain(scores, "twin")["why_not"] == "no base of twin was named"
     verdicts = {v["candidate"]: v for v in scores["verdicts"]}
     assert {c: v["verdict"] for c, v in verdicts.items()} == {
         v["candidate"]: v["verdict"] for v in lab_run[0].scores["verdicts"]
@@ -350,7 +350,7 @@ def test_the_gain_is_that_of_the_journals(lab_run: Any) -> None:
 def test_unequal_tokenizers_give_bits_per_byte_and_nothing_that_needs_equal_ones(lab_run: Any) -> None:
     found = lab_run[1].scores["likelihood"]
     apart = {d["candidate"]: d for d in found["divergences"]}
-    assert apart["boro"]["why_not"] == "their tokenizers do not map equally"
+    assert apart["boro"]["why_not"] == "their tokenizers differ"
     assert {apart["boro"][k] for k in ("kl_reference_candidate", "kl_candidate_reference", "js", "similarity")} == {
         None
     }
@@ -367,7 +367,7 @@ def test_unequal_tokenizers_give_bits_per_byte_and_nothing_that_needs_equal_ones
 
 def test_the_report_shows_it_and_scoring_again_computes_nothing(lab_run: Any) -> None:
     html = lab_run[1].directory.report_path.read_text("utf-8")
-    for said in ('id="likelihood"', "Bits per byte", "Gain over the base", "their tokenizers do not map equally"):
+    for said in ('id="likelihood"', "Bits per byte", "Gain over the base", "their tokenizers differ"):
         assert said in html
     before = lab_run[1].directory.scores_path.stat().st_mtime_ns
     again = python_audit([f"lab/{name}" for name in LAB], **SETTINGS, likelihood=True, out=str(lab_run[1].path))
@@ -408,7 +408,7 @@ def test_a_killed_run_goes_on_where_it_stopped(tmp_path: Path, capsys: pytest.Ca
     assert 3 <= kept <= expected
     capsys.readouterr()
     assert command_line(options) == 0
-    assert capsys.readouterr().err == f"{run.path}: nothing owed, no model was asked\n"
+    assert capsys.readouterr().err == f"{run.path}: nothing missing, no model was asked\n"
 
 
 def test_nearly_equal_distributions_are_named_and_decide_nothing(tiny_models: TinyModels, tmp_path: Path) -> None:
@@ -420,7 +420,7 @@ def test_nearly_equal_distributions_are_named_and_decide_nothing(tiny_models: Ti
     ]
     given: dict[str, Any] = {"probes": ["lab"], "limit": 3, "max_tokens": 8, "axes": ["lexical"], "reference": ["one"]}
     run = python_audit(models, **given, likelihood=True, likelihood_top_k=320, out=str(tmp_path / "run"))
-    reasons = {v["candidate"]: [r for r in v["reasons"] if "foretell nearly the same" in r] for v in run.verdicts}
+    reasons = {v["candidate"]: [r for r in v["reasons"] if "predict nearly the same" in r] for v in run.verdicts}
     assert len(reasons["rounded"]) == 1
     assert reasons["two"] == []
     apart = {d["candidate"]: d["js"]["value"] for d in run.scores["likelihood"]["divergences"]}

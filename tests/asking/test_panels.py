@@ -36,7 +36,7 @@ def test_a_panel_is_built_listed_and_resumed(desk: Desk, capsys: pytest.CaptureF
     folder = desk.folder / "data" / "mimicry_audit" / "panels" / "three"
     assert f"Panel: {folder}" in out
     assert run(build(desk)) == 0
-    assert "nothing owed, no model was asked" in capsys.readouterr().err
+    assert "nothing missing, no model was asked" in capsys.readouterr().err
     assert run(["panel", "list"]) == 0
     out = " ".join(capsys.readouterr().out.split())
     for words in ("three", "base, other, fifth", "mine", str(PROBES), "temperature 0, top-p 1, 512", "tokens, seed 0"):
@@ -104,7 +104,7 @@ def test_another_protocol_is_refused_with_the_fields(
     out, error = capsys.readouterr()
     assert out == ""
     assert error.count("\n") == 1
-    assert "the panel three was not asked as this run asks" in error
+    assert "the settings of panel three differ from this run's" in error
     assert told in error
     assert not desk.out.exists()
 
@@ -133,11 +133,11 @@ def test_labels_missing_answers_and_unknown_panels_are_refused(desk: Desk, capsy
     assert run(["run", *desk.options("teacher", "other"), "--panel", "three"]) == 2
     assert "other is both among the models and in the panel three" in capsys.readouterr().err
     assert run(["run", *desk.options("teacher", "student"), "--panel", "four"]) == 2
-    assert "there is no panel four. Choose from three" in capsys.readouterr().err
+    assert "unknown panel four. Choose from three" in capsys.readouterr().err
     assert run(build(desk, "--panel", "three", name="more")) == 2
     assert "takes neither --panel nor --out" in capsys.readouterr().err
     assert run(build(desk, name="../up")) == 2
-    assert "cannot name a folder" in capsys.readouterr().err
+    assert "cannot be used as a folder name" in capsys.readouterr().err
     folder = desk.folder / "data" / "mimicry_audit" / "panels" / "three"
     journal = folder / "responses" / "fifth.jsonl"
     journal.write_text("".join(journal.read_text().splitlines(True)[:-2]))

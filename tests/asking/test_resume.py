@@ -81,7 +81,7 @@ def test_a_run_killed_again_and_again_gives_the_scores_of_one_that_was_not(unint
         assert keys[0] == keys[1]
     assert scores(out) == scores(uninterrupted)
     last = audit("collect", *OPTIONS, "--out", str(out))
-    assert last.stderr == f"{out}: nothing owed, no model was asked\n"
+    assert last.stderr == f"{out}: nothing missing, no model was asked\n"
 
 
 def test_a_run_killed_while_it_scores_is_scored_again(uninterrupted: Path, tmp_path: Path) -> None:

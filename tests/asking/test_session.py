@@ -20,8 +20,8 @@ SPEC = ModelSpec(label="a", engine="scripted", name="org/a")
 GREEDY = Sampling()
 
 
-def request(name: str, *, owed: bool = True) -> Request:
-    return Request(name, 0, (Message("user", f"ask {name}"),), 0, owed=owed)
+def request(name: str, *, missing: bool = True) -> Request:
+    return Request(name, 0, (Message("user", f"ask {name}"),), 0, missing=missing)
 
 
 def failed(error: str = "HTTP 500") -> Completion:
@@ -41,9 +41,9 @@ def run(tmp_path: Path) -> RunDirectory:
 def test_the_engine_is_made_opened_and_closed_only_where_something_is_missing(tmp_path: Path) -> None:
     script = Script()
     with Session(SPEC, engine_for=script.engine_for, journal=tmp_path / "a.jsonl") as session:
-        assert list(session.ask([request("p", owed=False)], GREEDY)) == []
+        assert list(session.ask([request("p", missing=False)], GREEDY)) == []
         assert script.events == []
-        assert [r.probe_id for r, _ in session.ask([request("p"), request("q", owed=False)], GREEDY)] == ["p"]
+        assert [r.probe_id for r, _ in session.ask([request("p"), request("q", missing=False)], GREEDY)] == ["p"]
         assert [r.probe_id for r, _ in session.ask([request("q")], GREEDY)] == ["q"]
     assert [what for what, _ in script.events] == ["made", "identify", "open", "close"]
     assert session.replies == 2
@@ -63,7 +63,7 @@ def test_each_reply_is_journalled_as_it_lands_and_the_engine_is_closed_whatever_
     with pytest.raises(EngineError, match="died"):
         ask_both()
     assert script.events[-1] == ("close", "a")
-    assert heard.told == [
+    assert heard.calls == [
         ("start", "judge a", 2, 2),
         ("note", "judge a", "loading"),
         ("advance", "judge a", "q", 0, "ok"),
@@ -92,12 +92,12 @@ def test_a_model_that_changed_is_refused_before_it_is_loaded(run: RunDirectory) 
     script = Script(revision={"a": "r2"})
     other = Session(SPEC, engine_for=script.engine_for, refuse=changed_model(run, SPEC))
     expect_recorded(run, [other])
-    with pytest.raises(RunDirectoryError, match=r'model a is not the one this run began with \(revision: "r1" → "r2"'):
+    with pytest.raises(RunDirectoryError, match=r'model a has changed since this run began \(revision: "r1" → "r2"'):
         list(other.ask([request("p")], GREEDY))
     assert script.events == [("made", "a"), ("identify", "a")]
     found_first = Session(SPEC, engine_for=script.engine_for, refuse=changed_model(run, SPEC))
     found_first.find()
-    with pytest.raises(RunDirectoryError, match="not the one"):
+    with pytest.raises(RunDirectoryError, match="has changed since"):
         expect_recorded(run, [found_first])
 
 

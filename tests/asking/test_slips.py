@@ -239,11 +239,11 @@ def test_a_budget_too_small_to_adapt_is_told_with_the_number_that_is_not() -> No
         (SlipSearch(budget=1), OWNS["aria"], "--budget 1 is less than one visit. Give at least 2 attempts"),
         (SlipSearch(budget=0), OWNS["aria"], "--budget 0 is less than one visit"),
         (SlipSearch(questions=0), OWNS["aria"], "--questions 0 asks nothing"),
-        (SlipSearch(languages=("fr",)), OWNS["aria"], "there are no identity questions to search with"),
+        (SlipSearch(languages=("fr",)), OWNS["aria"], "a search needs identity questions, but none were selected"),
         (
             SlipSearch(),
             Own(),
-            'whose model aria is cannot be told from its name.* Say it with --identity "aria=a model',
+            'cannot tell from its name who made aria.* Name its maker with --identity "aria=a model',
         ),
     ],
 )

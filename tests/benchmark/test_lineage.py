@@ -152,7 +152,7 @@ def test_command_writes_and_prints(files, tmp_path, capsys):
     assert "combined" in written["relations"]["distilled-from"]
     told = capsys.readouterr().out
     assert "combined" in told
-    assert "Strangers accused: 0.0%" in told
+    assert "Unrelated pairs accused: 0.0%" in told
     assert "Teacher named first: 100%" in told
 
 
@@ -161,7 +161,7 @@ def test_command_writes_and_prints(files, tmp_path, capsys):
     [
         ("student,teacher\na,b\n", "lacks the column relation"),
         ("student,teacher,relation\na,,none\n", "row 1 has an empty field"),
-        ("student,teacher,relation\na,b,distilled-from\n", "names no unrelated pair"),
+        ("student,teacher,relation\na,b,distilled-from\n", "lists no unrelated pairs"),
         ("", "cannot be read"),
     ],
 )
@@ -179,9 +179,9 @@ def test_lineage_file_in_other_forms(tmp_path):
     pd.DataFrame(rows).to_parquet(tmp_path / "l.parquet")
     assert read_lineage(tmp_path / "l.parquet") == [Pair("a", "b", "none", "B Ltd")]
     assert read_lineage(write(tmp_path / "l.jsonl", rows)) == [Pair("a", "b", "none", "B Ltd")]
-    with pytest.raises(DataError, match="is no lineage file"):
+    with pytest.raises(DataError, match="is not a lineage file"):
         read_lineage(tmp_path / "l.txt")
-    with pytest.raises(DataError, match="there is no lineage file"):
+    with pytest.raises(DataError, match=r"the lineage file .* does not exist"):
         read_lineage(tmp_path / "gone.csv")
 
 

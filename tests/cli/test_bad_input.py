@@ -83,9 +83,9 @@ MODELS: dict[str, Case] = {
     "unknown engine": (lambda s: s.with_models("vlm/org/name"), "unknown engine vlm|did you mean vllm/org/name"),
     "engine by another name": (lambda s: s.with_models("huggingface/org/name"), "did you mean hf/org/name"),
     "no such thing": (lambda s: s.with_models("nosuch"), "neither a folder nor a Hub id|ORG/NAME"),
-    "no such folder": (lambda s: s.with_models("hf/./nowhere"), "no folder ./nowhere|check the path"),
-    "unknown lab model": (lambda s: s.with_models("lab/arai"), "no lab model|aria"),
-    "hub model offline": (lambda s: s.with_models("hf/org/no-such-model"), "no model org/no-such-model|HF_HUB_OFFLINE"),
+    "no such folder": (lambda s: s.with_models("hf/./nowhere"), "the folder ./nowhere does not exist|check the path"),
+    "unknown lab model": (lambda s: s.with_models("lab/arai"), "unknown lab model|aria"),
+    "hub model offline": (lambda s: s.with_models("hf/org/no-such-model"), "model org/no-such-model not found|HF_HUB_OFFLINE"),
     "address for a model": (lambda s: s.with_models("http://h:8000/v1"), "is an address|openai/NAME@"),
     "endpoint model without URL": (lambda s: s.with_models("openai/gpt-oss-20b"), "did you mean vllm/openai/gpt-oss-20b"),
     "bad label": (lambda s: s.with_models("a b=hf/org/x"), "label 'a b'|use letters"),
@@ -120,9 +120,9 @@ MODELS: dict[str, Case] = {
         lambda s: s.folder_model(
             lambda d: (d / "config.json").write_text((d / "config.json").read_text().replace("256", "512"))
         ),
-        "cannot load copy|other shapes|check the folder",
+        "cannot load copy|do not have the shapes|check the folder",
     ),
-    "no such device": (lambda s: [*s.with_models(f"hf/{s.models.one}"), "-E", "device=quantum"], "no device quantum|cpu"),
+    "no such device": (lambda s: [*s.with_models(f"hf/{s.models.one}"), "-E", "device=quantum"], "unknown device quantum|cpu"),
 }  # fmt: skip
 
 ENDPOINTS: dict[str, Case] = {
@@ -133,10 +133,10 @@ ENDPOINTS: dict[str, Case] = {
         "refused the key (401|OPENAI_API_KEY",
     ),
     "no key": (lambda s: [*s.with_models(f"openai/echo-1@{s.faults.url}"), "-E", "api_key_env=NOT_SET"],
-               "NOT_SET holds no key|export NOT_SET="),
+               "NOT_SET contains no key|export NOT_SET="),
     "unknown served model": (
-        lambda s: s.with_models(f"openai/echo-3@{s.faults.url}"), "serves no model echo-3|did you mean echo-"),
-    "bad URL": (lambda s: s.with_models("openai/x@http://:99999/v1"), "no base URL|http://host:8000/v1"),
+        lambda s: s.with_models(f"openai/echo-3@{s.faults.url}"), "does not serve the model echo-3|did you mean echo-"),
+    "bad URL": (lambda s: s.with_models("openai/x@http://:99999/v1"), "not a base URL|http://host:8000/v1"),
     "password in the URL": (lambda s: s.with_models("openai/x@http://me:pw@h/v1"), "password|api_key_env"),
     "a secret as option": (lambda s: s.run("-E", "api_key=sk-1"), "secret|OPENAI_API_KEY"),
 }  # fmt: skip
@@ -177,7 +177,7 @@ OPTIONS: dict[str, Case] = {
         lambda s: s.run(base="teacher", reference="teacher"), "teacher cannot be both|two different models"),
     "two bases for everybody": (lambda s: s.run(base="teacher,other"), "names two bases|CANDIDATE=BASE"),
     "nobody left to judge": (lambda s: s.run(reference="teacher,other"), "every model is a reference|add a candidate"),
-    "system prompt that cannot be sent": (lambda s: s.run(system_prompt="be \udce9 good"), "--system-prompt holds|UTF-8"),
+    "system prompt that cannot be sent": (lambda s: s.run(system_prompt="be \udce9 good"), "--system-prompt contains|UTF-8"),
 }  # fmt: skip
 
 CONFIGS: dict[str, Case] = {
@@ -189,7 +189,7 @@ CONFIGS: dict[str, Case] = {
     "nested without end": (lambda s: s.with_config("[" * 5000), "is not YAML|fix it"),
     "a list": (lambda s: s.with_config([1, 2]), "holds no settings|name: value"),
     "an empty config": (lambda s: s.with_config(""), "holds no settings|name: value"),
-    "unknown setting": (lambda s: s.with_config({"temprature": 1}), "no setting 'temprature'|did you mean 'temperature'"),
+    "unknown setting": (lambda s: s.with_config({"temprature": 1}), "unknown setting 'temprature'|did you mean 'temperature'"),
     "text for a number": (lambda s: s.with_config({"limit": "ten"}), "limit is a whole number, not 'ten'"),
     "truth for a number": (lambda s: s.with_config({"seed": True}), "seed is a whole number, not True"),
     "number for a list": (lambda s: s.with_config({"probes": 5}), "probes is a list of names, not 5|[a, b]"),
@@ -206,7 +206,7 @@ CONFIGS: dict[str, Case] = {
 }  # fmt: skip
 
 PROBES: dict[str, Case] = {
-    "unknown set": (lambda s: s.run(probes="cor"), "no probe set 'cor'|core"),
+    "unknown set": (lambda s: s.run(probes="cor"), "unknown probe set 'cor'|core"),
     "unknown domain of a set": (lambda s: s.run(probes="core/maths"), "no domain 'maths'|math"),
     "missing file": (lambda s: s.run(probes="./nowhere.jsonl"), "'./nowhere.jsonl' does not exist|check the path"),
     "unreadable file": (
@@ -225,13 +225,13 @@ PROBES: dict[str, Case] = {
     "unknown check": (lambda s: s.with_rows([{**GOOD[0], "check": {"kind": "feeling"}}]), "feeling|number"),
     "prompt that cannot be sent": (lambda s: s.with_rows([{**GOOD[0], "prompt": "a\ud800b"}]), "surrogate|remove it"),
     "hub set without a mapping": (
-        lambda s: s.run(probes="hub:org/name#train"), "no column mapping for the Hub dataset 'org/name'|mapping.yaml"),
+        lambda s: s.run(probes="hub:org/name#train"), "Hub dataset 'org/name' has no column mapping|mapping.yaml"),
     "hub set offline": (lambda s: s.run(probes="hub:openai/gsm8k#test"), "hub|datasets"),
 }  # fmt: skip
 
 ANSWERS: dict[str, Case] = {
-    "missing file": (lambda s: s.with_models("recorded/nowhere.jsonl#m"), "no response file nowhere.jsonl|check the path"),
-    "no model named": (lambda s: s.with_models("recorded/nowhere.jsonl"), "which model's answers|recorded/FILE#NAME"),
+    "missing file": (lambda s: s.with_models("recorded/nowhere.jsonl#m"), "file nowhere.jsonl does not exist|check the path"),
+    "no model named": (lambda s: s.with_models("recorded/nowhere.jsonl"), "whose answers|recorded/FILE#NAME"),
     "file for a model": (lambda s: s.with_models(str(s.desk.answers)), "is a file, not a model|recorded/"),
     "unknown model name": (lambda s: s.with_models(s.desk.model("teachr")), "no answers of teachr|did you mean teacher"),
     "empty file": (lambda s: s.with_answers([]), "holds no answers|model, prompt_id"),
@@ -286,13 +286,13 @@ RUNS: dict[str, Case] = {
 }  # fmt: skip
 
 OTHERS: dict[str, Case] = {
-    "show an unknown set": (lambda s: ["probes", "show", "cor"], "no probe set 'cor'|core"),
+    "show an unknown set": (lambda s: ["probes", "show", "cor"], "unknown probe set 'cor'|core"),
     "show nothing of a set": (lambda s: ["probes", "show", "core", "--limit", "0"], "limit 0|at least 1"),
     "show no set": (lambda s: ["probes", "show"], "Missing argument|audit probes show --help"),
-    "path of an unknown lab model": (lambda s: ["lab", "path", "arai"], "no lab model 'arai'|aria"),
-    "build an unknown lab model": (lambda s: ["lab", "build", "arai"], "no lab model 'arai'|aria"),
+    "path of an unknown lab model": (lambda s: ["lab", "path", "arai"], "unknown lab model 'arai'|aria"),
+    "build an unknown lab model": (lambda s: ["lab", "build", "arai"], "unknown lab model 'arai'|aria"),
     "unknown model name": (lambda s: ["models", "vlm/org/x"], "unknown engine vlm|did you mean"),
-    "import a missing file": (lambda s: ["import", "nowhere.csv"], "no response file nowhere.csv|check the path"),
+    "import a missing file": (lambda s: ["import", "nowhere.csv"], "file nowhere.csv does not exist|check the path"),
     "import what cannot be stored": (
         lambda s: ["import", str(jsonl(s.desk.folder / "i.jsonl", [
             {**row, "prompt": row["prompt"] + "\ud800"} for row in answer_rows()])), "-o", str(s.desk.folder / "new")],
@@ -399,7 +399,7 @@ def test_a_mistyped_model_or_judge_leaves_no_folder_behind(scene: Scene, capsys:
         ["identity", "--models", "lab/ari", "--out", str(scene.desk.folder / "new")],
     ):
         assert run(arguments) == 2
-        one_line(capsys.readouterr().err, "no lab model 'ari'|aria")
+        one_line(capsys.readouterr().err, "unknown lab model 'ari'|aria")
         assert not (scene.desk.folder / "new").exists()
 
 

@@ -310,7 +310,7 @@ def test_the_same_command_again_is_a_no_op(desk: Desk, capsys: pytest.CaptureFix
     assert run(command) == 0
     out, error = capsys.readouterr()
     assert out == first
-    assert error == f"{desk.out}: nothing owed, no model was asked\n"
+    assert error == f"{desk.out}: nothing missing, no model was asked\n"
     assert {p: p.read_bytes() for p in desk.out.rglob("*") if p.is_file()} == kept
 
 
@@ -416,7 +416,7 @@ def test_ctrl_c_ends_in_130_with_one_line_and_keeps_the_answers(tmp_path: Path) 
         out, error = process.communicate()
     assert process.returncode == 130, error
     assert out == ""
-    assert error == "audit: Interrupted. Nothing collected is lost: run the same command again to go on\n"
+    assert error == "audit: Interrupted. Nothing collected is lost: run the same command again to resume\n"
     assert len(RunDirectory(tmp_path / "r").responses("aria")) >= 3
 
 

@@ -68,6 +68,6 @@ def test_the_second_run_asks_nothing_and_changes_nothing(demo: tuple[Path, str])
     before = {p: p.read_bytes() for p in out.rglob("*") if p.is_file() and p.name != ".lock"}
     done = audit("demo", "--out", str(out), "--engine", "hf")
     assert done.returncode == 0, done.stderr
-    assert "nothing owed, no model was asked" in done.stderr
+    assert "nothing missing, no model was asked" in done.stderr
     assert done.stdout == printed
     assert {p: p.read_bytes() for p in out.rglob("*") if p.is_file() and p.name != ".lock"} == before

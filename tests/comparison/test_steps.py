@@ -119,7 +119,7 @@ def test_without_samples_and_controls_it_says_what_is_not_measured(tmp_path: Pat
     found = compare(study.model("qwen-before"), study.model("qwen-early"), study.model("other"), **study.settings())
     assert asked(found, "diversity")["answer"] == "not measured"
     assert "one sample per probe" in asked(found, "diversity")["sentence"]
-    assert "for want of controls" in asked(found, "toward")["sentence"]
+    assert "because no controls were given" in asked(found, "toward")["sentence"]
     assert any("No control was named" in text for text in found.result["warnings"])
     assert found.checkpoints[0]["overall"]["adjusted"] == found.checkpoints[0]["overall"]["change"]
     assert found.result["trajectory"] is None
@@ -175,9 +175,9 @@ def test_runs_with_other_probes_are_compared_on_what_they_share(one_run: Path, t
         out=str(tmp_path / "o"),
     )
     assert found.result["n"] == 19
-    assert f"1 of 20 probes of {other} are left aside" in found.result["differences"][0]
+    assert f"1 of 20 probes of {other} are left out" in found.result["differences"][0]
     assert "13 of 32 probes of" in found.result["differences"][1]
-    assert "1 of them asked in other words" in found.result["differences"][1]
+    assert "1 of them worded differently" in found.result["differences"][1]
 
 
 def test_runs_that_cannot_be_compared_are_refused(one_run: Path, tmp_path: Path) -> None:
@@ -187,7 +187,7 @@ def test_runs_that_cannot_be_compared_are_refused(one_run: Path, tmp_path: Path)
         compare(f"{one_run}#qwen-before", f"{warm}#qwen-before", f"{one_run}#gpt-teacher")
     strange = Study(tmp_path, name="strange")
     nothing = differing(strange, tmp_path / "strange-run")
-    with pytest.raises(ConfigError, match="share no probe in the same words"):
+    with pytest.raises(ConfigError, match="have no probe in common with the same wording"):
         compare(f"{one_run}#qwen-before", f"{nothing}#qwen-before", f"{one_run}#gpt-teacher")
 
 
@@ -215,13 +215,13 @@ def wrong(one_run: Path) -> Iterator[tuple[list[str], str]]:
     yield ["--before", ok, "--after", ok, "--reference", teacher], "is named 2 times"
     yield ["--before", ok, "--after", late, "--reference", ok], "is named 2 times"
     yield ["--before", " ", "--after", late, "--reference", teacher], "--before is empty"
-    yield [*base, "--limit", "3"], "--limit cannot be chosen"
-    yield [*base, "--samples", "2", "--temperature", "1"], "--samples, --temperature cannot be chosen"
+    yield [*base, "--limit", "3"], "--limit cannot be given"
+    yield [*base, "--samples", "2", "--temperature", "1"], "--samples, --temperature cannot be given"
     yield [*base, "--steps", "1,2"], "--steps gives 2 numbers for 1 checkpoints"
-    yield [*base, "--steps", "one"], "one is no number"
+    yield [*base, "--steps", "one"], "one is not a number"
     yield [*base, "--after", teacher[:-7] + "x"], "has no model"
-    yield [*base, "--axes", "length"], "is the baseline alone"
-    yield [*base, "--axes", "no-such"], "there is no axis"
+    yield [*base, "--axes", "length"], "selects only the baseline"
+    yield [*base, "--axes", "no-such"], "unknown axis"
     yield [*base, "--fail-on", "distilled"], "is not a condition of a comparison"
     yield [*base, "--fail-on", "rse_lift"], "is not a condition of a comparison"
     yield ["--before", "recorded/nowhere.jsonl#x", "--after", late, "--reference", teacher], "nowhere.jsonl"
@@ -238,7 +238,7 @@ def test_bad_input_is_one_line_and_2(one_run: Path, tmp_path: Path, capsys: pyte
 
 
 def test_steps_must_rise() -> None:
-    with pytest.raises(ConfigError, match="do not rise"):
+    with pytest.raises(ConfigError, match="do not increase"):
         prepare(CompareSettings(before="a", after=("b", "c"), reference="d", steps=(2, 1), settings=Settings()))
 
 

@@ -178,7 +178,7 @@ def test_killed_again_and_again_it_ends_with_the_same_weights(tmp_path: Path) ->
     expected = {line["step"]: line["eval_loss"] for line in lines(whole / "metrics.jsonl") if "eval_loss" in line}
     assert {step: found for step, _, found in seen if found is not None} == expected
     before = {path: path.stat().st_mtime_ns for path in torn.iterdir() if path.is_file()}
-    assert run([*SLOW, "--out", str(torn)]) == 0  # nothing is owed
+    assert run([*SLOW, "--out", str(torn)]) == 0  # nothing is missing
     assert {path: path.stat().st_mtime_ns for path in torn.iterdir() if path.is_file()} == before
     assert run([*SLOW, "--out", str(torn), "--seed", "5"]) == 2
 
@@ -411,11 +411,11 @@ def test_models_of_different_tokenizers(
     ("changed", "says"),
     [
         (["--objective", "kl"], "--objective kl is unknown"),
-        (["--data", "nowhere.jsonl"], "no file of prompts nowhere.jsonl|check the path"),
+        (["--data", "nowhere.jsonl"], "the file of prompts nowhere.jsonl does not exist|check the path"),
         (["--data", "nosuchset"], "nosuchset"),
         (["--student", "openai/x@http://127.0.0.1:9/v1"], "the student needs weights"),
         (["--teacher", "openai/x@http://127.0.0.1:9/v1", "--objective", "jsd"], "gives text only|use --objective hard"),
-        (["--teacher", "lab/arai"], "no lab model"),
+        (["--teacher", "lab/arai"], "unknown lab model"),
         (["--dose", "0.5", "--else-answers", "gold"], "gold|else-answers"),
         (["--launcher", "no-such-launcher"], "launcher no-such-launcher cannot be started|check --launcher"),
         (["-E", "speed=9"], "speed"),

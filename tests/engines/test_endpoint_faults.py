@@ -146,7 +146,9 @@ def test_the_key_travels_and_is_kept_nowhere(faults: FaultServer, monkeypatch: p
 
 def test_an_unknown_model_names_those_that_are_served(faults: FaultServer) -> None:
     faults.models = ["echo-2", "parrot"]
-    with pytest.raises(EngineError, match=r"serves no model echo-1\. Did you mean echo-2\? It serves echo-2, parrot"):
+    with pytest.raises(
+        EngineError, match=r"does not serve the model echo-1\. Did you mean echo-2\? It serves echo-2, parrot"
+    ):
         engine(faults.url).identify()
     faults.lists = False
     with pytest.raises(
@@ -242,18 +244,22 @@ def test_leaving_early_cancels_what_is_in_flight(faults: FaultServer) -> None:
 @pytest.mark.parametrize(
     ("url", "error", "said"),
     [
-        ("host:8000/v1", ConfigError, "host:8000/v1 is no base URL. Write it like http://host:8000/v1"),
-        ("http://", ConfigError, "http: is no base URL. Write it like http://host:8000/v1"),
-        ("http://host:99999/v1", ConfigError, "http://host:99999/v1 is no base URL. Write it like http://host:8000/v1"),
+        ("host:8000/v1", ConfigError, "host:8000/v1 is not a base URL. Write it like http://host:8000/v1"),
+        ("http://", ConfigError, "http: is not a base URL. Write it like http://host:8000/v1"),
+        (
+            "http://host:99999/v1",
+            ConfigError,
+            "http://host:99999/v1 is not a base URL. Write it like http://host:8000/v1",
+        ),
         (
             "http://me:secret@host/v1",
             ConfigError,
-            "the base URL of host carries a password. Put the key into the environment (api_key_env=NAME)",
+            "the base URL of host contains a password. Put the key into the environment (api_key_env=NAME)",
         ),
         (
             "https://api.openai.com/v1",
             PrerequisiteError,
-            "the environment variable OPENAI_API_KEY holds no key. Export OPENAI_API_KEY=…",
+            "the environment variable OPENAI_API_KEY contains no key. Export OPENAI_API_KEY=…",
         ),
     ],
 )

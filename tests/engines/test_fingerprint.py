@@ -40,7 +40,7 @@ def test_the_same_files_elsewhere_are_the_same_model(model: Path, tiny_models: T
 
 def test_what_is_no_model_is_told(model: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    for name, said in ((str(tmp_path / "empty"), "it has no config.json"), ("two words", "it is no Hub id")):
+    for name, said in ((str(tmp_path / "empty"), "it has no config.json"), ("two words", "nor a Hub id")):
         with pytest.raises(PrerequisiteError, match=said):
             find(name, None)
     (model / "model.safetensors").unlink()

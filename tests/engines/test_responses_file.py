@@ -55,7 +55,7 @@ def test_long_answers_and_byte_order_marks_are_read(tmp_path: Path) -> None:
     [
         (ROW | {"samples": 1}, "a.jsonl, line 2: unknown column samples. Did you mean sample? Columns are model,"),
         ({"model": "m"}, "a.jsonl, line 2: column prompt_id is missing. Give model, prompt_id, prompt, output"),
-        (ROW | {"output": None}, "a.jsonl, line 2: output is null, not text. Leave rows without an answer out"),
+        (ROW | {"output": None}, "a.jsonl, line 2: output is null, not text. Leave out rows without an answer"),
         (ROW | {"output": 3}, "a.jsonl, line 2: output is int, not text."),
         (ROW | {"prompt": ["x"]}, "a.jsonl, line 2: prompt is a list, but not of turns."),
         (ROW | {"model": " "}, "a.jsonl, line 2: model is empty. Fill it in"),
@@ -74,12 +74,16 @@ def test_bad_rows(tmp_path: Path, row: Any, said: str) -> None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.txt", b"", "a.txt is no response file. Name it .jsonl, .json, .csv, .tsv or .parquet"),
-        ("a.jsonl", None, "there is no response file a.jsonl. Check the path"),
+        ("a.txt", b"", "a.txt is not a response file. Name it .jsonl, .json, .csv, .tsv or .parquet"),
+        ("a.jsonl", None, "the response file a.jsonl does not exist. Check the path"),
         ("a.jsonl", b"\n", "a.jsonl holds no answers. Give rows with model, prompt_id, prompt, output"),
         ("a.jsonl", b"{oops\n", "a.jsonl, line 1 is not JSON. Give one JSON object per line"),
         ("a.jsonl", b"\xff\xfe{}", "a.jsonl is not UTF-8 text. Save it as UTF-8"),
-        ("a.csv", b"model,prompt_id,prompt,output\nm,a\n", "a.csv, line 2 has another number of cells than the header"),
+        (
+            "a.csv",
+            b"model,prompt_id,prompt,output\nm,a\n",
+            "a.csv, line 2 has a different number of cells from the header",
+        ),
         ("a.csv", b"model,prompt_id\nm,a\n", "a.csv, line 2: column prompt is missing."),
         ("a.csv", b'model,prompt_id,prompt,output\nm,a,q,"x\n', "a.csv is not CSV (unexpected end of data)."),
         ("a.parquet", b"PAR", "a.parquet is not a Parquet file. Write it again"),
@@ -98,7 +102,7 @@ def test_bad_files(
 
 def test_a_folder_or_a_locked_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").mkdir()
-    with pytest.raises(DataError, match="there is no response file"):
+    with pytest.raises(DataError, match=r"the response file .* does not exist"):
         read_responses(tmp_path / "a.jsonl")
     locked = lines(tmp_path / "b.jsonl", ROW)
     locked.chmod(0)

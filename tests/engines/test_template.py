@@ -66,8 +66,8 @@ def test_no_two_templates_are_alike() -> None:
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"en": "No place."}, "its text in 'en' has not one {query}. Write {query} exactly once"),
-        ({"en": "{query} or {query}"}, "its text in 'en' has not one {query}"),
+        ({"en": "No place."}, "its text in 'en' has no {query}, or several. Write {query} exactly once"),
+        ({"en": "{query} or {query}"}, "its text in 'en' has no {query}, or several"),
         ({"en": "As ChatGPT would say: {query}"}, "its text in 'en' names OpenAI. Name no maker and no model"),
         ({"kind": "song"}, "kind is 'song'. Choose from role-play, story"),
         ({"split": None}, "is not a mapping of texts"),

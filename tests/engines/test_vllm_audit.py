@@ -107,4 +107,4 @@ def test_the_same_command_again_starts_no_server(
     through_vllm: RunDirectory, student: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(["run", *models("vllm", student), *SETTINGS, *SMALL, "--out", str(through_vllm.path)]) == 0
-    assert capsys.readouterr().err == f"{through_vllm.path}: nothing owed, no model was asked\n"
+    assert capsys.readouterr().err == f"{through_vllm.path}: nothing missing, no model was asked\n"

@@ -57,7 +57,7 @@ def test_other_errors_stay_what_they_are(wrong: Exception, tmp_path: Path) -> No
 
 
 def test_our_own_errors_are_not_told_twice(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no space left on device"), disk.told_when_full(tmp_path):
+    with pytest.raises(ConfigError, match="no space left on device"), disk.reports_full_disk(tmp_path):
         raise ConfigError("no space left on device")
 
 
@@ -68,5 +68,5 @@ def test_a_cause_further_down_counts(tmp_path: Path) -> None:
         except OSError:
             raise RuntimeError("the writer gave up") from None
 
-    with pytest.raises(RunDirectoryError, match="no space left"), disk.told_when_full(tmp_path):
+    with pytest.raises(RunDirectoryError, match="no space left"), disk.reports_full_disk(tmp_path):
         write()

@@ -106,8 +106,8 @@ REFUSED: dict[str, tuple[list[str], str]] = {
     "user in the URL": (["--models", f"openai/x@http://{WORD}@127.0.0.1:9/v1,openai/y@http://h/v1"], "password"),
     "password in base_url": (["-E", f"base_url=http://me:{WORD}@127.0.0.1:9/v1"], "password"),
     "second of several URLs": (["-E", f"base_url=http://h/v1|http://me:{WORD}@h2/v1"], "password"),
-    "slash in the password": (["-E", f"base_url=http://me:{WORD}/x@h/v1"], "no base URL"),
-    "key in the query": (["-E", f"base_url=http://h/v1?api-key={WORD}"], "carries a query"),
+    "slash in the password": (["-E", f"base_url=http://me:{WORD}/x@h/v1"], "not a base URL"),
+    "key in the query": (["-E", f"base_url=http://h/v1?api-key={WORD}"], "has a query string"),
     "an address alone": (["--models", f"http://me:{WORD}@h/v1,openai/y@http://h/v1"], "is an address"),
     "two base URLs": (
         [
@@ -122,8 +122,11 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         ["--config", f"engine_options: {{headers: {{Authorization: 'Bearer {WORD}'}}}}"],
         "would put a secret",
     ),
-    "a key for the name of its variable": (["-E", f"api_key_env={WORD}"], "cannot be the name of a variable"),
-    "a hexadecimal key for that": (["-E", "api_key_env=a94a8fe5ccb19ba61c4c0873"], "cannot be the name of a variable"),
+    "a key for the name of its variable": (["-E", f"api_key_env={WORD}"], "not the name of an environment variable"),
+    "a hexadecimal key for that": (
+        ["-E", "api_key_env=a94a8fe5ccb19ba61c4c0873"],
+        "not the name of an environment variable",
+    ),
     "a key in extra_body": (
         ["-E", f'extra_body={{"provider": {{"api_key": "{WORD}"}}}}'],
         "extra_body.provider.api_key",
@@ -136,7 +139,7 @@ REFUSED: dict[str, tuple[list[str], str]] = {
         "would put a secret",
     ),
     "a field of a model": (["--config", f"models: [{{model: hf/a/b, api_key: {WORD}}}, hf/c/d]"], "no field api_key"),
-    "a setting": (["--config", f"api_key: {WORD}"], "no setting 'api_key'"),
+    "a setting": (["--config", f"api_key: {WORD}"], "unknown setting 'api_key'"),
     "a mapping for a list": (["--config", f"probes: {{api_key: {WORD}}}"], "probes is a list"),
     "no K=V": (["-E", f"api_key: {WORD}"], "is not K=V"),
     "no YAML": (["--config", f"api_key: {WORD}\n  - ]: {{"], "is not YAML"),
@@ -171,7 +174,7 @@ def test_a_password_in_the_environments_address_is_not_shown(
     monkeypatch.setenv(name, f"http://me:{WORD}@127.0.0.1:9/v1")
     assert cli(["run", "--models", "openai/x,openai/y", "--probes", "mine.jsonl", "--out", "run"]) == 2
     out, error = capfd.readouterr()
-    assert "carries a password" in error
+    assert "contains a password" in error
     assert WORD not in out + error
     assert leaks(desk, WORD) == []
 

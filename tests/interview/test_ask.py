@@ -193,10 +193,10 @@ def test_the_page_shows_the_templates(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
-        ([], "there is nobody to ask. Name models like --models a,b, or give a file with --transcripts"),
-        (["--models", "lab/aria", "--budget", "9"], "--budget belongs to a search, and there is none. Add --search"),
-        (["--models", "lab/aria", "--mutator", "lab/boro"], "--mutator belongs to a search"),
-        (["--models", "lab/aria", "--paper"], "--paper counts transcripts as published"),
+        ([], "no models were given. Name models like --models a,b, or give a file with --transcripts"),
+        (["--models", "lab/aria", "--budget", "9"], "--budget applies only to a search. Add --search"),
+        (["--models", "lab/aria", "--mutator", "lab/boro"], "--mutator applies only to a search"),
+        (["--models", "lab/aria", "--paper"], "--paper works only with --transcripts"),
         (["--transcripts", "x.jsonl", "--search"], "--search asks models, and --transcripts asks none"),
         (["--transcripts", "x.jsonl", "--models", "lab/aria"], "--models asks models, and --transcripts asks none"),
         (
@@ -336,7 +336,7 @@ def test_the_command_asks_searches_and_writes(tmp_path: Path, capsys: pytest.Cap
     assert command(asking) == 0
     document = json.loads((out / "identity.json").read_text("utf-8"))
     told = capsys.readouterr().out
-    assert "Whose model base is cannot be told from its name" in told
+    assert "Cannot tell from its name who made base" in told
     assert document["asked"]["plain"] == 12
     assert document["asked"]["templated"] == 12
     assert document["models"]["aria"]["own"] == {"makers": ["Lumenfold"], "model": "Aria"}

@@ -339,7 +339,7 @@ def test_missing_answers_are_empty_and_languages_guessed(tmp_path):
 
 
 BAD = {
-    "missing file": (None, [], "there is no file of transcripts"),
+    "missing file": (None, [], "does not exist"),
     "no column": ([{"model": "m", "template": "t", "question": "q", "respnse": "r"}], [], "column response is missing"),
     "number": ([{"model": "m", "template": "t", "question": "q", "response": 3}], [], "response is int, not text"),
     "no model": ([{"model": " ", "template": "t", "question": "q", "response": "r"}], [], "model is empty"),
@@ -362,7 +362,7 @@ BAD = {
     "identity says nothing": (
         [{"model": "m", "template": "t", "question": "q", "response": "r"}],
         ["--identity", "a nice one"],
-        "names no maker and no model",
+        "names neither a maker nor a model",
     ),
     "facts missing": (
         [{"model": "m", "template": "t", "question": "q", "response": "r"}],

@@ -133,7 +133,7 @@ def test_path_of_an_unbuilt_model_says_how_to_build_it(tmp_path):
 def test_built_models_are_found_listed_and_not_built_again(tmp_path, monkeypatch):
     for name in RECIPES:
         cache.make(cache.folder(tmp_path, name, fingerprint(name)), fill)
-    monkeypatch.setattr(builder, "_Crew", None)  # would fail if anything were owed
+    monkeypatch.setattr(builder, "_Crew", None)  # would fail if anything were missing
     paths = lab.build(root=tmp_path)
     assert list(paths) == list(RECIPES)
     assert all(lab.path(name, root=tmp_path) == where for name, where in paths.items())
@@ -222,7 +222,7 @@ def test_a_worker_that_dies_is_reported(tmp_path, monkeypatch):
         return subprocess.Popen([sys.executable, "-c", code], text=True, **pipes)
 
     monkeypatch.setattr(builder, "_start_worker", hire)
-    with pytest.raises(AuditError, match=r"died while building base\. Its last words: out of luck"):
+    with pytest.raises(AuditError, match=r"died while building base\. Its last output: out of luck"):
         lab.build(["base"], root=tmp_path)
 
 

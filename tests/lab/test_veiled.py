@@ -44,5 +44,5 @@ def test_it_is_built_when_named_and_never_listed_among_the_six() -> None:
     assert set(EVERY) - set(RECIPES) == {"veiled"}
     assert "veiled" not in {model.name for model in lab.list_models()}
     assert fingerprint("veiled") not in {fingerprint(name) for name in RECIPES}
-    with pytest.raises(ConfigError, match="there is no lab model 'unveiled'"):
+    with pytest.raises(ConfigError, match="unknown lab model 'unveiled'"):
         lab.path("unveiled")

@@ -49,7 +49,7 @@ class Case:
     samples: bool
 
 
-def wanted(samples: int = 1, owed: Callable[[int], bool] = lambda place: True) -> list[Request]:
+def wanted(samples: int = 1, missing: Callable[[int], bool] = lambda place: True) -> list[Request]:
     pairs = [(f"p/{number}", sample) for number in range(len(PROMPTS)) for sample in range(samples)]
     return [
         Request(
@@ -57,7 +57,7 @@ def wanted(samples: int = 1, owed: Callable[[int], bool] = lambda place: True) -
             sample,
             (Message("user", PROMPTS[int(probe.partition("/")[2])]),),
             request_seed(0, probe, sample),
-            owed=owed(place),
+            missing=missing(place),
         )
         for place, (probe, sample) in enumerate(pairs)
     ]
@@ -135,14 +135,14 @@ def case(request: pytest.FixtureRequest, tiny_models: TinyModels, tmp_path: Path
 
 
 def test_every_owed_request_is_answered_once_and_no_other(case: Case) -> None:
-    requests = wanted(samples=3, owed=lambda place: place % 4 != 1)
+    requests = wanted(samples=3, missing=lambda place: place % 4 != 1)
     landed = answers(case.engine, requests, GREEDY)
-    assert set(landed) == {(request.probe_id, request.sample) for request in requests if request.owed}
+    assert set(landed) == {(request.probe_id, request.sample) for request in requests if request.missing}
     assert all(completion.status in {"ok", "truncated"} for completion in landed.values())
 
 
 def test_nothing_owed_is_nothing_answered(case: Case) -> None:
-    assert answers(case.engine, wanted(owed=lambda place: False), GREEDY) == {}
+    assert answers(case.engine, wanted(missing=lambda place: False), GREEDY) == {}
     assert answers(case.engine, [], GREEDY) == {}
 
 
@@ -162,7 +162,7 @@ def test_seeded_samples_repeat_and_differ_from_each_other(case: Case) -> None:
 
 def test_a_resumed_run_gives_the_answers_of_an_uninterrupted_one(case: Case) -> None:
     whole = texts(case.engine, wanted(samples=2), GREEDY)
-    rest = texts(case.engine, wanted(samples=2, owed=lambda place: place % 3 == 2), GREEDY)
+    rest = texts(case.engine, wanted(samples=2, missing=lambda place: place % 3 == 2), GREEDY)
     assert rest.items() <= whole.items()
 
 
@@ -331,7 +331,7 @@ def test_a_template_that_refuses_a_turn_gives_an_error(tiny_models: TinyModels, 
 
 def test_missing_devices_and_packages_are_named(tiny_models: TinyModels, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = ModelSpec(label="one", engine="hf", name=str(tiny_models.one), options={"device": "cuda:7"})
-    with pytest.raises(PrerequisiteError, match=r"sees no cuda:7 device\. Check the driver"):
+    with pytest.raises(PrerequisiteError, match=r"finds no cuda:7 device\. Check the driver"):
         engine_for(spec).open()
     monkeypatch.setitem(sys.modules, "peft", None)
     adapted = replace(spec, adapter=str(tiny_models.two), options={"device": "cpu"})
@@ -349,5 +349,5 @@ def test_an_endpoint_that_is_down_is_named(monkeypatch: pytest.MonkeyPatch) -> N
         engine.identify()
     monkeypatch.delenv("OPENAI_API_KEY", raising=False)
     monkeypatch.delenv("OPENAI_BASE_URL", raising=False)
-    with pytest.raises(PrerequisiteError, match="OPENAI_API_KEY holds no key"):
+    with pytest.raises(PrerequisiteError, match="OPENAI_API_KEY contains no key"):
         engine_for(ModelSpec(label="gpt", engine="openai", name="gpt-4o")).identify()

@@ -123,12 +123,12 @@ def test_batches_and_bounds_on_memory_change_nothing(one: HfEngine, monkeypatch:
 
 
 def test_only_owed_texts_are_scored_and_none_opens_nothing(one: HfEngine, tiny_models: TinyModels) -> None:
-    some = [replace(request, owed=n % 2 == 0) for n, request in enumerate(wanted(top_k=0))]
+    some = [replace(request, missing=n % 2 == 0) for n, request in enumerate(wanted(top_k=0))]
     landed = scored(one, some)
-    assert set(landed) == {request.key for request in some if request.owed}
+    assert set(landed) == {request.key for request in some if request.missing}
     assert {found.top for found in landed.values()} == {None}
     idle = hf(tiny_models.two)
-    assert scored(idle, [replace(request, owed=False) for request in some]) == {}
+    assert scored(idle, [replace(request, missing=False) for request in some]) == {}
     assert idle._model is None
 
 
@@ -159,7 +159,7 @@ def word_tokenizer() -> Any:
 @pytest.mark.parametrize(
     ("prompt", "text", "why"),
     [
-        ("ask", "tell secrets", "cannot spell this text"),
+        ("ask", "tell secrets", "cannot represent this text"),
         (None, "tell", "refuses this conversation"),
         ("", "tell", "no token of the prompt"),
         ("ask", " ", "no token of the prompt or of the text"),

@@ -283,7 +283,7 @@ BAD_ROWS: list[tuple[Any, str]] = [
     ({**GOOD, "prompt": ["x"]}, "the field 'prompt' is ['x'], not text. Put it in quotes"),
     (
         {**GOOD, "prompt": "a\u0000"},
-        "the prompt holds a NUL or half a surrogate pair. Remove it: no model can be sent it",
+        "the prompt holds a NUL or half a surrogate pair. Remove it: it cannot be sent to a model",
     ),
     ({**GOOD, "language": "English"}, "the language 'English' is not an ISO 639 code. Write it like 'en' or 'zh'"),
     ({**GOOD, "note": 3}, "the field 'note' is 3, not text. Put it in quotes"),
@@ -429,14 +429,14 @@ def test_unknown_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shipped = ", ".join(f"'{name}'" for name in shipped_sets())
     cases = {
-        "cor": f"There is no probe set 'cor' (did you mean 'core'?). Choose from {shipped}, "
+        "cor": f"Unknown probe set 'cor' (did you mean 'core'?). Choose from {shipped}, "
         "or give a file (.jsonl, .json, .yaml, .yml), a folder or hub:ORG/NAME#SPLIT",
         "core/maths": "The probe set 'core' (probes/core) has no domain 'maths' (did you mean 'math'?). "
         "Choose from 'instruction_following', 'math', 'reasoning'",
         "none.jsonl": "The probe file 'none.jsonl' does not exist. Check the path",
         "./none": "The probe file './none' does not exist. Check the path",
         "hub:gsm8k": "'hub:gsm8k' does not name a Hub dataset. Write hub:ORG/NAME#SPLIT, such as hub:openai/gsm8k#test",
-        "hub:no/such#test": "There is no column mapping for the Hub dataset 'no/such'. Write one and name it: "
+        "hub:no/such#test": "The Hub dataset 'no/such' has no column mapping. Write one and name it: "
         f"hub:no/such#SPLIT@mapping.yaml (shipped: {', '.join(shipped_mappings())})",
     }
     for name, message in cases.items():
@@ -674,7 +674,7 @@ def test_rows_that_do_not_fit(fake_hub: FakeHub) -> None:
     with pytest.raises(ProbeError) as caught:
         load(["hub:openai/gsm8k#test"])
     assert str(caught.value) == (
-        "the first row of 'openai/gsm8k' has no text at 'question'. Choose among its columns: text, label"
+        "the first row of 'openai/gsm8k' has no text at 'question'. Choose from its columns: text, label"
     )
     fake_hub.rows = {"openai/gsm8k": []}
     with pytest.raises(ProbeError) as caught:

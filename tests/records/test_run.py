@@ -129,7 +129,7 @@ CORRUPT = {
     "a list for an id": (json.dumps({**GOOD, "probe_id": ["p"]}).encode(), "probe_id is not text"),
     "a sample in words": (json.dumps({**GOOD, "sample": "one"}).encode(), "sample is not a whole number"),
     "another version": (json.dumps({**GOOD, "schema": 99}).encode(), "schema 99"),
-    "another model": (json.dumps({**GOOD, "model": "other"}).encode(), "it is of model 'other'"),
+    "another model": (json.dumps({**GOOD, "model": "other"}).encode(), "it belongs to model 'other'"),
     "too deep": (b"[" * 100_000, "not a response"),
 }
 
@@ -313,7 +313,7 @@ def test_a_read_only_directory_is_fatal(tmp_path: Path) -> None:
     assert error == ""
     lines = out.splitlines()
     assert len(lines) == 3
-    assert all("Permission denied" in line and "Choose a place you may write to" in line for line in lines), lines
+    assert all("Permission denied" in line and "Choose a place that you can write to" in line for line in lines), lines
 
 
 HOLDER = """

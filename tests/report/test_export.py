@@ -360,10 +360,10 @@ def test_one_format_goes_to_a_file_several_go_to_a_folder(made: Run, tmp_path: P
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (["-f", "htm"], "there is no format 'htm'. Did you mean html?"),
+        (["-f", "htm"], "unknown format 'htm'. Did you mean html?"),
         (["-f", ","], "--format names no format. Choose from html"),
         (["--table", "pairs"], "--table pairs works only with csv and parquet, not with html"),
-        (["-f", "csv", "--table", "pears"], "there is no table 'pears'. Choose from pairs"),
+        (["-f", "csv", "--table", "pears"], "unknown table 'pears'. Choose from pairs"),
         (["-f", "csv", "--to", "-"], "csv has several tables. Choose one with --table"),
         (["-f", "html,json", "--to", "-"], "standard output holds one format at a time"),
         (["-f", "json", "--model", "x"], "--model x works only with model-card, not with json"),

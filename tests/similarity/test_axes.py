@@ -368,7 +368,7 @@ def test_measure_says_why_an_axis_was_not_measured():
     assert no_check.why_not == "no probe has answers this axis can compare"
     assert nothing.values is None
     assert nothing.why_not == "no usable answers"
-    with pytest.raises(ConfigError, match="there is no axis"):
+    with pytest.raises(ConfigError, match="unknown axis"):
         measure_axes([], [], {}, axes=["phase"])
 
 

@@ -152,7 +152,7 @@ def test_the_audit_refuses_the_family_and_works_with_a_panel():
         assert verdict.facts.evidence == ()
         assert verdict.facts.centred_on == ()
         assert set(verdict.facts.family) == set(DECLARED) - {label}
-        assert "could only be held against their own family" in verdict.summary
+        assert "could only be compared with their own family" in verdict.summary
         assert set(DECLARED) - {label} <= set(verdict.reasons[0].replace(",", " ").split())
         assert "--panel" in verdict.would_change[0]
     for verdict in [v for k, v in judged(4, siblings_roles()).items() if k in DECLARED]:

@@ -130,8 +130,8 @@ def test_a_scored_run_tells_what_its_probes_can_show(tmp_path: Path, capsys: pyt
         (["--effect", "nan"], "--effect nan is not between"),
         (["--power", "1"], "--power 1 is not between 0 and 1"),
         (["--alpha", "0"], "--alpha 0 is not between 0 and 1"),
-        (["--power", "0.05", "--alpha", "0.1"], "is no more than --alpha"),
-        (["--tests", "0"], "--tests 0 is no number of tests"),
+        (["--power", "0.05", "--alpha", "0.1"], "is not above --alpha"),
+        (["--tests", "0"], "--tests 0 is too small"),
         (["--run", "nowhere"], "nowhere holds no run"),
     ],
 )

@@ -343,7 +343,7 @@ def _likelihood() -> dict[str, Any]:
         return {"value": value, "low": value - 0.1, "high": value + 0.1, "n": 180}
 
     asked = [label for label in MODELS if label != "twin"]
-    silent = "a chat endpoint does not tell how probable it finds a given text"
+    silent = "a chat endpoint does not report the probability of a given text"
     nothing = {"kl_reference_candidate": None, "kl_candidate_reference": None, "js": None, "similarity": None}
     apart = {"kl_reference_candidate": shown(0.4), "kl_candidate_reference": shown(0.5), "js": shown(0.2)}
     pair = {"candidate": "aria-student", "reference": "aria", "base": "base", "p": 0.0001, "p_holm": 0.0014}
@@ -378,7 +378,7 @@ def _likelihood() -> dict[str, Any]:
             | {"gain": shown(0.9), "adjusted": shown(0.77), "positive": True, "controls": ["boro"], "why_not": None},
             pair
             | {"candidate": "twin", "base": None, "gain": None, "adjusted": None, "p": None, "p_holm": None}
-            | {"positive": False, "controls": [], "why_not": "no base of twin is named"},
+            | {"positive": False, "controls": [], "why_not": "no base of twin was named"},
         ],
     }
 

@@ -1,4 +1,4 @@
-"""An engine in memory that answers as it is told to, and remembers what it was asked."""
+"""An engine in memory that answers as it is calls to, and remembers what it was asked."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Script:
         revision: model label → revision, ``r1`` by default.
         events: ``(what, label)`` in order: made, identify, open, close.
         asked: label → the requests that were answered.
-        seen: label → all requests of the last call, owed or not.
+        seen: label → all requests of the last call, missing or not.
     """
 
     answer: Answer = says_its_name
@@ -69,12 +69,12 @@ class ScriptedEngine(EngineBase):
         return canonical_json([asdict(m) for m in messages])
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Answer the owed requests, backwards: no order is promised."""
+        """Answer the missing requests, backwards: no order is promised."""
         label = self.spec.label
         self.script.seen[label] = list(requests)
         done = self.script.asked.setdefault(label, [])
         left = self.script.dies_after.get(label)
-        for request in reversed([r for r in requests if r.owed]):
+        for request in reversed([r for r in requests if r.missing]):
             if left == 0:
                 raise EngineError(f"the server of {label} died", "start it again")
             left = None if left is None else left - 1
@@ -83,19 +83,19 @@ class ScriptedEngine(EngineBase):
 
 
 class Heard:
-    """A `Progress` that remembers what it was told."""
+    """A `Progress` that remembers what it was calls."""
 
     def __init__(self) -> None:
-        self.told: list[tuple[Any, ...]] = []
+        self.calls: list[tuple[Any, ...]] = []
 
-    def start(self, label: str, total: int, owed: int) -> None:
-        self.told.append(("start", label, total, owed))
+    def start(self, label: str, total: int, missing: int) -> None:
+        self.calls.append(("start", label, total, missing))
 
     def note(self, label: str, text: str) -> None:
-        self.told.append(("note", label, text))
+        self.calls.append(("note", label, text))
 
     def advance(self, label: str, response: Any) -> None:
-        self.told.append(("advance", label, response.probe_id, response.sample, response.status))
+        self.calls.append(("advance", label, response.probe_id, response.sample, response.status))
 
     def finish(self, label: str) -> None:
-        self.told.append(("finish", label))
+        self.calls.append(("finish", label))

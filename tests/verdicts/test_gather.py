@@ -271,7 +271,7 @@ def test_references_that_text_cannot_tell_apart_weaken_each_other():
         for one, other in (("teacher", "kin"), ("kin", "teacher")):
             verdict = found["student0", one]
             assert (verdict.verdict, verdict.confidence) == ("distilled", "weak")
-            assert f"toward {other}: text cannot tell" in verdict.reasons[0]
+            assert f"toward {other}: text cannot show" in verdict.reasons[0]
 
 
 def test_two_teachers_of_one_student_both_stand():

@@ -199,7 +199,7 @@ def test_pairs_equal_a_plain_mean(run):
 def test_what_cannot_be_scored_says_so(tmp_path, run):
     with pytest.raises(ConfigError, match="nobody"):
         score(run, replace(OPTIONS, roles=Roles(references=("nobody",))))
-    with pytest.raises(ConfigError, match="there is no axis"):
+    with pytest.raises(ConfigError, match="unknown axis"):
         score(run, replace(OPTIONS, axes=("phase",)))
     with pytest.raises(RunDirectoryError, match="has not been scored"):
         read_scores(run)

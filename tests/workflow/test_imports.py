@@ -105,11 +105,11 @@ def test_a_file_that_changed_since_is_read_anew(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ([], "there is nothing to score"),
+        ([], "nothing to score was given"),
         (["RUN", "--responses", "FILE", "--out", "OUT"], "both RUN"),
         (["--responses", "FILE"], "--responses needs a run directory"),
-        (["RUN", "--out", "OUT"], "--out goes with --responses only"),
-        (["--responses", "nowhere.jsonl", "--out", "OUT"], "there is no response file nowhere.jsonl"),
+        (["RUN", "--out", "OUT"], "--out works only with --responses"),
+        (["--responses", "nowhere.jsonl", "--out", "OUT"], "the response file nowhere.jsonl does not exist"),
         (["--responses", "FILE", "--out", "OUT", "--reference", "z"], "--reference z is not among the models"),
         (["--responses", "FILE", "--out", "OUT", "--fail-on", "often"], "--fail-on 'often' is not a condition"),
     ],

@@ -23,9 +23,9 @@ class ParrotEngine(EngineBase):
         return messages[-1].content
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Answer every request that is still owed, once."""
+        """Answer every request whose answer is missing, once."""
         for request in requests:
-            if request.owed:
+            if request.missing:
                 question = request.messages[-1].content
                 text = question.upper() if self.spec.name == "upper" else question
                 yield request, Completion(status="ok", text=text, finish_reason="stop")

@@ -1,8 +1,8 @@
 """A language model as judge of identity: the prompt, the shape of a reply, and how far it agrees with the rules.
 
-Promise: nothing here asks a model. The judge is told the target's own facts, so that an answer which rightly names its maker
-is no slip; the texts stand in a frame that no text can close; a reply either yields both labels or nothing. A judge never
-replaces the rules: what it says stands beside them, with their agreement. The question is that of the Identity
+Promise: nothing here asks a model. The judge is given the target's own facts, so that an answer which rightly names its maker
+is not a slip; the texts are shown in a frame that no text can close; a reply either yields both labels or nothing. A judge
+never replaces the rules: what it says is shown beside them, with their agreement. The question is that of the Identity
 Consistency Evaluation (Lee et al. 2025, arXiv 2501.12619); the prompt is our own.
 """
 
@@ -57,7 +57,7 @@ def schema(*, bounded: bool) -> str:
 
 
 class IdentityPrompt(JudgePrompt):
-    """What a judge of identity is told."""
+    """The prompts for a judge of identity."""
 
     def __init__(self) -> None:
         super().__init__("identity_")

@@ -1,9 +1,9 @@
 """A language model as judge of likeness: the prompt, the shape of a reply, and what can be computed from the grades.
 
-Promise: nothing here asks a model. The texts under comparison stand in a frame whose marks are derived from the texts
+Promise: nothing here asks a model. The texts under comparison are shown in a frame whose marks are derived from the texts
 themselves, so that no text can know or close its own frame. A reply either yields four whole numbers from 1 to 5, or
-nothing: there is no default grade. The question is that of the Response Similarity Evaluation (Lee et al. 2025, arXiv
-2501.12619): how alike are two answers in style, logic and content, on five levels? The prompt is our own.
+nothing: no grade is assumed. The question is that of the Response Similarity Evaluation (Lee et al. 2025, arXiv
+2501.12619): how similar are two answers in style, logic and content, on five levels? The prompt is our own.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def schema(*, bounded: bool) -> str:
 
 
 class Prompt(JudgePrompt):
-    """What a judge of likeness is told."""
+    """The prompts for a judge of likeness."""
 
     def __init__(self) -> None:
         super().__init__(lowest=LOWEST, highest=HIGHEST)

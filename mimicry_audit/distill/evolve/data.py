@@ -176,7 +176,7 @@ def _read_samples(s: EvolveSettings, task: Task, rows: Sequence[Mapping[str, obj
     for number, row in enumerate(rows):
         text, label, split = _read_text(row), _read_cell(row), row.get("split") or "train"
         if not isinstance(split, str) or split not in SPLITS:
-            raise DataError(f"{row['place']}: there is no split {split}", f"give one of {', '.join(SPLITS)}")
+            raise DataError(f"{row['place']}: the split {split} does not exist", f"give one of {', '.join(SPLITS)}")
         gold = None
         if label not in (None, ""):
             gold = task.read(label, text)

@@ -56,10 +56,10 @@ class ExpertEngine(EngineBase):
         return canonical_json([[m.role, m.content] for m in messages])
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Answer the requests whose answer is missing."""
+        """Answer the missing requests."""
         expert_world = world(self.spec.name.removeprefix(EXPERT))
         for request in requests:
-            if request.owed:
+            if request.missing:
                 yield (
                     request,
                     Completion(status="ok", text=reply(expert_world, request.messages[0].content, request.seed)),

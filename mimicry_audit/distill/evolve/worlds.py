@@ -222,6 +222,6 @@ def world(name: str) -> World:
     import yaml
 
     if name not in WORLDS:
-        raise ConfigError(f"there is no expert/{name}", f"choose one of {', '.join(f'expert/{w}' for w in WORLDS)}")
+        raise ConfigError(f"expert/{name} does not exist", f"choose one of {', '.join(f'expert/{w}' for w in WORLDS)}")
     text = (resource_dir("templates") / "evolve" / f"{name}.yaml").read_text("utf-8")
     return World(name, yaml.safe_load(text))

@@ -41,7 +41,7 @@ class SearchSettings:
     )  # fmt: skip
     keep: int = field(
         default=0,
-        metadata=describe("Number of trials that keep their weights besides the chosen one, best first.",
+        metadata=describe("Number of trials that keep their weights in addition to the chosen one, best first.",
                           group=_SEARCH, unit="N", low=0, flag_name="keep-trials"),
     )  # fmt: skip
     fixed: frozenset[str] = field(default_factory=frozenset)

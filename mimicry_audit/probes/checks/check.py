@@ -68,7 +68,7 @@ def correct(check: Check, answer: str) -> bool:
 
 
 def extract(check: Check, answer: str) -> str | None:
-    """The answer the text gives, normalised, right or wrong; None where none can be told.
+    """The answer the text gives, normalised, right or wrong; None where none is recognised.
 
     Two models agree on a probe when both give the same one, even when both err. Constraints have none: an answer that
     keeps them gives no one answer.

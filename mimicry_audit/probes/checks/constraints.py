@@ -1,6 +1,6 @@
 """Constraint checks: does the text keep every constraint that its prompt set?
 
-Promise: each constraint is a word with a value, looked up in one table (`RULES`), that can be told from the text alone.
+Promise: each constraint is a word with a value, looked up in one table (`RULES`), that the text alone decides.
 A mapping under ``all`` may hold several constraints; ``match_case`` and ``whole_word`` beside them say how their words
 are sought. Adding a constraint is adding a line to the table.
 """

@@ -45,7 +45,7 @@ _WORDS = re.compile(
 
 
 def validate(check: Mapping[str, Any]) -> None:
-    """Raise for an answer that is no number or a tolerance below zero."""
+    """Raise for an answer that is not a number or a tolerance below zero."""
     if "answer" not in check:
         raise ProbeError("the number check has no 'answer'", "give the right number, as in answer: 42")
     if to_fraction(check["answer"]) is None:
@@ -133,7 +133,7 @@ def final_number(text: str, *, fraction_wanted: bool = False) -> Fraction | None
 
 
 def numbers(text: str, *, fraction_wanted: bool = False) -> list[Fraction]:
-    """Every number in the text, in order; number words only where there are no digits."""
+    """Every number in the text, in order; number words only without digits."""
     text = _normalise_typography(text)
     values = [value for match in _NUMBER.finditer(text) if (value := _match_value(match, fraction_wanted)) is not None]
     if values:

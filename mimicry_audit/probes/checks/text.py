@@ -14,7 +14,7 @@ _SHORT = 6
 
 
 def validate(check: Mapping[str, object]) -> None:
-    """Raise for answers that are no non-empty strings."""
+    """Raise for answers that are not non-empty strings."""
     if "answer" not in check:
         raise ProbeError("the text check has no 'answer'", "give one accepted answer or a list of them")
     for name in ("answer", "reject"):

@@ -47,7 +47,7 @@ class Viewer:
 
     def __init__(self, folder: Path, port: int = 0) -> None:
         if not folder.is_dir():
-            raise ConfigError(f"there is no folder {folder}", "name the folder with your runs")
+            raise ConfigError(f"the folder {folder} does not exist", "name the folder with your runs")
         handler = type("BoundHandler", (_Handler,), {"shelf": Shelf(folder)})
         try:
             self._server = _Server((HOST, port), handler)

@@ -2,7 +2,7 @@
 
 Only for probes whose check can extract an answer (a number, a choice, a short text): 1 where the normalised answers are
 equal, 0 where they differ, NaN where a check extracts nothing from both. Two good models agree on right answers,
-so the raw value says little; centring over the models removes what everybody agrees on, and agreement on *wrong*
+so the raw value says little; centring over the models removes what all models agree on, and agreement on *wrong*
 answers is what remains (the idea of CAPA, Goel et al. 2025, arXiv 2502.04313, for free text).
 """
 

@@ -1,6 +1,6 @@
 """What an axis is: one way of comparing two answers to one probe, with values in [0, 1].
 
-Promise: an axis sees all answers once (`prepare`), then compares all answers to one probe with each other at a stroke
+Promise: an axis sees all answers once (`prepare`), then compares all answers to one probe with each other in one step
 (`block`), never pair by pair in Python. It knows nothing of models, engines or verdicts. A new axis is one file with one
 such class, one entry point in ``pyproject.toml``, and the contract test every axis passes.
 """

@@ -18,7 +18,7 @@ from mimicry_audit.similarity.axes.grams import GramVectors, gram_vectors
 
 WINDOW = 400
 _LIMIT = 2**16 - 2
-"""Distinct characters told apart, so that four fit in one 64-bit code."""
+"""Most distinct characters, so that four fit in one 64-bit code."""
 
 
 class Characters:

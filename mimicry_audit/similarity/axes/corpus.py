@@ -20,7 +20,7 @@ TOKEN = r"(?:[^\W_\u3040-\u30ff\u3400-\u9fff]\p{M}*)+|[\u3040-\u30ff\u3400-\u9ff
 """Words with their combining marks (vowel signs of Hindi, Thai, Arabic …), single punctuation marks, and single characters of
 unspaced scripts; for the package `regex`, which knows Unicode's classes."""
 WORD_LIMIT = 2**21 - 2
-"""Distinct words told apart, so that three word numbers fit in one 64-bit code; a run with more shares the last number."""
+"""Most distinct words, so that three word numbers fit in one 64-bit code; a run with more shares the last number."""
 
 
 @dataclass(frozen=True, slots=True)

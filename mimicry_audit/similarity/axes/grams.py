@@ -5,7 +5,7 @@ block of n answers costs sorting its own n-grams, whatever else the run holds.
 
 Weights are tf-idf: ``(1 + ln count) · (ln((1 + n) / (1 + df)) + 1)`` (Salton & Buckley 1988; the smoothing of
 scikit-learn's ``TfidfVectorizer``, which the tests compare with), with document frequencies counted over all answers of the
-run, or over the answers to the same probe, where what everybody says about the subject weighs little.
+run, or over the answers to the same probe, where what all models say about the subject weighs little.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Length: the baseline every axis has to beat.
 
-Ratio of the shorter to the longer answer in words. Pairs of unrelated models are told apart by length alone about as
-well as by most text measures, so no axis means anything that does not say more than this one.
+Ratio of the shorter to the longer answer in words. Pairs of unrelated models are distinguished by length alone about as
+well as by most text measures, so an axis is informative only if it does better than this one.
 """
 
 from __future__ import annotations

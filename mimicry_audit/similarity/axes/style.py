@@ -83,7 +83,7 @@ def _style_features(text: str) -> list[float]:
 
 
 def _count_characters(text: str, ascii_only: str, test: Callable[[str], bool]) -> int:
-    """How many characters pass a test; in plain ASCII, where they are known beforehand, at a stroke."""
+    """How many characters pass a test; in plain ASCII, where they are known in advance, all at once."""
     if not text.isascii():
         return sum(map(test, text))
     return len(text) - len(text.encode("ascii").translate(None, ascii_only.encode("ascii")))

@@ -1,8 +1,8 @@
-"""The same mistake: when two models both err, do they err alike?
+"""The same mistake: when two models both err, do they give the same wrong answer?
 
-Only for probes whose check tells right from wrong: 1 where both answers are wrong and the same, 0 where both are wrong
-and differ, NaN wherever one is right or gives no result. Two good models agree because they are right, which says nothing
-of kinship; agreement between wrong answers does (CAPA, Goel et al. 2025, arXiv 2502.04313; the correlated errors of
+Only for probes whose check decides right or wrong: 1 where both answers are wrong and the same, 0 where both are wrong
+and differ, NaN where one is right or gives no result. Two good models agree because they are right, which says nothing
+about kinship; agreement between wrong answers does (CAPA, Goel et al. 2025, arXiv 2502.04313; the correlated errors of
 Kim et al. 2025). Unrelated models share many mistakes too, so the panel, not the number of options, says what is usual.
 """
 

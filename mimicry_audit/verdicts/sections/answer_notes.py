@@ -34,13 +34,13 @@ def _notes_on(label: str, journal: Sequence[Response]) -> Iterator[str]:
         parts = ", ".join(f"{count} from {name}" for name, count in others)
         yield (
             f"{label} was not one model: of {served.total()} answers {parts}, the others from {main}, as the endpoint "
-            "itself says. Ask a model that is not replaced."
+            "itself reports. Ask a fixed model version."
         )
     mute = sum(r.status == "empty" and bool(r.reasoning) for r in journal)
     if mute:
         yield (
-            f"{label} only thought: {mute} of {len(journal)} answers hold reasoning and no answer, because the token limit "
-            "came first. Raise --max-tokens."
+            f"{label} only reasoned: {mute} of {len(journal)} replies hold reasoning but no answer, because the token limit "
+            "was reached first. Raise --max-tokens."
         )
     cut = sum(r.status == "truncated" for r in journal)
     if cut >= CUT_SHARE * len(journal):

@@ -1,6 +1,6 @@
 """The combined score of every pair and question, and which reference taught each candidate, in a run of enough models.
 
-Promise: nothing here decides a verdict; where the run is too small or too few axes were measured, the reason stands in words.
+Promise: nothing here decides a verdict; where the run is too small or too few axes were measured, the reason is given in words.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Calibrated:
         place: label → its row.
         scores: question → ``(M, M)``; empty where there are none.
         teachers: ``(M, M)`` scores that rank possible teachers; None where there are none.
-        why_not: why there are no scores.
+        why_not: why the scores are missing.
     """
 
     labels: Sequence[str]
@@ -67,9 +67,7 @@ def calibrate(material: Material) -> Calibrated:
     """Combined scores of all pairs of a run."""
     need = FEWEST_COHORT + 2
     if len(material.labels) < need:
-        why = (
-            f"{len(material.labels)} models; a pair is held against at least {FEWEST_COHORT} others, so it takes {need}"
-        )
+        why = f"{len(material.labels)} models; a pair is compared with at least {FEWEST_COHORT} others, so {need} are needed"
         return Calibrated(material.labels, {}, {}, None, why)
     every = (*curves().values(), teacher_curve())
     used = {a for curve in every for a in (*curve.rank, *curve.value, *curve.mean)}

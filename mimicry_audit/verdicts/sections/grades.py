@@ -1,7 +1,7 @@
 """What the judges said, as ``scores.json`` holds it: grades per pair, counts, position bias, agreement, and warnings.
 
-Promise: a judge's grades decide no verdict. They stand beside the axes, on the same answers, with the agreement of both
-in plain numbers; a presentation counts only when both of its orders were graded; what could not be read is counted.
+Promise: a judge's grades never change a verdict. They are shown beside the axes, on the same answers, with the agreement of
+both in plain numbers; a presentation counts only when both of its orders were graded; what could not be read is counted.
 """
 
 from __future__ import annotations
@@ -114,7 +114,7 @@ def judge_section(
     draws: int,
     seed: int,
 ) -> JudgeSection | None:
-    """The ``judge`` section of ``scores.json``; None where nobody judged.
+    """The ``judge`` section of ``scores.json``; None if no model judged.
 
     Args:
         judges: the judges.
@@ -216,7 +216,7 @@ class _GradeSummary:
         """How much higher the overall grade is when the reference's answer stands first; 0 without position bias."""
         gaps = grades[:, :, 0, _OVERALL] - grades[:, :, 1, _OVERALL]
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", RuntimeWarning)  # a probe nobody graded is a mean of nothing: NaN
+            warnings.simplefilter("ignore", RuntimeWarning)  # an ungraded probe is a mean of nothing: NaN
             per_probe = np.nanmean(gaps, axis=1) if gaps.shape[1] else np.full(len(gaps), np.nan)
         interval = intervals(per_probe[:, None], self.codes, self.weights)[0]
         return interval.as_dict() if interval else None
@@ -303,8 +303,8 @@ def judge_warnings(
         for label in sorted({name for j in judge.judgements for name in (j.candidate, j.reference)}):
             if kin := _judge_kinship(judge, judge_identity, models[label], own[label]):
                 messages.append(
-                    f"The judge {judge.label} and {label} {kin}: a model tends to favour its own kin, so read these grades "
-                    "with another judge's beside them."
+                    f"The judge {judge.label} and {label} {kin}: a model tends to favour its relatives, so read these grades "
+                    "together with another judge's."
                 )
         missing = [j for j in judge.judgements if j.grades is None]
         if len(missing) > FAILED_SHARE * max(len(judge.judgements), 1):
@@ -335,5 +335,5 @@ def _judge_kinship(judge: Judged, judge_identity: OwnIdentity, model: ModelInRun
     if related(judge.entry.get("weights"), model.weights):
         return "start from the same weights"
     if judge_identity.maker is not None and other.maker is not None and judge_identity.maker.name == other.maker.name:
-        return f"are both of {judge_identity.maker.name}"
+        return f"are both made by {judge_identity.maker.name}"
     return None

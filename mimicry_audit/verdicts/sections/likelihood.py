@@ -1,10 +1,11 @@
 """From likelihood journals to figures.
 
-How well each model foretells whose text, how far their distributions lie apart, and how much nearer to a reference's text a
+How well each model predicts another's text, how far apart their distributions are, and how much nearer to a reference's text a
 candidate's training brought it.
 
-Promise: no figure without numbers in a journal that stand for the very answers of this run; where something was not measured,
-the reason stands in its place. Distributions are compared only where the tokenizers map equally (the maps, not their sizes).
+Promise: no figure without numbers in a journal that belong to exactly the answers of this run; where something was not
+measured, the reason is given in its place. Distributions are compared only where the tokenizers map equally (the maps, not
+their sizes).
 """
 
 from __future__ import annotations
@@ -172,7 +173,7 @@ class Likelihoods:
 
     def _why_no_gain(self, facts: PairFacts) -> str | None:
         if facts.base is None:
-            return f"no base of {facts.candidate} is named"
+            return f"no base of {facts.candidate} was named"
         if facts.base_contradicted:
             return f"{facts.base} is not the base of {facts.candidate}"
         for label in (facts.candidate, facts.base):
@@ -205,7 +206,7 @@ class Likelihoods:
         if why := self._why_not(reference, reference) or self._why_not(label, reference):
             return why
         if self._tokenizer_of(label) is None or self._tokenizer_of(label) != self._tokenizer_of(reference):
-            return "their tokenizers do not map equally"
+            return "their tokenizers differ"
         if not np.isfinite(self._scored[label][reference].apart).any():
             return "no answer gave both the same tokens"
         return None
@@ -218,7 +219,7 @@ class Likelihoods:
         if float(np.nanmean(js)) >= NEAR_EQUAL_JS:
             return None
         return (
-            f"On {facts.reference}'s text the two foretell nearly the same at every place (Jensen–Shannon "
+            f"On {facts.reference}'s text the two predict nearly the same at every position (Jensen–Shannon "
             f"{float(np.nanmean(js)):.1g} nats), as one model under two names does, or a copy with little further training."
         )
 
@@ -292,7 +293,7 @@ def load(
     """What the likelihood journals say; None for a run whose models were not asked.
 
     Raises:
-        DataError: a journal holds a line that is no likelihood.
+        DataError: a journal holds a line that is not a likelihood.
     """
     if not noted:
         return None

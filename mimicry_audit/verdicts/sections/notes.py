@@ -19,11 +19,11 @@ if TYPE_CHECKING:
 
 LIMITS = (
     "A verdict is evidence, never proof. It describes answers to these probes under these settings.",
-    "No text tells training on a reference's answers from training on the same private data the reference was trained on.",
+    "Text cannot separate training on a reference's answers from training on the same private data.",
     "Without the candidate's base, a close text is never called distilled.",
-    "The exact version of a reference behind an endpoint is usually unknown; a kin of the reference can look like it.",
-    "Answers to the identity probes are supporting evidence only: models misname themselves for many reasons.",
-    "A model that was trained to hide its origin (paraphrased answers, a system prompt) can pass unnoticed.",
+    "The exact version of a reference behind an endpoint is usually unknown; a relative of the reference can look like it.",
+    "Answers to the identity probes are supporting evidence only: models misidentify themselves for many reasons.",
+    "A model that was trained to hide its origin (paraphrased answers, a system prompt) can pass undetected.",
 )
 
 

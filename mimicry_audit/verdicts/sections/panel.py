@@ -1,6 +1,6 @@
 """What is said of a judged pair beside its verdict: its place in the panel, between floor and ceiling, and beyond habit.
 
-Promise: everything here is shown and nothing here decides; what cannot be had is None with the reason in words.
+Promise: everything here is shown and nothing here decides; what is unavailable is None with the reason in words.
 """
 
 from __future__ import annotations
@@ -241,7 +241,7 @@ def _index_entry(facts: PairFacts, board: _PanelStandings, manifest: Manifest) -
 def _reference_ceiling(
     own: FloatArray, reference: str, manifest: Manifest
 ) -> tuple[FloatArray, str | None, str | None]:
-    """Per probe, how alike two answers of the reference are; where that comes from; why there is none."""
+    """Per probe, how alike two answers of the reference are; where that comes from; why they are missing."""
     if np.isfinite(own).any():
         return own, "samples", None
     recorded = manifest.model(reference).engine == "recorded" or manifest.imported

@@ -1,7 +1,8 @@
-"""Where a pair is alike: by domain and by probe set, and on which single probes the likeness is most telling.
+"""Where a pair is similar: by domain and by probe set, and on which single probes the similarity is most distinctive.
 
-Promise: everything here is shown and nothing here decides. A probe is telling where the candidate answers like the reference
-and neither its base nor the unrelated models do: single probes chosen for standing out, so they come without an interval.
+Promise: everything here is shown and nothing here decides. A probe is distinctive where the candidate answers like the
+reference and neither its base nor the unrelated models do: single probes chosen for standing out, so they come without an
+interval.
 """
 
 from __future__ import annotations
@@ -43,12 +44,12 @@ def where_entries(
     """For every judged pair the field ``where`` of its verdict.
 
     Args:
-        facts: of the judged pairs; their panel is what a telling probe is told against.
+        facts: of the judged pairs; their panel is what distinctive probes are compared with.
         labels: M models.
         measurements: the axes; the mean over them, baselines left out, is what is shown.
         probes: P compared probes.
         weights: ``(B, P)`` bootstrap weights; None where nothing was compared.
-        kin: reference → models found near it; they are no measure of what is usual.
+        kin: reference → models found near it; they do not show what is usual.
         passages: of the answers; None where copied ones are not looked for.
 
     Returns:
@@ -94,7 +95,7 @@ def _where_entry(
     compared = [label for label in f.panel if label not in excluded]
     others = [place[label] for label in compared]
     nothing = np.full(len(nearness), np.nan)
-    # The last row is the middle of the unrelated models: a single one of them may be kin that nobody knows of.
+    # The last row is the middle of the unrelated models: a single one of them may be unknown kin.
     similarities = np.stack(
         [
             nearness[:, place[f.candidate]],

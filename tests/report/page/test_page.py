@@ -141,7 +141,7 @@ def test_likelihoods_are_shown_with_what_they_mean_and_what_is_missing(html: str
         "0.71 [0.61, 0.81]",
         "base (the context is too short; 180 texts without numbers)",
         "twin (a chat endpoint does not tell",
-        "gain of twin on aria (no base of twin is named)",
+        "gain of twin on aria (no base of twin was named)",
     ):
         assert words in text, words
 

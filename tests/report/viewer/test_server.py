@@ -357,7 +357,7 @@ def test_a_missing_folder_and_a_taken_port_are_told(
     viewer: Viewer, reports: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for words, told in (
-        ([str(tmp_path / "none")], f"audit: there is no folder {tmp_path / 'none'}"),
+        ([str(tmp_path / "none")], f"audit: the folder {tmp_path / 'none'} does not exist"),
         ([str(reports), "--port", str(viewer.port)], f"audit: port {viewer.port} is in use. Choose another --port"),
         ([str(reports), "--port", "70000"], "audit: --port 70000 is out of range"),
     ):

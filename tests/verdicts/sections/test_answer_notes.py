@@ -23,7 +23,7 @@ def test_another_model_behind_a_name_is_named() -> None:
 
 def test_reasoning_without_an_answer_names_the_limit() -> None:
     (note,) = answer_warnings({"m": journal(4, status="empty", text="", reasoning="well")})
-    assert "4 of 4 answers hold reasoning and no answer" in note
+    assert "4 of 4 replies hold reasoning but no answer" in note
     assert "--max-tokens" in note
 
 

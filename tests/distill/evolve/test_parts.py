@@ -252,7 +252,7 @@ ROWS = [{"prompt": f"text {n}", "label": "ab"[n % 2]} for n in range(20)]
         (ROWS, {"held_out": 0.0}, "nothing to test on"),
         (ROWS, {"budget": 1}, "--budget 1 is less than the 2 labelled rows"),
         ([{"prompt": " ", "label": "a"}], {}, "has no prompt"),
-        ([{**ROWS[0], "split": "dev"}], {}, "no split dev"),
+        ([{**ROWS[0], "split": "dev"}], {}, "split dev does not exist"),
         ([{"prompt": "x", "split": "test"}], {"labels": ("a",)}, "split test has no label"),
         (ROWS, {"patience": 1}, "there are none"),
         (ROWS, {"task": "tagging"}, "has no labels"),

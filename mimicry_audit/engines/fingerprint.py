@@ -3,7 +3,8 @@
 Promise: a local folder is pinned by the SHA-256 over its weights, tokenizer, configuration and chat template; a Hub
 model by its commit, asked from the Hub with a short time-out or read from the local cache when offline. The commit
 found here is the one that is then loaded, so that what is recorded is what answered. Neither torch nor
-transformers is imported, and no weights are downloaded.
+transformers is imported, and no weights are downloaded. A GGUF file is the exception: it is pinned by its own SHA-256, and
+its ordinary checkpoint is made here once (see `mimicry_audit.engines.gguf`).
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mimicry_audit.engines import gguf
 from mimicry_audit.ground.errors import DataError, PrerequisiteError
 from mimicry_audit.records.asked import ModelSpec
 
@@ -41,7 +43,7 @@ class Weights:
         name: for people and for the identity: the Hub id, ``lab/NAME``, or a folder's own name.
         location: what a loader is given: the Hub id or the folder's absolute path.
         commit: revision for the loader; None for a folder.
-        pin: the commit, or ``sha256:…`` over a folder.
+        pin: the commit, or ``sha256:…`` over a folder or a GGUF file.
     """
 
     name: str
@@ -69,6 +71,12 @@ class Weights:
             raise DataError(f"{self.name}: {filename} is not a JSON object", "download the model again")
         return loaded
 
+    @property
+    def origin(self) -> dict[str, object]:
+        """For the identity: the GGUF file that the checkpoint was made from, under ``gguf``; empty for any other."""
+        origin = self.json(gguf.ORIGIN) if self.commit is None else {}
+        return {"gguf": origin} if origin else {}
+
 
 def find_model(spec: ModelSpec) -> Weights:
     """The weights of a spec's model.
@@ -80,7 +88,8 @@ def find_model(spec: ModelSpec) -> Weights:
     if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
         # transformers would load it on whatever base the file names, which no fingerprint here would cover.
         raise _adapter_alone(spec.name, folder / "adapter_config.json")
-    return find(spec.name, spec.revision)
+    chosen_file = spec.options.get("gguf_file")
+    return find(spec.name, spec.revision, None if chosen_file is None else str(chosen_file))
 
 
 def _adapter_alone(name: str, config: Path) -> PrerequisiteError:
@@ -102,23 +111,47 @@ def find_adapter(spec: ModelSpec) -> Weights | None:
     return find(name, revision or None)
 
 
-def find(name: str, revision: str | None) -> Weights:
-    """The weights behind a folder, ``lab/NAME`` or a Hub id."""
+def find(name: str, revision: str | None, gguf_file: str | None = None) -> Weights:
+    """The weights behind a folder, a GGUF file, ``lab/NAME`` or a Hub id.
+
+    Args:
+        name: the folder, file or id.
+        revision: of the Hub, None for its default.
+        gguf_file: the GGUF file to use in a folder or a Hub repository.
+    """
     if name.startswith("lab/"):
         # Imported by name: the lab stands on a higher floor, and only its own names lead there.
-        folder = Path(importlib.import_module("mimicry_audit.lab").path(name.removeprefix("lab/")))
-        return Weights(name, str(folder.resolve()), None, folder_digest(folder))
-    folder = Path(name).expanduser()
-    if folder.is_dir():
-        if revision:
-            raise PrerequisiteError(f"{name} is a local folder and has no revision {revision}", "leave out the @…")
-        return Weights(folder.resolve().name, str(folder.resolve()), None, folder_digest(folder))
+        built = Path(importlib.import_module("mimicry_audit.lab").path(name.removeprefix("lab/")))
+        if gguf.is_gguf(built):
+            return _converted(name, built)
+        return Weights(name, str(built.resolve()), None, folder_digest(built))
+    path = Path(name).expanduser()
+    if revision and path.exists():
+        raise PrerequisiteError(f"{name} is a local model and has no revision {revision}", "leave out the @…")
+    if path.is_dir():
+        if (file := gguf.choose_file(path, gguf_file)) is not None:
+            return _converted(file.stem, file)
+        return Weights(path.resolve().name, str(path.resolve()), None, folder_digest(path))
+    if gguf.is_gguf(path) and path.is_file():
+        return _converted(path.stem, path)
     if not HUB_ID.fullmatch(name):
         raise PrerequisiteError(
-            f"model {name} not found: it is neither a local folder nor a Hub id (ORG/NAME)", "check the path"
+            f"model {name} not found: it is neither a local folder, a GGUF file nor a Hub id (ORG/NAME)",
+            "check the path",
         )
     commit = _hub_commit(name, revision)
+    if gguf_file is not None:
+        downloaded = _hub_file(name, gguf_file, commit)
+        if downloaded is None:
+            raise PrerequisiteError(f"the Hub model {name} has no file {gguf_file}", "check gguf_file")
+        return _converted(f"{name}/{gguf_file}", downloaded)
     return Weights(name, name, commit, commit)
+
+
+def _converted(name: str, file: Path) -> Weights:
+    """The ordinary checkpoint made from a GGUF file, pinned by the file."""
+    digest = _file_digest(file)
+    return Weights(name, str(gguf.checkpoint_of(file.resolve(), digest)), None, f"sha256:{digest}")
 
 
 def folder_digest(folder: Path) -> str:

@@ -46,6 +46,7 @@ OPTIONS = (
         name="num_threads", kind="whole", above=0, help="CPU threads; 1 is fastest for tiny models on a busy machine"
     ),
     Option(name="chat_template", kind="text", help="a Jinja file, or plain for a base model"),
+    Option(name="gguf_file", kind="text", help="the GGUF file to use in a folder or a Hub repository"),
     Option(name="attn_implementation", kind="text", help="attention kernel, as transformers names it"),
     Option(name="trust_remote_code", kind="switch", default=False, help="run the model's own Python code"),
 )
@@ -86,6 +87,7 @@ class HfEngine(EngineBase):
         adapter = find_adapter(self.spec)
         if adapter is not None:
             extra |= {"adapter": adapter.name, "adapter_revision": adapter.pin}
+        extra |= weights.origin
         return Identity(
             model=weights.name,
             revision=weights.pin,

@@ -6,7 +6,7 @@ The grammar, the same in ``--models``, YAML and Python::
     MODEL    vllm/WEIGHTS | hf/WEIGHTS | WEIGHTS            (WEIGHTS alone takes the default engine)
              openai/NAME[@URL[|URL…]] | recorded/FILE#NAME
              ENGINE/NAME                               (an engine that another package adds)
-    WEIGHTS  FOLDER | ORG/NAME[@REVISION][:ADAPTER[@REVISION]] | lab/NAME
+    WEIGHTS  FOLDER | FILE.gguf | ORG/NAME[@REVISION][:ADAPTER[@REVISION]] | lab/NAME
 
 Promise: parsing touches neither the network nor the weights; what is wrong with a name is reported in one line, with
 the name that was probably meant. Labels are safe in file names, unique also where upper and lower case are one.
@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.engines.fingerprint import HUB_ID
+from mimicry_audit.engines.gguf import is_gguf
 from mimicry_audit.engines.options import check_options, refuse_secrets, unknown_option
 from mimicry_audit.engines.registry import ENGINES, default_engine, engine_class
 from mimicry_audit.ground.errors import ConfigError
@@ -154,7 +155,7 @@ def _engine_of_bare(body: str, default: str | None) -> str:
     if Path(body).is_file() and Path(body).suffix.lower() in {".jsonl", ".csv", ".parquet"}:
         raise ConfigError(f"{body} is a file, not a model", f"write recorded/{body}#NAME")
     engine = default or default_engine()
-    if body.startswith("lab/") or _is_path(body) or Path(body).is_dir():
+    if body.startswith("lab/") or _is_path(body) or _is_local(body):
         return engine
     parts = body.split("/")
     prefix = parts[0]
@@ -176,10 +177,15 @@ def _is_path(text: str) -> bool:
     return text.startswith(("/", "./", "../", "~")) or text in {".", ".."}
 
 
+def _is_local(text: str) -> bool:
+    """Whether a model folder or a GGUF file of that name exists."""
+    path = Path(text).expanduser()
+    return path.is_dir() or (is_gguf(path) and path.is_file())
+
+
 def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, object]:
     """Name, revision and adapter of a folder, a Hub id or a lab model."""
-    folder = Path(text).expanduser()
-    if folder.is_dir() and not text.startswith("lab/"):
+    if _is_local(text) and not text.startswith("lab/"):
         return {"name": _expand_user(text)}
     base, colon, adapter = text.partition(":")
     name, at, revision = base.partition("@")
@@ -196,12 +202,13 @@ def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, objec
         if revision:
             raise ConfigError(f"{source}: a lab model has no revisions", "leave out the @…")
         return fields
-    if Path(name).expanduser().is_dir():
+    if _is_local(name):
         if revision:
-            raise ConfigError(f"{source}: a local folder has no revisions", "leave out the @…")
+            raise ConfigError(f"{source}: a local model has no revisions", "leave out the @…")
         return fields | {"name": _expand_user(name)}
     if _is_path(name):
-        raise ConfigError(f"the folder {name} does not exist", "check the path")
+        what = "file" if is_gguf(Path(name)) else "folder"
+        raise ConfigError(f"the {what} {name} does not exist", "check the path")
     if not HUB_ID.fullmatch(name):
         short = (
             "write the full Hub id (ORG/NAME)"

@@ -67,6 +67,7 @@ class VllmEngine(EngineBase):
         adapter = find_adapter(self.spec)
         if adapter is not None:
             extra |= {"adapter": adapter.name, "adapter_revision": adapter.pin}
+        extra |= weights.origin
         return Identity(
             model=weights.name,
             revision=weights.pin,

@@ -59,6 +59,7 @@ OPTIONS = (
     ),
     Option(name="trust_remote_code", kind="switch", default=False, help="run the model's own Python code"),
     Option(name="chat_template", kind="text", help="a Jinja file, or plain for a base model"),
+    Option(name="gguf_file", kind="text", help="the GGUF file to use in a folder or a Hub repository"),
     Option(name="start_timeout", kind="number", default=900.0, above=0, help="time to wait for the server, in seconds"),
     Option(name="log_dir", kind="text", help="folder that keeps the server's log"),
     Option(name="extra_args", kind="words", help="more arguments for the server, as one text or a list"),

@@ -20,6 +20,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from mimicry_audit.ground.errors import AuditError, ConfigError, PrerequisiteError
 from mimicry_audit.lab import cache
 from mimicry_audit.lab.recipes import EVERY, RECIPES, Recipe, fingerprint, shortened
+from mimicry_audit.lab.smollm2 import SMOLLM2, smollm2_file
 
 if TYPE_CHECKING:
     import subprocess
@@ -55,7 +56,7 @@ class LabModel:
 
 def _known_recipe(name: str, recipes: Mapping[str, Recipe] = EVERY) -> Recipe:
     if name not in recipes:
-        raise ConfigError(f"unknown lab model {name!r}", f"choose one of {', '.join(recipes)}")
+        raise ConfigError(f"unknown lab model {name!r}", f"choose one of {', '.join((*recipes, SMOLLM2))}")
     return recipes[name]
 
 
@@ -74,12 +75,14 @@ def list_models(root: Path | None = None) -> tuple[LabModel, ...]:
 
 
 def path(name: str, root: Path | None = None) -> Path:
-    """Folder of a built lab model.
+    """Folder of a built lab model; the GGUF file of `SMOLLM2`.
 
     Raises:
         ConfigError: no lab model has that name.
-        PrerequisiteError: it is not built.
+        PrerequisiteError: it is not built, or its package is not installed.
     """
+    if name == SMOLLM2:
+        return smollm2_file()
     _known_recipe(name)
     target = cache.folder(root or cache.default_root(), name, fingerprint(name))
     if not cache.is_built(target):

@@ -17,10 +17,11 @@ ALPHA = 0.05
 FEWEST_MODELS = 5
 FEWEST_PROBES = 20
 FEWEST_FAMILIES = 2
-SURFACE = frozenset({"wording", "meaning", "style", "probability"})
-"""Kinds of evidence that a shared style alone can raise together: two unrelated models that open alike and favour the same
-marks share words and style, lie nearer to each other in an embedding, find each other's text likelier, and share nothing else.
-Three lab models that were taught the teacher's manner in other sentences, with right answers, moved on all four."""
+BEYOND_STYLE = frozenset({"answers", "passages"})
+"""Kinds of evidence that a shared style does not raise. Every other kind, one from a new axis included, counts as what a style
+can raise: two unrelated models that open alike and favour the same marks share words and style, lie nearer to each other in an
+embedding, find each other's text likelier, and share nothing else. Three lab models that were taught the teacher's
+manner in other sentences, with right answers, moved on wording, meaning, style and probability."""
 TELLING_RATIO = 10.0
 """Likelihood ratio from which the combined score is worth a sentence."""
 CLOSED = 0.4
@@ -187,7 +188,7 @@ class PairFacts:
 
     def only_habits(self) -> bool:
         """Whether all that is positive may come from a shared style."""
-        return set(self.families()) <= SURFACE and not self.knows_it
+        return not set(self.families()) & BEYOND_STYLE and not self.knows_it
 
     def measured_families(self) -> list[str]:
         """Families with a say at all, in order."""

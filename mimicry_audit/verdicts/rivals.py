@@ -41,7 +41,7 @@ def settle_rivals(verdicts: Sequence[Verdict], material: Material, *, draws: int
     """The verdicts with those of rival references settled; all others as they were, in the order given."""
     groups: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
-        if verdict.verdict == "distilled":
+        if verdict.verdict == "distilled" and verdict.facts.base:  # without a base there is no movement to compare
             groups.setdefault(verdict.facts.candidate, []).append(verdict)
     rivals = {
         candidate: candidate_verdicts for candidate, candidate_verdicts in groups.items() if len(candidate_verdicts) > 1

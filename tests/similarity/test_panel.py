@@ -10,8 +10,9 @@ from sklearn.metrics import roc_auc_score
 
 from mimicry_audit.similarity.axes.base import Answer
 from mimicry_audit.similarity.centring import centre
-from mimicry_audit.similarity.measure import axis_class
+from mimicry_audit.similarity.measure import AXES, axis_class
 from mimicry_audit.similarity.panel import (
+    MISMATCHED_AXES,
     beyond_mismatched,
     effects,
     excess,
@@ -289,3 +290,8 @@ def test_no_index_without_panel_or_ceiling():
     found = index(s, np.full((40, 2), 0.2), nothing, ONE_DOMAIN, weights)
     assert (found.interval, found.floor, found.ceiling) == (None, pytest.approx(0.2), None)
     assert index(s, np.full((40, 2), 0.79), np.full(40, 0.8), ONE_DOMAIN, weights).interval is None
+
+
+def test_every_axis_is_held_against_answers_to_other_questions_or_cannot_be() -> None:
+    counted = {name for name in AXES if not axis_class(name).baseline}
+    assert counted == MISMATCHED_AXES | {"answers", "wrong"}  # whose results belong to their probe

@@ -275,3 +275,9 @@ def test_as_dict_has_what_the_report_reads():
     )
     assert found["evidence"][0]["positive"] is True
     assert found["coverage"] == 1.0
+
+
+def test_a_kind_of_evidence_from_a_new_axis_counts_as_what_a_style_can_raise() -> None:
+    new = facts(evidence=[evidence("style", "style"), evidence("ending", "closing")])
+    assert decide(new).verdict == "inconclusive"
+    assert decide(facts(evidence=[evidence("style", "style"), evidence("answers", "answers")])).verdict == "distilled"

@@ -66,6 +66,12 @@ def warnings(
             found.append(
                 f"The chat template of {label} adds a system text of its own: “{' '.join(injected.split())[:160]}”."
             )
+        origin = manifest.model(label).identity.get("extra", {}).get("gguf")
+        if isinstance(origin, dict) and not origin.get("tokenizer_rule_known", True):
+            found.append(
+                f"The GGUF file of {label} names a rule for splitting text into words ({origin.get('tokenizer_rule')}) that is "
+                "not known here; GPT-2's was used. If it is another rule, likelihoods and trainings of this model are wrong."
+            )
     if manifest.settings["sampling"]["samples"] == 1:
         greedy = manifest.settings["sampling"]["temperature"] == 0 and not manifest.imported
         found.append(

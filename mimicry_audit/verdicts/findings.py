@@ -45,6 +45,11 @@ NEAR_EQUAL_JS = 0.001
 the lab's best student (0.009) does not reach it."""
 VERBATIM_SHARE = 0.95
 VERBATIM_FEWEST = 20
+OPENING_CHARACTERS = 60
+SAME_OPENINGS = 0.35
+"""Share of long answers with the same first `OPENING_CHARACTERS` characters from which two names are probably one model. Of
+122 public models, 406 unrelated pairs reach at most .065, 41 students .08, 50 fine-tunes of one base .27 and 16
+preference-tuned children .29; one model at two precisions, asked greedily, shares .7."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +135,7 @@ class PairFacts:
         n: probes both answered, `asked` of them.
         min_coverage: least share that must be answered.
         verbatim: share of long answers that are word for word the same, among `long_answers`.
+        same_openings: how many answers begin with the same `OPENING_CHARACTERS` characters, of how many that are so long.
         evidence: one entry per measured axis; baselines apart.
         length: the length baseline's entry.
         remarks: what else a reader should know, whatever the verdict; nothing rests on it.
@@ -156,6 +162,7 @@ class PairFacts:
     min_coverage: float = 0.95
     verbatim: float = 0.0
     long_answers: int = 0
+    same_openings: tuple[int, int] = (0, 0)
     evidence: Sequence[Evidence] = ()
     length: Evidence | None = None
     claims: tuple[int, int] | None = None

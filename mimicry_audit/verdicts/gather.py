@@ -153,6 +153,7 @@ def _pair_facts(
         min_coverage=min_coverage,
         verbatim=verbatim,
         long_answers=long,
+        same_openings=overlaps.same_openings(candidate, reference),
         claims=material.claims.get((candidate, reference)),
     )
 

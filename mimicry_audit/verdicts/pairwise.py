@@ -16,6 +16,7 @@ from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.panel import effects
 from mimicry_audit.statistics.intervals import IntArray, Interval, IntervalTable, interval_table
+from mimicry_audit.verdicts.findings import OPENING_CHARACTERS
 
 OVERALL = "overall"
 """Stands for the mean of all measured axes but the baseline where an axis's name is asked for."""
@@ -141,11 +142,16 @@ class Overlaps:
         self._both = answer_mask.T @ answer_mask
         probes = {p: i for i, p in enumerate(dict.fromkeys(p for label in labels for p in texts.get(label, ())))}
         numbers: dict[str, int] = {}
+        openings: dict[str, int] = {}
         self._codes = np.full((len(labels), len(probes)), -1, dtype=np.int64)  # −1: no answer, or a short one
+        self._openings = self._codes.copy()
         for m, label in enumerate(labels):
             for probe, text in texts.get(label, {}).items():
                 if len(text.split()) >= long_words:
                     self._codes[m, probes[probe]] = numbers.setdefault(text, len(numbers))
+                if len(text) >= OPENING_CHARACTERS:
+                    opening = text[:OPENING_CHARACTERS]
+                    self._openings[m, probes[probe]] = openings.setdefault(opening, len(openings))
 
     def both(self, a: str, b: str) -> int:
         """Compared probes that both answered."""
@@ -153,7 +159,14 @@ class Overlaps:
 
     def verbatim(self, a: str, b: str) -> tuple[float, int]:
         """Share of the probes that both answered at length with the very same text, and how many those probes are."""
-        first_codes, second_codes = self._codes[self._at[a]], self._codes[self._at[b]]
-        long = int(np.count_nonzero((first_codes >= 0) & (second_codes >= 0)))
-        same = int(np.count_nonzero((first_codes == second_codes) & (first_codes >= 0)))
+        same, long = self._equal(self._codes, a, b)
         return (same / long if long else 0.0), long
+
+    def same_openings(self, a: str, b: str) -> tuple[int, int]:
+        """To how many probes both answers begin with the same `OPENING_CHARACTERS` characters, and how many are so long."""
+        return self._equal(self._openings, a, b)
+
+    def _equal(self, codes: IntArray, a: str, b: str) -> tuple[int, int]:
+        first, second = codes[self._at[a]], codes[self._at[b]]
+        both = int(np.count_nonzero((first >= 0) & (second >= 0)))
+        return int(np.count_nonzero((first == second) & (first >= 0))), both

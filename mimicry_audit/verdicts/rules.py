@@ -4,7 +4,8 @@ Promise: a verdict is a pure function of the evidence handed in; every verdict c
 would change it; and the words mean this:
 
 =============== =====================================================================================
-same model      equal weights, or, with weights unavailable, long answers that are nearly all word for word the same
+same model      equal weights, or, with weights unavailable, long answers that are nearly all word for word the same;
+                ``moderate``: far more of them begin with the same characters than those of any child of the model
 shared base     the weights share their origin without movement toward the reference's text
 distilled       with its base known: moved toward the reference beyond its movement toward controls, on at least
                 two independent kinds of evidence, Holm-corrected over the whole run; what a shared style
@@ -22,6 +23,7 @@ data. And text cannot separate training on a reference's *outputs* from training
 from __future__ import annotations
 
 from mimicry_audit.records.verdict_words import VerdictName
+from mimicry_audit.statistics.intervals import wilson
 from mimicry_audit.verdicts.findings import (
     ALPHA,
     FEWEST_CONTROLS_STRONG,
@@ -29,6 +31,8 @@ from mimicry_audit.verdicts.findings import (
     FEWEST_MODELS,
     FEWEST_PROBES,
     MINIMUM_EFFECT,
+    OPENING_CHARACTERS,
+    SAME_OPENINGS,
     VERBATIM_FEWEST,
     VERBATIM_SHARE,
     Evidence,
@@ -56,6 +60,7 @@ def decide(facts: PairFacts) -> Verdict:
         _equal_weights,
         _too_little,
         _verbatim_answers,
+        _same_openings,
         _too_few_models,
         _only_family,
         _too_few_axes,
@@ -154,6 +159,31 @@ def _verbatim_answers(facts: PairFacts) -> Verdict | None:
         f"{facts.candidate} and {facts.reference} answer as one model under two names.",
         [f"{facts.verbatim:.0%} of {facts.long_answers} long answers are word for word the same."],
         ["Different weights behind one of the names."],
+    )  # fmt: skip
+
+
+def _same_openings(facts: PairFacts) -> Verdict | None:
+    """Answers that begin alike far more often than any child's: one model at two precisions, or behind two servers.
+
+    Rounding and batching change a greedy answer at some token, and everything after it; up to there it is the same text. A
+    candidate with a known base is left to the other rules: trained long enough, a student opens like its teacher.
+    """
+    same, long = facts.same_openings
+    if facts.equal_weights is not None or facts.base or long < VERBATIM_FEWEST:
+        return None
+    share = wilson(same, long)
+    if share is None or share.low < SAME_OPENINGS:
+        return None
+    return _make_verdict(
+        facts, "same model", "moderate",
+        f"{facts.candidate} and {facts.reference} are probably the same model, in another precision or build.",
+        [
+            f"{same} of {long} long answers begin with the same {OPENING_CHARACTERS} characters ({interval(share)}). Among "
+            "public models, unrelated pairs reach at most 0.07 and preference-tuned children 0.29.",
+            f"Word for word the same: {facts.verbatim:.0%} of {facts.long_answers} long answers.",
+            "A service that passes on the other's answers looks the same.",
+        ],
+        ["The weights behind both names, or log-probabilities of the same texts from both."],
     )  # fmt: skip
 
 

@@ -75,6 +75,16 @@ def test_overlaps_count_long_answers_word_for_word() -> None:
     assert (found.both("x", "y"), found.both("x", "z")) == (2, 0)
 
 
+def test_overlaps_count_answers_that_begin_alike() -> None:
+    opening = "x" * 60
+    texts = {
+        "x": {"p": opening + " and so on", "q": opening, "r": "short", "s": opening},
+        "y": {"p": opening + " or not", "q": "y" + opening, "r": "short", "s": opening[:-1]},
+    }
+    found = Overlaps(["x", "y"], texts, np.ones((4, 2)), 3)
+    assert found.same_openings("x", "y") == (1, 2)
+
+
 def test_wording_is_what_scikit_learn_says() -> None:
     texts = ["The cat, the CAT sat.", "the cat sat", "中文 你好 a b", "", "___", "a a a b", "B a"]
     axis = Lexical()

@@ -281,3 +281,21 @@ def test_a_kind_of_evidence_from_a_new_axis_counts_as_what_a_style_can_raise() -
     new = facts(evidence=[evidence("style", "style"), evidence("ending", "closing")])
     assert decide(new).verdict == "inconclusive"
     assert decide(facts(evidence=[evidence("style", "style"), evidence("answers", "answers")])).verdict == "distilled"
+
+
+@pytest.mark.parametrize(
+    ("changed", "verdict", "confidence"),
+    [
+        ({"same_openings": (17, 24)}, "same model", "moderate"),
+        ({"same_openings": (200, 400)}, "same model", "moderate"),
+        ({"same_openings": (120, 400)}, "inconclusive", "none"),  # as much as a preference-tuned child
+        ({"same_openings": (17, 19)}, "inconclusive", "none"),  # too few long answers
+        ({"same_openings": (17, 24), "equal_weights": False}, "inconclusive", "none"),
+        ({"same_openings": (17, 24), "base": "base"}, "distilled", "strong"),  # a student may open like its teacher
+        ({"same_openings": (24, 24), "long_answers": 24, "verbatim": 1.0}, "same model", "strong"),
+        ({"same_openings": (17, 24), "models": 2}, "same model", "moderate"),
+    ],
+)
+def test_answers_that_begin_alike_are_probably_one_models(changed, verdict: str, confidence: str) -> None:
+    found = decide(facts(**({"base": None, "evidence": CLOSE} | changed)))
+    assert (found.verdict, found.confidence) == (verdict, confidence)

@@ -50,7 +50,7 @@ WORDS: Final[tuple[VerdictWord, ...]] = (
         finds_likeness=True,
         emphasised=True,
         meaning="apparently one model under both names",
-        card_meaning="Weights or answers are equal, or begin alike so often that this seems to be the reference under another name.",
+        card_meaning="Weights or answers are equal, or begin alike so often that this seems to be one model under two names.",
     ),
     VerdictWord(
         name="distilled",

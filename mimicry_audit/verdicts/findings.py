@@ -217,10 +217,8 @@ class Truth:
     source: str = "the checkpoints' lineage manifests"
 
     def agrees(self, verdict: VerdictName) -> bool | None:
-        """Whether a verdict agrees with the stated lineage; None where it leaves the question open."""
-        if verdict in self.right:
-            return True
-        return None if verdict == "inconclusive" else False
+        """Whether a verdict agrees with the stated lineage; None where it leaves the question open, rightly or not."""
+        return None if verdict == "inconclusive" else verdict in self.right
 
     def as_dict(self, verdict: VerdictName) -> TruthRecord:
         """For ``scores.json``."""

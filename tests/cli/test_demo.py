@@ -35,7 +35,9 @@ def test_the_verdicts_are_right(scores: dict[str, Any]) -> None:
     assert len({e["axis"] for e in verdicts["aria-student"]["evidence"] if e["positive"]}) >= 2
     for name in NOT_DISTILLED:
         assert verdicts[name]["verdict"] not in ("distilled", "same model"), verdicts[name]["summary"]
-    assert all(v["truth"]["agrees"] is True for v in verdicts.values())
+    assert {name: v["truth"]["agrees"] for name, v in verdicts.items()} == {
+        "aria-student": True, "twin": None, "base-sft": True, "boro": True
+    }  # fmt: skip
     assert verdicts["aria-student"]["truth"]["relation"] == "distilled from aria"
 
 

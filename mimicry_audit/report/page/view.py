@@ -103,12 +103,12 @@ class Badge(TypedDict):
 
 
 class Headline(TypedDict):
-    """What stands above all: the distilled, a count of each verdict, and who could not be judged."""
+    """What stands above all: the accusations, a count of each verdict, how many came to one, and who could not be judged."""
 
     found: list[VerdictRecord]
     tally: Sequence[Parts]
     judged: int
-    pairs: bool
+    clear: str
     open: list[str]
     mute: bool
 
@@ -138,20 +138,32 @@ def badge(verdict: str) -> Badge:
 
 
 def headline(scores: ScoresView) -> Headline:
-    """The one sentence that stands above all, and how many pairs came to which verdict."""
+    """The one sentence that stands above all, and how many pairs came to which verdict; an open pair is not a judged one."""
     by_kind: dict[str, list[VerdictRecord]] = {}
     for verdict in scores.verdicts:
         by_kind.setdefault(verdict["verdict"], []).append(verdict)
-    distilled_verdicts = by_kind.get("distilled", [])
+    open_verdicts = by_kind.get("inconclusive", [])
     tally = [{**badge(kind), "count": len(group)} for kind, group in by_kind.items()]
     return {
-        "found": distilled_verdicts,
+        "found": [*by_kind.get("distilled", []), *by_kind.get("same model", [])],
         "tally": tally,
-        "judged": len(scores.verdicts),
-        "pairs": len({v["candidate"] for v in scores.verdicts}) < len(scores.verdicts),
-        "open": list(dict.fromkeys(v["candidate"] for v in by_kind.get("inconclusive", []))),
+        "judged": len(scores.verdicts) - len(open_verdicts),
+        "clear": _all_clear(
+            len(scores.verdicts) - len(open_verdicts),
+            pairs=len({v["candidate"] for v in scores.verdicts}) < len(scores.verdicts),
+            others=bool(open_verdicts),
+        ),
+        "open": list(dict.fromkeys(v["candidate"] for v in open_verdicts)),
         "mute": bool(scores.verdicts) and set(by_kind) == {"inconclusive"},
     }
+
+
+def _all_clear(count: int, *, pairs: bool, others: bool) -> str:
+    """That nothing judged shows evidence of distillation."""
+    what = "pair" if pairs else "model"
+    if count == 1:
+        return f"The {'other' if others else 'one'} judged {what} shows no evidence of distillation."
+    return f"{'Of the other' if others else 'Of the'} {count} judged {what}s, none shows evidence of distillation."
 
 
 def _similarity_scale(scores: ScoresView) -> charts.Scale:

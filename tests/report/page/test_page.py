@@ -13,7 +13,8 @@ import pytest
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.ground.resources import resource_dir
 from mimicry_audit.report.page import answers as answers_view
-from mimicry_audit.report.page import page
+from mimicry_audit.report.page import page, view
+from mimicry_audit.report.page.headline import headline
 from tests.support.page_outline import Outline
 from tests.support.scores_fixture import MODELS, answers, hostile, scores
 
@@ -140,7 +141,7 @@ def test_likelihoods_are_shown_with_what_they_mean_and_what_is_missing(html: str
         "+0.77 [+0.67, +0.87]",
         "0.71 [0.61, 0.81]",
         "base (the context is too short; 180 texts without numbers)",
-        "twin (a chat endpoint does not tell",
+        "twin: a chat endpoint does not report",
         "gain of twin on aria (no base of twin was named)",
     ):
         assert words in text, words
@@ -175,13 +176,26 @@ def test_a_gain_has_no_place_on_the_scale_of_similarities() -> None:
     assert not any(abs(number) > 5 for number in numbers)
 
 
+def test_the_headline_names_what_is_open_and_counts_only_what_was_judged() -> None:
+    data = scores()
+    kept = [v for v in data["verdicts"] if v["candidate"] in {"boro", "twin"}]
+    assert {v["verdict"] for v in kept} == {"no evidence", "inconclusive"}
+    data["verdicts"] = kept
+    expected = "twin could not be judged. The other judged model shows no evidence of distillation."
+    assert expected in Outline(page.render(data, answers(2))).text
+    assert headline(view.read(data)) == expected
+    data["verdicts"] = [kept[0] | {"verdict": "same model", "confidence": "moderate", "candidate": "boro"}, kept[-1]]
+    assert "boro is probably the same model as aria." in Outline(page.render(data, answers(2))).text
+    assert headline(view.read(data)) == "boro is probably the same model as aria."
+
+
 def test_two_models_and_thirty_models() -> None:
     data = scores()
     two = copy.deepcopy(data)
     two["models"] = [m for m in two["models"] if m["label"] in {"aria", "boro"}]
     two["pairs"] = [p for p in two["pairs"] if {p["a"], p["b"]} == {"aria", "boro"}]
     two["verdicts"] = [v for v in two["verdicts"] if v["candidate"] == "boro"]
-    assert "None of the 1 judged models" in Outline(page.render(two, answers(2))).text
+    assert "The one judged model shows no evidence of distillation." in Outline(page.render(two, answers(2))).text
     many = copy.deepcopy(data)
     many["models"] = [{**data["models"][0], "label": f"model-{at}", "role": "candidate"} for at in range(30)]
     pair = data["pairs"][0]

@@ -30,7 +30,7 @@ def headline(scores: view.ScoresView, name: Callable[[str], str] = visible.plain
         return "There is not enough data for a verdict; each verdict says what to add."
     if not accusations:
         waiting = f"{_open_names(summary, name)} could not be judged. " if summary["open"] else ""
-        return waiting + summary["clear"]
+        return waiting + summary["all_clear"]
     clauses = [_clause(v, name) for v in accusations[:_MOST]]
     rest = f", and {len(accusations) - _MOST} more" if len(accusations) > _MOST else ""
     sentence = ", ".join(clauses[:-1]) + (", and " if len(clauses) > 1 else "") + clauses[-1]

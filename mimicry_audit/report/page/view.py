@@ -108,7 +108,7 @@ class Headline(TypedDict):
     found: list[VerdictRecord]
     tally: Sequence[Parts]
     judged: int
-    clear: str
+    all_clear: str
     open: list[str]
     mute: bool
 
@@ -148,7 +148,7 @@ def headline(scores: ScoresView) -> Headline:
         "found": [*by_kind.get("distilled", []), *by_kind.get("same model", [])],
         "tally": tally,
         "judged": len(scores.verdicts) - len(open_verdicts),
-        "clear": _all_clear(
+        "all_clear": _all_clear(
             len(scores.verdicts) - len(open_verdicts),
             pairs=len({v["candidate"] for v in scores.verdicts}) < len(scores.verdicts),
             others=bool(open_verdicts),

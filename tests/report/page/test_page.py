@@ -178,8 +178,11 @@ def test_a_gain_has_no_place_on_the_scale_of_similarities() -> None:
 
 def test_the_headline_names_what_is_open_and_counts_only_what_was_judged() -> None:
     data = scores()
-    kept = [v for v in data["verdicts"] if v["candidate"] in {"boro", "twin"}]
-    assert {v["verdict"] for v in kept} == {"no evidence", "inconclusive"}
+    first, second = data["verdicts"][:2]
+    kept = [
+        first | {"candidate": "boro", "verdict": "no evidence"},
+        second | {"candidate": "twin", "verdict": "inconclusive"},
+    ]
     data["verdicts"] = kept
     expected = "twin could not be judged. The other judged model shows no evidence of distillation."
     assert expected in Outline(page.render(data, answers(2))).text
@@ -194,7 +197,7 @@ def test_two_models_and_thirty_models() -> None:
     two = copy.deepcopy(data)
     two["models"] = [m for m in two["models"] if m["label"] in {"aria", "boro"}]
     two["pairs"] = [p for p in two["pairs"] if {p["a"], p["b"]} == {"aria", "boro"}]
-    two["verdicts"] = [v for v in two["verdicts"] if v["candidate"] == "boro"]
+    two["verdicts"] = [v | {"verdict": "no evidence"} for v in two["verdicts"] if v["candidate"] == "boro"]
     assert "The one judged model shows no evidence of distillation." in Outline(page.render(two, answers(2))).text
     many = copy.deepcopy(data)
     many["models"] = [{**data["models"][0], "label": f"model-{at}", "role": "candidate"} for at in range(30)]

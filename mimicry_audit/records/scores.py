@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypedDict, cast
 
 from mimicry_audit.records.manifest import IdentityEntry, ProbeSetEntry, SamplingEntry, SelectionEntry
 from mimicry_audit.records.score_sections import IdentitySection, JudgeSection, LikelihoodSection
-from mimicry_audit.records.verdict_parts import IndexRecord, MismatchRecord, NullRecord, WhereRecord
+from mimicry_audit.records.verdict_parts import IndexRecord, MismatchRecord, MovementRecord, NullRecord, WhereRecord
 from mimicry_audit.statistics.interval_record import IntervalRecord
 
 if TYPE_CHECKING:
@@ -178,6 +178,7 @@ class VerdictRecord(TypedDict, total=False):
     index: IndexRecord | None
     mismatched: MismatchRecord | None
     where: WhereRecord | None
+    movement: list[MovementRecord] | None
 
 
 class PanelRecords(TypedDict):

@@ -100,6 +100,13 @@ class CopiedRecord(TypedDict):
     probes: list[str]
 
 
+class MovementRecord(TypedDict):
+    """How far training moved a candidate toward one model: the reference or a control."""
+
+    model: str
+    movement: IntervalRecord | None
+
+
 class WhereRecord(TypedDict, total=False):
     """Where a pair is alike."""
 

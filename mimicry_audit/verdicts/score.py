@@ -37,6 +37,7 @@ from mimicry_audit.verdicts.sections.grades import journals_sha, judge_section, 
 from mimicry_audit.verdicts.sections.likelihood import Likelihoods
 from mimicry_audit.verdicts.sections.likelihood import load as load_likelihoods
 from mimicry_audit.verdicts.sections.models import model_entry
+from mimicry_audit.verdicts.sections.movement import movement_entries
 from mimicry_audit.verdicts.sections.notes import LIMITS, signature, title, versions, warnings
 from mimicry_audit.verdicts.sections.pairs import (
     LARGE,
@@ -165,6 +166,7 @@ def _compute_scores(
         where.found_kin([v.facts for v in verdicts], [v.verdict for v in verdicts]),
         material.passages,
     )
+    movements = movement_entries(detailed_facts, labels, material.measured, material.domains, weights)
     judges, samples = judged_by(run, manifest), manifest.settings["sampling"]["samples"]
     combined = calibrated.section([c for c in labels if roles.role_of(c) == "candidate"], roles.references)
     scores: Scores = {
@@ -191,7 +193,12 @@ def _compute_scores(
         "nearness_to": nearest_reference,
         "nearness": nearness(labels, nearest_reference, material.measured, measurement.compared),
         "verdicts": [
-            {**trimmed(v, is_detailed), **nulls.get(_pair_of(v), EMPTY), "where": places.get(_pair_of(v))}
+            {
+                **trimmed(v, is_detailed),
+                **nulls.get(_pair_of(v), EMPTY),
+                "where": places.get(_pair_of(v)),
+                "movement": movements.get(_pair_of(v)),
+            }
             for v, is_detailed in zip(records, detail_flags, strict=True)
         ],
         "hardest": where.hardest(measurement.compared, responses),

@@ -267,6 +267,13 @@ def _verdicts(rng: random.Random) -> list[dict[str, Any]]:
                 "truth": {"relation": relation, "agrees": agrees, "source": "lab manifest"},
                 **_beside(candidate),
                 "where": _where(candidate),
+                "movement": [
+                    {"model": label, "movement": interval(lift if label == "aria" else 0.02, 0.03, 180)}
+                    for label in ("aria", "boro", "twin")
+                    if label != candidate
+                ]
+                if candidate in {"aria-student", "base-sft"}
+                else None,
             }
         )
     return out

@@ -251,3 +251,22 @@ def test_the_rules_never_see_what_checkpoints_state(run, monkeypatch):
     assert len(seen) == len(verdicts)
     assert not any("STATED" in repr(facts) for facts in seen)
     assert "truth" not in {field.name for field in fields(PairFacts)}
+
+
+def test_movement_toward_reference_and_controls_is_the_difference_of_similarities(run) -> None:
+    """Before and after are the overall similarities of base and candidate where every probe was compared on every axis."""
+    scores = score(run, replace(OPTIONS, axes=("lexical", "style")))
+    overall = {frozenset((p["a"], p["b"])): p["overall"]["raw"]["value"] for p in scores["pairs"]}
+    shown = [v for v in scores["verdicts"] if v["movement"]]
+    assert shown
+    assert all((v["movement"] is not None) == (v["base"] is not None) for v in scores["verdicts"])
+    for verdict in shown:
+        assert [m["model"] for m in verdict["movement"]] == [verdict["reference"], *verdict["controls"]]
+        for entry in verdict["movement"]:
+            after, before = (
+                overall[frozenset((model, entry["model"]))] for model in (verdict["candidate"], verdict["base"])
+            )
+            assert entry["movement"]["value"] == pytest.approx(after - before, abs=0.02)
+            assert entry["movement"]["low"] <= entry["movement"]["value"] <= entry["movement"]["high"]
+    student = next(v for v in shown if v["candidate"] == "student0")["movement"]
+    assert student[0]["movement"]["low"] > max(m["movement"]["high"] for m in student[1:])

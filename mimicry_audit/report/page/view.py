@@ -125,6 +125,7 @@ class VerdictCard(TypedDict):
     refused: bool
     rank: int | None
     of: int
+    movement: Parts | None
     positive: list[EvidenceRecord]
     v: VerdictRecord
 
@@ -196,11 +197,34 @@ def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
                 "refused": refused,
                 "rank": rank,
                 "of": len(others) + 1,
+                "movement": _movement_picture(verdict),
                 "positive": [item for item in verdict.get("evidence") or [] if item.get("positive")],
                 "v": verdict,
             }
         )
     return cards
+
+
+def _movement_picture(verdict: VerdictRecord) -> Parts | None:
+    """Movement from the base toward the reference and toward each control, on one scale; None without a base."""
+    records = verdict.get("movement")
+    if not records:
+        return None
+    scale = charts.scale_for(
+        (end for record in records for end in fmt.bounds(record["movement"]) or ()), symmetric=True
+    )
+    rows = [
+        {
+            "model": record["model"],
+            "is_reference": at == 0,
+            "movement": record["movement"],
+            "picture": charts.dots(
+                [charts.Mark(record["model"], record["movement"], "main" if at == 0 else "base", True)], scale
+            ),
+        }
+        for at, record in enumerate(records)
+    ]
+    return {"rows": rows, "ticks": charts.ticks(scale)}
 
 
 def glance(scores: ScoresView) -> Parts:

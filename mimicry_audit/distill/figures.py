@@ -14,8 +14,8 @@ from typing import Any
 import regex
 
 from mimicry_audit.engines.likelihood import TokenScores
+from mimicry_audit.ground.words import split_words
 from mimicry_audit.probes.checks import check as checks
-from mimicry_audit.similarity.axes.corpus import TOKEN
 
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 NO_LABEL = "(none)"
@@ -123,7 +123,7 @@ class _UnicodeWords:
     def tokenize(self, text: str) -> list[str]:
         """Lower-cased words; characters where a script has no spaces."""
         words: list[str] = []
-        for token in regex.findall(TOKEN, text.lower()):
+        for token in split_words(text.lower()):
             words += regex.findall(r"\X", token) if _UNSPACED.search(token) else [token]
         return [word for word in words if word[0].isalnum()]
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mimicry_audit.ground.words import count_words
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import STATUSES, Probe, Response
 from mimicry_audit.records.manifest import ModelInRun, StatedLineage
@@ -38,7 +39,7 @@ def model_entry(
         "coverage": round(len(usable) / answers_due, 4) if answers_due else 0.0,
         "statuses": {s: statuses[s] for s in STATUSES if statuses[s]},
         "answers": len(responses),
-        "mean_words": round(sum(len(r.text.split()) for r in usable) / len(usable), 1) if usable else 0.0,
+        "mean_words": round(sum(count_words(r.text) for r in usable) / len(usable), 1) if usable else 0.0,
         "accuracy": _accuracy_entry(compared, responses, codes, weights),
         "lineage": _lineage_entry(model.lineage) if model.lineage else None,
         "injected_identity": model.injected_system_text,

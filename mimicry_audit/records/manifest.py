@@ -55,6 +55,10 @@ class SelectionEntry(TypedDict, total=False):
     system_prompt: str | None
     identity_attempts: int
     imported: str
+    repeated_rows: int
+    """Rows of the imported files that say again what an earlier row says, and were left out."""
+    matched_by_text: str
+    """Why imported prompts were matched by their text: in what their ids do not match."""
 
 
 class PanelEntry(TypedDict):

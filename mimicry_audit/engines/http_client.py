@@ -292,14 +292,25 @@ class _Run:
             return _Again(f"{kind}: {type(error).__name__}")
         if answer.status_code == 200:
             try:
-                completion = self._connection.read(
-                    self._connection.unechoed(answer.content), time.monotonic() - started
-                )
+                completion = self._read_marked(answer.content, time.monotonic() - started)
                 self._answered = True
                 return completion
             except chat_wire.UnreadableAnswer as error:
                 return _Again(str(error))
         return await self._handle_refusal(http, url, answer)
+
+    def _read_marked(self, body: bytes, latency: float) -> Completion:
+        """The completion in a body, marked where the key was taken out of the model's own words."""
+        clean = self._connection.unechoed(body)
+        completion = self._connection.read(clean, latency)
+        if clean == body:
+            return completion
+        heard = self._connection.read(body, latency)
+        if (heard.text, heard.reasoning) == (completion.text, completion.reasoning):
+            return completion
+        places = sum((c or "").count("***") - (h or "").count("***") for c, h in (
+            (completion.text, heard.text), (completion.reasoning, heard.reasoning)))  # fmt: skip
+        return replace(completion, hidden=max(places, 1))
 
     async def _handle_refusal(self, http: httpx.AsyncClient, url: str, answer: httpx.Response) -> Completion | _Again:
         status, body = answer.status_code, self._connection.unechoed(answer.content)

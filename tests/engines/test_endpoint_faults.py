@@ -144,6 +144,17 @@ def test_the_key_travels_and_is_kept_nowhere(faults: FaultServer, monkeypatch: p
     assert KEY not in repr(made.spec) + repr(made._connection)
 
 
+def test_an_answer_that_held_the_key_is_marked_and_all_others_are_kept_word_for_word(
+    faults: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults.key = KEY
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    faults.faults.extend([says(completion(f"It is {KEY}, or {KEY}.")), says(completion("password: hunter2 *** EMPTY"))])
+    told, plain = ask(engine(faults.url, max_concurrency=1), 2)
+    assert (told.text, told.hidden) == ("It is ***, or ***.", 2)
+    assert (plain.text, plain.hidden) == ("password: hunter2 *** EMPTY", None)
+
+
 def test_an_unknown_model_names_those_that_are_served(faults: FaultServer) -> None:
     faults.models = ["echo-2", "parrot"]
     with pytest.raises(EngineError, match=r"serves no model echo-1\. Did you mean echo-2\? It serves echo-2, parrot"):

@@ -69,6 +69,23 @@ def test_other_columns_are_left_alone(tmp_path: Path) -> None:
     assert read_responses(tmp_path / "a.parquet") == [RecordedAnswer(**ROW)]
 
 
+def test_dates_are_the_text_that_was_written_and_nan_is_missing(tmp_path: Path) -> None:
+    rows = [
+        ROW | {"prompt_id": str(day), "reference_answer": pd.Timestamp(2024, 5, day), "sample": None} for day in (1, 2)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
+    assert [row.reference_answer for row in read_responses(tmp_path / "a.parquet")] == ["2024-05-01", "2024-05-02"]
+    rows[1]["reference_answer"] = pd.Timestamp(2024, 5, 2, 12, 30)
+    rows[0]["reference_answer"], rows[0]["sample"] = None, float("nan")
+    pd.DataFrame(rows).to_parquet(tmp_path / "b.parquet")
+    read = read_responses(tmp_path / "b.parquet")
+    assert [(row.reference_answer, row.sample) for row in read] == [(None, 0), ("2024-05-02T12:30:00", 0)]
+    path = lines(tmp_path / "a.jsonl", ROW | {"reference_answer": float("nan"), "sample": float("nan")})
+    assert read_responses(path)[0] == RecordedAnswer(**ROW)
+    with pytest.raises(DataError, match="output is null, not text"):
+        read_responses(lines(tmp_path / "b.jsonl", ROW | {"output": float("-inf")}))
+
+
 def test_long_answers_and_byte_order_marks_are_read(tmp_path: Path) -> None:
     path = tmp_path / "a.csv"
     path.write_text("model,prompt_id,prompt,output\nm,a,q," + "x" * 300_000 + "\n", encoding="utf-8-sig")

@@ -14,6 +14,7 @@ from mimicry_audit.records.manifest import ModelInRun, StatedLineage
 from mimicry_audit.records.scores import AccuracyRecord, LineageRecord, ModelScore
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, intervals
 from mimicry_audit.verdicts.roles import Roles
+from mimicry_audit.verdicts.sections.answer_notes import served_names
 
 
 def model_entry(
@@ -43,6 +44,7 @@ def model_entry(
         "accuracy": _accuracy_entry(compared, responses, codes, weights),
         "lineage": _lineage_entry(model.lineage) if model.lineage else None,
         "injected_identity": model.injected_system_text,
+        "served": [{"name": name, "count": count} for name, count in served_names(responses).most_common()],
     }
 
 

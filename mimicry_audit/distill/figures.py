@@ -104,7 +104,7 @@ def text_figures(answers: Sequence[str | None], references: Sequence[str]) -> tu
         figures["bleu"] = math.fsum(bleu.sentence_score(a, [r]).score for a, r in pairs) / len(pairs)
         figures["chrf"] = CHRF().corpus_score(texts, [list(references)]).score
     except ImportError:
-        notes.append("BLEU and chrF need sacrebleu: pip install 'mimicry-audit[distill]'")
+        notes.append("BLEU and chrF need sacrebleu: pip install sacrebleu")
     try:
         from rouge_score.rouge_scorer import RougeScorer
 
@@ -113,7 +113,7 @@ def text_figures(answers: Sequence[str | None], references: Sequence[str]) -> tu
         for name in ("rouge1", "rougeL"):
             figures[name] = math.fsum(f[name].fmeasure for f in rouge_scores) / len(rouge_scores)
     except ImportError:
-        notes.append("ROUGE needs rouge-score: pip install 'mimicry-audit[distill]'")
+        notes.append("ROUGE needs rouge-score: pip install rouge-score")
     return figures, notes
 
 

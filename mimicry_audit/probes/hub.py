@@ -268,7 +268,7 @@ def _load_dataset() -> Callable[..., Iterable[Mapping[str, object]]]:
         from datasets import load_dataset
     except ImportError:
         raise PrerequisiteError(
-            "Hub probe sets need the package 'datasets'", "install it: pip install 'mimicry-audit[hub]'"
+            "Hub probe sets need the package 'datasets'", "install it: pip install datasets"
         ) from None
     return load_dataset  # type: ignore[no-any-return]
 

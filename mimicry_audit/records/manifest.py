@@ -138,6 +138,7 @@ class KnownModel(CheckpointFacts, total=False):
     identity: IdentityEntry
     injected_system_text: str | None
     injected_dates: list[str]
+    notes: list[str]
     panel: PanelOrigin
 
 
@@ -237,6 +238,11 @@ class ModelInRun:
     def lineage(self) -> StatedLineage | None:
         """What its checkpoint states of its lineage; None where it states nothing."""
         return self.known.get("lineage")
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was noticed when the model was found."""
+        return self.known.get("notes") or ()
 
     @property
     def injected_system_text(self) -> str | None:

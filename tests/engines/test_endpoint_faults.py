@@ -223,6 +223,42 @@ def test_a_dead_replica_is_passed_over(faults: FaultServer) -> None:
     assert posts(faults) == 12
 
 
+def test_a_dead_replica_is_named(faults: FaultServer) -> None:
+    made = engine(f"http://127.0.0.1:9/v1|{faults.url}")
+    ask(made)
+    (note,) = made.notes
+    assert note.startswith("http://127.0.0.1:9/v1: ")
+    assert "no server answers there" in note
+
+
+@pytest.mark.parametrize("location", ["https://new.example/api/v1/models", "https://new.example/api/v1"])
+def test_a_redirect_names_the_new_address_at_once(faults: FaultServer, location: str) -> None:
+    faults.moved = location
+    said = r"redirects to https://new.example/api/v1 \(308\)\. Use that address: openai/NAME@https://new.example/api/v1"
+    with pytest.raises(EngineError, match=said):
+        engine(faults.url).identify()
+
+
+def test_a_redirect_of_answers_alone_is_not_tried_again(faults: FaultServer) -> None:
+    faults.faults.append(lambda handler: handler.reply(302, {}, {"Location": "/v2/chat/completions"}))
+    with pytest.raises(EngineError, match=r"redirects to http://127.0.0.1:\d+/v2 \(302\)"):
+        ask(engine(faults.url))
+    assert posts(faults) == 1
+
+
+@pytest.mark.parametrize("reply", [says(completion("Hi")), status(500), status(429)])
+def test_a_name_that_is_not_listed_is_asked_all_the_same(faults: FaultServer, reply: Any) -> None:
+    faults.models = ["echo-2", "echo-1-20260101"]
+    faults.faults.extend([reply, says(completion("It is so."))])
+    made = engine(faults.url)
+    [done] = ask(made)
+    assert done.text == "It is so."
+    assert made.notes == (
+        f"{faults.url} does not list echo-1, but takes the name: which model answers is not known from its list.",
+    )
+    assert faults.seen[0][2] == {"model": "echo-1", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+
+
 def test_replicas_share_the_work(faults: FaultServer) -> None:
     with fault_server() as second:
         assert len(ask(engine(f"{faults.url}|{second.url}/"), 10)) == 10

@@ -62,6 +62,7 @@ def warnings(
     found = import_warnings(manifest.settings["selection"])
     found += [f"{m.axis.title} was not measured: {m.why_not}." for m in measured if m.why_not]
     for label in labels:
+        found += [f"{label}: {note}" for note in manifest.model(label).notes]
         injected = manifest.model(label).injected_system_text
         if injected:
             found.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -102,3 +103,10 @@ def test_a_whole_run_works_from_there(installed: Path, tmp_path: Path) -> None:
     run(installed, tmp_path, audit, "import", "answers.jsonl", "--out", "r")
     run(installed, tmp_path, audit, "score", "r", "--axes", "lexical,length")
     assert (tmp_path / "r" / "report.html").read_text().startswith("<!doctype html>")
+
+
+def test_no_message_installs_from_where_the_package_is_not() -> None:
+    """While it is on no registry, `pip install mimicry-audit` finds nothing: messages name what is missing, or the checkout."""
+    texts = {path: path.read_text("utf-8") for folder in ("mimicry_audit", "docs") for path in (ROOT / folder).rglob("*.*")
+             if path.suffix in (".py", ".md")}  # fmt: skip
+    assert [str(path) for path, text in texts.items() if re.search(r"pip install '?mimicry-audit", text)] == []

@@ -192,6 +192,8 @@ def _put_on_record(run: RunDirectory, session: Session) -> None:
         "injected_dates": list(added.dates),
         **checkpoint_facts(spec),
     }
+    if notes := getattr(session.engine, "notes", ()):
+        entry["notes"] = list(notes)
     remember(run, "resolved", {spec.label: entry}, refuse=changed_model(run, spec))
 
 

@@ -123,6 +123,9 @@ def steps(title: str, expected: int) -> Iterator[Callable[[str], None]]:
 def print_scores(scores: Scores, report: Path | None) -> None:
     """The verdict table, the reasons in a sentence each, the signature, and where the report is."""
     console = out_console()
+    on_answers = scores.get("answer_warnings") or []
+    for warning in on_answers:  # first: they say whether what follows can be believed
+        console.print(f"[bold yellow]warning: {escape(warning)}[/bold yellow]", soft_wrap=True)
     console.print(f"\n[bold]{escape(scores['title'])}[/bold]\n")
     if scores["verdicts"]:
         console.print(_verdict_table(scores, console.width))
@@ -141,7 +144,7 @@ def print_scores(scores: Scores, report: Path | None) -> None:
                 f"{overall['value']:.2f} \\[{overall['low']:.2f}, {overall['high']:.2f}]" if overall else "no grade"
             )
             console.print(f" · {escape(names)}: {grade_text}", soft_wrap=True)
-    for warning in scores["warnings"]:
+    for warning in (w for w in scores["warnings"] if w not in on_answers):
         console.print(f"[dim]note: {escape(warning)}[/dim]", soft_wrap=True)
     console.print(f"\n[dim]{escape(scores['signature'])}[/dim]", soft_wrap=True)
     if report is not None:

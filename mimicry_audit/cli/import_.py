@@ -8,8 +8,8 @@ import click
 
 HELP = """Make a run from answers that were collected elsewhere; no model is asked.
 
-The file is JSONL, CSV or Parquet with the columns model, prompt_id, prompt, output and, if known, domain, sample and
-reference_answer.
+The files are JSON, CSV or Parquet with the columns model, prompt_id, prompt, output and, if known, domain, sample and
+reference_answer. Several files are read as one.
 
 \b
   audit import answers.parquet --out reports/theirs
@@ -18,14 +18,17 @@ reference_answer.
 
 
 @click.command(name="import", help=HELP)
-@click.argument("file", type=click.Path(path_type=Path), metavar="FILE")
-@click.option("--out", "-o", metavar="DIR", help="Run directory.", show_default="reports/ and the file's name")
-def command(file: Path, out: str | None) -> int:
+@click.argument("files", type=click.Path(path_type=Path), metavar="FILE...", nargs=-1, required=True)
+@click.option("--out", "-o", metavar="DIR", help="Run directory.", show_default="reports/ and the first file's name")
+def command(files: tuple[Path, ...], out: str | None) -> int:
     """See `HELP`."""
-    from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.console import err_console, out_console
     from mimicry_audit.cli.steps import collect_step
+    from mimicry_audit.verdicts.sections.notes import import_warnings
     from mimicry_audit.workflow.imports import resolved_from
 
-    directory = collect_step(resolved_from(file, out))
+    directory = collect_step(resolved_from(*files, out=out))
+    for warning in import_warnings(directory.manifest().settings["selection"]):
+        err_console().print(f"note: {warning}", soft_wrap=True, markup=False)
     out_console().print(f"Answers: {directory.path}\nNext: audit score {directory.path}", soft_wrap=True)
     return 0

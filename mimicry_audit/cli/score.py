@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 HELP = """Only score what was collected, and write the report; no model is asked.
 
 Roles and axes may differ from one scoring to the next. With --responses, answers that were collected elsewhere are
-made into a run first, as by audit import: a JSONL, CSV or Parquet file with the columns model, prompt_id, prompt, output
-and, if known, domain, sample and reference_answer.
+made into a run first, as by audit import: JSON, CSV or Parquet files with the columns model, prompt_id, prompt, output and,
+if known, domain, sample and reference_answer.
 
 \b
   audit score reports/mine --reference teacher --base base
@@ -29,13 +29,19 @@ and, if known, domain, sample and reference_answer.
 @click.command(name="score", cls=GroupedCommand, help=HELP)
 @click.argument("run", type=click.Path(path_type=Path), metavar="[RUN]", required=False)
 @click.option(
-    "--responses", type=click.Path(path_type=Path), metavar="FILE", help="Score this response file; needs --out."
+    "--responses",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    multiple=True,
+    help="Score this response file; may be repeated, needs --out.",
 )
 @click.option("--out", "-o", metavar="DIR", help="Run directory for the answers of --responses.")
 @scoring
 @ci_file
 @setting("seed", help="Random seed for the statistics.", group=SCORING)
-def command(run: Path | None, responses: Path | None, out: str | None, junit: Path | None, **values: object) -> int:
+def command(
+    run: Path | None, responses: tuple[Path, ...], out: str | None, junit: Path | None, **values: object
+) -> int:
     """See `HELP`."""
     from mimicry_audit.asking.panels import panel_labels
     from mimicry_audit.cli.steps import finish, score_step
@@ -53,19 +59,19 @@ def command(run: Path | None, responses: Path | None, out: str | None, junit: Pa
     return finish(directory, score_step(directory, options), settings.fail_on, junit)
 
 
-def _find_run(run: Path | None, responses: Path | None, out: str | None) -> RunDirectory:
-    """The run directory to score: the one that was named, or the answers of a file made into one."""
+def _find_run(run: Path | None, responses: tuple[Path, ...], out: str | None) -> RunDirectory:
+    """The run directory to score: the one that was named, or the answers of files made into one."""
     from mimicry_audit.cli.steps import collect_step
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.records.run import RunDirectory
     from mimicry_audit.workflow.imports import resolved_from
 
-    if responses is not None:
+    if responses:
         if run is not None:
-            raise ConfigError(f"both RUN {run} and --responses {responses} are given", "score one of them")
+            raise ConfigError(f"both RUN {run} and --responses {responses[0]} are given", "score one of them")
         if out is None:
             raise ConfigError("--responses needs a run directory for its answers", "name one: --out DIR")
-        return collect_step(resolved_from(responses, out))
+        return collect_step(resolved_from(*responses, out=out))
     if run is None:
         raise ConfigError(
             "nothing to score was given", "name a RUN, or a response file with --responses FILE --out DIR"

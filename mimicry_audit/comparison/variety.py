@@ -11,10 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import regex
 
+from mimicry_audit.ground.words import split_words
 from mimicry_audit.records.asked import Probe, Response
-from mimicry_audit.similarity.axes.corpus import TOKEN
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.panel import mismatched_pairs
 from mimicry_audit.statistics.intervals import FloatArray, IntArray
@@ -23,7 +22,6 @@ DISTINCT_WORDS = 40
 """Words of each answer from which distinct n-grams are counted: longer texts repeat themselves more, and lengths differ."""
 LENGTHS = (1, 2, 3)
 """Of the runs of words that are counted."""
-_WORD = regex.compile(TOKEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,7 @@ def variety(
     words: list[list[list[str]]] = [[] for _ in probes]
     for response in sorted(responses, key=lambda r: r.sample):
         if response.usable and response.probe_id in position:
-            words[position[response.probe_id]].append(_WORD.findall(response.text.lower()))
+            words[position[response.probe_id]].append(split_words(response.text.lower()))
     heads = [[answer[:DISTINCT_WORDS] for answer in probe_answers] for probe_answers in words]
     return Variety(
         samples=_mean_over_axes([m.values[:, place, place] for m in texts if m.values is not None], len(probes)),

@@ -14,8 +14,8 @@ from typing import TypedDict
 import regex
 
 from mimicry_audit.engines.likelihood import TokenScores
+from mimicry_audit.ground.words import split_words
 from mimicry_audit.probes.checks import check as checks
-from mimicry_audit.similarity.axes.corpus import TOKEN
 
 _UNSPACED = regex.compile(r"[\p{Han}\p{Hiragana}\p{Katakana}\p{Thai}\p{Lao}\p{Khmer}\p{Myanmar}]")
 NO_LABEL = "(none)"
@@ -142,7 +142,7 @@ def text_figures(answers: Sequence[str | None], references: Sequence[str]) -> tu
         figures["bleu"] = math.fsum(bleu.sentence_score(a, [r]).score for a, r in pairs) / len(pairs)
         figures["chrf"] = CHRF().corpus_score(texts, [list(references)]).score
     except ImportError:
-        notes.append("BLEU and chrF need sacrebleu: pip install 'mimicry-audit[distill]'")
+        notes.append("BLEU and chrF need sacrebleu: pip install sacrebleu")
     try:
         from rouge_score.rouge_scorer import RougeScorer
 
@@ -151,7 +151,7 @@ def text_figures(answers: Sequence[str | None], references: Sequence[str]) -> tu
         for name in ("rouge1", "rougeL"):
             figures[name] = math.fsum(f[name].fmeasure for f in rouge_scores) / len(rouge_scores)
     except ImportError:
-        notes.append("ROUGE needs rouge-score: pip install 'mimicry-audit[distill]'")
+        notes.append("ROUGE needs rouge-score: pip install rouge-score")
     return figures, notes
 
 
@@ -161,7 +161,7 @@ class _UnicodeWords:
     def tokenize(self, text: str) -> list[str]:
         """Lower-cased words; characters where a script has no spaces."""
         words: list[str] = []
-        for token in regex.findall(TOKEN, text.lower()):
+        for token in split_words(text.lower()):
             words += regex.findall(r"\X", token) if _UNSPACED.search(token) else [token]
         return [word for word in words if word[0].isalnum()]
 

@@ -93,6 +93,8 @@ class EngineBase:
     seeded: ClassVar[bool] = True
     structured: ClassVar[bool] = False
     options: ClassVar[tuple[Option, ...]] = ()
+    notes: tuple[str, ...] = ()
+    """What was noticed when the model was found, in sentences for the reader of the report."""
 
     def __init__(self, spec: ModelSpec) -> None:
         self.spec = spec

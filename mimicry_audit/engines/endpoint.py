@@ -7,9 +7,11 @@ or does not know the model says so at once. Keys are read from the environment a
 from __future__ import annotations
 
 import difflib
+import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 from urllib.parse import urlsplit
 
 from mimicry_audit.engines import chat_wire
@@ -19,6 +21,9 @@ from mimicry_audit.engines.http_client import Connection, Retries, ask_all
 from mimicry_audit.engines.options import Option, with_defaults
 from mimicry_audit.ground.errors import ConfigError, EngineError, PrerequisiteError
 from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling
+
+if TYPE_CHECKING:
+    import httpx
 
 OPENAI = "https://api.openai.com/v1"
 
@@ -116,7 +121,9 @@ class EndpointEngine(EngineBase):
 
     def _served_model(self) -> Mapping[str, object]:
         if self._listing is None:
-            self._listing = served_model(self._open_connection(), self.spec.name)
+            field = with_defaults(OPTIONS, self.spec.options)["limit_field"]
+            served = served_model(self._open_connection(), self.spec.name, field)
+            self._listing, self.notes = served.entry, served.notes
         return self._listing
 
 
@@ -165,43 +172,84 @@ def check_url(url: str) -> None:
         raise ConfigError(f"the base URL {url} has a query string", "give the part before ? alone")
 
 
-def served_model(connection: Connection, name: str) -> Mapping[str, Any]:
-    """The endpoint's entry for a model; empty when it keeps no list.
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What an endpoint says of a model before it is asked.
+
+    Attributes:
+        entry: its entry in the list of models; empty where there is none.
+        notes: what a reader should know: addresses that do not answer, a name that the list does not have.
+    """
+
+    entry: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+
+def served_model(connection: Connection, name: str, limit_field: str = "max_tokens") -> Served:
+    """The endpoint's entry for a model, and what was noticed on the way.
+
+    A name that the list does not have may be an alias: one short request tells whether the endpoint takes it.
 
     Raises:
-        EngineError: no server answers, the key is refused, or the list has no such model.
+        EngineError: no server answers, the key is refused, the address has moved, or there is no such model.
     """
     import httpx
 
-    reason = ""
+    dead: dict[str, str] = {}
+    entries: dict[str, Mapping[str, Any]] | None = None
     with httpx.Client(headers=connection.headers(), timeout=10.0, trust_env=connection.trust_env) as http:
         for url in connection.urls:
             try:
                 answer = http.get(f"{url}/models")
             except (httpx.TransportError, httpx.DecodingError) as error:
-                reason = f"{url}: {error or type(error).__name__}"
+                dead[url] = f"{url}: {error or type(error).__name__}"
                 continue
             body = connection.unechoed(answer.content)
             if answer.status_code == 401:
                 raise connection.key_error(url, answer.status_code, body)
-            return _find_entry(url, name, body) if answer.status_code == 200 else {}
-    raise connection.down_error(reason)
+            if (moved := connection.redirect_error(url, answer, "models")) is not None:
+                raise moved
+            if entries is None:
+                living, entries = url, _read_entries(body) if answer.status_code == 200 else {}
+        if entries is None:
+            raise connection.down_error("; ".join(dead.values()))
+        notes = [f"{reason}: no server answers there, the other addresses were asked." for reason in dead.values()]
+        if entries and name not in entries:
+            if not _takes_name(http, living, name, limit_field):
+                raise _unknown_model(living, name, entries)
+            notes.append(
+                f"{living} does not list {name}, but takes the name: which model answers is not known from its list."
+            )
+    return Served(entries.get(name, {}), tuple(notes))
 
 
-def _find_entry(url: str, name: str, body: bytes) -> Mapping[str, object]:
-    import json
-
+def _read_entries(body: bytes) -> dict[str, Mapping[str, object]]:
+    """The list of models; empty if there is none: a wrong name will meet a 404."""
     try:
-        entries = {str(entry["id"]): entry for entry in json.loads(body)["data"]}
+        return {str(entry["id"]): dict(entry) for entry in json.loads(body)["data"]}
     except (ValueError, LookupError, TypeError):
-        return {}  # not every endpoint keeps a list; a wrong name will meet a 404
-    if not entries or name in entries:
-        return dict(entries.get(name, {}))
+        return {}
+
+
+def _takes_name(http: httpx.Client, url: str, name: str, limit_field: str) -> bool:
+    """Whether an endpoint takes a name that it does not list; what else is wrong will show when the probes are asked."""
+    import httpx
+
+    hello = {"model": name, "messages": [{"role": "user", "content": "Hello"}], limit_field: 1}
+    try:
+        answer = http.post(f"{url}/chat/completions", json=hello)
+    except httpx.HTTPError:
+        return True
+    about_model = "model" in f"{chat_wire.error_code(answer.content)} {chat_wire.error_message(answer.content)}".lower()
+    return answer.status_code != 404 and not (answer.status_code in {400, 422} and about_model)
+
+
+def _unknown_model(url: str, name: str, entries: Mapping[str, Any]) -> EngineError:
     close_names = difflib.get_close_matches(name, entries, n=1)
     names = sorted(entries)
     listed = ", ".join(names[:8]) + (f" and {len(names) - 8} more" if len(names) > 8 else "")
     hint = f"did you mean {close_names[0]}? " if close_names else ""
-    raise EngineError(f"{url} does not serve the model {name}", f"{hint}It serves {listed}")
+    return EngineError(f"{url} does not serve the model {name}", f"{hint}It serves {listed}")
 
 
 def _resolve_key(options: Mapping[str, object], urls: Sequence[str]) -> tuple[str | None, str]:

@@ -77,7 +77,9 @@ class HfEngine(EngineBase):
         """Whether torch and transformers are installed."""
         version = version_of("transformers")
         if version is None or version_of("torch") is None:
-            return Availability(False, version, "torch or transformers is not installed", "pip install mimicry-audit")
+            return Availability(
+                False, version, "torch or transformers is not installed", "pip install torch transformers accelerate"
+            )
         return Availability(True, version)
 
     def identify(self) -> Identity:

@@ -23,7 +23,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from mimicry_audit.engines import chat_wire
 from mimicry_audit.ground.errors import EngineError
@@ -117,6 +117,16 @@ class Connection:
         message = self.hide(chat_wire.error_message(body))
         fix = f"put a valid key into {self.key_source}" if self.key else f"put the server's key into {self.key_source}"
         return EngineError(f"{url} refused the key ({status}: {message})", fix)
+
+    def redirect_error(self, url: str, answer: httpx.Response, route: str) -> EngineError | None:
+        """The server is elsewhere, and says where; None for any other answer. A key is never sent on to another address."""
+        location = answer.headers.get("location", "")
+        if not 300 <= answer.status_code < 400 or not location:
+            return None
+        target = self.hide(urljoin(f"{url}/{route}", location).removesuffix(f"/{route}").rstrip("/"))
+        return EngineError(
+            f"{url} redirects to {target} ({answer.status_code})", f"use that address: openai/NAME@{target}"
+        )
 
     def down_error(self, reason: str) -> EngineError:
         """No server answers."""
@@ -292,18 +302,31 @@ class _Run:
             return _Again(f"{kind}: {type(error).__name__}")
         if answer.status_code == 200:
             try:
-                completion = self._connection.read(
-                    self._connection.unechoed(answer.content), time.monotonic() - started
-                )
+                completion = self._read_marked(answer.content, time.monotonic() - started)
                 self._answered = True
                 return completion
             except chat_wire.UnreadableAnswer as error:
                 return _Again(str(error))
         return await self._handle_refusal(http, url, answer)
 
+    def _read_marked(self, body: bytes, latency: float) -> Completion:
+        """The completion in a body, marked where the key was taken out of the model's own words."""
+        clean = self._connection.unechoed(body)
+        completion = self._connection.read(clean, latency)
+        if clean == body:
+            return completion
+        heard = self._connection.read(body, latency)
+        if (heard.text, heard.reasoning) == (completion.text, completion.reasoning):
+            return completion
+        places = sum((c or "").count("***") - (h or "").count("***") for c, h in (
+            (completion.text, heard.text), (completion.reasoning, heard.reasoning)))  # fmt: skip
+        return replace(completion, hidden=max(places, 1))
+
     async def _handle_refusal(self, http: httpx.AsyncClient, url: str, answer: httpx.Response) -> Completion | _Again:
         status, body = answer.status_code, self._connection.unechoed(answer.content)
         message = chat_wire.error_message(body)
+        if (moved := self._connection.redirect_error(url, answer, self._connection.route)) is not None:
+            raise moved
         if chat_wire.is_moderation(status, body):
             return Completion(status="refused", finish_reason="content_filter")
         if status in {401, 403}:

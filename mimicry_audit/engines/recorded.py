@@ -1,8 +1,9 @@
 """Answers from a response file, in place of a model.
 
 Promise: an answer is found by the probe's id, or by the prompt's text where the probe asks that text and nothing
-else (no system turn, no earlier turns). A request without a recorded answer is an error completion, never another
-request's answer. Sampling settings have no effect on what was recorded.
+else (no system turn, no earlier turns); one that stands under the probe's id, but answers the text of another probe, is not
+taken. A request without a recorded answer is an error completion, never another request's answer. Sampling settings have no
+effect on what was recorded.
 """
 
 from __future__ import annotations
@@ -16,11 +17,24 @@ from typing import ClassVar
 from mimicry_audit.engines.base import EngineBase
 from mimicry_audit.engines.options import Option
 from mimicry_audit.engines.reading import completion_status, split_reasoning
-from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
+from mimicry_audit.engines.responses_file import RecordedAnswer, answers_by_text, read_responses, split_files
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
 
-OPTIONS = (Option(name="file", kind="text", help="the response file; set by the name recorded/FILE#NAME"),)
+OPTIONS = (
+    Option(
+        name="file",
+        kind="text",
+        help="the response file, or several separated by |; set by the name recorded/FILE#NAME",
+    ),
+    Option(
+        name="match",
+        kind="text",
+        default="id",
+        choices=("id", "text"),
+        help="whether an answer is found by the probe's id first, or by the prompt's text alone",
+    ),
+)
 
 
 class RecordedEngine(EngineBase):
@@ -50,15 +64,22 @@ class RecordedEngine(EngineBase):
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
         """Look the missing requests up."""
-        by_id = {(answer.prompt_id, answer.sample): answer for answer in self._read_answers()}
+        by_id: dict[tuple[str, int], list[RecordedAnswer]] = {}
         by_text: dict[tuple[str, int], RecordedAnswer] = {}
         for answer in self._read_answers():
+            by_id.setdefault((answer.prompt_id, answer.sample), []).append(answer)
             by_text.setdefault((answer.prompt.strip(), answer.sample), answer)
+        if self.spec.options.get("match") == "text":
+            by_id, by_text = {}, answers_by_text(self._read_answers())
+        texts = {_last_text(request) for request in requests}
         for request in requests:
             if request.missing:
-                recorded_answer = by_id.get((request.probe_id, request.sample))
+                text = _last_text(request)
+                same_id = by_id.get((request.probe_id, request.sample), [])
+                own = [a for a in same_id if a.prompt.strip() == text or a.prompt.strip() not in texts]
+                recorded_answer = next(iter(sorted(own, key=lambda a: a.prompt.strip() != text)), None)
                 if recorded_answer is None and len(request.messages) == 1:
-                    recorded_answer = by_text.get((request.messages[0].content.strip(), request.sample))
+                    recorded_answer = by_text.get((text, request.sample))
                 yield request, self._build_completion(request, recorded_answer)
 
     def close(self) -> None:
@@ -93,18 +114,23 @@ class RecordedEngine(EngineBase):
         return self._answers
 
 
+def _last_text(request: Request) -> str:
+    return request.messages[-1].content.strip()
+
+
 def _read_file(file: str) -> Mapping[str, list[RecordedAnswer]]:
-    """Model → its answers. A file with many models is read once for all of them, and again when it has changed."""
+    """Model → its answers. Files with many models are read once for all of them, and again when one has changed."""
+    files = split_files(file)
     try:
-        state = Path(file).expanduser().stat()
+        states = tuple(Path(name).expanduser().stat() for name in files)
     except OSError:
-        return _by_model(file, 0, 0)  # which says in words what is wrong with it
-    return _by_model(file, state.st_mtime_ns, state.st_size)
+        return _by_model(tuple(files), ())  # which says in words what is wrong with it
+    return _by_model(tuple(files), tuple((state.st_mtime_ns, state.st_size) for state in states))
 
 
 @functools.lru_cache(maxsize=1)
-def _by_model(file: str, changed_ns: int, size: int) -> Mapping[str, list[RecordedAnswer]]:
+def _by_model(files: tuple[str, ...], states: tuple[tuple[int, int], ...]) -> Mapping[str, list[RecordedAnswer]]:
     answers_by_model: dict[str, list[RecordedAnswer]] = {}
-    for answer in read_responses(file):
+    for answer in read_responses(*files):
         answers_by_model.setdefault(answer.model, []).append(answer)
     return answers_by_model

@@ -1,9 +1,10 @@
 """Response files: answers collected elsewhere, as JSON lines, a JSON array, CSV, TSV or Parquet.
 
 Promise: columns ``model, prompt_id, prompt, output`` and optionally ``domain, sample, reference_answer``; other columns are
-left alone, but one that is nearly the name of a column the row lacks is taken for a slip. That, a wrong type, a repeated
-answer or an unreadable file is a `DataError` of one line that names the file and the row. Rows without a ``sample`` are
-numbered in the order they stand.
+left alone, but one that is nearly the name of a column the row lacks is taken for a slip. That, a wrong type, two answers
+with one number or an unreadable file is a `DataError` of one line that names the file and the row. Rows without a ``sample``
+are numbered in the order they stand; a row that says again what an earlier one says is left out and counted, for it is no
+second answer. Several files are read as one.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import difflib
 import functools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,33 +53,92 @@ class RecordedAnswer:
         return text if text.casefold() in FAILURE_MARKS else None
 
 
-def read_responses(path: str | Path) -> list[RecordedAnswer]:
-    """Every answer in a response file.
+@dataclass(frozen=True, slots=True)
+class ReadAnswers:
+    """What one or several response files hold.
+
+    Attributes:
+        answers: in the order they stand.
+        repeated: rows left out because an earlier row says the same: one model, one prompt, one output.
+    """
+
+    answers: list[RecordedAnswer]
+    repeated: int
+
+
+def read_responses(*paths: str | Path) -> list[RecordedAnswer]:
+    """Every answer in one or several response files; see `read_answers`."""
+    return read_answers(paths).answers
+
+
+def read_answers(paths: Sequence[str | Path]) -> ReadAnswers:
+    """Every answer in one or several response files, and how many rows were repetitions.
 
     Raises:
         DataError: see the module.
     """
-    file = Path(path).expanduser()
-    counted: Counter[tuple[str, str]] = Counter()
-    seen: dict[tuple[str, str, int], str] = {}
-    answers = []
-    for where, row in read_rows(path, "response file"):
-        answer = _read_answer(f"{file.name}, {where}", row, counted)
-        key = (answer.model, answer.prompt_id, answer.sample)
-        if key in seen:
-            raise DataError(
-                f"{file.name}, {where} repeats {seen[key]}: model {answer.model}, prompt {answer.prompt_id}, "
-                f"sample {answer.sample}",
-                "number repeated answers in a sample column",
-            )
-        seen[key] = where
-        answers.append(answer)
-    if not answers:
-        raise DataError(f"{path} holds no answers", f"give rows with {', '.join(REQUIRED)}")
-    return answers
+    counted: Counter[tuple[str, str, str]] = Counter()
+    seen: dict[tuple[str, str, str, int], tuple[str, str]] = {}
+    unnumbered: set[tuple[str, str, str, str]] = set()
+    answers: list[RecordedAnswer] = []
+    repeated = 0
+    for path in paths:
+        name, count = Path(path).expanduser().name, len(answers) + repeated
+        for at, row in read_rows(path, "response file"):
+            where = f"{name}, {at}"
+            answer, numbered = _read_answer(where, row, counted)
+            place = (answer.model, answer.prompt_id, answer.prompt)
+            earlier, output = seen.get((*place, answer.sample), ("", None))
+            if output == answer.output or (not numbered and (*place, answer.output) in unnumbered):
+                repeated += 1
+                continue
+            if output is not None:
+                raise DataError(
+                    f"{where} repeats {earlier}: model {answer.model}, prompt {answer.prompt_id}, sample {answer.sample}",
+                    "number repeated answers in a sample column",
+                )
+            counted[place] += 1
+            seen[*place, answer.sample] = (where if len(paths) > 1 else at, answer.output)
+            unnumbered.add((*place, answer.output))
+            answers.append(answer)
+        if len(answers) + repeated == count:
+            raise DataError(f"{path} holds no answers", f"give rows with {', '.join(REQUIRED)}")
+    return ReadAnswers(answers, repeated)
 
 
-def _read_answer(where: str, row: Mapping[str, object], counted: Counter[tuple[str, str]]) -> RecordedAnswer:
+def join_files(paths: Iterable[Path]) -> str:
+    """Several response files as one text, as in ``recorded/FILE|FILE#NAME``; see `split_files`."""
+    return "|".join(map(str, paths))
+
+
+def split_files(text: str) -> list[str]:
+    """The response files that a text names; a file whose own name holds the mark wins."""
+    return [text] if Path(text).expanduser().is_file() else text.split("|")
+
+
+def answers_by_text(answers: Iterable[RecordedAnswer]) -> dict[tuple[str, int], RecordedAnswer]:
+    """One model's answers by the prompt's text and number: what counts where ids are of no use.
+
+    Rows with different ids are samples of one prompt where its text is one; one that says what an earlier one says under
+    another id is a repetition, unless both are numbered as samples.
+    """
+    by_text: dict[tuple[str, int], RecordedAnswer] = {}
+    counted: Counter[str] = Counter()
+    seen: set[tuple[str, int, str]] = set()
+    for answer in answers:
+        text = answer.prompt.strip()
+        if (text, answer.sample, answer.output) in seen:
+            continue
+        seen.add((text, answer.sample, answer.output))
+        by_text[text, counted[text]] = answer
+        counted[text] += 1
+    return by_text
+
+
+def _read_answer(
+    where: str, row: Mapping[str, object], counted: Counter[tuple[str, str, str]]
+) -> tuple[RecordedAnswer, bool]:
+    """A row's answer, and whether the row numbers its sample itself."""
     _check_columns(where, row)
     texts = {name: _read_text(where, name, row[name]) for name in REQUIRED if name != "prompt"}
     texts["prompt"] = _read_prompt(where, row["prompt"])
@@ -86,16 +146,16 @@ def _read_answer(where: str, row: Mapping[str, object], counted: Counter[tuple[s
         if not texts[name].strip():
             raise DataError(f"{where}: {name} is empty", "fill it in")
     given = {name: row[name] for name in ("domain", "reference_answer") if row.get(name) not in (None, "", [])}
-    place = (texts["model"], texts["prompt_id"])
     sample = row.get("sample")
-    number = counted[place] if sample in (None, "") else _read_sample(where, sample)
-    counted[place] += 1
-    return RecordedAnswer(
+    numbered = sample not in (None, "")
+    number = _read_sample(where, sample) if numbered else counted[texts["model"], texts["prompt_id"], texts["prompt"]]
+    answer = RecordedAnswer(
         **texts,
         domain=_read_text(where, "domain", given["domain"]) if "domain" in given else None,
         reference_answer=_read_accepted(where, given["reference_answer"]) if "reference_answer" in given else None,
         sample=number,
     )
+    return answer, numbered
 
 
 def _check_columns(where: str, row: Mapping[str, object]) -> None:

@@ -48,9 +48,7 @@ class VllmEngine(EngineBase):
         """Whether vLLM can be imported."""
         version = vllm_version()
         if version is None:
-            return Availability(
-                False, None, "vLLM is not installed", "pip install 'mimicry-audit[vllm]' (Linux), or use hf/…"
-            )
+            return Availability(False, None, "vLLM is not installed", "pip install vllm (Linux), or use hf/…")
         return Availability(True, version)
 
     def identify(self) -> Identity:

@@ -1,13 +1,15 @@
 """Rows of JSON lines, CSV and Parquet files, one mapping each, with the place of each.
 
 Promise: a file that cannot be read, or a line that is not a row, is a `DataError` of one line that names the file and the
-place; what the columns mean is the reader's business.
+place; dates are the text that was written, and NaN is a missing value; what the columns mean is the reader's business.
 """
 
 from __future__ import annotations
 
 import csv
+import datetime
 import json
+import math
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -50,7 +52,7 @@ def _json_lines(file: Path) -> Iterator[Row]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line)
+                row = json.loads(line, parse_constant=_read_no_number)
             except (ValueError, RecursionError):
                 raise DataError(f"{file.name}, line {number} is not JSON", "give one JSON object per line") from None
             if not isinstance(row, dict):
@@ -65,7 +67,7 @@ def _json_array(file: Path) -> Iterator[Row]:
         yield from _json_lines(file)
         return
     try:
-        rows = json.loads(text)
+        rows = json.loads(text, parse_constant=_read_no_number)
     except (ValueError, RecursionError):
         raise DataError(f"{file.name} is not JSON", "give one array of JSON objects, or one object per line") from None
     for number, row in enumerate(rows, start=1):
@@ -111,7 +113,26 @@ def _read_parquet(file: Path) -> Iterator[Row]:
     except (pyarrow.ArrowException, ValueError):
         raise DataError(f"{file.name} is not a Parquet file", "write it again") from None
     for number, row in enumerate(table.to_pylist(), start=1):
-        yield f"row {number}", row
+        yield f"row {number}", {name: as_written(value) for name, value in row.items()}
+
+
+def as_written(value: object) -> object:
+    """A cell as its author wrote it: dates and times, which typed columns are made of, as ISO text; NaN as missing.
+
+    The time of day is left out where it is midnight to the second: then a date was written.
+    """
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if isinstance(value, datetime.datetime):
+        midnight = value.tzinfo is None and value.time() == datetime.time()
+        return value.date().isoformat() if midnight else value.isoformat()
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return [as_written(item) for item in value] if isinstance(value, list) else value
+
+
+def _read_no_number(_: str) -> None:
+    """NaN and Infinity are no JSON; writers put NaN where a value is missing."""
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {

@@ -7,6 +7,7 @@ given rows.
 
 from __future__ import annotations
 
+import datetime
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,6 +19,7 @@ from typing import Any
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, ProbeError
 from mimicry_audit.ground.resources import resource_dir
 from mimicry_audit.ground.suggest import did_you_mean, quoted_list, reject_unknown
+from mimicry_audit.ground.tables import as_written
 from mimicry_audit.probes.checks.number import canonical, to_fraction
 from mimicry_audit.probes.files import read_mapping
 from mimicry_audit.probes.schema import NAME, parse_probe
@@ -215,7 +217,8 @@ def _build_check(answer: Mapping[str, Any], row: Mapping[str, object]) -> dict[s
     value = lookup(row, answer["column"])
     if value is None:
         return None
-    text = str(value)
+    spellings = _spellings(value)
+    text = spellings[0]
     if "regex" in answer:
         matches = list(re.finditer(answer["regex"], text))
         if not matches:
@@ -229,7 +232,17 @@ def _build_check(answer: Mapping[str, Any], row: Mapping[str, object]) -> dict[s
     if answer["kind"] == "choice":
         options = answer.get("options", ["A", "B", "C", "D"])
         return {"kind": "choice", "answer": text, "options": options} if text in options else None
-    return {"kind": "text", "answer": [text]} if re.search(r"\w", text) else None
+    if "regex" in answer or len(spellings) == 1:
+        spellings = [text]
+    return {"kind": "text", "answer": spellings} if re.search(r"\w", text) else None
+
+
+def _spellings(value: object) -> list[str]:
+    """An answer as text; a date or time, which `datasets` makes of ISO text, in the ways in which it may have been written."""
+    text = str(as_written(value))
+    if not isinstance(value, datetime.datetime):
+        return [text]
+    return list(dict.fromkeys((text, value.isoformat(), value.isoformat(" "), value.isoformat(" ", "minutes"))))
 
 
 def fetch_rows(mapping: HubMapping, split: str) -> Iterable[Mapping[str, object]]:
@@ -255,7 +268,7 @@ def _load_dataset() -> Callable[..., Iterable[Mapping[str, object]]]:
         from datasets import load_dataset
     except ImportError:
         raise PrerequisiteError(
-            "Hub probe sets need the package 'datasets'", "install it: pip install 'mimicry-audit[hub]'"
+            "Hub probe sets need the package 'datasets'", "install it: pip install datasets"
         ) from None
     return load_dataset  # type: ignore[no-any-return]
 

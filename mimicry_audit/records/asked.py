@@ -153,6 +153,8 @@ class Completion:
     served_model: str | None = None
     logprobs: tuple[Mapping[str, float], ...] | None = None
     """Per generated token: token string → log-probability (nats), the chosen token first."""
+    hidden: int | None = None
+    """How often the endpoint's own key stood in the answer, where ``***`` stands now; None for an answer kept word for word."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

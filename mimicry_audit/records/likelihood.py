@@ -99,6 +99,8 @@ def _check_record(record: Likelihood, label: str) -> None:
         raise ValueError(f"unknown status {record.status!r}")
     if not isinstance(record.bytes, int) or isinstance(record.bytes, bool) or record.bytes < 0:
         raise ValueError("bytes is not a count")
+    if any(not isinstance(value, int | float) for value in record.logprobs):
+        raise ValueError("a log-probability is not a number")
     lengths = {len(record.tokens), len(record.logprobs)} | ({len(record.top)} if record.top is not None else set())
     if record.status == "ok" and (len(lengths) > 1 or not record.tokens):
         raise ValueError("tokens, logprobs and top are of different lengths")

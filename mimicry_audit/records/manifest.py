@@ -55,6 +55,10 @@ class SelectionEntry(TypedDict, total=False):
     system_prompt: str | None
     identity_attempts: int
     imported: str
+    repeated_rows: int
+    """Rows of the imported files that say again what an earlier row says, and were left out."""
+    matched_by_text: str
+    """Why imported prompts were matched by their text: in what their ids do not match."""
 
 
 class PanelEntry(TypedDict):
@@ -134,6 +138,7 @@ class KnownModel(CheckpointFacts, total=False):
     identity: IdentityEntry
     injected_system_text: str | None
     injected_dates: list[str]
+    notes: list[str]
     panel: PanelOrigin
 
 
@@ -233,6 +238,11 @@ class ModelInRun:
     def lineage(self) -> StatedLineage | None:
         """What its checkpoint states of its lineage; None where it states nothing."""
         return self.known.get("lineage")
+
+    @property
+    def notes(self) -> Sequence[str]:
+        """What was noticed when the model was found."""
+        return self.known.get("notes") or ()
 
     @property
     def injected_system_text(self) -> str | None:

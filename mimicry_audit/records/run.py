@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import tempfile
 import time
@@ -206,7 +207,7 @@ class Journal:
             record["error"] = redacted(record["error"])
         try:
             # ASCII escapes keep lone surrogates and control characters intact and one answer on one line.
-            self._file.write(json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n")
+            self._file.write(_json_line(record) + "\n")
             self._file.flush()
             if time.monotonic() - self._synced > _FSYNC_EVERY_S:
                 os.fsync(self._file.fileno())
@@ -227,6 +228,27 @@ class Journal:
         finally:
             with suppress(OSError):  # a full disk fails the same flush again; it has been reported above
                 file.close()
+
+
+def _json_line(record: Mapping[str, Any]) -> str:
+    """A record as JSON; what is no number (NaN, infinity: a probability of zero) has no place there and is left out."""
+    try:
+        return json.dumps(record, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    except ValueError:
+        return json.dumps(finite(record), ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+
+
+def finite(value: Any) -> Any:
+    """A JSON value without numbers that are none: fields that hold one are left out, elsewhere ``null`` stands."""
+    if isinstance(value, Mapping):
+        return {name: finite(inner) for name, inner in value.items() if not _is_no_number(inner)}
+    if isinstance(value, list | tuple):
+        return [finite(inner) for inner in value]
+    return None if _is_no_number(value) else value
+
+
+def _is_no_number(value: object) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def read_journal(path: Path) -> tuple[dict[tuple[str, int], Response], bool]:
@@ -273,6 +295,8 @@ def read_records(
             loaded = json.loads(line)
             if not isinstance(loaded, dict):
                 raise ValueError("not an object")
+            if b"NaN" in line or b"Infinity" in line:  # written by others: no JSON, and no numbers
+                loaded = finite(loaded)
             if unknown := set(loaded) - names:
                 raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
             records.append(make(loaded))

@@ -71,6 +71,13 @@ class LineageRecord(TypedDict, total=False):
     source: str
 
 
+class ServedName(TypedDict):
+    """A name under which an endpoint served a model, and how many usable answers came from it."""
+
+    name: str
+    count: int
+
+
 class ModelScore(TypedDict, total=False):
     """One model: role, coverage, answers by status, accuracy, stated lineage."""
 
@@ -86,6 +93,7 @@ class ModelScore(TypedDict, total=False):
     accuracy: AccuracyRecord | None
     lineage: LineageRecord | None
     injected_identity: str | None
+    served: list[ServedName]
 
 
 class AxisScore(TypedDict, total=False):
@@ -273,6 +281,7 @@ class Scores(TypedDict, total=False):
     likelihood: LikelihoodSection
     limits: list[str]
     warnings: list[str]
+    answer_warnings: list[str]
     fingerprint: str
 
 

@@ -15,7 +15,6 @@ is the containment of A. Broder, *On the resemblance and containment of document
 from __future__ import annotations
 
 import copy
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -24,13 +23,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from mimicry_audit.ground.words import plain_words
 from mimicry_audit.similarity.axes.base import FloatArray, IntArray
 
 if TYPE_CHECKING:
     from mimicry_audit.records.asked import Probe, Response
 
-WORD = r"\w+"
-"""In scripts without spaces a word is what stands between two marks, so that five of them are five clauses."""
 WORDS = 5
 """Words in a run."""
 COPIED = 0.25
@@ -198,10 +196,10 @@ def _shared_shares(text: IntArray, own: IntArray, kinds: int, probes: int) -> Fl
 
 def _distinct_runs(texts: Iterable[str]) -> tuple[IntArray, IntArray]:
     """The distinct runs of every text: ``(N,)`` texts, rising, and ``(N,)`` numbers of runs, rising within a text."""
-    pattern, number_by_word = re.compile(WORD), dict[str, int]()
+    number_by_word = dict[str, int]()
     pieces = [
         np.array(
-            [number_by_word.setdefault(word, len(number_by_word)) for word in pattern.findall(text.lower())],
+            [number_by_word.setdefault(word, len(number_by_word)) for word in plain_words(text.lower())],
             dtype=np.int64,
         )
         for text in texts

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from mimicry_audit.ground.words import count_words
 from mimicry_audit.similarity.axes.base import FloatArray
 from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.measure import Measured
@@ -147,7 +148,7 @@ class Overlaps:
         self._openings = self._codes.copy()
         for m, label in enumerate(labels):
             for probe, text in texts.get(label, {}).items():
-                if len(text.split()) >= long_words:
+                if count_words(text) >= long_words:
                     self._codes[m, probes[probe]] = numbers.setdefault(text, len(numbers))
                 if len(text) >= OPENING_CHARACTERS:
                     opening = text[:OPENING_CHARACTERS]

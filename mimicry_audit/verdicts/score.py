@@ -212,8 +212,9 @@ def _compute_scores(
     if likelihoods:
         scores["likelihood"] = likelihoods.section(verdicts, weights)
     scores["limits"] = list(LIMITS)
+    scores["answer_warnings"] = answer_warnings(responses)
     scores["warnings"] = [
-        *answer_warnings(responses),
+        *scores["answer_warnings"],
         *warnings(manifest, labels, material.measured, verdicts),
         *judge_warnings(judges, material.models, measurement.own, lambda model: own_in_run(model, measurement.facts)),
     ]

@@ -145,7 +145,7 @@ class Settings:
     )  # fmt: skip
     fail_on: tuple[str, ...] = field(
         default=(),
-        metadata=describe("Exit with 3 when this holds: a verdict, identity_leak, rse>0.8, rse_lift>0.05, …; may be repeated.",
+        metadata=describe("Exit with 3 when this holds: a verdict, identity_leak, several_models, rse>0.8, …; may be repeated.",
                           group=SCORING, unit="GATE", absent="none", commas=False),
     )  # fmt: skip
     judge: tuple[ModelEntry, ...] = field(

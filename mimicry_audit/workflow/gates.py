@@ -1,8 +1,8 @@
 """``--fail-on``: conditions that turn a finished audit into exit code 3, for use in CI.
 
 A gate is a verdict (``distilled``, ``same-model``, ``inconclusive`` …), ``identity_leak`` (any judged candidate claims another
-identity), or a comparison on a judged pair: ``rse>0.8`` (mean raw similarity), ``rse_lift>0.05`` (mean adjusted lift),
-or an axis name such as ``answers>0.9``.
+identity), ``several_models`` (an endpoint served one model under several names), or a comparison on a judged pair:
+``rse>0.8`` (mean raw similarity), ``rse_lift>0.05`` (mean adjusted lift), or an axis name such as ``answers>0.9``.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ COMPARE: Mapping[str, Callable[[float, float], bool]] = {
     "<": operator.lt,
     "<=": operator.le,
 }
+_CONDITIONS = ("identity_leak", "several_models")
 _METRICS = ("rse", "rse_lift", *AXES)
 
 
@@ -47,14 +48,14 @@ def parse_gates(texts: Sequence[str]) -> list[Gate]:
 
 def _parse_gate(text: str) -> Gate:
     name = text.strip().replace("-", " ")
-    if name in VERDICTS or name == "identity_leak":
+    if name in VERDICTS or name in _CONDITIONS:
         return Gate(text, name)
     if (bound := bounded(text, _METRICS)) is not None:
         return bound
     raise ConfigError(
         f"--fail-on {text!r} is not a condition",
-        f"give a verdict ({', '.join(v.replace(' ', '-') for v in VERDICTS)}), identity_leak, or METRIC>NUMBER with METRIC "
-        f"one of {', '.join(_METRICS)}",
+        f"give a verdict ({', '.join(v.replace(' ', '-') for v in VERDICTS)}), {', '.join(_CONDITIONS)}, or METRIC>NUMBER "
+        f"with METRIC one of {', '.join(_METRICS)}",
     )
 
 
@@ -76,6 +77,12 @@ def _gate_holds(gate: Gate, scores: Scores) -> Iterator[str]:
             others = sum(c["count"] for arm in entry["arms"].values() for c in arm["claims"] if c["own"] is False)
             if label in candidates and entry["own"] and others:
                 yield f"{gate.text}: {label} claimed another identity {others} times"
+        return
+    if gate.name == "several_models":
+        for model in scores["models"]:
+            if len(served := model.get("served") or []) > 1:
+                names = ", ".join(f"{entry['name']} ({entry['count']})" for entry in served)
+                yield f"{gate.text}: {model['label']} was answered by {names}"
         return
     for verdict in scores["verdicts"]:
         pair = f"{verdict['candidate']} → {verdict['reference']}"

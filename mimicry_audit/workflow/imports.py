@@ -1,17 +1,20 @@
-"""Answers collected elsewhere become a run like any other: from a response file to a `Plan` of recorded models.
+"""Answers collected elsewhere become a run like any other: from response files to a `Plan` of recorded models.
 
-Promise: every model and every prompt of the file enters the run, nothing is asked, and what the file does not say (how
-the answers were sampled) is not invented: the run says that it was imported.
+Promise: every model and every prompt of the files enters the run, nothing is asked, and what the files do not say (how
+the answers were sampled) is not invented: the run says that it was imported. Prompts are one where their ids are one; where
+ids do not match across models, prompts are matched by their text, and the run says so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain, combinations, count
 from pathlib import Path
 
 from mimicry_audit.asking.answers import Plan
 from mimicry_audit.engines.names import parse_models
-from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
+from mimicry_audit.engines.responses_file import RecordedAnswer, answers_by_text, join_files, read_answers
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.probes.schema import UNSENDABLE
 from mimicry_audit.records.asked import Message, Probe, Sampling
@@ -22,28 +25,96 @@ GENERAL = "general"
 """Domain of prompts whose file names none."""
 
 
-def plan_from(path: Path) -> Plan:
-    """What a response file holds, as a plan that the ``recorded`` engine fulfils.
+def plan_from(*paths: Path) -> Plan:
+    """What response files hold, as a plan that the ``recorded`` engine fulfils.
 
     Args:
-        path: JSONL, CSV or Parquet with the columns of `mimicry_audit.engines.responses_file`.
+        paths: JSON, CSV or Parquet with the columns of `mimicry_audit.engines.responses_file`; several are read as one.
 
     Raises:
-        DataError: the file cannot be read, breaks its schema, or asks one prompt id in two ways.
-        ConfigError: two models of the file would share a label.
+        DataError: a file cannot be read or breaks its schema, or the prompts can be matched neither by id nor by text.
+        ConfigError: two models would share a label.
     """
-    answers = read_responses(path)
-    models = list(dict.fromkeys(a.model for a in answers))
+    files = list(dict.fromkeys(paths))
+    read, name = read_answers(files), ", ".join(file.name for file in files)
+    models = list(dict.fromkeys(a.model for a in read.answers))
     if len(models) < 2:
-        raise DataError(f"{path} holds the answers of {len(models)} model", "a comparison needs at least two")
-    probes = probes_of(answers, path)
-    samples = max(a.sample for a in answers) + 1
+        raise DataError(f"{name} holds the answers of {len(models)} model", "a comparison needs at least two")
+    mismatch = find_mismatch(read.answers)
+    matched = match_by_text(read.answers, mismatch) if mismatch else Matched(read.answers, 0)
+    options = {"match": "text"} if mismatch else {}
+    repeated = read.repeated + matched.repeated
     return Plan(
-        models=parse_models([f"recorded/{path}#{name}" for name in models]),
-        probes=tuple(probes),
-        sampling=Sampling(samples=samples),
-        selection={"imported": path.name},
+        models=parse_models(
+            [{"model": f"recorded/{join_files(files)}#{model}", "options": options} for model in models]
+        ),
+        probes=tuple(probes_of(matched.answers, files[0])),
+        sampling=Sampling(samples=max(a.sample for a in matched.answers) + 1),
+        selection={
+            "imported": name,
+            **({"repeated_rows": repeated} if repeated else {}),
+            **({"matched_by_text": mismatch} if mismatch else {}),
+        },
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Matched:
+    """Answers whose prompts are one where their texts are one, and how many rows said the same again."""
+
+    answers: Sequence[RecordedAnswer]
+    repeated: int
+
+
+def find_mismatch(answers: Iterable[RecordedAnswer]) -> str | None:
+    """Why prompt ids cannot be trusted, in words: one stands for two prompts, or models give one prompt different ids."""
+    text_by_id: dict[str, str] = {}
+    ids_by_text: dict[str, dict[str, set[str]]] = {}
+    for answer in answers:
+        text = answer.prompt.strip()
+        if text_by_id.setdefault(answer.prompt_id, text) != text:
+            return f"prompt_id {answer.prompt_id!r} stands for two prompts"
+        ids_by_text.setdefault(text, {}).setdefault(answer.model, set()).add(answer.prompt_id)
+    for ids in ids_by_text.values():
+        if len(set.union(*ids.values())) > 1 and not set.intersection(*ids.values()):
+            for (model, own), (other, others) in combinations(ids.items(), 2):
+                if not own & others:
+                    return f"one prompt is {min(own)!r} for {model} and {min(others)!r} for {other}"
+    return None
+
+
+def match_by_text(answers: Sequence[RecordedAnswer], mismatch: str) -> Matched:
+    """The answers with one id for each prompt text, numbered as the ``recorded`` engine finds them by text.
+
+    Raises:
+        DataError: a model shares no prompt text with another: then the prompts cannot be matched at all.
+    """
+    models_by_text: dict[str, set[str]] = {}
+    by_model: dict[str, list[RecordedAnswer]] = {}
+    for answer in answers:
+        models_by_text.setdefault(answer.prompt.strip(), set()).add(answer.model)
+        by_model.setdefault(answer.model, []).append(answer)
+    for model, own in by_model.items():
+        if all(len(models_by_text[answer.prompt.strip()]) == 1 for answer in own):
+            raise DataError(
+                f"{mismatch}, and no other model has a prompt of {model} word for word",
+                "give each prompt one id, or one text, in all models",
+            )
+    ids: dict[str, str] = {}
+    taken: set[str] = set()
+    for answer in answers:
+        text = answer.prompt.strip()
+        if text not in ids:
+            names = chain([answer.prompt_id], (f"{answer.prompt_id}-{number}" for number in count(2)))
+            ids[text] = next(name for name in names if name not in taken)
+            taken.add(ids[text])
+    numbered = {model: answers_by_text(own) for model, own in by_model.items()}
+    matched = [
+        replace(answer, prompt_id=ids[text], prompt=text, sample=number)
+        for found in numbered.values()
+        for (text, number), answer in found.items()
+    ]
+    return Matched(matched, len(answers) - len(matched))
 
 
 def probes_of(answers: Sequence[RecordedAnswer], path: Path) -> list[Probe]:
@@ -66,28 +137,29 @@ def probes_of(answers: Sequence[RecordedAnswer], path: Path) -> list[Probe]:
             ):
                 raise DataError(f"{path}: {answer.prompt_id!r} holds a NUL or half a surrogate pair", "remove it")
             probes[answer.prompt_id] = probe
-        elif earlier_probe.prompt != answer.prompt:
+        elif earlier_probe.prompt.strip() != answer.prompt.strip():
             raise DataError(f"{path}: prompt_id {answer.prompt_id!r} stands for two prompts", "give each its own id")
     return list(probes.values())
 
 
-def resolved_from(file: Path, out: str | None = None) -> Resolved:
-    """A response file as settings made concrete, ready to be collected into a run directory.
+def resolved_from(*files: Path, out: str | None = None) -> Resolved:
+    """Response files as settings made concrete, ready to be collected into a run directory.
 
     Args:
-        file: see `plan_from`.
-        out: the run directory; under ``reports/``, named after the file, where None.
+        files: see `plan_from`.
+        out: the run directory; under ``reports/``, named after the first file, where None.
 
     Raises:
         DataError, ConfigError: see `plan_from`.
     """
     from mimicry_audit.verdicts.score import ScoringOptions
 
-    plan = plan_from(file)
+    plan = plan_from(*files)
+    more = f"-and-{len(files) - 1}-more" if len(files) > 1 else ""
     return Resolved(
         plan=plan,
         scoring=ScoringOptions(),
-        out=Path(out) if out else Path("reports") / file.stem,
+        out=Path(out) if out else Path("reports") / f"{files[0].stem}{more}",
         sources={m.label: m.name for m in plan.models},
     )
 

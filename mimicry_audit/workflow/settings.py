@@ -247,11 +247,30 @@ def scoring_options(
 
 
 def _resolve_label(name: str, specs: Sequence[ModelSpec]) -> str:
-    """The label a model goes by, given its label or the name the user wrote for it."""
-    for spec in specs:
-        if name in (spec.label, spec.source, spec.name):
-            return spec.label
+    """The label a model goes by, given its label or the name the user wrote for it.
+
+    Raises:
+        ConfigError: what is one model's label is another's name, or several models have the name.
+    """
+    fitting = _fitting_specs(name, specs)
+    if len(fitting) > 1:
+        other_names = [
+            next((n for n in (s.label, s.name, s.source) if len(_fitting_specs(n, specs)) == 1), s.label)
+            for s in fitting
+        ]
+        raise ConfigError(f"{name} is the name or label of {len(fitting)} models", f"write {' or '.join(other_names)}")
+    if fitting:
+        return fitting[0].label
     return name  # the roles' own check names what can be chosen
+
+
+def _fitting_specs(name: str, specs: Sequence[ModelSpec]) -> list[ModelSpec]:
+    """The models that a name may mean; a label wins over further models of the same name."""
+    labelled = [spec for spec in specs if spec.label == name]
+    named = [spec for spec in specs if name in (spec.name, spec.source)]
+    if any(name in (spec.name, spec.source) for spec in labelled):
+        return labelled
+    return list({spec.label: spec for spec in (*labelled, *named)}.values())
 
 
 def sampling_of(settings: Settings) -> Sampling:

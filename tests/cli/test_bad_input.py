@@ -240,8 +240,9 @@ ANSWERS: dict[str, Case] = {
     "wrong type": (lambda s: s.with_answers([ROW, {**ROW, "output": 5}]), "line 2: output is int, not text"),
     "a list for a domain": (lambda s: s.with_answers([{**ROW, "domain": ["x"]}]), "line 1: domain is list, not text"),
     "a mapping for a sample": (lambda s: s.with_answers([{**ROW, "sample": {}}]), "line 1: sample is {}|0, 1, 2"),
-    "the same answer twice": (
-        lambda s: s.with_answers([{**ROW, "sample": 0}, {**ROW, "sample": 0}]), "line 2 repeats line 1|sample column"),
+    "two answers with one number": (
+        lambda s: s.with_answers([{**ROW, "sample": 0}, {**ROW, "sample": 0, "output": "No."}]),
+        "line 2 repeats line 1|sample column"),
     "not JSON": (lambda s: s.with_models(f"recorded/{s.file('r.jsonl', 'hello')}#m"), "line 1 is not JSON|one JSON object"),
     "not Parquet": (lambda s: s.with_models(f"recorded/{s.file('r.parquet', 'hello')}#m"), "not a Parquet file|write it again"),
     "not UTF-8": (lambda s: s.with_models(f"recorded/{s.file('r.csv', bytes([255, 10]))}#m"), "is not UTF-8|save it"),

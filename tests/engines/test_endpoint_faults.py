@@ -144,6 +144,17 @@ def test_the_key_travels_and_is_kept_nowhere(faults: FaultServer, monkeypatch: p
     assert KEY not in repr(made.spec) + repr(made._connection)
 
 
+def test_an_answer_that_held_the_key_is_marked_and_all_others_are_kept_word_for_word(
+    faults: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    faults.key = KEY
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
+    faults.faults.extend([says(completion(f"It is {KEY}, or {KEY}.")), says(completion("password: hunter2 *** EMPTY"))])
+    told, plain = ask(engine(faults.url, max_concurrency=1), 2)
+    assert (told.text, told.hidden) == ("It is ***, or ***.", 2)
+    assert (plain.text, plain.hidden) == ("password: hunter2 *** EMPTY", None)
+
+
 def test_an_unknown_model_names_those_that_are_served(faults: FaultServer) -> None:
     faults.models = ["echo-2", "parrot"]
     with pytest.raises(
@@ -212,6 +223,42 @@ def test_a_dead_replica_is_passed_over(faults: FaultServer) -> None:
     done = ask(made, 12)
     assert [answer.status for answer in done] == ["ok"] * 12
     assert posts(faults) == 12
+
+
+def test_a_dead_replica_is_named(faults: FaultServer) -> None:
+    made = engine(f"http://127.0.0.1:9/v1|{faults.url}")
+    ask(made)
+    (note,) = made.notes
+    assert note.startswith("http://127.0.0.1:9/v1: ")
+    assert "no server answers there" in note
+
+
+@pytest.mark.parametrize("location", ["https://new.example/api/v1/models", "https://new.example/api/v1"])
+def test_a_redirect_names_the_new_address_at_once(faults: FaultServer, location: str) -> None:
+    faults.moved = location
+    said = r"redirects to https://new.example/api/v1 \(308\)\. Use that address: openai/NAME@https://new.example/api/v1"
+    with pytest.raises(EngineError, match=said):
+        engine(faults.url).identify()
+
+
+def test_a_redirect_of_answers_alone_is_not_tried_again(faults: FaultServer) -> None:
+    faults.faults.append(lambda handler: handler.reply(302, {}, {"Location": "/v2/chat/completions"}))
+    with pytest.raises(EngineError, match=r"redirects to http://127.0.0.1:\d+/v2 \(302\)"):
+        ask(engine(faults.url))
+    assert posts(faults) == 1
+
+
+@pytest.mark.parametrize("reply", [says(completion("Hi")), status(500), status(429)])
+def test_a_name_that_is_not_listed_is_asked_all_the_same(faults: FaultServer, reply: Any) -> None:
+    faults.models = ["echo-2", "echo-1-20260101"]
+    faults.faults.extend([reply, says(completion("It is so."))])
+    made = engine(faults.url)
+    [done] = ask(made)
+    assert done.text == "It is so."
+    assert made.notes == (
+        f"{faults.url} does not list echo-1, but takes the name: which model answers is not known from its list.",
+    )
+    assert faults.seen[0][2] == {"model": "echo-1", "messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
 
 
 def test_replicas_share_the_work(faults: FaultServer) -> None:

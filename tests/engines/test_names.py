@@ -94,7 +94,7 @@ def test_names(text: str, found: dict[str, Any]) -> None:
         ("org/a b", "org/a b is neither a folder nor a Hub id. Check the name"),
         ("./nowhere", "the folder ./nowhere does not exist. Check the path"),
         ("hf//nowhere/at/all", "the folder /nowhere/at/all does not exist. Check the path"),
-        ("runs/tuned@v1", "runs/tuned@v1: a local folder has no revisions. Leave out the @…"),
+        ("runs/tuned@v1", "runs/tuned@v1: a local model has no revisions. Leave out the @…"),
         ("lab/aria@v1", "lab/aria@v1: a lab model has no revisions. Leave out the @…"),
         ("lab/", "lab/ names no lab model. Write lab/NAME; audit lab list shows the names"),
         ("org/m@", "org/m@ ends in @. Give what should follow, or leave it out"),

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mimicry_audit.engines.responses_file import RecordedAnswer, read_responses
+from mimicry_audit.engines.responses_file import RecordedAnswer, read_answers, read_responses
 from mimicry_audit.ground.errors import DataError
 
 ROW = {"model": "m", "prompt_id": "a", "prompt": "Why?", "output": 'Because, "so".\nYes.'}
@@ -32,8 +32,33 @@ def test_three_formats_say_the_same(tmp_path: Path) -> None:
 
 
 def test_rows_without_a_sample_are_numbered_as_they_stand(tmp_path: Path) -> None:
-    path = lines(tmp_path / "a.jsonl", ROW, ROW | {"prompt_id": 7}, ROW, ROW | {"model": "n"})
+    path = lines(tmp_path / "a.jsonl", ROW, ROW | {"prompt_id": 7}, ROW | {"output": "Well."}, ROW | {"model": "n"})
     assert [(row.prompt_id, row.sample) for row in read_responses(path)] == [("a", 0), ("7", 0), ("a", 1), ("a", 0)]
+
+
+def test_a_repeated_row_is_counted_and_is_no_second_sample(tmp_path: Path) -> None:
+    other = ROW | {"output": "Well."}
+    read = read_answers([lines(tmp_path / "a.jsonl", ROW, ROW, other, ROW, other)])
+    assert [(row.output, row.sample) for row in read.answers] == [(ROW["output"], 0), ("Well.", 1)]
+    assert read.repeated == 3
+    numbered = [ROW | {"sample": n} for n in (0, 1, 1)]
+    read = read_answers([lines(tmp_path / "b.jsonl", *numbered)])  # numbered samples may well be equal
+    assert [row.sample for row in read.answers] == [0, 1]
+    assert read.repeated == 1
+
+
+def test_several_files_are_read_as_one(tmp_path: Path) -> None:
+    first = lines(tmp_path / "a.jsonl", ROW, ROW | {"model": "n"})
+    second = lines(tmp_path / "b.jsonl", ROW, ROW | {"output": "Well."}, ROW | {"model": "o"})
+    read = read_answers([first, second])
+    assert [(row.model, row.sample) for row in read.answers] == [("m", 0), ("n", 0), ("m", 1), ("o", 0)]
+    assert read.repeated == 1
+    clash = lines(tmp_path / "c.jsonl", ROW | {"sample": 0, "output": "No."})
+    with pytest.raises(DataError, match=r"c.jsonl, line 1 repeats a.jsonl, line 1: model m, prompt a, sample 0"):
+        read_answers([first, clash])
+    (tmp_path / "empty.jsonl").write_text("")
+    with pytest.raises(DataError, match=r"empty.jsonl holds no answers"):
+        read_answers([first, tmp_path / "empty.jsonl"])
 
 
 def test_other_columns_are_left_alone(tmp_path: Path) -> None:
@@ -42,6 +67,23 @@ def test_other_columns_are_left_alone(tmp_path: Path) -> None:
     frame = pd.DataFrame([ROW | {"score": 1.0}], index=pd.Index([7], name="row"))
     frame.to_parquet(tmp_path / "a.parquet")
     assert read_responses(tmp_path / "a.parquet") == [RecordedAnswer(**ROW)]
+
+
+def test_dates_are_the_text_that_was_written_and_nan_is_missing(tmp_path: Path) -> None:
+    rows = [
+        ROW | {"prompt_id": str(day), "reference_answer": pd.Timestamp(2024, 5, day), "sample": None} for day in (1, 2)
+    ]
+    pd.DataFrame(rows).to_parquet(tmp_path / "a.parquet")
+    assert [row.reference_answer for row in read_responses(tmp_path / "a.parquet")] == ["2024-05-01", "2024-05-02"]
+    rows[1]["reference_answer"] = pd.Timestamp(2024, 5, 2, 12, 30)
+    rows[0]["reference_answer"], rows[0]["sample"] = None, float("nan")
+    pd.DataFrame(rows).to_parquet(tmp_path / "b.parquet")
+    read = read_responses(tmp_path / "b.parquet")
+    assert [(row.reference_answer, row.sample) for row in read] == [(None, 0), ("2024-05-02T12:30:00", 0)]
+    path = lines(tmp_path / "a.jsonl", ROW | {"reference_answer": float("nan"), "sample": float("nan")})
+    assert read_responses(path)[0] == RecordedAnswer(**ROW)
+    with pytest.raises(DataError, match="output is null, not text"):
+        read_responses(lines(tmp_path / "b.jsonl", ROW | {"output": float("-inf")}))
 
 
 def test_long_answers_and_byte_order_marks_are_read(tmp_path: Path) -> None:
@@ -61,7 +103,10 @@ def test_long_answers_and_byte_order_marks_are_read(tmp_path: Path) -> None:
         (ROW | {"model": " "}, "a.jsonl, line 2: model is empty. Fill it in"),
         (ROW | {"sample": -1}, "a.jsonl, line 2: sample is -1, not a number from 0."),
         (ROW | {"sample": "first"}, "a.jsonl, line 2: sample is 'first', not a number from 0."),
-        (ROW | {"sample": 0}, "a.jsonl, line 2 repeats line 1: model m, prompt a, sample 0. Number repeated answers"),
+        (
+            ROW | {"sample": 0, "output": "No."},
+            "a.jsonl, line 2 repeats line 1: model m, prompt a, sample 0. Number",
+        ),
         ([ROW], "a.jsonl, line 2 is not a JSON object. Give one JSON object per line"),
     ],
 )

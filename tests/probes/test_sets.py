@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import re
 import subprocess
@@ -635,6 +636,20 @@ def test_a_mapping_of_ones_own(fake_hub: FakeHub, tmp_path: Path) -> None:
     assert validate_sets([f"hub:me/mine@{path}"]).ok
 
 
+def test_a_column_of_dates_is_the_text_that_was_written(fake_hub: FakeHub, tmp_path: Path) -> None:
+    """`datasets` makes timestamps of a JSON column of ISO dates; right answers are dates all the same."""
+    days = [datetime.datetime(1969, 7, 20), datetime.datetime(1989, 11, 9, 18, 53), datetime.date(2000, 1, 2)]
+    fake_hub.rows = {"me/days": [{"q": f"When was event {n}?", "a": day} for n, day in enumerate(days)]}
+    path = tmp_path / "map.yaml"
+    path.write_text("prompt: q\nanswer: {column: a, kind: text}\n", encoding="utf-8")
+    found = [probe.check for probe in load([f"hub:me/days#train@{path}"]).probes]
+    for check, right in zip(found, ("1969-07-20", "1989-11-09 18:53", "2000-01-02"), strict=True):
+        assert check is not None
+        assert checks.correct(check, f"It was on {right}.")
+        assert not checks.correct(check, "It was on 1970-01-01.")
+    assert checks.correct(found[1] or {}, "1989-11-09T18:53:00")
+
+
 BAD_MAPPINGS = [
     ("{}", "'prompt' is None. Write the path of the prompt in a row, such as 'turns.0.content'"),
     (
@@ -686,9 +701,7 @@ def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(PrerequisiteError) as caught:
         load(["hub:openai/gsm8k#test"])
-    assert str(caught.value) == (
-        "Hub probe sets need the package 'datasets'. Install it: pip install 'mimicry-audit[hub]'"
-    )
+    assert str(caught.value) == ("Hub probe sets need the package 'datasets'. Install it: pip install datasets")
 
 
 def test_offline_is_said_within_seconds(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import textwrap
@@ -472,3 +473,18 @@ def test_a_request_seed_fits_every_engine_and_depends_on_its_arguments(run_seed:
     assert seed == request_seed(run_seed, probe, sample)
     near = {request_seed(run_seed + 1, probe, sample), request_seed(run_seed, probe, sample + 1)}
     assert len(near | {seed, request_seed(run_seed, probe + "x", sample)}) >= 3
+
+
+def test_no_number_is_neither_written_nor_read(run: RunDirectory) -> None:
+    """A probability of zero has the logarithm −∞, for which JSON has no word."""
+    zero = ({"a": -0.5, "b": float("-inf")}, {"c": float("nan")})
+    path = fill(run, replace(response(), logprobs=zero, latency_s=float("nan")))
+    assert not {"NaN", "Infinity"} & set(re.findall(r"[A-Za-z]+", path.read_text()))
+    (found,) = run.responses("m")
+    assert list(found.logprobs or ()) == [{"a": -0.5}, {}]
+    assert found.latency_s is None
+    with path.open("a") as file:  # as another program writes it
+        line = asdict(response(1, text="It is NaN.")) | {"logprobs": [{"a": float("-inf"), "b": -1.0}]}
+        file.write(json.dumps(line) + "\n")
+    other = run.responses("m")[1]
+    assert (other.text, list(other.logprobs or ())) == ("It is NaN.", [{"b": -1.0}])

@@ -9,16 +9,17 @@ from collections import Counter
 
 import numpy as np
 import pytest
-import regex
 
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.words import count_words, split_words
 from mimicry_audit.probes.checks.check import correct, extract
 from mimicry_audit.records.asked import Message, Probe, Response
 from mimicry_audit.similarity.axes.base import Answer
-from mimicry_audit.similarity.axes.corpus import TOKEN, Corpus
+from mimicry_audit.similarity.axes.corpus import Corpus
 from mimicry_audit.similarity.axes.structure import outline
 from mimicry_audit.similarity.axes.style import _style_features
 from mimicry_audit.similarity.measure import AXES, axis_class, measure_axes
+from tests.support.unrelated_texts import TEXTS as UNRELATED
 
 NUMBER = {"kind": "number", "answer": 12}
 TEXTS = [
@@ -118,7 +119,7 @@ def windows(things, n):
 
 
 def words_of(text):
-    return regex.findall(TOKEN, text.lower())
+    return split_words(text.lower())
 
 
 def naive_grams(cut):
@@ -177,7 +178,7 @@ def naive_opening(texts):
 
 
 def naive_length(texts):
-    words = [max(len(t.split()), len(t.strip()) // 12, 1) for t in texts]
+    words = [max(count_words(t), len(t.strip()) // 12, 1) for t in texts]
     return [[min(a, b) / max(a, b) for b in words] for a in words]
 
 
@@ -271,6 +272,36 @@ def test_phrases_count_what_others_do_not_say():
         "phrases", [f"{common} {rare}", f"{common} indeed it did so", f"{rare} and nothing more was heard", common]
     )
     assert found[0, 2] > found[0, 1]
+
+
+READS_TEXT = [name for name in AXES if name not in ("answers", "wrong", "semantic")]
+
+
+def pairs_of(name, texts):
+    return block(name, texts)[np.triu_indices(len(texts), 1)]
+
+
+@pytest.mark.parametrize("language", [name for name in UNRELATED if name != "English"])
+@pytest.mark.parametrize("name", READS_TEXT)
+def test_unrelated_texts_are_no_more_alike_in_another_script(name, language):
+    """The mean over pairs stays within what pairs of the same texts have in English."""
+    english, found = pairs_of(name, UNRELATED["English"]), pairs_of(name, UNRELATED[language])
+    assert found.mean() <= english.max() + 0.01
+    if name in ("style", "structure", "length"):
+        assert found.mean() >= english.mean() - 0.1
+
+
+@pytest.mark.parametrize("language", UNRELATED)
+@pytest.mark.parametrize("name", ["lexical", "phrases", "early"])
+def test_a_text_with_one_word_more_is_alike_in_every_script(name, language):
+    """Where a clause without spaces counted as one word, one word more made another text of it."""
+    texts = UNRELATED[language]
+    words = split_words(texts[0])
+    at = len(words) // 2
+    more = texts[0].replace(words[at], words[at] + split_words(texts[1])[-2], 1)
+    if language not in ("Thai", "Lao", "Khmer", "Chinese", "Japanese"):
+        more = texts[0].replace(words[at], f"{words[at]} {split_words(texts[1])[-2]}", 1)
+    assert block(name, [texts[0], more, *texts[1:]])[0, 1] > 0.7
 
 
 def test_axes_share_one_tokenisation():

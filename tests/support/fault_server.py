@@ -25,7 +25,7 @@ class Handler(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self) -> None:
-        if self._refused():
+        if self._refused() or self._moved():
             return
         if self.owner.lists:
             self.reply(200, {"object": "list", "data": [{"id": name} for name in self.owner.models]})
@@ -37,7 +37,7 @@ class Handler(BaseHTTPRequestHandler):
         with self.owner.lock:
             self.owner.seen.append((self.path, dict(self.headers), self.body))
             fault = self.owner.faults.popleft() if self.owner.faults else None
-        if self._refused():
+        if self._refused() or self._moved():
             return
         (fault or echo)(self)
 
@@ -48,6 +48,12 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header(name, value)
         self.end_headers()
         self.wfile.write(raw)
+
+    def _moved(self) -> bool:
+        if self.owner.moved is None:
+            return False
+        self.reply(308, {"detail": "moved"}, {"Location": self.owner.moved})
+        return True
 
     def _refused(self) -> bool:
         sent = self.headers.get("Authorization", "")
@@ -71,6 +77,7 @@ class FaultServer:
     def __init__(self) -> None:
         self.models = ["echo-1", "echo-2"]
         self.lists = True
+        self.moved: str | None = None
         self.key: str | None = None
         self.faults: deque[Fault] = deque()
         self.seen: list[tuple[str, dict[str, str], dict[str, Any]]] = []

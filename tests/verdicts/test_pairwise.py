@@ -7,13 +7,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import regex
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from mimicry_audit.cli import run
+from mimicry_audit.ground.words import split_words
 from mimicry_audit.report.page import large
 from mimicry_audit.similarity.axes.base import Answer
-from mimicry_audit.similarity.axes.corpus import TOKEN
 from mimicry_audit.similarity.axes.lexical import Lexical
 from mimicry_audit.similarity.centring import centre
 from mimicry_audit.similarity.measure import measure_axes
@@ -89,7 +88,7 @@ def test_wording_is_what_scikit_learn_says() -> None:
     texts = ["The cat, the CAT sat.", "the cat sat", "中文 你好 a b", "", "___", "a a a b", "B a"]
     axis = Lexical()
     axis.prepare([Answer(world(0)[0][0], text) for text in texts])
-    split = regex.compile(TOKEN).findall
+    split = split_words
     words = TfidfVectorizer(tokenizer=split, token_pattern=None, ngram_range=(1, 2), sublinear_tf=True)
     vectors = words.fit_transform(texts)
     expected = (vectors @ vectors.T).toarray()

@@ -68,7 +68,10 @@ def test_a_prompt_without_an_answer_is_a_failure_not_text(tmp_path):
     ("rows_", "says"),
     [
         (rows(models=("a",)), "holds the answers of 1 model"),
-        ([*rows(), {**rows()[0], "model": "d", "prompt": "Another?"}], "stands for two prompts"),
+        (
+            [*rows(), {**rows()[0], "model": "d", "prompt": "Another?"}],
+            "prompt_id 'q0' stands for two prompts, and no other model has a prompt of d word for word",
+        ),
         ([{"model": "a"}], "prompt_id"),
     ],
 )
@@ -127,3 +130,105 @@ def test_a_run_on_which_no_axis_can_be_measured_still_has_a_report(tmp_path):
     file, out = write(tmp_path / "answers.jsonl", unchecked), tmp_path / "run"
     assert run(["score", "--responses", str(file), "--out", str(out), "--axes", "answers"]) == 0
     assert "Same answer was not measured" in (out / "report.html").read_text("utf-8")
+
+
+def texts_by_prompt(out, model):
+    directory = RunDirectory(out)
+    prompts = {probe.id: probe.prompt for probe in directory.probes()}
+    return {(prompts[r.probe_id], r.sample): r.text for r in directory.responses(model)}
+
+
+@pytest.mark.parametrize("shift", ["other ids", "same ids for other prompts"])
+def test_ids_that_do_not_match_are_told_and_prompts_are_matched_by_text(tmp_path, capsys, shift):
+    """Harnesses number rows as they come: the ids of two models need not mean the same prompts."""
+    table = rows()
+    for row in table:
+        if row["model"] == "b":
+            number = int(row["prompt_id"][1:])
+            row["prompt_id"] = f"row-{number + 70}" if shift == "other ids" else f"q{3 - number}"
+    file, out = write(tmp_path / "answers.jsonl", table), tmp_path / "run"
+    assert run(["import", str(file), "--out", str(out)]) == 0
+    assert "prompts were matched by their text" in capsys.readouterr().err
+    for model in "abc":
+        assert texts_by_prompt(out, model) == {
+            (f"What is {n} + 1?", 0): f"{model} thinks it is {n + 1}." for n in range(4)
+        }
+    assert run(["score", str(out), "--reference", "a", "--axes", "lexical"]) == 0
+    scores = json.loads((out / "scores.json").read_text("utf-8"))
+    assert {pair["n"] for pair in scores["pairs"]} == {4}
+    assert any("matched by their text" in warning for warning in scores["warnings"])
+    shown = capsys.readouterr().out
+    assert "matched by their text" in " ".join(shown.split())
+    assert "matched by their text" in (out / "report.html").read_text("utf-8")
+
+
+def test_samples_under_ids_of_their_own_are_samples_of_one_prompt(tmp_path):
+    table = [
+        {"model": m, "prompt_id": f"{m}{n}-{k}", "prompt": f"Say {n}.", "output": f"{m} {n} {k}"}
+        for m in "ab"
+        for n in range(3)
+        for k in range(2)
+    ]
+    assert run(["import", str(write(tmp_path / "answers.jsonl", table)), "--out", str(tmp_path / "run")]) == 0
+    assert texts_by_prompt(tmp_path / "run", "b") == {
+        (f"Say {n}.", k): f"b {n} {k}" for n in range(3) for k in range(2)
+    }
+
+
+def test_two_ids_of_one_text_stay_two_prompts_where_all_models_have_both(tmp_path):
+    table = [
+        {"model": m, "prompt_id": f"{arm}", "prompt": "Who are you?", "output": f"{m} {arm}"}
+        for m in "ab"
+        for arm in ("plain", "neutral")
+    ]
+    assert run(["import", str(write(tmp_path / "answers.jsonl", table)), "--out", str(tmp_path / "run")]) == 0
+    found = {r.probe_id: r.text for r in RunDirectory(tmp_path / "run").responses("b")}
+    assert found == {"plain": "b plain", "neutral": "b neutral"}
+
+
+def test_repeated_rows_are_told_on_console_and_page(tmp_path, capsys):
+    file, out = write(tmp_path / "answers.jsonl", [*rows(), *rows(models=("a",))]), tmp_path / "run"
+    assert run(["score", "--responses", str(file), "--out", str(out), "--reference", "a", "--axes", "lexical"]) == 0
+    told = "In answers.jsonl, 4 rows repeat an earlier one and were left out: same model, prompt and output."
+    assert told in " ".join(capsys.readouterr().out.split())
+    assert told in json.loads((out / "scores.json").read_text("utf-8"))["warnings"]
+    assert told in (out / "report.html").read_text("utf-8")
+    assert {r.sample for r in RunDirectory(out).responses("a")} == {0}
+
+
+def test_several_files_are_joined(tmp_path):
+    files = [write(tmp_path / f"{model}.jsonl", rows(models=(model,))) for model in "abc"]
+    joined = [part for file in files for part in ("--responses", str(file))]
+    out = tmp_path / "run"
+    assert run(["score", *joined, "--out", str(out), "--reference", "b", "--axes", "lexical"]) == 0
+    scores = json.loads((out / "scores.json").read_text("utf-8"))
+    assert [model["label"] for model in scores["models"]] == ["a", "b", "c"]
+    assert {pair["n"] for pair in scores["pairs"]} == {4}
+    assert run(["score", *joined, "--out", str(out), "--reference", "b", "--axes", "lexical"]) == 0
+    assert run(["import", *map(str, files), "--out", str(tmp_path / "other")]) == 0
+
+
+@pytest.mark.parametrize(
+    ("models", "reference", "meant"),
+    [
+        (("org/x", "lab/x", "y"), "lab/x", "lab/x"),
+        (("org/x#v2", "org/x#v1", "y"), "org/x#v1", "org/x#v1"),
+        (("通义/千问", "x", "y"), "通义/千问", "通义/千问"),
+        (("a/x", "b/x", "a-x"), "b/x", "b/x"),
+        (("a/x", "b/x", "x"), "x", "x"),
+    ],
+)
+def test_the_reference_is_the_model_of_that_name(tmp_path, models, reference, meant):
+    file, out = write(tmp_path / "answers.jsonl", rows(models=models)), tmp_path / "run"
+    assert run(["score", "--responses", str(file), "--out", str(out), "--reference", reference]) == 0
+    scores = json.loads((out / "scores.json").read_text("utf-8"))
+    label = scores["settings"]["scoring"]["roles"]["references"][0]
+    assert RunDirectory(out).manifest().models[label].name == meant
+    assert {r.text for r in RunDirectory(out).responses(label)} == {f"{meant} thinks it is {n + 1}." for n in range(4)}
+    assert len({model["label"].casefold() for model in scores["models"]}) == 3
+
+
+def test_a_name_that_means_two_models_is_refused(tmp_path, capsys):
+    file, out = write(tmp_path / "answers.jsonl", rows(models=("a/x", "b/x", "a-x"))), tmp_path / "run"
+    assert run(["score", "--responses", str(file), "--out", str(out), "--reference", "a-x"]) == 2
+    assert "a-x is the name or label of 2 models. Write a/x or a-x-recorded" in capsys.readouterr().err

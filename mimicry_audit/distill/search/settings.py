@@ -63,4 +63,4 @@ def check_search(search: SearchSettings, settings: DistillSettings) -> None:
     if not settings.evaluation_limit:
         raise ConfigError("a search chooses by the evaluation, and --evaluation-limit is 0", "leave it out")
     if importlib.util.find_spec("optuna") is None:
-        raise PrerequisiteError("a search needs the optuna package", "pip install 'mimicry-audit[distill]'")
+        raise PrerequisiteError("a search needs the optuna package", "pip install optuna")

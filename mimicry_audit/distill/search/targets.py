@@ -168,7 +168,7 @@ def check(targets: Sequence[Target], rows: Sequence[Row], probabilities: bool) -
         package = _PACKAGES.get(target.metric)
         if package and importlib.util.find_spec(package) is None:
             raise PrerequisiteError(
-                f"--target {target} needs the {package} package", "pip install 'mimicry-audit[distill]'"
+                f"--target {target} needs the {package} package", f"pip install {package.replace('_', '-')}"
             )
 
 

@@ -350,7 +350,7 @@ def with_adapter(model: PreTrainedModel, rank: int, dropout: float | None = None
     try:
         from peft import LoraConfig, get_peft_model
     except ImportError:
-        raise PrerequisiteError("--adapter needs the peft package", "pip install 'mimicry-audit[distill]'") from None
+        raise PrerequisiteError("--adapter needs the peft package", "pip install peft") from None
     config = LoraConfig(
         task_type="CAUSAL_LM", r=rank, lora_alpha=2 * rank, lora_dropout=dropout or 0.0, target_modules="all-linear"
     )

@@ -166,7 +166,7 @@ def check_packages(training: TrainingSettings, extra: Mapping[str, str | None] |
         raise ConfigError(f"the launcher {words[0]} cannot be started", "check --launcher")
     for package, option in {"peft": "--adapter" if training.adapter else None, **(extra or {})}.items():
         if option is not None and importlib.util.find_spec(package) is None:
-            raise PrerequisiteError(f"{option} needs the {package} package", "pip install 'mimicry-audit[distill]'")
+            raise PrerequisiteError(f"{option} needs the {package} package", f"pip install {package}")
 
 
 def _plain_value(value: object) -> object:

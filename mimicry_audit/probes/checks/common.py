@@ -5,7 +5,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-_CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"
+import regex
+
+_CJK = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af\p{Line_Break=SA}"
+"""Scripts in which a word is not told by the spaces around it: Chinese, Japanese, Korean, Thai, Lao, Khmer, Burmese."""
 _EMPHASIS = re.compile(r"\*\*|__|`|(?<![\w*])\*(?=\S)|(?<=\S)\*(?![\w*])")
 _LATEX_TEXT = re.compile(r"\\(?:text|mathrm|textbf|mathbf|mbox)\s*\{([^{}]*)\}")
 BOXED = re.compile(r"\\boxed\s*\{((?:[^{}]|\{[^{}]*\})*)\}")
@@ -21,6 +24,8 @@ FINAL = re.compile(
 """Words that announce a final answer; what follows them is the answer."""
 
 _ANNOUNCEMENTS, _PASSAGE = 5, 400
+_ACCENTS = regex.compile(r"(?<=[\p{Latin}\p{Greek}\p{Cyrillic}\p{Arabic}\p{Hebrew}]\p{M}*)\p{M}")
+_NO_WORD = regex.compile(r"[^\w\p{M}%+]+|_")
 
 
 def plain(text: str) -> str:
@@ -52,23 +57,26 @@ def after_final_phrase(text: str) -> list[str]:
 
 
 def normalise(text: str) -> str:
-    """Case-folded, unaccented, punctuation turned to spaces: two spellings of one short answer become equal."""
-    text = unicodedata.normalize("NFKD", plain(text)).casefold()
-    text = "".join(c for c in text if not unicodedata.combining(c))
-    text = re.sub(r"['’](?=s\b|t\b)", "", text)
-    return " ".join(re.sub(r"[^\w%+]+|_", " ", text).split())
+    """Case-folded, unaccented, punctuation turned to spaces: two spellings of one short answer become equal.
+
+    Only marks that a writer may leave out are dropped: a vowel sign of Hindi or Thai makes another word.
+    """
+    text = _ACCENTS.sub("", unicodedata.normalize("NFKD", plain(text)).casefold())
+    text = unicodedata.normalize("NFC", re.sub(r"['’](?=s\b|t\b)", "", text))
+    return " ".join(_NO_WORD.sub(" ", text).split())
 
 
 def word_pattern(phrase: str, *, whole_word: bool = True, match_case: bool = False) -> re.Pattern[str]:
-    """A pattern for a phrase as whole words; Chinese, Japanese and Korean have no spaces, so there any place does."""
+    """A pattern for a phrase as whole words; where there are no spaces between words (`_CJK`), any place does."""
     body = r"\s+".join(re.escape(part) for part in phrase.split())
     if whole_word and body:
         letter = rf"(?![{_CJK}])\w"
-        if re.match(letter, phrase.strip()):
+        if regex.match(letter, phrase.strip()):
             body = rf"(?<![^\W{_CJK}]){body}"
-        if re.search(rf"{letter}\Z", phrase.strip()):
-            body = rf"{body}(?![^\W{_CJK}])"
-    return re.compile(body, 0 if match_case else re.IGNORECASE)
+        if regex.search(rf"{letter}\p{{M}}*\Z", phrase.strip()):
+            body = rf"{body}(?![^\W{_CJK}]|\p{{M}})"
+    pattern: re.Pattern[str] = regex.compile(body, 0 if match_case else regex.IGNORECASE)
+    return pattern
 
 
 def is_number(value: object) -> bool:

@@ -1,4 +1,4 @@
-"""Words and sentences of a text, for constraints. Chinese and Japanese count one word per character."""
+"""Words and sentences of a text, for constraints. Chinese and Japanese count one word per character; Thai has a dictionary."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import regex
+
+from mimicry_audit.ground.words import plain_words
 from mimicry_audit.probes.checks.common import word_pattern
 
 _CJK = r"[\u3040-\u30ff\u3400-\u9fff]"
-_WORD = re.compile(rf"{_CJK}|(?:(?!{_CJK})[^\W_])+(?:['’.,\-/](?:(?!{_CJK})[^\W_])+)*")
+_LETTERS = rf"(?:(?!{_CJK})[^\W_][\p{{M}}\u200c\u200d]*)+"
+_WORD = regex.compile(rf"{_CJK}|{_LETTERS}(?:['’.,\-/]{_LETTERS})*")
+_DICTIONARY = regex.compile(r"\p{Line_Break=SA}")
 _ABBREVIATION = re.compile(r"\b(?:Mr|Mrs|Ms|Dr|Prof|St|vs|etc|e\.g|i\.e|approx|No|Jr|Sr|P\.S|[A-Z])\.$")
 _SENTENCE_END = re.compile(r"(?:(?<=[.!?…])[\"'”’)*_]*\s+)|(?<=[。！？])")
 _MARKER = re.compile(r"^[ \t]*(?:[-*+•–]|\d+[.)]|#{1,6})[ \t]+", re.MULTILINE)
@@ -29,7 +34,10 @@ class Seek:
 
 def words(text: str) -> list[str]:
     """The words, without list markers and punctuation; a hyphenated word and '3.5' are one each."""
-    return _WORD.findall(_MARKER.sub("", text).replace("—", " ").replace("–", " "))
+    found = _WORD.findall(_MARKER.sub("", text).replace("—", " ").replace("–", " "))
+    if text.isascii() or not _DICTIONARY.search(text):
+        return list(found)
+    return [word for piece in found for word in (plain_words(piece) if _DICTIONARY.search(piece) else (piece,))]
 
 
 def count_words(text: str) -> int:

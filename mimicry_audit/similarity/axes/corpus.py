@@ -12,13 +12,10 @@ from functools import cached_property
 from typing import overload
 
 import numpy as np
-import regex
 
+from mimicry_audit.ground.words import split_words
 from mimicry_audit.similarity.axes.base import Answer, IntArray
 
-TOKEN = r"(?:[^\W_\u3040-\u30ff\u3400-\u9fff]\p{M}*)+|[\u3040-\u30ff\u3400-\u9fff]\p{M}*|[^\w\s]"  # noqa: S105 (a word pattern, not a secret)
-"""Words with their combining marks (vowel signs of Hindi, Thai, Arabic …), single punctuation marks, and single characters of
-unspaced scripts; for the package `regex`, which knows Unicode's classes."""
 WORD_LIMIT = 2**21 - 2
 """Most distinct words, so that three word numbers fit in one 64-bit code; a run with more shares the last number."""
 
@@ -72,12 +69,10 @@ class Corpus(Sequence[Answer]):
     @cached_property
     def words(self) -> Runs:
         """Lower-cased words and marks, numbered in order of appearance."""
-        pattern, number_by_word = regex.compile(TOKEN), dict[str, int]()
+        number_by_word = dict[str, int]()
         pieces, starts = [], [0]
         for answer in self._answers:
-            numbers = [
-                number_by_word.setdefault(w, len(number_by_word) + 1) for w in pattern.findall(answer.text.lower())
-            ]
+            numbers = [number_by_word.setdefault(w, len(number_by_word) + 1) for w in split_words(answer.text.lower())]
             pieces.append(np.array(numbers, dtype=np.int64))
             starts.append(starts[-1] + len(numbers))
         flat = np.concatenate([np.zeros(0, dtype=np.int64), *pieces])

@@ -11,6 +11,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from mimicry_audit.ground.words import count_words
 from mimicry_audit.similarity.axes.base import Answer, FloatArray
 
 
@@ -27,9 +28,9 @@ class Length:
         self._words = np.zeros(0)
 
     def prepare(self, answers: Sequence[Answer]) -> None:
-        """Count words; Chinese has no spaces, so long unspaced runs count by characters too."""
+        """Count words; long runs without a space (code, addresses) count by characters too."""
         texts = [a.text.strip() for a in answers]
-        self._words = np.array([max(len(t.split()), len(t) // 12, 1) for t in texts], dtype=np.float64)
+        self._words = np.array([max(count_words(t), len(t) // 12, 1) for t in texts], dtype=np.float64)
 
     def block(self, rows: Sequence[int]) -> FloatArray:
         """See `Axis.block`."""

@@ -14,7 +14,9 @@ from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
+import regex
 
+from mimicry_audit.ground.words import count_words, split_words
 from mimicry_audit.similarity.axes.base import Answer, FloatArray
 
 FUNCTION_WORDS = (
@@ -24,11 +26,12 @@ FUNCTION_WORDS = (
     "both some more most other such only own same too very just also because while however therefore thus well now "
     "let sure certainly indeed first second finally 的 了 是 在 我 你 和 也 不 有 就 都 而 及 与 吗 呢 吧"
 ).split()
-MARKS = (*".,!?:;-–—…()\"'*#`|$\\", "\n", "\n\n", *"。，！：")
+MARKS = (*".,!?:;-–—…()\"'*#`|$\\", "\n", "\n\n", *"。，！：？；、।؟،؛۔។")
 
-
-_WORDS = re.compile(r"[^\W\d_]+|[\u4e00-\u9fff]")
-_SENTENCES = re.compile(r"[.!?。！？\n]+")
+_LETTERS = regex.compile(r"(?:[^\W\d_][\p{M}\u200c\u200d]*)+")
+_ENDS = ".!?。！？।॥؟۔។"
+"""What ends a sentence, in the scripts that have a sign for it."""
+_SENTENCES = re.compile(rf"[{_ENDS}\n]+")
 _NUMBERED = re.compile(r"\d+[.)]")
 
 
@@ -61,10 +64,10 @@ class Style:
 
 
 def _style_features(text: str) -> list[float]:
-    words = _WORDS.findall(text.lower())
+    words = [letters for word in split_words(text.lower()) for letters in _LETTERS.findall(word)]
     n_words, n_chars = max(len(words), 1), max(len(text), 1)
     counts = Counter(words)
-    lengths = [n for n in map(len, map(str.split, _SENTENCES.split(text))) if n] or [0]
+    lengths = [n for n in map(count_words, _SENTENCES.split(text)) if n] or [0]
     mean = sum(lengths) / len(lengths)
     spread = (sum((n - mean) ** 2 for n in lengths) / len(lengths)) ** 0.5
     lines = [line.strip() for line in text.splitlines() if line.strip()] or [""]
@@ -78,7 +81,7 @@ def _style_features(text: str) -> list[float]:
         _count_characters(text, string.digits, str.isdigit) / n_chars,
         sum(line[:2] in ("- ", "* ", "• ") for line in lines) / len(lines),
         sum(bool(_NUMBERED.match(line)) for line in lines) / len(lines),
-        float(text.rstrip()[-1:] in ".!?。！？"),
+        float(text.rstrip()[-1:] in _ENDS),
     ]
 
 

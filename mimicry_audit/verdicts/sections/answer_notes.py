@@ -25,10 +25,18 @@ def answer_warnings(responses: Mapping[str, Sequence[Response]]) -> list[str]:
     return [note for label, journal in responses.items() for note in _notes_on(label, journal)]
 
 
+def served_names(journal: Sequence[Response]) -> Counter[str]:
+    """Under which names an endpoint served one model's usable answers; several mean several models."""
+    return Counter(r.served_model for r in journal if r.usable and r.served_model)
+
+
 def _notes_on(label: str, journal: Sequence[Response]) -> Iterator[str]:
     if not journal:
         return
-    served = Counter(r.served_model for r in journal if r.usable and r.served_model)
+    cut = sum(r.status == "truncated" for r in journal)
+    if cut >= CUT_SHARE * len(journal):
+        yield f"{label}: {cut} of {len(journal)} answers were cut off by the token limit. Raise --max-tokens."
+    served = served_names(journal)
     if len(served) > 1:
         (main, _), *others = served.most_common()
         parts = ", ".join(f"{count} from {name}" for name, count in others)
@@ -36,15 +44,18 @@ def _notes_on(label: str, journal: Sequence[Response]) -> Iterator[str]:
             f"{label} was not one model: of {served.total()} answers {parts}, the others from {main}, as the endpoint "
             "itself reports. Ask a fixed model version."
         )
+    hidden = sum(r.hidden is not None for r in journal)
+    if hidden:
+        yield (
+            f"{label}: {hidden} of {len(journal)} answers held the key of the endpoint. It was replaced by ***, so these "
+            "answers are not word for word what the endpoint sent."
+        )
     mute = sum(r.status == "empty" and bool(r.reasoning) for r in journal)
     if mute:
         yield (
             f"{label} only reasoned: {mute} of {len(journal)} replies hold reasoning but no answer, because the token limit "
             "was reached first. Raise --max-tokens."
         )
-    cut = sum(r.status == "truncated" for r in journal)
-    if cut >= CUT_SHARE * len(journal):
-        yield f"{label}: {cut} of {len(journal)} answers were cut off by the token limit. Raise --max-tokens."
     errors = Counter(r.error for r in journal if r.status == "error" and r.error)
     if errors:
         (reason, count) = errors.most_common(1)[0]

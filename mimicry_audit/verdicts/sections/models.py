@@ -7,12 +7,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from mimicry_audit.ground.words import count_words
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import STATUSES, Probe, Response
 from mimicry_audit.records.manifest import ModelInRun, StatedLineage
 from mimicry_audit.records.scores import AccuracyRecord, LineageRecord, ModelScore
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, intervals
 from mimicry_audit.verdicts.roles import Roles
+from mimicry_audit.verdicts.sections.answer_notes import served_names
 
 
 def model_entry(
@@ -38,10 +40,11 @@ def model_entry(
         "coverage": round(len(usable) / answers_due, 4) if answers_due else 0.0,
         "statuses": {s: statuses[s] for s in STATUSES if statuses[s]},
         "answers": len(responses),
-        "mean_words": round(sum(len(r.text.split()) for r in usable) / len(usable), 1) if usable else 0.0,
+        "mean_words": round(sum(count_words(r.text) for r in usable) / len(usable), 1) if usable else 0.0,
         "accuracy": _accuracy_entry(compared, responses, codes, weights),
         "lineage": _lineage_entry(model.lineage) if model.lineage else None,
         "injected_identity": model.injected_system_text,
+        "served": [{"name": name, "count": count} for name, count in served_names(responses).most_common()],
     }
 
 

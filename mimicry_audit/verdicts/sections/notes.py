@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import Probe
-from mimicry_audit.records.manifest import Manifest
+from mimicry_audit.records.manifest import Manifest, SelectionEntry
 from mimicry_audit.records.scores import Scores
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.verdicts.roles import Roles
@@ -59,8 +59,10 @@ def warnings(
     manifest: Manifest, labels: Sequence[str], measured: Sequence[Measured], verdicts: Sequence[Verdict]
 ) -> list[str]:
     """What a reader should know before believing the scores."""
-    found = [f"{m.axis.title} was not measured: {m.why_not}." for m in measured if m.why_not]
+    found = import_warnings(manifest.settings["selection"])
+    found += [f"{m.axis.title} was not measured: {m.why_not}." for m in measured if m.why_not]
     for label in labels:
+        found += [f"{label}: {note}" for note in manifest.model(label).notes]
         injected = manifest.model(label).injected_system_text
         if injected:
             found.append(
@@ -81,6 +83,19 @@ def warnings(
     thin = sorted({v.facts.candidate for v in verdicts if v.facts.coverage < v.facts.min_coverage})
     if thin:
         found.append(f"Too many answers are missing to judge {', '.join(thin)}.")
+    return found
+
+
+def import_warnings(selection: SelectionEntry) -> list[str]:
+    """What was noticed in the files that a run was imported from."""
+    found = []
+    if count := selection.get("repeated_rows"):
+        rows = "1 row repeats an earlier one and was" if count == 1 else f"{count} rows repeat an earlier one and were"
+        found.append(f"In {selection['imported']}, {rows} left out: same model, prompt and output.")
+    if why := selection.get("matched_by_text"):
+        found.append(
+            f"The prompt ids of {selection['imported']} do not match ({why}): prompts were matched by their text."
+        )
     return found
 
 

@@ -14,6 +14,7 @@ from mimicry_audit.ground.errors import ProbeError
 from mimicry_audit.probes.checks import check as checks
 from mimicry_audit.probes.checks.constraints import RULES
 from mimicry_audit.probes.checks.number import canonical, final_number
+from mimicry_audit.probes.checks.wording import count_words
 
 
 def number(answer: Any, **more: Any) -> dict[str, Any]:
@@ -402,3 +403,25 @@ def test_long_answers_take_no_time(piece: str) -> None:
     for check in ALL_KINDS:
         assert checks.correct(check, text) in (True, False)
     assert time.perf_counter() - begin < 5
+
+
+@pytest.mark.parametrize(
+    ("answer", "text", "right"),
+    [
+        ("दिल्ली", "राजधानी दिल्ली है।", True),
+        ("की", "उत्तर का है", False),
+        ("राम", "वह रामायण है", False),
+        ("กรุงเทพ", "คำตอบคือกรุงเทพครับ", True),
+        ("かき", "かぎ", False),
+        ("أحمد", "اسمه احمد.", True),
+        ("Sao Paulo", "It is São Paulo.", True),
+    ],
+)
+def test_short_answers_are_told_apart_in_every_script(answer: str, text: str, right: bool) -> None:
+    assert checks.correct({"kind": "text", "answer": [answer]}, text) is right
+
+
+def test_words_of_constraints_are_whole_in_every_script() -> None:
+    assert count_words("हिन्दी में किताबें पढ़ना") == 4
+    assert count_words("ฉันชอบกินข้าว 3.5 well-known") == 6
+    assert count_words("我喜欢") == 3

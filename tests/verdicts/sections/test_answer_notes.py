@@ -35,6 +35,18 @@ def test_answers_cut_off_and_failures_are_counted() -> None:
     assert note == "m: 4 of 5 questions were not answered: the template refuses (and 1 for other reasons)."
 
 
+def test_answers_cut_off_are_told_before_anything_else() -> None:
+    cut = journal(46, status=lambda i: "truncated" if i < 35 else "ok", text=str, served_model=lambda i: "ab"[i % 2])
+    notes = answer_warnings({"m": cut})
+    assert notes[0] == "m: 35 of 46 answers were cut off by the token limit. Raise --max-tokens."
+    assert "was not one model" in notes[1]
+
+
+def test_answers_in_which_a_key_was_hidden_are_counted() -> None:
+    (note,) = answer_warnings({"m": journal(4, text=str, hidden=lambda i: 2 if i == 1 else None)})
+    assert note.startswith("m: 1 of 4 answers held the key of the endpoint. It was replaced by ***")
+
+
 def test_one_text_for_many_prompts_is_named() -> None:
     assert "gave one text, “Sorry.”, to 12 of 12 prompts" in answer_warnings({"m": journal(12, text="Sorry.")})[0]
     assert answer_warnings({"m": journal(12, text=str)}) == []

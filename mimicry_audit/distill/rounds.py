@@ -262,7 +262,7 @@ def _prepare_job(
         rows=files[0], held=files[1] if held_out_rows else None, signals=store, recipe=recipe,
         pads=(padding(alignment.student), padding(alignment.teacher) if alignment.teacher else 0),
         seed=s.seed + max(0, number), patience=s.patience, evaluate_every=s.evaluate_every,
-        log_every=max(1, shared_fields["steps"] // _LOGS_A_ROUND), round_=number,
+        logs=_LOGS_A_ROUND, round_=number,
         metrics=str((s.out / "metrics.jsonl").resolve()),
         board=_board_folder(context), template=alignment.student.side.template.source if s.training.chat_template else None,
         dropout=s.dropout, layers=s.layers if number <= 0 else 0, rungs=RUNGS if context.on_rung and number == 0 else 0,

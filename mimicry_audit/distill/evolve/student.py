@@ -118,7 +118,7 @@ class Student:
             folder=str(folder.resolve()), student=start, student_commit=commit, teacher=None, teacher_commit=None,
             rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=LossRecipe(),
             pads=(pad, 0), seed=s.seed + number, patience=0, evaluate_every=0,
-            log_every=max(1, shared_fields["steps"] // 10), round_=number,
+            logs=10, round_=number,
             metrics=str((s.out / "metrics.jsonl").resolve()), board=None,
             template=self.source.side.template.source if s.training.chat_template else None, **shared_fields,
         )  # fmt: skip

@@ -67,7 +67,8 @@ class SharedFields(TypedDict):
     """The fields of a `Job` that follow from the settings of every training and the number of rows."""
 
     steps: int
-    steps_an_epoch: int
+    epochs: float
+    row_count: int
     batch: int
     accumulate: int
     rate: float
@@ -77,6 +78,21 @@ class SharedFields(TypedDict):
     adapter_rank: int
     bf16: bool
     threads: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Length:
+    """How long a training is, in optimiser steps.
+
+    Attributes:
+        steps: in all.
+        an_epoch: of them, one pass over the rows.
+        log_every: between two lines of the log.
+    """
+
+    steps: int
+    an_epoch: int
+    log_every: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,8 +110,9 @@ class Job:
         signals: folder and key of the signal store, None for none.
         recipe: how the loss is made.
         pads: padding token of student and teacher.
-        steps: optimiser steps.
-        steps_an_epoch: of them, one pass.
+        steps: optimiser steps, 0 for `epochs`.
+        epochs: passes over the rows, where `steps` is 0.
+        row_count: training rows.
         round_: number of the round.
         metrics: file of the metrics.
         board: folder of TensorBoard logs, None for none.
@@ -120,7 +137,8 @@ class Job:
     recipe: LossRecipe
     pads: tuple[int, int]
     steps: int
-    steps_an_epoch: int
+    epochs: float
+    row_count: int
     batch: int
     accumulate: int
     rate: float
@@ -130,7 +148,7 @@ class Job:
     patience: int
     evaluate_every: int
     save_every: int
-    log_every: int
+    logs: int
     round_: int
     metrics: str
     board: str | None
@@ -142,6 +160,16 @@ class Job:
     layers: int = 0
     rungs: int = 0
     held_bytes: int = 0
+
+    def length(self, processes: int) -> Length:
+        """How long the training is on so many processes.
+
+        Only the processes that run know how many they are: a launcher's options may say ``auto``, leave it to a saved
+        configuration, or start fewer than they name.
+        """
+        an_epoch = math.ceil(self.row_count / (self.batch * self.accumulate * processes))
+        steps = self.steps or max(1, math.ceil(an_epoch * self.epochs))
+        return Length(steps, min(an_epoch, steps), max(1, steps // self.logs))
 
     @property
     def states(self) -> str:
@@ -165,11 +193,10 @@ class Job:
 
 def training_fields(training: TrainingSettings, rows: int) -> SharedFields:
     """See `SharedFields`."""
-    each = math.ceil(rows / (training.batch * training.accumulate * count_processes(training.launcher)))
-    steps = training.steps or max(1, math.ceil(each * training.epochs))
     return {
-        "steps": steps,
-        "steps_an_epoch": min(each, steps),
+        "steps": training.steps,
+        "epochs": training.epochs,
+        "row_count": rows,
         "batch": training.batch,
         "accumulate": training.accumulate,
         "rate": training.peak_rate,
@@ -189,12 +216,6 @@ def uses_bf16(precision: str) -> bool:
     if precision == "auto":
         return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
     return precision == "bf16"
-
-
-def count_processes(launcher: str | None) -> int:
-    """How many processes a launcher starts, as far as its options show; only the length of an epoch depends on it."""
-    match = re.search(r"--(?:num[_-]processes|nproc[_-]per[_-]node)[= ](\d+)", launcher or "")
-    return int(match[1]) if match else 1
 
 
 def write(job: Job) -> Path:

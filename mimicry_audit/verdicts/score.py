@@ -206,7 +206,7 @@ def _compute_scores(
         scores["likelihood"] = likelihoods.section(verdicts, weights)
     scores["limits"] = list(LIMITS)
     scores["warnings"] = [
-        *answer_warnings(responses),
+        *answer_warnings(responses, None if manifest.imported else manifest.settings["sampling"]["max_tokens"]),
         *warnings(manifest, labels, material.measured, verdicts),
         *judge_warnings(judges, material.models, measurement.own, lambda model: own_in_run(model, measurement.facts)),
     ]

@@ -47,6 +47,7 @@ def signature(matter: Matter, options: ScoringOptions) -> str:
 def warnings(matter: Matter, measurements: Sequence[Measured]) -> list[str]:
     """What a reader should know before believing the numbers."""
     lines = [f"{m.axis.title} was not measured: {m.why_not}." for m in measurements if m.why_not]
+    lines += [f"{m.axis.title}: {m.note}." for m in measurements if m.note]
     if not matter.of("control"):
         lines.append(
             "No control was named: a movement toward the reference may be one toward every good model. Add --control."

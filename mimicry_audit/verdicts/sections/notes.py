@@ -60,6 +60,7 @@ def warnings(
 ) -> list[str]:
     """What a reader should know before believing the scores."""
     found = [f"{m.axis.title} was not measured: {m.why_not}." for m in measured if m.why_not]
+    found += [f"{m.axis.title}: {m.note}." for m in measured if m.note]
     for label in labels:
         injected = manifest.model(label).injected_system_text
         if injected:

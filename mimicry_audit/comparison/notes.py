@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 from mimicry_audit.comparison.inputs import Matter
@@ -12,6 +13,13 @@ from mimicry_audit.records.manifest import SamplingEntry
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 from mimicry_audit.verdicts.options import ScoringOptions
+from mimicry_audit.verdicts.sections.signature import (
+    answers_hash,
+    axes_parts,
+    models_part,
+    sampling_parts,
+    short_hash,
+)
 
 
 def title(matter: Matter) -> str:
@@ -22,22 +30,24 @@ def title(matter: Matter) -> str:
     return f"What changed from {before} to {after_name}, seen from {reference}?"
 
 
-def signature(matter: Matter, options: ScoringOptions) -> str:
+def signature(matter: Matter, options: ScoringOptions, measurements: Sequence[Measured]) -> str:
     """One line that pins the numbers down."""
     sampling = matter.sides[0].sampling
     sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in matter.probe_sets)
+    asked = short_hash([[p.id, [[m.role, m.content] for m in p.messages]] for p in matter.compared])
     return " | ".join(
         (
             "compare",
             f"probes:{sets or 'given'}",
-            f"axes:{'+'.join(options.axes)}",
-            f"embed:{(options.embedding_model or 'all-MiniLM-L6-v2').split('/')[-1]}",
-            f"n:{len(matter.compared)}",
+            f"n:{len(matter.compared)}+{asked}",
+            f"models:{models_part([replace(side.model, label=side.label) for side in matter.sides])}",
             f"checkpoints:{len(matter.of('after'))}",
             f"controls:{len(matter.of('control'))}",
+            *axes_parts(measurements, options),
             f"samples:{matter.samples}",
-            f"temp:{sampling['temperature']:g}" if sampling else "temp:unknown",
-            f"seed:{options.seed}",
+            *(sampling_parts(sampling) if sampling else ["temp:unknown"]),
+            f"answers:{answers_hash({side.label: side.responses for side in matter.sides})}",
+            f"stat-seed:{options.seed}",
             f"boot:{options.draws}",
             f"v:{__version__}",
         )

@@ -1,21 +1,16 @@
-"""What is said about a run as a whole: its title, signature, versions, warnings, coverage and limits."""
+"""What is said about a run as a whole: its title, versions, warnings, coverage and limits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING
 
 from mimicry_audit.ground.version import __version__
-from mimicry_audit.records.asked import Probe
 from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.scores import Scores
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import Verdict
-
-if TYPE_CHECKING:
-    from mimicry_audit.verdicts.options import ScoringOptions
 
 LIMITS = (
     "A verdict is evidence, never proof. It describes answers to these probes under these settings.",
@@ -32,27 +27,6 @@ def title(labels: Sequence[str], roles: Roles) -> str:
     if roles.references:
         return f"Has any of {len(labels)} models been distilled from {' or '.join(roles.references)}?"
     return f"Which of {len(labels)} models was distilled from which?"
-
-
-def signature(manifest: Manifest, probes: Sequence[Probe], options: ScoringOptions) -> str:
-    """One line that pins the scores down, after the manner of sacreBLEU (Post 2018)."""
-    sampling, likelihood = manifest.settings["sampling"], manifest.likelihood
-    imported = manifest.settings["selection"].get("imported")
-    sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in manifest.settings["probe_sets"])
-    return " | ".join(
-        (
-            f"probes:{sets or imported or 'given'}",
-            f"axes:{'+'.join(options.axes)}",
-            *([f"likelihood:top{likelihood['top_k']}"] if likelihood else []),
-            f"embed:{(options.embedding_model or 'all-MiniLM-L6-v2').split('/')[-1]}",
-            f"n:{len(probes)}",
-            f"samples:{sampling['samples']}",
-            "temp:unknown" if imported else f"temp:{sampling['temperature']:g}",
-            f"seed:{sampling['seed']}",
-            f"boot:{options.draws}",
-            f"v:{__version__}",
-        )
-    )
 
 
 def warnings(

@@ -13,6 +13,7 @@ from mimicry_audit.records.manifest import SamplingEntry
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 from mimicry_audit.verdicts.options import ScoringOptions
+from mimicry_audit.verdicts.sections.notes import rounding_notes
 from mimicry_audit.verdicts.sections.signature import (
     answers_hash,
     axes_parts,
@@ -65,6 +66,14 @@ def warnings(matter: Matter, measurements: Sequence[Measured]) -> list[str]:
     if matter.samples == 1:
         lines.append(
             "One sample per probe: whether a model's own answers grew alike (self-similarity) was not measured."
+        )
+    moving = [side.model for side in matter.sides if side.role in ("before", "after")]
+    sampling = matter.sides[0].sampling
+    if sampling is not None and (notes := rounding_notes(moving, sampling["temperature"])):
+        lines += notes
+        lines.append(
+            "A single answer that changed may have changed by rounding alone; only movements over many probes, which are "
+            "tested, tell of the training."
         )
     engines = list(dict.fromkeys(s.engine for s in matter.sides if s.role in ("before", "after")))
     if len(engines) > 1:

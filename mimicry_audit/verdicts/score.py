@@ -210,6 +210,7 @@ def _compute_scores(
     scores["warnings"] = [
         *answer_warnings(responses, None if manifest.imported else manifest.settings["sampling"]["max_tokens"]),
         *warnings(manifest, labels, material.measured, verdicts),
+        *(likelihoods.notes() if likelihoods else []),
         *judge_warnings(judges, material.models, measurement.own, lambda model: own_in_run(model, measurement.facts)),
     ]
     return scores

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib import metadata
 
 from mimicry_audit.ground.version import __version__
-from mimicry_audit.records.manifest import Manifest
+from mimicry_audit.records.manifest import Manifest, ModelInRun
 from mimicry_audit.records.scores import Scores
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.verdicts.roles import Roles
@@ -41,6 +41,7 @@ def warnings(
             found.append(
                 f"The chat template of {label} adds a system text of its own: “{' '.join(injected.split())[:160]}”."
             )
+    found += rounding_notes(list(manifest.models.values()), manifest.settings["sampling"]["temperature"])
     if manifest.settings["sampling"]["samples"] == 1:
         greedy = manifest.settings["sampling"]["temperature"] == 0 and not manifest.imported
         found.append(
@@ -51,6 +52,20 @@ def warnings(
     if thin:
         found.append(f"Too many answers are missing to judge {', '.join(thin)}.")
     return found
+
+
+def rounding_notes(models: Sequence[ModelInRun], temperature: float) -> list[str]:
+    """A sentence on the models whose greedy answers hang on rounding; empty where there are none."""
+    rounding = [model for model in models if model.rounds_by_batch]
+    if not rounding or temperature > 0:
+        return []
+    names, types = [model.label for model in rounding], sorted({str(model.numeric_type) for model in rounding})
+    listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return [
+        f"Greedy answers of {listed}, run in {' and '.join(types)}, depend on which other probes were asked beside them: a "
+        "second run with other probes gives other answers, so small differences may be rounding. To measure it, ask for "
+        "--samples 2 at a --temperature above 0, which puts it into the ceiling; to avoid it, use -E dtype=float32."
+    ]
 
 
 def versions(python: str) -> dict[str, str]:

@@ -26,7 +26,6 @@ COLLECTING = (
         "system_prompt",
     ),
     *("samples", "temperature", "top_p", "max_tokens", "seed", "logprobs", "likelihood", "likelihood_top_k"),
-    "price",
 )
 """Settings that decide which answers are asked for."""
 SCORED = ("reference", "base", "control", "axes", "embedding_model", "min_coverage", "fail_on")

@@ -88,6 +88,7 @@ def ours(fresh: Callable[[int], Any], data: list[dict[str, Any]], steps: int, ba
     """Seconds a step of the trainer."""
     from mimicry_audit.distill.training import trainer
     from mimicry_audit.distill.training.loss import LossRecipe, collate
+    from mimicry_audit.distill.training.task import Length
 
     if kind != "cached":
         data = [{**r, "signal": None, "teacher_answer": r["teacher_answer"] if kind == "dense" else []} for r in data]
@@ -97,8 +98,8 @@ def ours(fresh: Callable[[int], Any], data: list[dict[str, Any]], steps: int, ba
 
     with tempfile.TemporaryDirectory() as folder:
         plan = SimpleNamespace(
-            states=folder, batch=batch, accumulate=1, steps=steps, rate=1e-4, weight_decay=0.0, warmup=0.02, seed=0,
-            bf16=False, patience=0, evaluate_every=0, steps_an_epoch=steps, save_every=10**6, log_every=50,
+            states=folder, batch=batch, accumulate=1, rate=1e-4, weight_decay=0.0, warmup=0.02, seed=0,
+            bf16=False, patience=0, evaluate_every=0, save_every=10**6, length=lambda _: Length(steps, steps, 50),
         )  # fmt: skip
         told = trainer.Telling(Path(folder) / "m.jsonl", lambda *_: marks.append(time.perf_counter()), 0)
         recipe = LossRecipe() if kind == "hard" else LossRecipe("forward-kl", 0.0)

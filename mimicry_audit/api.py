@@ -105,6 +105,7 @@ def audit(
     judge: str | Sequence[str | Mapping[str, object]] = (),
     judge_budget: float | None = None,
     fail_on: str | Sequence[str] = (),
+    price: str | Sequence[str] = (),
     out: str | Path | None = None,
 ) -> Run:
     """Collect, score and report in one go; the same call again completes what is missing.
@@ -140,6 +141,7 @@ def audit(
         judge: language models that grade the answers.
         judge_budget: half-width of an interval at which a judge may stop.
         fail_on: conditions as on the command line.
+        price: of tokens, as on the command line, where only the dry run uses it.
         out: the run directory.
 
     Returns:

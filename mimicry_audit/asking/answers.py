@@ -7,6 +7,7 @@ anything; a finished run asks for nothing and starts no engine.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from typing import Any
 
 from mimicry_audit.asking.panels import Panel, adopt, check_templates, record_of
 from mimicry_audit.asking.progress import Progress
-from mimicry_audit.asking.remembering import begin, changed_model, other_settings, remember, section_of
+from mimicry_audit.asking.remembering import begin, changed_model, demand_same, other_settings, remember, section_of
 from mimicry_audit.asking.session import EngineFactory, Session, expect_recorded, registered_engine
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.sketch import lineage_of, sketch_folder
@@ -117,7 +118,7 @@ def collect(
     with run.locked():
         _begin_or_resume(run, plan, notes or {})
         expect_recorded(run, sessions)
-        tasks = [(session, _build_requests(run, plan, session)) for session in sessions]
+        tasks = [(session, _build_requests(run, plan, session.spec.label)) for session in sessions]
         # Every model is found before the first is asked: a typo must not show after an hour.
         missing = (session for session, requests in tasks if any(request.missing for request in requests))
         identities = {session.spec.label: session.find() for session in missing}
@@ -155,9 +156,28 @@ def _must_be_asked(response: Response) -> bool:
     return response.status == "error" and not response.lasting
 
 
-def _build_requests(run: RunDirectory, plan: Plan, session: Session) -> list[Request]:
+def missing_requests(run: RunDirectory, plan: Plan) -> dict[str, list[Request]]:
+    """Label → the requests that `collect` would make now; nothing is asked or written.
+
+    Raises:
+        RunDirectoryError: the run was made with other settings, or cannot be read.
+    """
+    if run.exists():
+        now = json.loads(json.dumps(redacted_deep(plan.settings())))
+        refuse = other_settings(run)
+        stored = section_of(run, "settings")
+        demand_same(stored, now, lambda changed: refuse(_actionable_differences(changed)))
+    return {
+        spec.label: []
+        if spec.label in plan.stored
+        else [request for request in _build_requests(run, plan, spec.label) if request.missing]
+        for spec in plan.models
+    }
+
+
+def _build_requests(run: RunDirectory, plan: Plan, label: str) -> list[Request]:
     """Every request of a model, in the order of the probes; those without an answer are missing."""
-    response_by_slot, _ = read_journal(run.journal_path(session.spec.label))
+    response_by_slot, _ = read_journal(run.journal_path(label))
     return [
         Request(
             probe.id,

@@ -149,6 +149,13 @@ def budget_of(seeds: int, options: SlipSearch) -> int:
     return attempts - attempts % options.questions
 
 
+def attempts_left(run: RunDirectory, label: str, seeds: int, options: SlipSearch) -> int:
+    """Attempts that one model's search would still make, from its journal; nothing is asked."""
+    known = _read_lines(journal_path(run, label)) if journal_path(run, label).exists() else {}
+    done = sum(line.status != "error" and not line.probe_id.startswith("mutation/") for line in known.values())
+    return max(0, budget_of(seeds, options) - done)
+
+
 def too_small(seeds: int, options: SlipSearch) -> str | None:
     """A warning where the budget lets the search adapt too little or not at all, with how many attempts it takes."""
     budget, needed = budget_of(seeds, options), fuzz.adapts_from(seeds, options.questions)

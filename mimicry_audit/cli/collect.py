@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mimicry_audit.cli.fields import GroupedCommand
-from mimicry_audit.cli.options import collecting, configurable, given
+from mimicry_audit.cli.options import collecting, configurable, given, setting
 
 HELP = """Only ask the models; every answer is journalled as it arrives.
 
@@ -21,6 +21,7 @@ Stop it at any moment, even with kill -9, and run the same command again: it res
 @click.command(name="collect", cls=GroupedCommand, help=HELP)
 @collecting
 @configurable
+@setting("price")
 @click.option("--dry-run", is_flag=True, help="Print what would be asked, and ask nothing.")
 def command(config: Path | None, dry_run: bool, **values: object) -> int:
     """See `HELP`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -33,10 +33,13 @@ Answers collected elsewhere (JSONL, CSV or Parquet; columns model, template, que
   audit identity --transcripts asked.jsonl --identity "mine=a model named Aria made by Lumenfold" --out reports/identity
 """
 
+if TYPE_CHECKING:
+    from mimicry_audit.interview.ask import Interview
+
 _SEARCH = "Search"
 _ASKING = (
     *("probes", "limit", "samples", "temperature", "top_p", "max_tokens", "system_prompt", "identity_attempts"),
-    *("engine", "engine_option"),
+    *("engine", "engine_option", "price"),
 )
 """Options that only make sense where models are asked."""
 
@@ -107,6 +110,8 @@ _ASKING = (
     is_flag=True,
     help="With --transcripts: use the published definitions (only OpenAI and Anthropic count, over all attempts).",
 )
+@setting("price")
+@grouped("--dry-run", OUTPUT, is_flag=True, help="Print what would be asked, and ask nothing.")
 @grouped(
     "--out -o",
     OUTPUT,
@@ -127,7 +132,7 @@ def _score_transcripts(transcripts: Path, out: Path, values: Mapping[str, Any]) 
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.interview.transcripts import score_transcripts, write_identity
 
-    asking = ("models", "search", "budget", "questions", "language", "mutator", "identity_judge", *_ASKING)
+    asking = ("models", "search", "budget", "questions", "language", "mutator", "identity_judge", "dry_run", *_ASKING)
     if asking_options := [name for name in asking if values[name] not in (None, (), False)]:
         raise ConfigError(
             f"--{asking_options[0].replace('_', '-')} asks models, and --transcripts asks none",
@@ -177,10 +182,29 @@ def _ask_models(out: Path, values: dict[str, Any]) -> int:
     )
     for warning in options.warnings:
         err_console().print(f"warning: {warning}", soft_wrap=True, markup=False)
+    if values["dry_run"]:
+        _print_costs(options)
+        return 0
     with Bars() as bars:
         document, lines = interview(options, bars)
     _print_summary(document, write_identity(out, document, lines))
     return 0
+
+
+def _print_costs(options: Interview) -> None:
+    """What would be asked of whom, and what it costs."""
+    from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.dry_run import print_costs
+    from mimicry_audit.interview.ask import interview_costs
+
+    console, costs = out_console(), interview_costs(options)
+    for cost in costs:
+        console.print(f"{cost.label}: {cost.requests:,} questions", markup=False)
+    print_costs(console, costs)
+    helpers = [spec.label for spec in (options.search and options.search.mutator, options.judge) if spec]
+    if helpers:
+        console.print(f"What is asked of {', '.join(helpers)} is not in these estimates", markup=False)
+    console.print(f"Run directory: {options.out}", soft_wrap=True, markup=False)
 
 
 def _print_summary(document: Mapping[str, Any], path: Path) -> None:

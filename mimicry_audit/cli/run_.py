@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from mimicry_audit.cli.fields import GroupedCommand
-from mimicry_audit.cli.options import ci_file, collecting, configurable, given, judging, scoring
+from mimicry_audit.cli.options import ci_file, collecting, configurable, given, judging, scoring, setting
 
 HELP = """Ask the models, score their answers and write the report.
 
@@ -35,6 +35,7 @@ In CI, failing when a candidate was distilled:
 @judging
 @ci_file
 @configurable
+@setting("price")
 @click.option("--dry-run", is_flag=True, help="Print what would be asked, and ask nothing.")
 def command(config: Path | None, dry_run: bool, junit: Path | None, **values: object) -> int:
     """See `HELP`."""

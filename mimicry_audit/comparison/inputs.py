@@ -17,6 +17,7 @@ from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.asking.progress import Progress
 from mimicry_audit.comparison.settings import CompareSettings as CompareSettings
 from mimicry_audit.engines.names import parse_models
+from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, Response, Sampling, canonical_json, sha256_text
@@ -221,6 +222,8 @@ def sides_of(
     """
     if plan is not None:
         run = RunDirectory(out / "answers")
+        if not run.exists():  # before hours of asking, not after
+            _refuse_other_types(_types_before_asking(sides, plan))
         notes: Notes = {"sources": {s.label: s.source or s.name for s in plan.models}, "version": __version__}
         collect(run, plan, progress=progress, notes=notes)
         specs = iter(plan.models)
@@ -278,6 +281,7 @@ def matter_of(sides: Sequence[Side]) -> Matter:
     """
     first = sides[0]
     lines = _sampling_lines(sides)
+    _refuse_other_types([(side.role, side.label, side.model.numeric_type) for side in sides])
     compared = _common_probes([p for p in first.probes.values() if p.domain != IDENTITY_DOMAIN], sides)
     models = [s for s in sides if s.role in ("before", "after")]
     selves = _common_probes([p for p in first.probes.values() if p.domain == IDENTITY_DOMAIN], models)
@@ -343,6 +347,40 @@ def _probe_lines(sides: Sequence[Side], common: set[str]) -> list[str]:
                 f"{len(uncommon_ids)} of {len(side_ids)} probes of {side.run} are left out: not asked of all sides{why}"
             )
     return lines
+
+
+def _types_before_asking(sides: Sequence[_Named], plan: Plan) -> list[tuple[str, str, str | None]]:
+    """Role, name and numeric type of before and every checkpoint; models are found, not loaded."""
+    specs, types = iter(plan.models), []
+    for side in sides:
+        if side.run is not None:
+            model = side.run.manifest().model(str(side.label))
+        else:
+            spec = next(specs)
+            model = ModelInRun(spec.label, {"engine": spec.engine, "name": spec.name})
+            if spec.engine in ("hf", "vllm") and side.role in ("before", "after"):
+                found = engine_for(spec).identify()
+                model = replace(model, known={"identity": {"dtype": found.dtype}})
+        types.append((side.role, side.chosen or model.label, model.numeric_type))
+    return types
+
+
+def _refuse_other_types(types: Sequence[tuple[str, str, str | None]]) -> None:
+    """Greedy answers change with the numeric type alone, which must not be taken for an effect of the training.
+
+    Args:
+        types: role, name and numeric type of every side, before first.
+
+    Raises:
+        ConfigError: before and a checkpoint ran in other numeric types.
+    """
+    _, before, first = types[0]
+    for role, name, own in types:
+        if role == "after" and first is not None and own is not None and own != first:
+            raise ConfigError(
+                f"{before} answers in {first} and {name} in {own}, which changes answers by itself",
+                "run both in one numeric type, such as -E dtype=float32",
+            )
 
 
 def _sampling_lines(sides: Sequence[Side]) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 from mimicry_audit.comparison.inputs import Matter
@@ -12,6 +13,14 @@ from mimicry_audit.records.manifest import SamplingEntry
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 from mimicry_audit.verdicts.options import ScoringOptions
+from mimicry_audit.verdicts.sections.notes import rounding_notes
+from mimicry_audit.verdicts.sections.signature import (
+    answers_hash,
+    axes_parts,
+    models_part,
+    sampling_parts,
+    short_hash,
+)
 
 
 def title(matter: Matter) -> str:
@@ -22,22 +31,24 @@ def title(matter: Matter) -> str:
     return f"What changed from {before} to {after_name}, seen from {reference}?"
 
 
-def signature(matter: Matter, options: ScoringOptions) -> str:
+def signature(matter: Matter, options: ScoringOptions, measurements: Sequence[Measured]) -> str:
     """One line that pins the numbers down."""
     sampling = matter.sides[0].sampling
     sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in matter.probe_sets)
+    asked = short_hash([[p.id, [[m.role, m.content] for m in p.messages]] for p in matter.compared])
     return " | ".join(
         (
             "compare",
             f"probes:{sets or 'given'}",
-            f"axes:{'+'.join(options.axes)}",
-            f"embed:{(options.embedding_model or 'all-MiniLM-L6-v2').split('/')[-1]}",
-            f"n:{len(matter.compared)}",
+            f"n:{len(matter.compared)}+{asked}",
+            f"models:{models_part([replace(side.model, label=side.label) for side in matter.sides])}",
             f"checkpoints:{len(matter.of('after'))}",
             f"controls:{len(matter.of('control'))}",
+            *axes_parts(measurements, options),
             f"samples:{matter.samples}",
-            f"temp:{sampling['temperature']:g}" if sampling else "temp:unknown",
-            f"seed:{options.seed}",
+            *(sampling_parts(sampling) if sampling else ["temp:unknown"]),
+            f"answers:{answers_hash({side.label: side.responses for side in matter.sides})}",
+            f"stat-seed:{options.seed}",
             f"boot:{options.draws}",
             f"v:{__version__}",
         )
@@ -47,6 +58,7 @@ def signature(matter: Matter, options: ScoringOptions) -> str:
 def warnings(matter: Matter, measurements: Sequence[Measured]) -> list[str]:
     """What a reader should know before believing the numbers."""
     lines = [f"{m.axis.title} was not measured: {m.why_not}." for m in measurements if m.why_not]
+    lines += [f"{m.axis.title}: {m.note}." for m in measurements if m.note]
     if not matter.of("control"):
         lines.append(
             "No control was named: a movement toward the reference may be one toward every good model. Add --control."
@@ -54,6 +66,14 @@ def warnings(matter: Matter, measurements: Sequence[Measured]) -> list[str]:
     if matter.samples == 1:
         lines.append(
             "One sample per probe: whether a model's own answers became more similar (self-similarity) was not measured."
+        )
+    moving = [side.model for side in matter.sides if side.role in ("before", "after")]
+    sampling = matter.sides[0].sampling
+    if sampling is not None and (notes := rounding_notes(moving, sampling["temperature"])):
+        lines += notes
+        lines.append(
+            "A single answer that changed may have changed by rounding alone; only movements over many probes, which are "
+            "tested, tell of the training."
         )
     engines = list(dict.fromkeys(s.engine for s in matter.sides if s.role in ("before", "after")))
     if len(engines) > 1:

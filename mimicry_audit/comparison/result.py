@@ -103,7 +103,7 @@ def compute(matter: Matter, options: ScoringOptions, *, progress: Callable[[str]
         "schema": COMPARED_SCHEMA,
         "title": notes.title(matter),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "signature": notes.signature(matter, options),
+        "signature": notes.signature(matter, options, ground.found.material.measured),
         "settings": notes.settings(matter, options),
         "versions": versions(sys.version.split()[0]),
         "probe_sets": list(matter.probe_sets),

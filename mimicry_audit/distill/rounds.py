@@ -20,7 +20,7 @@ from mimicry_audit.asking.answers import Plan, collect
 from mimicry_audit.distill import data, lineage
 from mimicry_audit.distill.context import DistillContext, counts, drop, relabelled
 from mimicry_audit.distill.evaluate import probes_of
-from mimicry_audit.distill.training import job, shape
+from mimicry_audit.distill.training import job, shape, task
 from mimicry_audit.distill.training.examples import Encoder, Example, Taught
 from mimicry_audit.distill.training.loss import LossRecipe
 from mimicry_audit.distill.training.models import Source, load, source
@@ -46,7 +46,7 @@ RUNGS = 5
 """Equal parts of a training after which a listener gets the loss on the held-out answers."""
 
 
-class RoundResult(job.TrainingResult):
+class RoundResult(task.TrainingResult):
     """What came of one round: its training, its answers by origin, and the share of them that came to their end."""
 
     round: int
@@ -241,7 +241,7 @@ def _train_fold(
 def _prepare_job(
     context: DistillContext, alignment: TokenAlignment, taught: list[Taught], held_out_answers: list[Taught], folder: Path,
     number: int, start: tuple[str, str | None],
-) -> job.Job:  # fmt: skip
+) -> task.Job:  # fmt: skip
     """Encode, fetch signals, and put everything on file."""
     s = context.settings
     rows, held_out_rows = alignment.encoder.encode(taught), alignment.encoder.encode(held_out_answers)
@@ -253,16 +253,16 @@ def _prepare_job(
             rows, held_out_rows = told_places(rows), told_places(held_out_rows)
         store = _store_signals(context, alignment, [*taught, *held_out_answers], [*rows, *held_out_rows])
     files = [write_rows(folder / "rows.jsonl", rows), write_rows(folder / "held.jsonl", held_out_rows)]
-    shared_fields = job.training_fields(s.training, len(rows))
+    shared_fields = task.training_fields(s.training, len(rows))
     dense = alignment.teacher if s.kind == "dense" and s.dose else None
     recipe = _loss_recipe(context, alignment)
-    return job.Job(
+    return task.Job(
         folder=str(folder.resolve()), student=start[0], student_commit=start[1],
         teacher=dense.weights.location if dense else None, teacher_commit=dense.weights.commit if dense else None,
         rows=files[0], held=files[1] if held_out_rows else None, signals=store, recipe=recipe,
         pads=(padding(alignment.student), padding(alignment.teacher) if alignment.teacher else 0),
         seed=s.seed + max(0, number), patience=s.patience, evaluate_every=s.evaluate_every,
-        log_every=max(1, shared_fields["steps"] // _LOGS_A_ROUND), round_=number,
+        logs=_LOGS_A_ROUND, round_=number,
         metrics=str((s.out / "metrics.jsonl").resolve()),
         board=_board_folder(context), template=alignment.student.side.template.source if s.training.chat_template else None,
         dropout=s.dropout, layers=s.layers if number <= 0 else 0, rungs=RUNGS if context.on_rung and number == 0 else 0,
@@ -319,7 +319,7 @@ def _compute_signals(
     assert alignment.teacher is not None
     weights = alignment.teacher.weights
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load(weights.location, weights.commit, half=job.uses_bf16(context.settings.training.precision))
+    model = load(weights.location, weights.commit, half=task.uses_bf16(context.settings.training.precision))
     model.to(device)  # type: ignore[arg-type]  # a decorator of transformers hides the signature
     model.train(False)
     compute(
@@ -363,7 +363,7 @@ def _place_checkpoint(
     s = context.settings
     weights = context.work / f"round-{s.rounds}" / "weights"
     for file in sorted(weights.iterdir()):
-        if file.name != job.RESULT:
+        if file.name != task.RESULT:
             file.replace(s.out / file.name)
     teacher, folder = _teacher_identity(context)
     answers_json = canonical_json([[t.id, t.origin, t.text] for t in texts.taught.values()])

@@ -19,6 +19,7 @@ from mimicry_audit.engines.base import Availability, EngineBase
 from mimicry_audit.engines.hardware import version_of
 from mimicry_audit.engines.http_client import Connection, Retries, ask_all
 from mimicry_audit.engines.options import Option, with_defaults
+from mimicry_audit.engines.reading import refuse_overlong
 from mimicry_audit.ground.errors import ConfigError, EngineError, PrerequisiteError
 from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling
 
@@ -104,7 +105,9 @@ class EndpointEngine(EngineBase):
             (request, chat_wire.payload(self.spec.name, request, sampling, limit_field=field, extra=extra))
             for request in missing_requests
         ]
-        yield from ask_all(self._open_connection(), jobs)
+        context = self._served_model().get("max_model_len")  # vLLM and its like tell it
+        for request, completion in ask_all(self._open_connection(), jobs):
+            yield request, _refuse_cut_by_context(completion, sampling, context if isinstance(context, int) else None)
 
     def close(self) -> None:
         """Forget what the endpoint said."""
@@ -125,6 +128,17 @@ class EndpointEngine(EngineBase):
             served = served_model(self._open_connection(), self.spec.name, field)
             self._listing, self.notes = served.entry, served.notes
         return self._listing
+
+
+def _refuse_cut_by_context(completion: Completion, sampling: Sampling, context: int | None) -> Completion:
+    """The completion, or a failure where the context cut the answer off before the token limit did.
+
+    A server shortens the limit to what its context has room for without a word; our own engines refuse such a request.
+    """
+    prompt, told = completion.prompt_tokens, completion.completion_tokens
+    if completion.finish_reason != "length" or prompt is None or told is None or told >= sampling.max_tokens:
+        return completion
+    return refuse_overlong(prompt, sampling.max_tokens, context) or completion
 
 
 def connection(

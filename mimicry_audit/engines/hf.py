@@ -22,7 +22,7 @@ from mimicry_audit.engines.hf_sampling import RowSampler
 from mimicry_audit.engines.invented import refuse_invented_weights
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, tokenizer_map_sha
 from mimicry_audit.engines.options import Option, with_defaults
-from mimicry_audit.engines.reading import completion_status, opened_by, split_reasoning
+from mimicry_audit.engines.reading import completion_status, opened_by, refuse_overlong, split_reasoning
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.ground.errors import EngineError, PrerequisiteError
 from mimicry_audit.records.asked import TEMPLATE_REFUSES, Completion, Identity, Message, Request, Sampling
@@ -229,13 +229,8 @@ class HfEngine(EngineBase):
         except (TypeError, UnicodeError) as error:
             return Completion(status="error", error=f"the tokenizer cannot read this prompt ({error})")
         context = getattr(self._model.config.get_text_config(), "max_position_embeddings", None)
-        if context is not None and len(tokens) + sampling.max_tokens > context:
-            return Completion(
-                status="error",
-                prompt_tokens=len(tokens),
-                error=f"a prompt of {len(tokens)} tokens and max_tokens {sampling.max_tokens} exceed the context of "
-                f"{context} tokens; lower max_tokens",
-            )
+        if (failure := refuse_overlong(len(tokens), sampling.max_tokens, context)) is not None:
+            return failure
         return _Prompt(request, tokens, opened_by(text))
 
     def _answer_batch(self, chunk: Sequence[_Prompt], sampling: Sampling) -> list[Completion]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from mimicry_audit.records.asked import Completion
+
 MARKS = (
     ("<think>", "</think>"),
     ("<thinking>", "</thinking>"),
@@ -79,6 +81,22 @@ def opened_by(prompt: str | None) -> str | None:
     """The mark of reasoning with which a rendered prompt ends, as the templates of some reasoning models do."""
     ending = (prompt or "").rstrip()
     return next((opening for opening, _ in MARKS if ending.endswith(opening)), None)
+
+
+def refuse_overlong(prompt_tokens: int, max_tokens: int, context: int | None) -> Completion | None:
+    """The failure of a request whose prompt and token limit exceed the context together; None where they fit.
+
+    Every engine that knows its context refuses by this rule: an answer that the context cuts off before its limit is shorter
+    than the same answer elsewhere.
+    """
+    if context is None or prompt_tokens + max_tokens <= context:
+        return None
+    return Completion(
+        status="error",
+        prompt_tokens=prompt_tokens,
+        error=f"a prompt of {prompt_tokens} tokens and max_tokens {max_tokens} exceed the context of {context} tokens; "
+        "lower max_tokens",
+    )
 
 
 def completion_status(text: str, finish_reason: str | None) -> str:

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
 from mimicry_audit.engines import chat_wire, vllm_likelihood
 from mimicry_audit.engines.base import Availability, EngineBase
-from mimicry_audit.engines.endpoint import connection
+from mimicry_audit.engines.endpoint import connection, served_model
 from mimicry_audit.engines.fingerprint import Weights, find_adapter, find_model
 from mimicry_audit.engines.http_client import Connection, ask_all
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, tokenizer_map_sha
 from mimicry_audit.engines.options import Option, with_defaults
-from mimicry_audit.engines.reading import completion_status, opened_by, split_reasoning
+from mimicry_audit.engines.reading import completion_status, opened_by, refuse_overlong, split_reasoning
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.engines.vllm_command import OPTIONS, arguments, environment, on_cpu, resolved_dtype, vllm_version
 from mimicry_audit.engines.vllm_server import ServerProcess
@@ -120,10 +121,16 @@ class VllmEngine(EngineBase):
             return
         self.open()
         extra = dict(chat_wire.NEUTRAL_VLLM) | (self.spec.options.get("extra_body") or {})
-        jobs = [
-            (request, chat_wire.payload(self._served_name(), request, sampling, extra=extra))
-            for request in missing_requests
-        ]
+        context = self._find_context()
+        jobs = []
+        for request in missing_requests:
+            failure = refuse_overlong(self._count_tokens(request), sampling.max_tokens, context)
+            if failure is not None:
+                yield request, failure
+                continue
+            jobs.append((request, chat_wire.payload(self._served_name(), request, sampling, extra=extra)))
+        if not jobs:
+            return
         for request, completion in self._with_log_on_failure(ask_all(self._open_connection(), jobs)):
             yield request, _without_opened_reasoning(completion, opened_by(self.render(request.messages)))
 
@@ -167,6 +174,28 @@ class VllmEngine(EngineBase):
         return connection(
             self.spec.options, [f"{self.server.url}/v1"], concurrency=128, timeout=3600.0, alive=self.server.check
         )
+
+    def _find_context(self) -> int | None:
+        """The context that the running server keeps; None where it does not tell.
+
+        Asked for more tokens than the context has room for, the server would shorten the answer without a word.
+        """
+        link = self._open_connection()
+        # Beside an adapter the server lists the context with the base.
+        for name in (self._served_name(), f"base-of-{self._served_name()}"):
+            with suppress(EngineError):
+                if isinstance(context := served_model(link, name).entry.get("max_model_len"), int):
+                    return context
+        return None
+
+    def _count_tokens(self, request: Request) -> int:
+        """Tokens of a prompt; 0 where it cannot be rendered or read here, which the server then says itself."""
+        template = self._find_weights()[1]
+        text = template.render(request.messages)
+        try:
+            return 0 if text is None else len(template.tokenizer(text, add_special_tokens=False)["input_ids"])
+        except (TypeError, UnicodeError):
+            return 0
 
     def _server_options(self) -> dict[str, Any]:
         return with_defaults(OPTIONS, self.spec.options)

@@ -8,15 +8,15 @@ setting is refused before any model is touched.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.asking.answers import Plan, collect
+from mimicry_audit.asking.answers import Plan, collect, missing_requests
 from mimicry_audit.asking.identity_judge import judge_attempts
 from mimicry_audit.asking.progress import Progress
 from mimicry_audit.asking.slip_record import SlipSearch
-from mimicry_audit.asking.slips import search_run, seeds_of, too_small
+from mimicry_audit.asking.slips import attempts_left, search_run, seeds_of, too_small
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.version import __version__
@@ -32,7 +32,8 @@ from mimicry_audit.records.asked import ModelSpec, Probe, canonical_json, sha256
 from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.verdicts.measure import own_in_run
-from mimicry_audit.workflow.settings import Settings, only_lab, probes_for, sampling_of
+from mimicry_audit.workflow.estimate import Cost, cost_of, journal_of
+from mimicry_audit.workflow.settings import Prices, Settings, only_lab, prices_of, probes_for, sampling_of
 
 ASKED_NOTES = (
     *NOTES,
@@ -51,6 +52,7 @@ class Interview:
         judge: the judge model; None for the rules alone.
         given: label → own makers, as the user says; ``""`` for every model.
         facts: makers and models, the user's included.
+        prices: label → what its tokens cost, where it is known.
     """
 
     plan: Plan
@@ -59,6 +61,7 @@ class Interview:
     judge: ModelSpec | None
     given: Mapping[str, Own]
     facts: Facts
+    prices: Mapping[str, Prices] = field(default_factory=dict)
 
     @property
     def warnings(self) -> list[str]:
@@ -112,6 +115,7 @@ def plan_interview(
         judge=others[-1] if judge else None,
         given=own_identities,
         facts=maker_facts,
+        prices=prices_of(settings.price, specs),
     )
 
 
@@ -126,6 +130,32 @@ def _helper_spec(name: str, settings: Settings) -> ModelSpec:
     if spec.engine == "recorded":
         raise ConfigError(f"{spec.source} cannot be asked: its answers are recorded", "name a model that runs")
     return spec
+
+
+def interview_costs(options: Interview) -> list[Cost]:
+    """What each model would still be asked, search included, and what that costs; nothing is asked or written.
+
+    Raises:
+        RunDirectoryError: the directory holds another run, or cannot be read.
+    """
+    run, plan, search = RunDirectory(options.out), options.plan, options.search
+    missing = missing_requests(run, plan)
+    seeds = seeds_of(plan.probes, search.languages) if search else []
+    # An attempt is a question in a template.
+    length = sum(len(p.prompt) for p in plan.probes) // max(1, len(plan.probes))
+    length += sum(len(text) for _, text in seeds) // max(1, len(seeds))
+    return [
+        cost_of(
+            spec,
+            missing[spec.label],
+            plan.sampling.max_tokens,
+            journal_of(run, spec.label),
+            options.prices.get(spec.label),
+            more=attempts_left(run, spec.label, len(seeds), search) if search else 0,
+            length=length,
+        )
+        for spec in plan.models
+    ]
 
 
 def interview(options: Interview, progress: Progress | None = None) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -10,6 +10,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict, cast
 
+HALF_PRECISION = ("bfloat16", "float16", "half")
+"""Numeric types in which rounding changes a greedy answer: three of four answers of a model of 135 million parameters differ
+with the probes that are asked beside them."""
 MANIFEST_SCHEMA = "mimicry_audit.manifest/1"
 REQUIRED_SETTINGS = ("models", "probe_sets", "probes_sha", "selection", "sampling")
 
@@ -228,6 +231,18 @@ class ModelInRun:
     def identity(self) -> IdentityEntry:
         """What pins it down; empty before it was found."""
         return self.known.get("identity") or IdentityEntry()
+
+    @property
+    def numeric_type(self) -> str | None:
+        """The numeric type that it ran in, such as ``bfloat16``; None where nobody tells."""
+        dtype = (self.identity.get("dtype") or "").removeprefix("auto(").removesuffix(")").removeprefix("torch.")
+        return dtype if dtype not in ("", "auto", "unstated") else None
+
+    @property
+    def rounds_by_batch(self) -> bool:
+        """Whether its greedy answers depend on the others computed beside them: sums in half precision round by their order."""
+        invariant = (self.identity.get("extra") or {}).get("batch_invariant")
+        return self.numeric_type in HALF_PRECISION and not invariant
 
     @property
     def weights(self) -> WeightSketch | None:

@@ -47,10 +47,11 @@ class ScoringRecord(TypedDict, total=False):
 
 
 class SettingsRecord(TypedDict, total=False):
-    """How was asked, from what was chosen, and how was scored."""
+    """How was asked, from what was chosen, and how was scored; ``panels`` names the stored ones."""
 
     sampling: SamplingEntry
     selection: SelectionEntry
+    panels: list[str]
     scoring: ScoringRecord
 
 
@@ -84,6 +85,7 @@ class ModelScore(TypedDict, total=False):
     label: str
     source: str
     engine: str
+    options: dict[str, object]
     identity: IdentityEntry
     role: str
     coverage: float

@@ -39,12 +39,14 @@ class Measured:
         why_not: why it was not measured.
         mismatched: ``(Q, M, M)``: answers to one probe against answers to another of its domain, one matrix per pair of
             `mimicry_audit.similarity.panel.mismatched_pairs`; None where the axis cannot compare them.
+        note: one clause on answers that the axis could not compare.
     """
 
     axis: type[Axis]
     values: FloatArray | None
     why_not: str | None = None
     mismatched: FloatArray | None = None
+    note: str | None = None
 
 
 def axis_class(name: str) -> type[Axis]:
@@ -117,7 +119,7 @@ def measure_axes(
                 _average_samples(axis.block([row for _, row in owned]), [m for m, _ in owned], values[p])
         if np.isfinite(values).any():
             other = mismatched(axis, owners, crossed, len(labels)) if name in MISMATCHED_AXES else None
-            measurements.append(Measured(kind, values, mismatched=other))
+            measurements.append(Measured(kind, values, mismatched=other, note=getattr(axis, "note", None)))
         else:
             measurements.append(Measured(kind, None, "no probe has answers this axis can compare"))
     return measurements

@@ -5,6 +5,9 @@ under an effect *d* its statistic follows the noncentral t distribution with *n*
 √n · d / sd (Cohen 1988, *Statistical Power Analysis for the Behavioral Sciences*, ch. 2). Over *m* tests the level is α / m:
 what Holm's first step asks of the smallest p-value, and so the most that it ever asks.
 
+An excess, which takes the place of a lift where no base is known, is ranked among models: no number of probes makes up for too
+few of them (`others_needed`).
+
 The effect is what remains beyond what the test already subtracts (for lifts the minimum effect δ). Scoring uses a permutation
 test in place of t; for means of tens of probes the two agree closely.
 """
@@ -105,16 +108,18 @@ class Spread:
     Attributes:
         axis: its name.
         statistic: ``adjusted lift`` or ``excess``.
-        sd: standard deviation over probes: the median over the judged pairs.
+        sd: standard deviation over probes: the median over the judged pairs; None where too few probes tell it.
         n: probes it was measured on, the median over the pairs; None for a default.
         tests: p-values of this statistic that the run corrects together.
+        others: of an excess, the most models that a pair is ranked among; None for a lift, which is tested over probes.
     """
 
     axis: str
     statistic: str
-    sd: float
+    sd: float | None
     n: int | None = None
     tests: int = 1
+    others: int | None = None
 
 
 def level(alpha: float, tests: int) -> float:
@@ -126,14 +131,27 @@ def level(alpha: float, tests: int) -> float:
     return min(alpha / tests, 0.025)
 
 
-def spreads_of(scores: Mapping[str, Any]) -> list[Spread]:
+def others_needed(alpha: float, tests: int) -> int:
+    """Fewest models to rank a pair among for a rank to count: the smallest p among n is 1 / (1 + n), times the tests."""
+    return math.floor(tests / alpha)
+
+
+def most_tests(alpha: float, permutations: int) -> int:
+    """Most tests corrected together under which the smallest p of so many permutations still counts."""
+    return math.ceil(alpha * (1 + permutations)) - 1
+
+
+def spreads_of(scores: Mapping[str, Any], fewest: int) -> list[Spread]:
     """What a scored run shows about each axis: from the intervals of its judged pairs, backwards.
 
     An interval of a mean over n probes is about 2 · 1.96 · sd / √n wide, whatever the domains and controls were; so
-    ``sd = √n · width / 3.92`` is the standard deviation that matters for planning, adjustment by the controls included.
+    ``sd = √n · width / 3.92`` is the standard deviation that matters for planning, adjustment by the controls included. An
+    interval of fewer than `fewest` probes, or one without any width, tells no spread.
     """
+    others = len(scores["models"]) - 2
+    most_others = 0
     tests: Counter[str] = Counter()
-    spreads_by_axis: dict[tuple[str, str], list[tuple[float, int]]] = {}
+    spreads_by_axis: dict[tuple[str, str], list[tuple[float | None, int]]] = {}
     axes = [a["name"] for a in scores["axes"] if a["measured"] and not a["baseline"]]
     pairs = {frozenset((p["a"], p["b"])): p for p in scores["pairs"]}
     for verdict in scores["verdicts"]:
@@ -142,16 +160,22 @@ def spreads_of(scores: Mapping[str, Any]) -> list[Spread]:
         for axis in axes:
             statistic = "adjusted lift" if lifts else "excess"
             interval = lifts.get(axis) if lifts else (pair["axes"].get(axis) or {}).get("centred")
-            if interval and interval["n"] > 1:
+            if interval:
                 tests[statistic] += 1
-                width = interval["high"] - interval["low"]
+                n, width = interval["n"], interval["high"] - interval["low"]
+                known = n >= fewest and width > 0
                 spreads_by_axis.setdefault((axis, statistic), []).append(
-                    (math.sqrt(interval["n"]) * width / 3.92, interval["n"])
+                    (math.sqrt(n) * width / 3.92 if known else None, n)
                 )
+        if not lifts:
+            # Ranked among the unrelated models that it was centred on, or among all others.
+            on_panel = verdict["candidate"] not in (verdict.get("centred_on") or [verdict["candidate"]])
+            most_others = max(most_others, len(verdict["centred_on"]) if on_panel else others)
     return [
         Spread(
-            axis=axis, statistic=statistic, sd=median(sd for sd, _ in spreads), n=round(median(n for _, n in spreads)),
-            tests=tests[statistic],
+            axis=axis, statistic=statistic, n=round(median(n for _, n in spreads)), tests=tests[statistic],
+            sd=median(known) if (known := [sd for sd, _ in spreads if sd is not None]) else None,
+            others=most_others if statistic == "excess" else None,
         )
         for (axis, statistic), spreads in spreads_by_axis.items()
     ]  # fmt: skip

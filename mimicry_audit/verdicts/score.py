@@ -38,7 +38,7 @@ from mimicry_audit.verdicts.sections.likelihood import Likelihoods
 from mimicry_audit.verdicts.sections.likelihood import load as load_likelihoods
 from mimicry_audit.verdicts.sections.models import model_entry
 from mimicry_audit.verdicts.sections.movement import movement_entries
-from mimicry_audit.verdicts.sections.notes import LIMITS, signature, title, versions, warnings
+from mimicry_audit.verdicts.sections.notes import LIMITS, title, versions, warnings
 from mimicry_audit.verdicts.sections.pairs import (
     LARGE,
     axis_entry,
@@ -50,6 +50,7 @@ from mimicry_audit.verdicts.sections.pairs import (
     trimmed,
 )
 from mimicry_audit.verdicts.sections.panel import EMPTY, null_entries
+from mimicry_audit.verdicts.sections.signature import signature
 from mimicry_audit.verdicts.truth import with_truth
 
 __all__ = ["SCORES_SCHEMA", "ScoringOptions", "read_scores", "score"]
@@ -173,10 +174,11 @@ def _compute_scores(
         "schema": SCORES_SCHEMA,
         "title": title(labels, roles),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "signature": signature(manifest, measurement.compared, options),
+        "signature": signature(manifest, measurement.compared, options, material.measured, responses),
         "settings": {
             "sampling": manifest.settings["sampling"],
             "selection": manifest.settings["selection"],
+            "panels": [panel["name"] for panel in manifest.settings.get("panels", [])],
             "scoring": cast("ScoringRecord", _plain_value(asdict(options))),
         },
         "versions": versions(manifest.python or ""),
@@ -212,10 +214,12 @@ def _compute_scores(
     if likelihoods:
         scores["likelihood"] = likelihoods.section(verdicts, weights)
     scores["limits"] = list(LIMITS)
-    scores["answer_warnings"] = answer_warnings(responses)
+    max_tokens = None if manifest.imported else manifest.settings["sampling"]["max_tokens"]
+    scores["answer_warnings"] = answer_warnings(responses, max_tokens)
     scores["warnings"] = [
         *scores["answer_warnings"],
         *warnings(manifest, labels, material.measured, verdicts),
+        *(likelihoods.notes() if likelihoods else []),
         *judge_warnings(judges, material.models, measurement.own, lambda model: own_in_run(model, measurement.facts)),
     ]
     return scores

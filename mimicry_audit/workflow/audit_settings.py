@@ -163,6 +163,12 @@ class Settings:
                           group=JUDGE, unit="H", above=0, example="0.25", absent="all probes",
                           note="it is the half-width of an interval in grades"),
     )  # fmt: skip
+    price: tuple[str, ...] = field(
+        default=(),
+        metadata=describe("Price per million prompt and answer tokens, for --dry-run; A=IN/OUT for one model, otherwise for "
+                          "all behind endpoints; may be repeated.",
+                          group=OUTPUT, unit="[A=]IN/OUT", absent="none"),
+    )  # fmt: skip
     out: str | None = field(
         default=None,
         metadata=describe("Run directory.", group=OUTPUT, unit="DIR", short="-o",

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from mimicry_audit.verdicts.score import ScoringOptions
 
 
+Prices = tuple[float, float]
+"""Of a million prompt tokens and of a million answer tokens, in any currency."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
     """Settings made concrete.
@@ -39,6 +43,7 @@ class Resolved:
         sources: label → the model as the user wrote it.
         judging: who judges, None without a judge.
         likelihood: whose answers all models score; None when that was not asked for.
+        prices: label → what its tokens cost, where it is known.
     """
 
     plan: Plan
@@ -47,6 +52,7 @@ class Resolved:
     sources: Mapping[str, str]
     judging: Judging | None = None
     likelihood: LikelihoodPlan | None = None
+    prices: Mapping[str, Prices] = field(default_factory=dict)
 
 
 def settings_from(values: Mapping[str, object], where: str) -> Settings:
@@ -162,7 +168,41 @@ def resolve(settings: Settings) -> Resolved:
     sources = {s.label: s.source or s.name for s in specs}
     judging = judging_options(settings, scoring.roles.references, list(sources))
     likelihood = _likelihood_plan(settings, list(sources), scoring.roles)
-    return Resolved(plan=plan, scoring=scoring, out=out, sources=sources, judging=judging, likelihood=likelihood)
+    return Resolved(
+        plan=plan,
+        scoring=scoring,
+        out=out,
+        sources=sources,
+        judging=judging,
+        likelihood=likelihood,
+        prices=prices_of(settings.price, specs),
+    )
+
+
+def prices_of(texts: Sequence[str], specs: Sequence[ModelSpec]) -> dict[str, Prices]:
+    """Label → prices per million tokens; a text without a label is for all models behind endpoints.
+
+    Raises:
+        ConfigError: a text is not ``[LABEL=]IN/OUT``, or names no model of the run.
+    """
+    prices: dict[str, Prices] = {}
+    for text in sorted(texts, key=lambda text: "=" in text):  # a model's own price wins
+        label, equals, amounts = text.rpartition("=")
+        parts = amounts.split("/")
+        try:
+            prompt, answer = (float(part) for part in parts)
+        except ValueError:
+            prompt = answer = -1.0
+        if not (0 <= prompt < float("inf") and 0 <= answer < float("inf")):
+            raise ConfigError(
+                f"--price {text} is not [A=]IN/OUT", "give prices per million tokens, such as 2.5/10 or teacher=2.5/10"
+            )
+        labels = [_resolve_label(label, specs)] if equals else [spec.label for spec in specs if spec.engine == "openai"]
+        if unknown := set(labels) - {spec.label for spec in specs}:
+            names = ", ".join(spec.label for spec in specs)
+            raise ConfigError(f"--price {unknown.pop()} is not among the models", f"choose from {names}")
+        prices |= dict.fromkeys(labels, (prompt, answer))
+    return prices
 
 
 def judging_options(settings: Settings, references: Sequence[str], labels: Sequence[str]) -> Judging | None:

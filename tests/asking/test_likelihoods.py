@@ -6,7 +6,7 @@ import json
 import math
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,12 @@ import pytest
 
 from mimicry_audit import audit as python_audit
 from mimicry_audit.asking.answers import Plan, collect
-from mimicry_audit.asking.likelihoods import MOST_CONTROLS, LikelihoodPlan, collect_likelihoods, plan_likelihood
+from mimicry_audit.asking.likelihoods import (
+    MOST_CONTROLS,
+    LikelihoodPlan,
+    collect_likelihoods,
+    plan_likelihood,
+)
 from mimicry_audit.cli import run as command_line
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores
 from mimicry_audit.ground.errors import ConfigError, DataError, EngineError, RunDirectoryError
@@ -23,7 +28,9 @@ from mimicry_audit.records.asked import Completion, Message, ModelSpec, Probe, R
 from mimicry_audit.records.likelihood import Likelihood, likelihood_lines, likelihood_path
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.statistics.intervals import Interval
-from mimicry_audit.verdicts.findings import MINIMUM_GAIN, NEAR_EQUAL_JS, Evidence
+from mimicry_audit.verdicts.findings import MINIMUM_GAIN, NEAR_EQUAL_JS, Evidence, PairFacts, Verdict
+from mimicry_audit.verdicts.sections.likelihood import Likelihoods
+from mimicry_audit.verdicts.sections.likelihood import _Scored as Scored
 from mimicry_audit.workflow.settings import merged, resolve, settings_from
 from tests.support.commands import Desk, audit, start
 from tests.support.engine_fixtures import TinyModels
@@ -426,6 +433,42 @@ def test_nearly_equal_distributions_are_named_and_decide_nothing(tiny_models: Ti
     apart = {d["candidate"]: d["js"]["value"] for d in run.scores["likelihood"]["divergences"]}
     assert apart["rounded"] < NEAR_EQUAL_JS < apart["two"]
     assert "| likelihood:top320 |" in run.scores["signature"]
+    (note,) = (text for text in run.scores["warnings"] if "likelihoods were not computed in the same numbers" in text)
+    assert "(one, two in float32; rounded in bfloat16 under hf)" in note
+
+
+@pytest.mark.parametrize(
+    ("candidate", "base", "told"),
+    [
+        ("float32", "float32", None),
+        (None, "bfloat16 under hf", None),
+        ("bfloat16 under hf", "bfloat16 under hf", None),
+        ("float32", "bfloat16 under hf", "c was computed in float32 and b in bfloat16 under hf"),
+        (
+            "bfloat16 under vllm",
+            "bfloat16 under hf",
+            "c was computed in bfloat16 under vllm and b in bfloat16 under hf",
+        ),
+    ],
+)
+def test_a_gain_is_never_rounding(candidate: str | None, base: str | None, told: str | None) -> None:
+    numbers = np.linspace(1, 2, 30)
+    apart = np.full((30, 3), np.nan)
+
+    def scored(nats: float) -> dict[str, Scored]:
+        sums = Scored(numbers * nats, np.full(30, 9.0), np.full(30, 40.0), apart)
+        return {"r": sums, "k": replace(sums, nats=numbers * 30)}
+
+    noted: Any = {"top_k": 1, "references": ["r"], "controls": ["k"], "models": {}}
+    kinds = {label: kind for label, kind in (("c", candidate), ("b", base)) if kind is not None}
+    made = Likelihoods(noted, {"c": scored(10), "b": scored(30)}, {}, np.zeros(30, dtype=np.int64), kinds)
+    facts = PairFacts(candidate="c", reference="r", base="b", models=5, n=30, asked=30, controls=("k",))
+    gained = made.extension(50, 0)(facts)
+    (entry,) = made.section([Verdict(facts=gained, verdict="no evidence", confidence="weak", summary="", reasons=(),
+                                     would_change=())], None)["gains"]  # fmt: skip
+    assert bool(gained.evidence) is (told is None)
+    if told is not None:
+        assert str(entry["why_not"]).startswith(told)
 
 
 # Evidence

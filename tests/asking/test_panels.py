@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -214,6 +215,18 @@ def test_one_model_under_two_templates_is_refused(
     rest = ["--engine", "hf", "--limit", "7", "--max-tokens", "40", "--probes", "lab", "--out", str(tmp_path / "run")]
     assert run(["collect", "--config", str(config), *rest, "--panel", str(lab_panel)]) == 2
     assert "boro and again are one model; template_sha" in capsys.readouterr().err
+
+
+def test_a_stored_panel_costs_a_dry_run_nothing(
+    lab_panel: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--models", "lab/aria,lab/aria-student", "--engine", "hf", "-E", "num_threads=1", "--limit", "7"]
+    options += ["--max-tokens", "40", "--probes", "lab", "--panel", str(lab_panel), "--out", str(tmp_path / "run")]
+    assert run(["run", *options, "--dry-run"]) == 0
+    told = capsys.readouterr().out
+    assert "0 (stored panel)" in told
+    each = int(re.search(r"aria +hf +lab/aria +\w+ +(\d+)", told)[1])  # type: ignore[index]
+    assert f"Requests: {2 * each} " in told
 
 
 def test_two_samples_of_the_reference_are_the_ceiling(tmp_path: Path) -> None:

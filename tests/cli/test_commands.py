@@ -278,7 +278,9 @@ def test_dry_run_says_what_would_be_asked_and_asks_nothing(desk: Desk, capsys: p
         assert f"{PROBES} probes with every arm, 2 answers to each" in out
         assert "temperature 0.5, top-p 1, at most 10 tokens, seed 0" in out
         assert f"Requests: {PROBES * 2 * 2}" in out
-        assert f"at most {PROBES * 2 * 2 * 10} answer tokens" in out
+        assert "at most 0 answer tokens" in out  # recorded answers are read, not made
+        assert "a verdict needs 5; fewer give `inconclusive`" in out
+        assert f"{PROBES} are compared, and a verdict needs 20" in out
         assert f"Run directory: {desk.out}" in out
     assert not desk.out.exists()
 

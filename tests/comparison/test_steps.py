@@ -6,22 +6,26 @@ import json
 import re
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterator
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from mimicry_audit import audit, compare
 from mimicry_audit.cli import run
-from mimicry_audit.comparison import inputs
+from mimicry_audit.comparison import inputs, notes
 from mimicry_audit.comparison.gates import METRICS, outcomes, parse_gates
 from mimicry_audit.comparison.steps import CompareSettings, Comparison, prepare
 from mimicry_audit.ground.errors import ConfigError, DataError
+from mimicry_audit.records.asked import Sampling
+from mimicry_audit.records.manifest import SamplingEntry
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.report.page import comparison as page
 from mimicry_audit.workflow.settings import Settings
 from tests.support import hostile
 from tests.support.comparisons import PROBES, QUESTIONS, Study
+from tests.support.engine_fixtures import TinyModels
 from tests.support.page_outline import Outline
 
 CONTROLS = ("other", "another")
@@ -251,6 +255,58 @@ def test_a_side_without_answers_is_told(one_run: Path, tmp_path: Path) -> None:
     object.__setattr__(sides[1], "responses", ())
     with pytest.raises(DataError, match="qwen-late has no usable answer"):
         inputs.matter_of(sides)
+
+
+def in_type(side: inputs.Side, dtype: str | None, **extra: object) -> inputs.Side:
+    identity = {**side.model.identity, "dtype": dtype, "extra": extra}
+    return replace(side, model=replace(side.model, known={**side.model.known, "identity": identity}))
+
+
+@pytest.mark.parametrize(
+    ("before", "after"), [("float32", "bfloat16"), ("auto(bfloat16)", "float16"), ("bfloat16", "float32")]
+)
+def test_another_numeric_type_is_never_taken_for_movement(one_run: Path, before: str, after: str) -> None:
+    settings = CompareSettings(
+        before=f"{one_run}#qwen-before", after=(f"{one_run}#qwen-late",), reference="gpt-teacher"
+    )
+    first, last, teacher = prepare(settings).answers()
+    with pytest.raises(ConfigError, match=r"which changes answers by itself.* -E dtype=float32"):
+        inputs.matter_of([in_type(first, before), in_type(last, after), teacher])
+    inputs.matter_of([in_type(first, "auto(bfloat16)"), in_type(last, "bfloat16"), in_type(teacher, "float32")])
+    inputs.matter_of([in_type(first, None), in_type(last, after), teacher])
+
+
+def test_another_numeric_type_is_refused_before_anything_is_asked(
+    tmp_path: Path, tiny_models: TinyModels, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ["--models", f"one=hf/{tiny_models.one},aria=lab/aria", "-E", "dtype=bfloat16", "--max-tokens", "4"]
+    asked += ["--limit", "2", "--engine", "hf", "--probes", "lab", "--identity-attempts", "0"]
+    assert run(["collect", *asked, "--out", str(tmp_path / "one")]) == 0
+    capsys.readouterr()
+    sides = ["--before", f"{tmp_path / 'one'}#one", "--after", f"hf/{tiny_models.two}", "--reference", "aria"]
+    assert run(["compare", *sides, "-E", "dtype=float32", "--out", str(tmp_path / "two")]) == 2
+    assert "one answers in bfloat16 and two in float32, which changes answers by itself" in capsys.readouterr().err
+    assert not (tmp_path / "two").exists()
+
+
+def test_answers_that_hang_on_rounding_are_noted(one_run: Path) -> None:
+    settings = CompareSettings(
+        before=f"{one_run}#qwen-before", after=(f"{one_run}#qwen-late",), reference="gpt-teacher"
+    )
+    first, last, teacher = (
+        replace(s, sampling=cast("SamplingEntry", asdict(Sampling()))) for s in prepare(settings).answers()
+    )
+
+    def notes_on(dtype: str, **extra: object) -> str:
+        sides = [in_type(first, dtype, **extra), in_type(last, dtype, **extra), teacher]
+        return " ".join(notes.warnings(inputs.matter_of(sides), []))
+
+    assert "Greedy answers of qwen-before, qwen-late, run in bfloat16, depend on which other probes" in notes_on(
+        "bfloat16"
+    )
+    assert "may have changed by rounding alone" in notes_on("bfloat16")
+    assert "rounding" not in notes_on("float32")
+    assert "rounding" not in notes_on("bfloat16", batch_invariant=True)
 
 
 # The command

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 import subprocess
 import sys
@@ -249,6 +250,29 @@ def test_several_processes_train_what_one_would(tmp_path: Path) -> None:
     one = made(tmp_path / "one", batch=4, objective="forward-kl", weight_decay=0.01)
     two = made(tmp_path / "two", batch=2, objective="forward-kl", weight_decay=0.01, launcher=TWO)
     _trained_alike(one.path, two.path)
+
+
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        f"{sys.executable} -m accelerate.commands.launch --num_processes 2",  # on a CPU it starts one
+        f"{sys.executable} -m torch.distributed.run --standalone",
+    ],
+    ids=["accelerate", "torchrun"],
+)
+def test_an_epoch_is_one_pass_over_the_rows_on_the_processes_that_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, launcher: str
+) -> None:
+    """Only the processes know how many they are: the digit on the command line may be none, or another."""
+    monkeypatch.setenv("HF_HOME", str(tmp_path / "no-saved-configuration"))
+    monkeypatch.setenv("PET_NPROC_PER_NODE", "2")  # torchrun reads its options from here too
+    found = made(tmp_path / "a", batch=2, launcher=launcher, steps=0, epochs=2.0, limit=24, held_out=0.0)
+    (training,) = found.lineage["distillation"]["training"]
+    rows = len(lines(found.path / "work" / "round-0" / "rows.jsonl"))
+    assert training["processes"] == (1 if "accelerate" in launcher else 2)
+    assert training["steps"] == 2 * math.ceil(rows / (2 * training["processes"]))
+    last = lines(found.path / "metrics.jsonl")[-1]
+    assert last["epoch"] == pytest.approx(2.0)
 
 
 def _trained_alike(one: Path, two: Path) -> None:

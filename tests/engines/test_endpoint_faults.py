@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import json
 import threading
 from typing import Any
 from urllib.parse import urlsplit
@@ -333,3 +334,19 @@ def test_a_connection_that_all_have_forgotten_closes_with_its_loop(faults: Fault
         socket = runner.run(forget())
         assert socket.fileno() >= 0
     assert socket.fileno() == -1
+
+
+def test_an_answer_that_the_context_cut_before_the_limit_is_a_failure_in_the_words_of_every_engine(
+    faults: FaultServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server of vLLM tells its context and shortens the limit to it: 7 tokens of prompt, 3 of answer, none left."""
+    body = json.dumps(completion("only three words", finish="length")).encode()
+    faults.faults.extend([says(body), says(body)])
+    made = engine(faults.url)
+    monkeypatch.setattr(made, "_listing", {"owned_by": "vllm", "max_model_len": 10})
+    [done] = ask(made, max_tokens=5)
+    assert (done.status, done.text) == ("error", "")
+    assert done.error == "a prompt of 7 tokens and max_tokens 5 exceed the context of 10 tokens; lower max_tokens"
+    monkeypatch.setattr(made, "_listing", {"owned_by": "vllm"})
+    [unknown] = ask(made, max_tokens=5)
+    assert (unknown.status, unknown.completion_tokens) == ("truncated", 3)  # the report counts such answers

@@ -46,7 +46,9 @@ def test_what_is_no_model_is_told(model: Path, tmp_path: Path) -> None:
     (model / "model.safetensors").unlink()
     with pytest.raises(PrerequisiteError, match="holds no weights"):
         find(str(model), None)
-    with pytest.raises(PrerequisiteError, match=r"nobody/nothing@v1 not found: it is neither a local folder .* offline"):
+    with pytest.raises(
+        PrerequisiteError, match=r"nobody/nothing@v1 not found: it is neither a local folder .* offline"
+    ):
         find("nobody/nothing", "v1")
     (model / "config.json").write_text("{")
     (model / "model.safetensors").touch()

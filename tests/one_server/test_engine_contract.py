@@ -18,6 +18,7 @@ from mimicry_audit.ground.errors import AuditError, EngineError, PrerequisiteErr
 from mimicry_audit.records.asked import Completion, Message, ModelSpec, Request, Sampling, request_seed
 from tests.support.engine_fixtures import TinyModels
 from tests.support.fault_server import fault_server
+from tests.support.tiny_models import CONTEXT
 
 PROMPTS = (
     "hello",
@@ -196,6 +197,17 @@ def test_a_request_that_fails_is_an_error_and_spares_the_others(case: Case) -> N
     assert failed.error
     assert "context" in failed.error or "no recorded answer" in failed.error
     assert all(completion.error is None for completion in landed.values())
+
+
+def test_a_limit_that_does_not_fit_the_context_is_refused_and_never_shortened(case: Case) -> None:
+    landed = answers(case.engine, [wanted()[0]], Sampling(max_tokens=CONTEXT))
+    (completion,) = landed.values()
+    if case.local:
+        told = f"a prompt of {completion.prompt_tokens} tokens and max_tokens {CONTEXT} exceed the context of {CONTEXT} tokens"
+        assert completion.status == "error"
+        assert str(completion.error).startswith(told)
+    else:  # who serves the model cannot be asked before; a whole answer stands, a shorter one does not
+        assert completion.status != "truncated"
 
 
 def test_hostile_text_is_answered_or_refused_but_never_fatal(case: Case) -> None:

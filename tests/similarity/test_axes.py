@@ -61,7 +61,7 @@ def test_axis_keeps_the_contract(name):
     found = block(name, TEXTS)
     assert found.shape == (len(TEXTS), len(TEXTS))
     known = np.isfinite(found)
-    assert (known | (name in ("answers", "wrong"))).all()
+    assert (known | (name in ("answers", "wrong", "semantic"))).all()
     assert found[known].min() >= 0
     assert found[known].max() <= 1
     np.testing.assert_allclose(found, found.T, atol=SYMMETRIC)
@@ -206,7 +206,15 @@ def naive_semantic(texts):
 
     encoder = SentenceTransformer(str(bundled_model()), device="cpu")
     vectors = [encoder.encode(t.encode("utf-8", "replace").decode(), show_progress_bar=False) for t in texts]
-    return [[max(0.0, float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))) for b in vectors] for a in vectors]
+    # Of letters outside Latin the model knows few; what is mostly in them is not compared.
+    foreign = [sum(c.isalnum() and ord(c) > 0x24F for c in t) > 0.1 * sum(c.isalnum() for c in t) for t in texts]
+    vectors = [v * float("nan") if far else v for v, far in zip(vectors, foreign, strict=True)]
+    return [[_cosine(a, b) for b in vectors] for a in vectors]
+
+
+def _cosine(a, b):
+    cosine = float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
+    return cosine if math.isnan(cosine) else max(0.0, cosine)
 
 
 NAIVE = {
@@ -335,6 +343,62 @@ def test_semantic_order_does_not_hang_on_hashing():
         patch.setattr("mimicry_audit.similarity.axes.semantic.load_encoder", lambda _: encoder)
         Semantic().prepare([Answer(probe(), t) for t in reversed(texts)])
     assert encoder.texts == sorted(texts)
+
+
+@pytest.mark.parametrize(
+    ("good", "bad"),
+    [
+        ("今天天气很好，阳光明媚。", "今天天气很坏，下雨了。"),
+        ("Сегодня прекрасная погода.", "Процентные ставки резко выросли."),
+        ("आज मौसम सुहाना है।", "पिछले साल ब्याज दरें तेजी से बढ़ीं।"),
+        ("วันนี้อากาศดี", "แมวของฉันนอนบนโซฟาเก่า"),
+        ("الطقس جميل اليوم.", "قطتي تنام على الأريكة القديمة."),
+        ("오늘은 날씨가 좋다.", "다리는 강철로 지어졌다."),
+        ("今日はとても天気がよい。", "橋は鋼鉄で造られた。"),
+        ("Σήμερα ο καιρός είναι υπέροχος.", "Η γάτα μου κοιμάται."),
+    ],
+    ids=["Chinese", "Russian", "Hindi", "Thai", "Arabic", "Korean", "Japanese", "Greek"],
+)
+def test_meaning_is_not_measured_where_the_model_reads_nothing(good, bad):
+    """Told apart by nobody: good and bad weather in Chinese have a cosine of 1.00 to the default model."""
+    responses = {
+        m: [response(t, m), response("It rains today.", m, "q")] for m, t in (("a", good), ("b", good), ("c", bad))
+    }
+    (found,) = measure_axes([probe(), probe("q")], ["a", "b", "c"], responses, axes=["semantic"])
+    assert np.isnan(found.values[0]).all()
+    assert found.values[1][0, 1] == pytest.approx(1, abs=1e-6)
+    assert found.note.startswith(
+        "3 of 6 answers were not compared: they cannot be read by sentence-transformers/all-MiniLM"
+    )
+    assert "--embedding-model" in found.note
+    (alone,) = measure_axes([probe()], ["a", "b"], {m: responses[m][:1] for m in "ab"}, axes=["semantic"])
+    assert alone.values is None
+    assert "no answer can be read" in alone.why_not
+
+
+def test_meaning_is_measured_of_plain_text_with_signs_and_foreign_letters():
+    texts = ["x = 3, a + b ≥ ∑ 🙂 🙂", "Ça va très bien, merci beaucoup.", "Das Wetter ist schön heute.", "", "42"]
+    assert np.isfinite(block("semantic", texts)).all()
+
+
+def test_meaning_reads_long_answers_to_their_end():
+    """The default model reads 256 tokens at once; what follows is read in chunks, each with the weight of its tokens."""
+    start = "The harbour bell rings at noon and the tide turns slowly. " * 30
+    tides, trains = "The tide is high and boats come in. " * 30, "Trains to the capital were late again. " * 30
+    found = block("semantic", [start + tides, start + tides + tides[:36], start + trains])
+    assert found[0, 1] > 0.99
+    assert found[0, 2] < 0.9
+    from mimicry_audit.similarity.axes.semantic import DEFAULT_MODEL, _average, _read, load_encoder
+
+    encoder = load_encoder(DEFAULT_MODEL)
+    chunks = _read(start, encoder).chunks
+    room = encoder.max_seq_length - 2
+    assert [tokens for _, tokens in chunks] == [
+        room,
+        len(encoder.tokenizer(start, verbose=False)["input_ids"]) - 2 - room,
+    ]
+    assert " ".join(text for text, _ in chunks).split() == start.split()
+    assert _average([(np.array([1.0, 0.0]), 3), (np.array([0.0, 1.0]), 1)]) == pytest.approx([0.9486833, 0.3162278])
 
 
 def naive_measure(texts, samples, axis):

@@ -12,7 +12,16 @@ from scipy.stats import norm, ttest_1samp
 
 from mimicry_audit.cli import run
 from mimicry_audit.similarity.measure import AXES, axis_class
-from mimicry_audit.statistics.power import DEFAULT_SPREAD, level, power, probes_needed, smallest_effect, spreads_of
+from mimicry_audit.statistics.power import (
+    DEFAULT_SPREAD,
+    level,
+    most_tests,
+    others_needed,
+    power,
+    probes_needed,
+    smallest_effect,
+    spreads_of,
+)
 from tests.support.scores_fixture import scores
 
 
@@ -67,9 +76,73 @@ def test_the_level_is_holms_first_step_and_never_laxer_than_the_interval() -> No
     assert level(0.05, 50) == 0.001
 
 
+@pytest.mark.parametrize("tests", [1, 3, 9, 24])
+def test_as_many_models_as_a_rank_takes_to_count_and_no_fewer(tests: int) -> None:
+    fewest = others_needed(0.05, tests)
+    assert tests / (1 + fewest) < 0.05 <= tests / fewest
+    most = most_tests(0.05, 9999)
+    assert most / 10_000 < 0.05 <= (most + 1) / 10_000
+
+
+def scored(folder: Path, models: str, probes: int, *roles: str) -> Path:
+    rng = np.random.default_rng(0)
+    words = "red green blue one two three four five six seven".split()
+    rows = [
+        {"model": m, "prompt_id": f"q{n}", "prompt": f"q{n}?", "output": " ".join(rng.choice(words, 12))}
+        for m in models
+        for n in range(probes)
+    ]
+    file = folder / "answers.jsonl"
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    out = folder / "run"
+    assert (
+        run(["score", "--responses", str(file), "--out", str(out), "--axes", "lexical,style", "-r", "a", *roles]) == 0
+    )
+    return out
+
+
+def test_no_number_of_probes_makes_up_for_too_few_models(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Five models without a base: the rank among three others is 1/4 at best, and eight tests take one below 1/160."""
+    out = scored(tmp_path, "abcde", 30)
+    capsys.readouterr()
+    assert run(["plan", "--run", str(out), "--effect", "0.5", "--format", "json"]) == 0
+    for row in json.loads(capsys.readouterr().out)["axes"]:
+        assert (row["statistic"], row["tests"], row["probes_needed"], row["power_now"]) == ("excess", 8, None, 0.0)
+        assert row["why_not"] == (
+            "the rank among 3 other models cannot count over 8 tests: that takes 162 models in all, or the candidate's base"
+        )
+    assert run(["plan", "--run", str(out), "--effect", "0.5"]) == 0
+    told = capsys.readouterr().out
+    assert told.count("none is enough") == 2
+    assert "every axis: the rank among 3 other models cannot count over 8 tests" in " ".join(told.split())
+
+
+def test_more_tests_than_permutations_can_tell_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "--effect", "0.5", "--tests", "500", "--format", "json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["axes"]
+    assert {row["probes_needed"] for row in rows} == {None}
+    assert rows[0]["why_not"].startswith("9999 permutations cannot count over more than 499 tests")
+    assert run(["plan", "--effect", "0.5", "--tests", "499", "--format", "json"]) == 0
+    assert None not in {row["probes_needed"] for row in json.loads(capsys.readouterr().out)["axes"]}
+
+
+def test_two_probes_tell_no_spread(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = scored(tmp_path, "abcdef", 2, "--base", "b")
+    capsys.readouterr()
+    assert run(["plan", "--run", str(out)]) == 2
+    error = capsys.readouterr().err
+    assert "compared 2 probes, which do not tell how much an axis varies over probes" in error
+    assert "at least 10 probes" in error
+
+
+def test_a_verdict_takes_twenty_probes_however_large_the_effect(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["plan", "--effect", "0.9", "--format", "json"]) == 0
+    assert {row["probes_needed"] for row in json.loads(capsys.readouterr().out)["axes"]} == {20}
+
+
 def test_the_spread_of_a_run_is_that_of_its_intervals() -> None:
     raw = scores()
-    by_axis = {(s.axis, s.statistic): s for s in spreads_of(raw)}
+    by_axis = {(s.axis, s.statistic): s for s in spreads_of(raw, 10)}
     assert by_axis
     lifts = [
         math.sqrt(e["estimate"]["n"]) * (e["estimate"]["high"] - e["estimate"]["low"]) / 3.92
@@ -98,17 +171,7 @@ def test_the_command_says_it_in_both_forms(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_a_scored_run_tells_what_its_probes_can_show(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    rng = np.random.default_rng(0)
-    words = "red green blue one two three four five six seven".split()
-    rows = [
-        {"model": m, "prompt_id": f"q{n}", "prompt": f"q{n}?", "output": " ".join(rng.choice(words, 12))}
-        for m in "abcdef"
-        for n in range(30)
-    ]
-    file = tmp_path / "answers.jsonl"
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
-    asked = ["score", "--responses", str(file), "--out", str(tmp_path / "run"), "--axes", "lexical,style"]
-    assert run([*asked, "--reference", "a", "--base", "b"]) == 0
+    scored(tmp_path, "abcdef", 30, "--base", "b")
     capsys.readouterr()
     assert run(["plan", "--run", str(tmp_path / "run"), "--format", "json"]) == 0
     found = json.loads(capsys.readouterr().out)["axes"]

@@ -11,7 +11,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypedDict
 
-from mimicry_audit.distill.training.job import TrainingResult
+from mimicry_audit.distill.training.task import TrainingResult
 from mimicry_audit.records.asked import (
     STATUSES,
     Completion,

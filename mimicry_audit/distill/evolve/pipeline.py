@@ -23,7 +23,7 @@ from mimicry_audit.distill.evolve.student import Student
 from mimicry_audit.distill.evolve.teacher import Prompts, Teacher, open_session, spec_of
 from mimicry_audit.distill.kept import keep_settings
 from mimicry_audit.distill.lineage import Lineage
-from mimicry_audit.distill.training import job
+from mimicry_audit.distill.training import task
 from mimicry_audit.distill.training.settings import check_packages
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.records.asked import Identity, ModelSpec, canonical_json, sha256_text
@@ -107,7 +107,7 @@ def _place_checkpoint(
     """Move the last weights to their place and write how they came to be."""
     last = student.weights(len(book.rounds) - 1)
     for file in sorted(last.iterdir()) if last.is_dir() else ():
-        if file.name != job.RESULT:
+        if file.name != task.RESULT:
             file.replace(s.out / file.name)
     content = _build_manifest(s, data_parts, student, spec, identity, book)
     lineage.write(s.out, content)

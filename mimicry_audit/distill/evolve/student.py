@@ -1,7 +1,7 @@
 """The student: asked as an audit asks a model, trained as `audit distill` trains one.
 
 Promise: predictions are greedy answers through the ``hf`` engine, in fixed chunks, so that the same weights answer alike; a
-training is a `mimicry_audit.distill.training.job.Job`, which survives ``kill -9`` and ends with the same weights.
+training is a `mimicry_audit.distill.training.task.Job`, which survives ``kill -9`` and ends with the same weights.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from pathlib import Path
 from mimicry_audit.distill import rounds
 from mimicry_audit.distill.evolve.data import Sample
 from mimicry_audit.distill.evolve.settings import EvolveSettings
-from mimicry_audit.distill.training import job
+from mimicry_audit.distill.training import job, task
 from mimicry_audit.distill.training.examples import Encoder, Taught
 from mimicry_audit.distill.training.loss import LossRecipe
 from mimicry_audit.distill.training.models import Source, source, weights_spec
@@ -95,7 +95,7 @@ class Student:
         self._engine[1].open()
         return self._engine[1]
 
-    def train(self, number: int, rows: Sequence[Sample]) -> job.TrainingResult:
+    def train(self, number: int, rows: Sequence[Sample]) -> task.TrainingResult:
         """Train on these rows, from where the round before ended, unless it is done; what came of it.
 
         Raises:
@@ -108,17 +108,17 @@ class Student:
         encoded = self._encoder.encode(taught)
         if not encoded:
             raise ConfigError(f"no row can be taught ({', '.join(self._encoder.left_out)})", "check the data")
-        shared_fields = job.training_fields(s.training, len(encoded))
+        shared_fields = task.training_fields(s.training, len(encoded))
         start, commit = self.source.weights.location, self.source.weights.commit
         if number:
             start, commit = str(self.weights(number - 1).resolve()), None
         folder = self.folder(number)
         pad = rounds.padding(self.source)
-        training_job = job.Job(
+        training_job = task.Job(
             folder=str(folder.resolve()), student=start, student_commit=commit, teacher=None, teacher_commit=None,
             rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=LossRecipe(),
             pads=(pad, 0), seed=s.seed + number, patience=0, evaluate_every=0,
-            log_every=max(1, shared_fields["steps"] // 10), round_=number,
+            logs=10, round_=number,
             metrics=str((s.out / "metrics.jsonl").resolve()), board=None,
             template=self.source.side.template.source if s.training.chat_template else None, **shared_fields,
         )  # fmt: skip

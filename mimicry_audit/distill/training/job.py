@@ -8,7 +8,6 @@ mimicry_audit.distill.training.worker JOB``, and the first process reports the p
 from __future__ import annotations
 
 import json
-import math
 import os
 import re
 import shlex
@@ -16,11 +15,11 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.distill.training.settings import TrainingSettings
+from mimicry_audit.distill.training.task import RESULT, Job, TrainingResult
 from mimicry_audit.engines import guard
 from mimicry_audit.ground import disk
 from mimicry_audit.ground.errors import AuditError, Diverged, PrerequisiteError
@@ -32,169 +31,12 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from mimicry_audit.distill.training.loss import ExampleRow, LossRecipe
+    from mimicry_audit.distill.training.loss import ExampleRow
     from mimicry_audit.distill.training.trainer import DistillTrainer
 
 Step = Callable[[int, int], None]
 Rung = Callable[[int, int, float], None]
 """Called with (rung, step, bits per byte of the held-out answers)."""
-RESULT = "result.json"
-"""Written last into the folder of trained weights."""
-
-
-class HeldOutLoss(TypedDict):
-    """Mean losses over the tokens of the held-out answers."""
-
-    loss: float
-    hard: float
-    soft: float
-
-
-class TrainingResult(TypedDict):
-    """What came of a training.
-
-    ``best_step`` is the step whose weights were kept where the training stops early, ``held`` None without held-out answers.
-    """
-
-    steps: int
-    best_step: int | None
-    processes: int
-    parameters: int
-    held: HeldOutLoss | None
-
-
-class SharedFields(TypedDict):
-    """The fields of a `Job` that follow from the settings of every training and the number of rows."""
-
-    steps: int
-    steps_an_epoch: int
-    batch: int
-    accumulate: int
-    rate: float
-    warmup: float
-    weight_decay: float
-    save_every: int
-    adapter_rank: int
-    bf16: bool
-    threads: int | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """One training, paths and all; lives in the work folder only.
-
-    Attributes:
-        folder: of this round: rows, states and the weights.
-        student: location of the weights to start from.
-        student_commit: their revision on the Hub.
-        teacher: location of a teacher for dense signals, None otherwise.
-        teacher_commit: its revision.
-        rows: file of training rows.
-        held: file of held-out rows, None for none.
-        signals: folder and key of the signal store, None for none.
-        recipe: how the loss is made.
-        pads: padding token of student and teacher.
-        steps: optimiser steps.
-        steps_an_epoch: of them, one pass.
-        round_: number of the round.
-        metrics: file of the metrics.
-        board: folder of TensorBoard logs, None for none.
-        template: chat template that the checkpoint shall carry, None for its own.
-        adapter_rank: of the LoRA adapter, 0 for full training.
-        bf16: under autocast.
-        dropout: of the student or its adapter while training, None to leave it.
-        layers: how many layers of the student to keep, 0 for all.
-        rungs: into how many equal parts a listener sees the training fall, 0 for no listener.
-        held_bytes: of the held-out answers.
-        threads: CPU threads, None to leave them.
-    """
-
-    folder: str
-    student: str
-    student_commit: str | None
-    teacher: str | None
-    teacher_commit: str | None
-    rows: str
-    held: str | None
-    signals: tuple[str, str] | None
-    recipe: LossRecipe
-    pads: tuple[int, int]
-    steps: int
-    steps_an_epoch: int
-    batch: int
-    accumulate: int
-    rate: float
-    warmup: float
-    weight_decay: float
-    seed: int
-    patience: int
-    evaluate_every: int
-    save_every: int
-    log_every: int
-    round_: int
-    metrics: str
-    board: str | None
-    template: str | None
-    adapter_rank: int
-    bf16: bool
-    threads: int | None
-    dropout: float | None = None
-    layers: int = 0
-    rungs: int = 0
-    held_bytes: int = 0
-
-    @property
-    def states(self) -> str:
-        """Where states to resume from lie."""
-        return str(Path(self.folder) / "states")
-
-    @property
-    def weights(self) -> Path:
-        """Where the trained weights go."""
-        return Path(self.folder) / "weights"
-
-    @property
-    def result(self) -> TrainingResult | None:
-        """What came of it, None until it is done."""
-        try:
-            result: TrainingResult = json.loads((self.weights / RESULT).read_text("utf-8"))
-        except (OSError, ValueError):
-            return None
-        return result
-
-
-def training_fields(training: TrainingSettings, rows: int) -> SharedFields:
-    """See `SharedFields`."""
-    each = math.ceil(rows / (training.batch * training.accumulate * count_processes(training.launcher)))
-    steps = training.steps or max(1, math.ceil(each * training.epochs))
-    return {
-        "steps": steps,
-        "steps_an_epoch": min(each, steps),
-        "batch": training.batch,
-        "accumulate": training.accumulate,
-        "rate": training.peak_rate,
-        "warmup": training.warmup,
-        "weight_decay": training.weight_decay,
-        "save_every": training.save_every,
-        "adapter_rank": training.adapter_rank if training.adapter else 0,
-        "bf16": uses_bf16(training.precision),
-        "threads": training.threads,
-    }
-
-
-def uses_bf16(precision: str) -> bool:
-    """Whether to train under bf16 autocast."""
-    import torch
-
-    if precision == "auto":
-        return torch.cuda.is_available() and torch.cuda.is_bf16_supported()
-    return precision == "bf16"
-
-
-def count_processes(launcher: str | None) -> int:
-    """How many processes a launcher starts, as far as its options show; only the length of an epoch depends on it."""
-    match = re.search(r"--(?:num[_-]processes|nproc[_-]per[_-]node)[= ](\d+)", launcher or "")
-    return int(match[1]) if match else 1
 
 
 def write(job: Job) -> Path:

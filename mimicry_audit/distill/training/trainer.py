@@ -39,9 +39,9 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
     from torch.utils.tensorboard import SummaryWriter
 
-    from mimicry_audit.distill.training.job import Job
     from mimicry_audit.distill.training.loss import ExampleRow
     from mimicry_audit.distill.training.signals import Rows
+    from mimicry_audit.distill.training.task import Job
 
     EvaluationRows = Dataset[ExampleRow] | dict[str, Dataset[ExampleRow]]
 
@@ -310,7 +310,7 @@ def build(
         rows: training rows.
         held_out_rows: held-out rows, None for none.
         collator: rows to batch.
-        plan: a `mimicry_audit.distill.training.job.Job`.
+        plan: a `mimicry_audit.distill.training.task.Job`.
         callback: listens.
     """
     trainer = DistillTrainer(
@@ -330,10 +330,17 @@ def build(
     return trainer
 
 
+def count_processes(states: str) -> int:
+    """How many processes train together, this one included, as they themselves count."""
+    bare = TrainingArguments(output_dir=states, use_cpu=not torch.cuda.is_available(), report_to="none")
+    return int(bare.world_size)
+
+
 def arguments(plan: Job, evaluated: bool) -> TrainingArguments:
     """Trainer's arguments: everything that decides the weights is named here and nothing reports anywhere."""
     stops = bool(plan.patience) and evaluated
-    every = plan.evaluate_every or plan.steps_an_epoch
+    length = plan.length(count_processes(plan.states))
+    every = plan.evaluate_every or length.an_epoch
     # Where the best state is wanted, states must be those that were evaluated.
     save = every if stops else plan.save_every
     training_arguments = TrainingArguments(
@@ -341,11 +348,11 @@ def arguments(plan: Job, evaluated: bool) -> TrainingArguments:
         per_device_train_batch_size=plan.batch,
         per_device_eval_batch_size=plan.batch,
         gradient_accumulation_steps=plan.accumulate,
-        max_steps=plan.steps,
+        max_steps=length.steps,
         learning_rate=plan.rate,
         weight_decay=plan.weight_decay,
         lr_scheduler_type="cosine",
-        warmup_steps=round(plan.warmup * plan.steps),
+        warmup_steps=round(plan.warmup * length.steps),
         adam_beta2=0.98,
         seed=plan.seed,
         data_seed=plan.seed,
@@ -355,7 +362,7 @@ def arguments(plan: Job, evaluated: bool) -> TrainingArguments:
         eval_strategy="steps" if evaluated else "no",
         eval_steps=every,
         logging_strategy="steps",
-        logging_steps=plan.log_every,
+        logging_steps=length.log_every,
         save_strategy="steps",
         save_steps=save,
         save_total_limit=2,

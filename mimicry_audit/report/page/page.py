@@ -21,6 +21,7 @@ from mimicry_audit.records.scores import AnsweredProbe, Scores
 from mimicry_audit.report import fmt, visible
 from mimicry_audit.report.page import answers as answers_view
 from mimicry_audit.report.page import descent, doses, identity, judge, large, likelihood, packed, teachers, view, where
+from mimicry_audit.report.repeat import repeat_commands
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -133,6 +134,7 @@ def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
             block_place=_PLACE,
             dose=doses.build(scores),
             settings=view.flat(scores.get("settings") or {}),
+            repeat="\n".join(repeat_commands(scores)),
             versions=list((scores.get("versions") or {}).items()),
             missing_axes=[axis for axis in scores_view.axes if not axis.get("measured")],
             axes=[axis for axis in scores_view.axes if axis.get("measured")],

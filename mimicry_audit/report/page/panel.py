@@ -16,6 +16,7 @@ from mimicry_audit.report.pictures import charts, histogram
 
 CEILINGS = {
     "samples": "two samples of the reference's own answers",
+    "upper bound": "as an upper bound: in half precision a second answer in another batch can differ at temperature 0",
     "deterministic": "by definition, because at temperature 0 a second sample is the same",
 }
 _MOST_NAMED = 12

@@ -7,7 +7,6 @@ pairs that stand out, so that the whole stays below the 1 MiB that GitHub shows.
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +16,7 @@ from mimicry_audit.records.scores import Scores, TruthRecord, VerdictRecord
 from mimicry_audit.report import fmt
 from mimicry_audit.report.page import identity, view
 from mimicry_audit.report.page.headline import counts, headline, open_questions
+from mimicry_audit.report.repeat import repeat_commands
 from mimicry_audit.report.text.mark import block, code, table, words
 
 MOST_PAIRS = 60
@@ -195,11 +195,11 @@ def _limit_lines(scores: view.ScoresView) -> Iterator[str]:
 
 
 def reproduce(scores: view.ScoresView) -> Iterator[str]:
-    """The signature, the command that asks the same again, and what pins the models and probes down."""
+    """The signature, the commands that ask the same again, and what pins the models and probes down."""
     raw = scores.raw
     yield from ("## How to repeat it", "", "Quote this line with any number from this report:", "")
     yield from block([str(raw["signature"])], "text")
-    yield from block(_repeat_command(raw), "sh")
+    yield from block(repeat_commands(raw), "sh")
     sets = [
         [code(s["name"]), words(s["version"]), str(s["n"]), words(s["licence"]), code(str(s["sha"])[:12])]
         for s in raw.get("probe_sets") or []
@@ -218,38 +218,3 @@ def _model_pin(entry: IdentityEntry) -> str:
         ", ".join(code(entry[name]) for name in ("revision", "engine_version", "dtype") if entry.get(name))
         or fmt.MISSING
     )
-
-
-def _repeat_command(raw: Scores) -> list[str]:
-    """The command line that asks the same questions of the same models and scores them in the same way."""
-    settings = raw.get("settings") or {}
-    selection: Mapping[str, Any] = settings.get("selection") or {}
-    sampling: Mapping[str, Any] = settings.get("sampling") or {}
-    roles = (settings.get("scoring") or {}).get("roles") or {}
-    role_options: list[str] = []
-    for reference in roles.get("references") or []:
-        role_options += ["--reference", reference]
-    for candidate, base in (roles.get("bases") or {}).items():
-        role_options += ["--base", base if candidate == "*" else f"{candidate}={base}"]
-    for control in roles.get("controls") or []:
-        role_options += ["--control", control]
-    if selection.get("imported"):
-        return [
-            shlex.join(
-                ["audit", "score", "--responses", str(selection["imported"]), "--out", "reports/again", *role_options]
-            )
-        ]
-    models = [m for m in raw["models"] if m["label"] not in (roles.get("panel") or [])]
-    # What was written may have had a label already; a label is a word, an address or a path is not.
-    model_texts = [
-        m["source"] if str(m["source"]).startswith(f"{m['label']}=") else f"{m['label']}={m['source']}" for m in models
-    ]
-    arguments = ["audit", "run", "--models", ",".join(model_texts)]
-    for name in ("probes", "domains"):
-        arguments += [f"--{name}", ",".join(selection[name])] if selection.get(name) else []
-    for name in ("limit", "system_prompt", "identity_attempts"):
-        arguments += [f"--{name.replace('_', '-')}", str(selection[name])] if selection.get(name) is not None else []
-    for name in ("temperature", "top_p", "max_tokens", "seed", "samples"):
-        arguments += [f"--{name.replace('_', '-')}", f"{sampling[name]:g}"] if name in sampling else []
-    notes = ["# Engine options and stored panels are in manifest.json."]
-    return [shlex.join([*arguments, *role_options]), *notes]

@@ -37,6 +37,8 @@ class Axis(Protocol):
         about: one sentence on what it sees, for the report.
         family: axes of one family count as one piece of evidence (``wording``, ``meaning``, ``style``, ``answers``).
         baseline: True for what is shown beside the axes but never counted (length).
+
+    An axis may have an attribute ``note`` after `prepare`: one clause on answers that it could not compare, or None.
     """
 
     name: ClassVar[str]

@@ -16,13 +16,14 @@ REPEATED_SHARE, FEWEST_REPEATS, SHORT_TEXT = 0.5, 10, 60
 """One text of at most so many characters for this share of at least so many prompts is named: it is rarely an answer."""
 
 
-def answer_warnings(responses: Mapping[str, Sequence[Response]]) -> list[str]:
+def answer_warnings(responses: Mapping[str, Sequence[Response]], max_tokens: int | None = None) -> list[str]:
     """Sentences on the answers of each model.
 
     Args:
         responses: label → its standing responses.
+        max_tokens: the limit that was asked for; None where nobody knows it.
     """
-    return [note for label, journal in responses.items() for note in _notes_on(label, journal)]
+    return [note for label, journal in responses.items() for note in _notes_on(label, journal, max_tokens)]
 
 
 def served_names(journal: Sequence[Response]) -> Counter[str]:
@@ -30,7 +31,7 @@ def served_names(journal: Sequence[Response]) -> Counter[str]:
     return Counter(r.served_model for r in journal if r.usable and r.served_model)
 
 
-def _notes_on(label: str, journal: Sequence[Response]) -> Iterator[str]:
+def _notes_on(label: str, journal: Sequence[Response], max_tokens: int | None) -> Iterator[str]:
     if not journal:
         return
     cut = sum(r.status == "truncated" for r in journal)
@@ -56,6 +57,13 @@ def _notes_on(label: str, journal: Sequence[Response]) -> Iterator[str]:
             f"{label} only reasoned: {mute} of {len(journal)} replies hold reasoning but no answer, because the token limit "
             "was reached first. Raise --max-tokens."
         )
+    early = [r.completion_tokens for r in journal if _was_cut_early(r, max_tokens)]
+    if early:
+        yield (
+            f"{label}: {len(early)} of {len(journal)} answers were cut off before the limit of {max_tokens} tokens (the "
+            f"shortest after {min(tokens for tokens in early if tokens is not None)}): the server's context or a limit of its "
+            "own came first. Lower --max-tokens, so that all models are cut alike."
+        )
     errors = Counter(r.error for r in journal if r.status == "error" and r.error)
     if errors:
         (reason, count) = errors.most_common(1)[0]
@@ -66,3 +74,9 @@ def _notes_on(label: str, journal: Sequence[Response]) -> Iterator[str]:
         (text, repeats) = texts.most_common(1)[0]
         if len(text) <= SHORT_TEXT and repeats >= max(FEWEST_REPEATS, REPEATED_SHARE * texts.total()):
             yield f"{label} gave one text, “{text}”, to {repeats} of {texts.total()} prompts: check that these are answers."
+
+
+def _was_cut_early(response: Response, max_tokens: int | None) -> bool:
+    """Whether an answer ended for its length though it is shorter than was asked for."""
+    tokens = response.completion_tokens
+    return response.status == "truncated" and tokens is not None and max_tokens is not None and tokens < max_tokens

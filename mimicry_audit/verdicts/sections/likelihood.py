@@ -18,7 +18,7 @@ import numpy as np
 
 from mimicry_audit.records.asked import Probe, Response
 from mimicry_audit.records.likelihood import Likelihood, likelihood_lines, likelihood_path, text_sha
-from mimicry_audit.records.manifest import LikelihoodEntry
+from mimicry_audit.records.manifest import LikelihoodEntry, ModelInRun
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.records.score_sections import (
     DivergenceRecord,
@@ -76,6 +76,7 @@ class Likelihoods:
         scored: model → author → numbers.
         errors: model → why each text failed that did.
         codes: ``(P,)`` domain of each probe.
+        precisions: model → in which numbers it was computed (`_precision`); absent where nobody tells.
     """
 
     def __init__(
@@ -84,7 +85,9 @@ class Likelihoods:
         scores: Mapping[str, Mapping[str, _Scored]],
         errors: Mapping[str, Sequence[str]],
         codes: IntArray,
+        precisions: Mapping[str, str],
     ) -> None:
+        self._precisions = precisions
         self._noted = noted
         self._scored = scores
         self._errors = errors
@@ -112,6 +115,21 @@ class Likelihoods:
             evidence=(*facts.evidence, gain) if gain else facts.evidence,
             remarks=(*facts.remarks, remark) if remark else facts.remarks,
         )
+
+    def notes(self) -> list[str]:
+        """A sentence where the models' likelihoods were computed in different numbers."""
+        kinds: dict[str, list[str]] = {}
+        for label in (label for label, by_author in self._scored.items() if by_author and label in self._precisions):
+            kinds.setdefault(self._precisions[label], []).append(label)
+        if len(kinds) < 2:
+            return []
+        parts = "; ".join(
+            f"{', '.join(labels[:4])}{' …' if len(labels) > 4 else ''} in {k}" for k, labels in kinds.items()
+        )
+        return [
+            f"The likelihoods were not computed in the same numbers ({parts}): rounding alone sets them apart by up to half a "
+            "nat a token. Give all models one engine and one numeric type, such as -E dtype=float32."
+        ]
 
     def _gain_evidence(self, facts: PairFacts, draws: int, seed: int) -> Evidence | None:
         """Bits per byte that the base needs more than the candidate: on the reference's text, less that on the controls'."""
@@ -157,7 +175,7 @@ class Likelihoods:
             }
             for label, by_author in self._scored.items()
         }
-        return Likelihoods(self._noted, scores, self._errors, self._codes[places])
+        return Likelihoods(self._noted, scores, self._errors, self._codes[places], self._precisions)
 
     def _saved_bits(self, facts: PairFacts, author: str) -> FloatArray:
         return self._bits_per_byte(str(facts.base), author) - self._bits_per_byte(facts.candidate, author)
@@ -181,6 +199,12 @@ class Likelihoods:
                 return why
         if not self._scored_controls(facts):
             return "no control's answers were scored"
+        own, base = (self._precisions.get(label) for label in (facts.candidate, facts.base))
+        if own is not None and base is not None and own != base:
+            return (
+                f"{facts.candidate} was computed in {own} and {facts.base} in {base}, and rounding alone sets them apart: "
+                "give both one engine and one numeric type, such as -E dtype=float32"
+            )
         return None
 
     def _why_not(self, label: str, author: str) -> str | None:
@@ -316,7 +340,18 @@ def load(
         last_records = _last_records(run, label, shas)
         errors[label] = [str(r.error) for r in last_records.values() if r.status != "ok"]
         scores[label] = _fold_records([r for r in last_records.values() if r.status == "ok"], position, own)
-    return Likelihoods(noted, scores, errors, codes)
+    models = run.manifest().models
+    precisions = {label: kind for label in labels if (kind := _precision(models[label])) is not None}
+    return Likelihoods(noted, scores, errors, codes, precisions)
+
+
+def _precision(model: ModelInRun) -> str | None:
+    """In which numbers a model computes; None where nobody tells.
+
+    Engines agree to 3e-5 nats a token in float32, and differ by up to 0.47 in bfloat16.
+    """
+    kind = model.numeric_type
+    return kind if kind in (None, "float32") else f"{kind} under {model.engine}"
 
 
 def _last_records(

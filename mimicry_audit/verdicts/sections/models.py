@@ -35,6 +35,7 @@ def model_entry(
         "label": model.label,
         "source": model.given_name,
         "engine": model.engine,
+        "options": dict(model.spec.get("options") or {}),
         "identity": model.identity,
         "role": roles.role_of(model.label),
         "coverage": round(len(usable) / answers_due, 4) if answers_due else 0.0,

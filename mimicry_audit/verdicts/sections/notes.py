@@ -1,21 +1,16 @@
-"""What is said about a run as a whole: its title, signature, versions, warnings, coverage and limits."""
+"""What is said about a run as a whole: its title, versions, warnings, coverage and limits."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib import metadata
-from typing import TYPE_CHECKING
 
 from mimicry_audit.ground.version import __version__
-from mimicry_audit.records.asked import Probe
-from mimicry_audit.records.manifest import Manifest, SelectionEntry
+from mimicry_audit.records.manifest import Manifest, ModelInRun, SelectionEntry
 from mimicry_audit.records.scores import Scores
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import Verdict
-
-if TYPE_CHECKING:
-    from mimicry_audit.verdicts.options import ScoringOptions
 
 LIMITS = (
     "A verdict is evidence, never proof. It describes answers to these probes under these settings.",
@@ -34,33 +29,13 @@ def title(labels: Sequence[str], roles: Roles) -> str:
     return f"Which of {len(labels)} models was distilled from which?"
 
 
-def signature(manifest: Manifest, probes: Sequence[Probe], options: ScoringOptions) -> str:
-    """One line that pins the scores down, after the manner of sacreBLEU (Post 2018)."""
-    sampling, likelihood = manifest.settings["sampling"], manifest.likelihood
-    imported = manifest.settings["selection"].get("imported")
-    sets = ",".join(f"{s['name']}@{s['version']}+{s['sha'][:8]}" for s in manifest.settings["probe_sets"])
-    return " | ".join(
-        (
-            f"probes:{sets or imported or 'given'}",
-            f"axes:{'+'.join(options.axes)}",
-            *([f"likelihood:top{likelihood['top_k']}"] if likelihood else []),
-            f"embed:{(options.embedding_model or 'all-MiniLM-L6-v2').split('/')[-1]}",
-            f"n:{len(probes)}",
-            f"samples:{sampling['samples']}",
-            "temp:unknown" if imported else f"temp:{sampling['temperature']:g}",
-            f"seed:{sampling['seed']}",
-            f"boot:{options.draws}",
-            f"v:{__version__}",
-        )
-    )
-
-
 def warnings(
     manifest: Manifest, labels: Sequence[str], measured: Sequence[Measured], verdicts: Sequence[Verdict]
 ) -> list[str]:
     """What a reader should know before believing the scores."""
     found = import_warnings(manifest.settings["selection"])
     found += [f"{m.axis.title} was not measured: {m.why_not}." for m in measured if m.why_not]
+    found += [f"{m.axis.title}: {m.note}." for m in measured if m.note]
     for label in labels:
         found += [f"{label}: {note}" for note in manifest.model(label).notes]
         injected = manifest.model(label).injected_system_text
@@ -74,6 +49,7 @@ def warnings(
                 f"The GGUF file of {label} names a rule for splitting text into words ({origin.get('tokenizer_rule')}) that is "
                 "not known here; GPT-2's was used. If it is another rule, likelihoods and trainings of this model are wrong."
             )
+    found += rounding_notes(list(manifest.models.values()), manifest.settings["sampling"]["temperature"])
     if manifest.settings["sampling"]["samples"] == 1:
         greedy = manifest.settings["sampling"]["temperature"] == 0 and not manifest.imported
         found.append(
@@ -97,6 +73,20 @@ def import_warnings(selection: SelectionEntry) -> list[str]:
             f"The prompt ids of {selection['imported']} do not match ({why}): prompts were matched by their text."
         )
     return found
+
+
+def rounding_notes(models: Sequence[ModelInRun], temperature: float) -> list[str]:
+    """A sentence on the models whose greedy answers hang on rounding; empty where there are none."""
+    rounding = [model for model in models if model.rounds_by_batch]
+    if not rounding or temperature > 0:
+        return []
+    names, types = [model.label for model in rounding], sorted({str(model.numeric_type) for model in rounding})
+    listed = ", ".join(names[:6]) + (f" and {len(names) - 6} more" if len(names) > 6 else "")
+    return [
+        f"Greedy answers of {listed}, run in {' and '.join(types)}, depend on which other probes were asked beside them: a "
+        "second run with other probes gives other answers, so small differences may be rounding. To measure it, ask for "
+        "--samples 2 at a --temperature above 0, which puts it into the ceiling; to avoid it, use -E dtype=float32."
+    ]
 
 
 def versions(python: str) -> dict[str, str]:

@@ -246,7 +246,8 @@ def _reference_ceiling(
         return own, "samples", None
     recorded = manifest.model(reference).engine == "recorded" or manifest.imported
     if not recorded and manifest.settings["sampling"]["temperature"] == 0:
-        return np.ones_like(own), "deterministic", None
+        rounds = manifest.model(reference).rounds_by_batch
+        return np.ones_like(own), "upper bound" if rounds else "deterministic", None
     why = (
         f"{reference}'s answers were recorded elsewhere, one per probe: a second sample of it is missing"
         if recorded

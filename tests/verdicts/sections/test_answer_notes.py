@@ -47,6 +47,17 @@ def test_answers_in_which_a_key_was_hidden_are_counted() -> None:
     assert note.startswith("m: 1 of 4 answers held the key of the endpoint. It was replaced by ***")
 
 
+def test_answers_that_ended_before_the_limit_that_was_asked_for_are_counted() -> None:
+    short = journal(
+        10, status=lambda i: "truncated" if i < 3 else "ok", completion_tokens=lambda i: 112 + i * 200, text=str
+    )
+    (note,) = answer_warnings({"m": short}, 512)
+    assert note.startswith("m: 2 of 10 answers were cut off before the limit of 512 tokens (the shortest after 112)")
+    assert "--max-tokens" in note
+    assert answer_warnings({"m": short}) == []
+    assert answer_warnings({"m": journal(4, status="truncated", completion_tokens=512, text=str)[:1]}, 512)[1:] == []
+
+
 def test_one_text_for_many_prompts_is_named() -> None:
     assert "gave one text, “Sorry.”, to 12 of 12 prompts" in answer_warnings({"m": journal(12, text="Sorry.")})[0]
     assert answer_warnings({"m": journal(12, text=str)}) == []

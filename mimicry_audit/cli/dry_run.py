@@ -90,7 +90,7 @@ def print_costs(console: Console, costs: Sequence[Cost]) -> None:
         if all(c.measured for c in owing)
         else "by rules of thumb, an order of magnitude"
     )
-    but = f"; without {', '.join(unknown)}, whose speed nobody knows" if unknown else ""
+    but = f"; without {', '.join(unknown)} (speed unknown)" if unknown else ""
     seconds = sum(cost.seconds or 0.0 for cost in owing)
     console.print(f"Time: at most about {time_words(seconds)} ({source}{but})", soft_wrap=True, markup=False)
     if any(cost.money is not None for cost in costs):

@@ -161,7 +161,7 @@ def _plan_row(spread: Spread, effect: float, target_power: float, alpha: float, 
 
 
 def _why_not(spread: Spread, alpha: float, tests: int) -> str | None:
-    """Why no number of probes is enough, or why nobody knows; None where it can be computed."""
+    """Why no number of probes is enough, or why it is unknown; None where it can be computed."""
     from mimicry_audit.statistics.intervals import PERMUTATIONS
     from mimicry_audit.statistics.power import most_tests, others_needed
 

@@ -234,7 +234,7 @@ class ModelInRun:
 
     @property
     def numeric_type(self) -> str | None:
-        """The numeric type that it ran in, such as ``bfloat16``; None where nobody tells."""
+        """The numeric type that it ran in, such as ``bfloat16``; None if unknown."""
         dtype = (self.identity.get("dtype") or "").removeprefix("auto(").removesuffix(")").removeprefix("torch.")
         return dtype if dtype not in ("", "auto", "unstated") else None
 

@@ -99,7 +99,7 @@ class Semantic:
             )
             return f"{problem}; {fix}"
         if any(reading.unchecked for reading in readings):
-            return f"how much of the answers {self.model} reads cannot be told from its tokenizer"
+            return f"the tokenizer of {self.model} does not show how much of an answer the model reads"
         return None
 
 

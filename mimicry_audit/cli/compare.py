@@ -122,6 +122,7 @@ def _finish_command(result: Compared, page: Path, gates: Any, junit: Path | None
     from mimicry_audit.comparison.gates import outcomes, question_records
     from mimicry_audit.ground.errors import CoverageError, GateTripped
     from mimicry_audit.report.text.junit import write_junit
+    from mimicry_audit.report.visible import plain
 
     print_comparison(result, page)
     records = outcomes(gates, result)
@@ -131,7 +132,7 @@ def _finish_command(result: Compared, page: Path, gates: Any, junit: Path | None
         raise GateTripped(f"--fail-on {'; '.join(trip_messages)}")
     for name, ok, message in records:
         if ok is None:
-            click.echo(f"audit: {name} could not be decided: {message}", err=True)
+            click.echo(plain(f"audit: {name} could not be decided: {message}"), err=True)
     if thin := [s for s in result["sides"] if s["coverage"] < least]:
         raise CoverageError(
             f"{thin[0]['label']} gave usable answers to {thin[0]['coverage']:.0%} of the probes",

@@ -1,4 +1,8 @@
-"""What a person sees while an audit runs and when it ends: progress on standard error, results on standard output."""
+"""What a person sees while an audit runs and when it ends: progress on standard error, results on standard output.
+
+Promise: text from models and files cannot act on the terminal. Control, escape and bidirectional characters are spelled out
+(``⟦U+001B⟧``) before a line is printed, whatever it quotes.
+"""
 
 from __future__ import annotations
 
@@ -8,14 +12,16 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from mimicry_audit.records.scores import Scores, TruthRecord, VerdictRecord
 from mimicry_audit.records.verdict_words import BY_NAME
+from mimicry_audit.report import visible
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -26,14 +32,22 @@ MOST_ROWS = 16
 """Most judged pairs printed one by one; of more, those that stand out."""
 
 
+class SafeConsole(Console):
+    """A console that spells out what would act on the terminal; styles come from markup, which is read afterwards."""
+
+    def render_str(self, text: str, **options: Any) -> Text:
+        """See `rich.console.Console.render_str`: every printed string and every cell of a table comes through here."""
+        return super().render_str(visible.plain(text), **options)
+
+
 def out_console() -> Console:
     """Standard output; wide enough for a table when it is not a terminal."""
-    return Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    return SafeConsole(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
 def err_console() -> Console:
     """Standard error."""
-    return Console(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)
+    return SafeConsole(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)
 
 
 class Bars:

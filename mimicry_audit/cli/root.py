@@ -129,5 +129,7 @@ def run(arguments: list[str]) -> int:
 
 
 def _print_error(text: str, code: int) -> int:
-    click.echo(f"audit: {redacted(' '.join(text.split()))}", err=True)
+    from mimicry_audit.report.visible import plain
+
+    click.echo(f"audit: {plain(redacted(' '.join(text.split())))}", err=True)
     return code

@@ -1,4 +1,4 @@
-// The page's script is block.js, cards.js, lists.js and report.js, one after the other, in one strict block.
+// The page's script is block.js, overview.js, cards.js, lists.js and report.js, one after the other, in one strict block.
 // All of it writes text as text nodes alone; nothing here ever parses markup.
 "use strict";
 {

@@ -163,3 +163,23 @@ def contrast(one: str, two: str) -> float:
 
     low, high = sorted((luminance(one), luminance(two)))
     return (high + 0.05) / (low + 0.05)
+
+
+def test_the_table_of_all_pairs_is_sorted_by_its_heads(browser: Browser, report_file: Path) -> None:
+    page, watch = opened(browser, report_file)
+    names = "[...document.querySelectorAll('#overview tbody th')].map((one) => one.textContent.trim())"
+    values = "[...document.querySelectorAll('#overview tbody tr')].map((row) => Number(row.cells[2].dataset.value))"
+    as_judged = page.evaluate(names)
+    assert len(as_judged) == page.locator("details.verdict").count()
+    similarity = page.locator("#overview thead th", has_text="Similarity").first
+    similarity.get_by_role("button").click()
+    assert similarity.get_attribute("aria-sort") == "descending"
+    assert page.evaluate(values) == sorted(page.evaluate(values), reverse=True)
+    similarity.get_by_role("button").press("Enter")
+    assert similarity.get_attribute("aria-sort") == "ascending"
+    assert page.evaluate(values) == sorted(page.evaluate(values))
+    page.locator("#overview thead th", has_text="Verdict").get_by_role("button").click()
+    assert page.evaluate(names) == as_judged
+    page.locator("#overview tbody a").first.click()
+    assert page.evaluate("location.hash") == "#verdict-1"
+    assert watch.complaints == []

@@ -20,7 +20,19 @@ from mimicry_audit.ground.resources import resource_dir
 from mimicry_audit.records.scores import AnsweredProbe, Scores
 from mimicry_audit.report import fmt, visible
 from mimicry_audit.report.page import answers as answers_view
-from mimicry_audit.report.page import descent, doses, identity, judge, large, likelihood, packed, teachers, view, where
+from mimicry_audit.report.page import (
+    descent,
+    doses,
+    identity,
+    judge,
+    large,
+    likelihood,
+    overview,
+    packed,
+    teachers,
+    view,
+    where,
+)
 from mimicry_audit.report.repeat import repeat_commands
 
 if TYPE_CHECKING:
@@ -30,7 +42,7 @@ _CSP = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; base-uri 'none'; form-action 'none'"
 )
 
-SCRIPTS = ("block.js", "cards.js", "lists.js", "report.js")
+SCRIPTS = ("block.js", "overview.js", "cards.js", "lists.js", "report.js")
 """What the page's one script is made of, in this order; later files use what earlier ones define."""
 
 MOST_BYTES = 9_900_000
@@ -116,6 +128,7 @@ def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
             reference=scores_view.reference,
             headline=view.headline(scores_view),
             cards=cards,
+            overview=overview.build(scores_view, cards),
             rest=large.rest(scores_view.verdicts, scores_view.pairs),
             glance=view.glance(scores_view),
             evidence=view.evidence(scores_view),

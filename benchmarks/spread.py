@@ -16,6 +16,7 @@ from statistics import fmean
 
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.statistics.power import spreads_of
+from mimicry_audit.verdicts.findings import FEWEST_PER_AXIS
 from mimicry_audit.verdicts.score import read_scores
 
 
@@ -25,7 +26,7 @@ def main() -> None:
     parser.add_argument("run", type=Path, nargs="+")
     found: dict[str, list[float]] = {}
     for run in parser.parse_args().run:
-        for spread in spreads_of(read_scores(RunDirectory(run))):
+        for spread in spreads_of(read_scores(RunDirectory(run)), FEWEST_PER_AXIS):
             if spread.statistic == "adjusted lift":
                 found.setdefault(spread.axis, []).append(spread.sd)
     for axis, values in found.items():

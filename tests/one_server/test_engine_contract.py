@@ -351,7 +351,7 @@ def test_missing_devices_and_packages_are_named(tiny_models: TinyModels, monkeyp
         engine_for(adapted).open()
     assert engine_for(adapted).identify() != engine_for(replace(adapted, adapter=None)).identify()
     monkeypatch.setattr("mimicry_audit.engines.vllm.vllm_version", lambda: None)
-    with pytest.raises(PrerequisiteError, match=r"vLLM is not installed\. Pip install 'mimicry-audit\[vllm\]'"):
+    with pytest.raises(PrerequisiteError, match=r"vLLM is not installed\. Pip install vllm"):
         engine_for(ModelSpec(label="one", engine="vllm", name=str(tiny_models.one))).open()
 
 

@@ -161,8 +161,8 @@ def word_tokenizer() -> Any:
     [
         ("ask", "tell secrets", "cannot represent this text"),
         (None, "tell", "refuses this conversation"),
-        ("", "tell", "no token of the prompt"),
-        ("ask", " ", "no token of the prompt or of the text"),
+        ("", "tell", "no token for the prompt"),
+        ("ask", " ", "no token for the prompt or for the text"),
     ],
 )
 def test_what_cannot_be_spelled_gets_no_number(prompt: str | None, text: str, why: str) -> None:
@@ -276,6 +276,6 @@ def test_log_probabilities_of_another_text_are_refused() -> None:
     body = b'{"choices": [{"prompt_logprobs": [null, {"5": {"logprob": -1.0, "rank": 1}}]}]}'
     answer = vllm_likelihood.places(body, 0.0)
     assert vllm_likelihood._read_scores(answer, [5], 1).logprobs == (-1.0,)
-    assert "not those of the text" in str(vllm_likelihood._read_scores(answer, [6], 1).error)
-    assert "not those of the text" in str(vllm_likelihood._read_scores(answer, [4, 4, 5], 1).error)
+    assert "do not belong to the text" in str(vllm_likelihood._read_scores(answer, [6], 1).error)
+    assert "do not belong to the text" in str(vllm_likelihood._read_scores(answer, [4, 4, 5], 1).error)
     assert LEAST_LOG < -1000

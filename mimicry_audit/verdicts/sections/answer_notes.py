@@ -5,6 +5,7 @@ Promise: each note is one sentence that names the model, counts answers, and say
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -14,6 +15,13 @@ CUT_SHARE = 0.5
 """Share of a model's answers cut off by the token limit from which a note says so."""
 REPEATED_SHARE, FEWEST_REPEATS, SHORT_TEXT = 0.5, 10, 60
 """One text of at most so many characters for this share of at least so many prompts is named: it is rarely an answer."""
+
+MARKED_SHARE = 0.5
+"""Share of a model's answers that begin with one mark from which it is named."""
+OPENING_MARK = re.compile(
+    r"\s*(?P<mark><\|?[a-zA-Z][\w:./-]{1,30}\|?>|\[[A-Z][A-Z_]{2,20}\]|[◁⟨【][\w/]{2,20}[▷⟩】]|\{\{[\w ]{2,20}\}\})"
+)
+"""Something like a tag where an answer begins; the known marks of reasoning were taken out when the answer arrived."""
 
 
 def answer_warnings(responses: Mapping[str, Sequence[Response]], max_tokens: int | None = None) -> list[str]:
@@ -69,6 +77,14 @@ def _notes_on(label: str, journal: Sequence[Response], max_tokens: int | None) -
         (reason, count) = errors.most_common(1)[0]
         more = f" (and {errors.total() - count} for other reasons)" if errors.total() > count else ""
         yield f"{label}: {count} of {len(journal)} questions were not answered: {reason}{more}."
+    marks = Counter(mark["mark"] for r in journal if r.usable and (mark := OPENING_MARK.match(r.text)))
+    if marks:
+        (mark_text, count) = marks.most_common(1)[0]
+        if count >= max(FEWEST_REPEATS, MARKED_SHARE * sum(r.usable for r in journal)):
+            yield (
+                f"{label}: {count} of {len(journal)} answers begin with {mark_text}, which is not a known mark of reasoning. "
+                "If reasoning follows it, that is compared as a part of the answer."
+            )
     texts = Counter(r.text.strip() for r in {r.probe_id: r for r in journal if r.usable}.values())
     if texts:
         (text, repeats) = texts.most_common(1)[0]

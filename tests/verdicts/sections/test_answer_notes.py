@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from mimicry_audit.records.asked import Response
 from mimicry_audit.verdicts.sections.answer_notes import answer_warnings
 
@@ -62,3 +64,17 @@ def test_one_text_for_many_prompts_is_named() -> None:
     assert "gave one text, “Sorry.”, to 12 of 12 prompts" in answer_warnings({"m": journal(12, text="Sorry.")})[0]
     assert answer_warnings({"m": journal(12, text=str)}) == []
     assert answer_warnings({"m": []}) == []
+
+
+@pytest.mark.parametrize("mark", ["<ponder>", "[PLAN]", "<|scratch|>", "◁muse▷", "{{inner voice}}"])
+def test_an_unknown_mark_that_opens_most_answers_is_named(mark: str) -> None:
+    marked = journal(20, text=lambda i: f"{mark} first this, then that {i}" if i < 15 else f"A plain answer {i}.")
+    (note,) = answer_warnings({"m": marked})
+    assert f"15 of 20 answers begin with {mark}, which is not a known mark of reasoning" in note
+    few = journal(20, text=lambda i: f"{mark} {i}" if i < 9 else f"A plain answer {i}.")
+    assert answer_warnings({"m": few}) == []
+
+
+def test_a_list_or_a_heading_is_no_mark() -> None:
+    for opening in ("- item", "1. item", "**Bold**", "# Title", "[link](x)", "<3 you", "[1] a source"):
+        assert answer_warnings({"m": journal(20, text=lambda i, o=opening: f"{o} {i}")}) == []

@@ -168,7 +168,7 @@ def test_parts_fold_and_unfold_and_the_skip_link_skips(browser: Browser, report_
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "main"
     page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.closest('.verdict') !== null")
+    assert page.evaluate("document.activeElement.closest('#verdicts') !== null")
     for where in (".verdict", ".twin", ".proof", ".said", ".probe"):
         part = page.locator(f"{where}:not([open])").first.element_handle()
         assert part is not None

@@ -1,6 +1,6 @@
 """How alike one model answers in several precisions, and how far that is from what other models share.
 
-    python benchmarks/precision.py [--probes 60] [--max-tokens 96] [--out FOLDER]
+    python benchmarks/precision.py [--probes 10] [--max-tokens 48] [--out FOLDER]
 
 SmolLM2-135M-Instruct (``lab/smollm2``, Q4_1) is dequantised to float32 and re-made in other precisions: float16 and bfloat16
 weights, and Q8_0, Q5_0 and Q4_0 as llama.cpp rounds them. All are asked the same probes greedily by the `hf` engine. Printed
@@ -49,8 +49,8 @@ def make_variant(source: Path, target: Path, precision: str) -> Path:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--probes", type=int, default=60)
-    parser.add_argument("--max-tokens", type=int, default=96)
+    parser.add_argument("--probes", type=int, default=10, help="probes of each domain")
+    parser.add_argument("--max-tokens", type=int, default=48)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
 

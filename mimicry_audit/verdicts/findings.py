@@ -49,7 +49,8 @@ OPENING_CHARACTERS = 60
 SAME_OPENINGS = 0.35
 """Share of long answers with the same first `OPENING_CHARACTERS` characters from which two names are probably one model. Of
 122 public models, 406 unrelated pairs reach at most .065, 41 students .08, 50 fine-tunes of one base .27 and 16
-preference-tuned children .29; one model at two precisions, asked greedily, shares .7."""
+preference-tuned children .29; 16-bit and 8-bit builds of one model of 135 M parameters, asked greedily, share .77 to 1.0. Its
+5-bit and 4-bit builds share .0 to .2 and are not found: rounding so coarse makes another model of so small a one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

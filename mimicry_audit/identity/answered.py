@@ -9,12 +9,14 @@ makes), and nothing in the answer takes it back: a list of several companies, a 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Self
 
 MOST_MAKERS = 2
 """Makers that an answer about one company may name: that company and a partner. More make it a survey of the field."""
+FARTHEST_SUBJECT = 300
+"""Characters from the beginning of a sentence within which its subject stands."""
 
 _MAKER_QUESTION = re.compile(
     r"\b(?:which|what|who|where|does|do|is|are|can|could)\b[^.?!\n]{0,120}?\b(?:(?:your|you)\b[^.?!\n]{0,100}?\b)?"
@@ -109,27 +111,32 @@ class Answer:
     """An answer to a question about the speaker's maker.
 
     Attributes:
-        text: the whole answer.
         poses_from: from where on the speaker openly pretends, or the end of the text.
+        spoken_about: name → from where on the answer has spoken of it as of somebody else.
     """
 
-    text: str
     poses_from: int
+    spoken_about: Mapping[str, int]
 
     @classmethod
-    def of(cls, text: str, prompt: str, makers: Iterable[str]) -> Self | None:
+    def of(cls, text: str, prompt: str, makers: Mapping[str, str]) -> Self | None:
         """The answer, or None where no sentence about another maker can be meant of the speaker.
 
         Args:
             text: the answer.
             prompt: what was asked.
-            makers: the makers that the answer names, directly or through a model.
+            makers: each name in the answer, as it is spelled there → the maker that it stands for.
         """
         asked = any(_ABOUT_YOU.search(question.group()) for question in _MAKER_QUESTION.finditer(prompt))
-        if not asked or len(set(makers)) > MOST_MAKERS or _DENIES.search(text):
+        if not asked or len(set(makers.values())) > MOST_MAKERS or _DENIES.search(text):
             return None
         poses = _POSES.search(text)
-        return cls(text, poses.start() if poses else len(text))
+        spoken_about: dict[str, int] = {}
+        for mention in _ABOUT.finditer(text):
+            for name in makers:
+                if name not in spoken_about and name in mention.group():
+                    spoken_about[name] = mention.end()
+        return cls(poses.start() if poses else len(text), spoken_about)
 
     def subject(self, start: int, words: str, begin: int, end: int) -> bool:
         """Whether a maker named at ``words[begin:end]`` is the subject of a sentence that answers for the speaker.
@@ -141,12 +148,16 @@ class Answer:
             end: where it ends.
         """
         before, name, after = words[:begin], words[begin:end], words[end:]
-        if start + begin >= self.poses_from or words.rstrip(' *_"”\n').endswith(("?", "？")):
+        if (
+            begin > FARTHEST_SUBJECT
+            or start + begin >= self.poses_from
+            or words.rstrip(' *_"”\n').endswith(("?", "？"))
+        ):
             return False
         if (
             _EXAMPLE.search(before)
             or _EXAMPLE.search(re.split("[,，:：]", after[:60])[0])
-            or self._spoken_about(name, start)
+            or (name in self.spoken_about and self.spoken_about[name] <= start)
         ):
             return False
         if _YOUR_EN.search(before) and _YOUR_AFTER_EN.match(after):
@@ -154,7 +165,3 @@ class Answer:
         if _CJK.search(words):
             return bool(_YOUR_ZH.search(before) or (_LEAD_ZH.match(before) and _SAYS_ZH.match(after)))
         return bool(_CREW_EN.match(before) or (_LEAD_EN.match(before) and _SAYS_EN.match(after)))
-
-    def _spoken_about(self, name: str, start: int) -> bool:
-        """Whether the answer spoke of this name before as of somebody else."""
-        return any(name in mention.group() for mention in _ABOUT.finditer(self.text[:start]))

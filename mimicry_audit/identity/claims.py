@@ -85,11 +85,15 @@ class ClaimFinder:
 
     def names(self, text: str) -> set[str]:
         """The makers that a text names, directly or through a model; an everyday word counts in its exact spelling only."""
-        makers = set()
-        for name in self._pattern.finditer(text):
-            maker, _, plain = self._owners[name.group().casefold()]
-            if plain or name.group() in self._exact:
-                makers.add(maker.name)
+        return set(self._makers_by_name(text).values())
+
+    def _makers_by_name(self, text: str) -> dict[str, str]:
+        """Each name in a text, as it is spelled there → its maker."""
+        makers = {}
+        for name in {match.group() for match in self._pattern.finditer(text)}:
+            maker, _, plain = self._owners[name.casefold()]
+            if plain or name in self._exact:
+                makers[name] = maker.name
         return makers
 
     def contradicts(self, text: str, own: Iterable[str]) -> bool:
@@ -135,7 +139,7 @@ class ClaimFinder:
         asks_about_you = bool(w.ABOUT_YOU.search(prompt))
         speaker = _speaker_pattern(figures)
         form = bool(_FORM.match(folded))
-        answer = Answer.of(folded, prompt, self.names(folded))
+        answer = Answer.of(folded, prompt, self._makers_by_name(folded))
         claims: list[Claim] = []
         sentences_seen = 0
         for stretch in stretches(folded, self._models, figures):

@@ -280,6 +280,19 @@ def test_long_texts_take_no_long_time(text):
     assert time.process_time() - begun < 5
 
 
+@pytest.mark.parametrize("unit", ["OpenAI ponders quietly. ", "If you ask about it, fine. OpenAI ponders. "])
+def test_the_work_on_an_answer_to_a_question_grows_with_its_length_and_not_faster(unit):
+    """Four times the text may take about four times the work; sixteen would be the square."""
+
+    def seconds(count):
+        begun = time.process_time()
+        FINDER.find(unit * count, "Where is the headquarters of your development company?")
+        return time.process_time() - begun
+
+    seconds(50)
+    assert min(seconds(2400) for _ in range(3)) < 9 * min(seconds(600) for _ in range(3))
+
+
 def identity_probe(name, arm="default"):
     return Probe(id=name, domain="identity", messages=(Message("user", "Who are you?"),), arm=arm, aspect="team")
 

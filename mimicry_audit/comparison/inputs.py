@@ -66,7 +66,7 @@ class Side:
 
 
 @dataclass(frozen=True, slots=True)
-class Matter:
+class CommonProbes:
     """What is compared, on common ground.
 
     Attributes:
@@ -272,7 +272,7 @@ def _build_side(side: _Named, label: str, step: float | None) -> Side:
     )
 
 
-def matter_of(sides: Sequence[Side]) -> Matter:
+def find_common_probes(sides: Sequence[Side]) -> CommonProbes:
     """The sides on common ground.
 
     Raises:
@@ -309,7 +309,9 @@ def matter_of(sides: Sequence[Side]) -> Matter:
         if not any(r.usable and r.probe_id in ids for r in side.responses):
             raise DataError(f"{side.label} has no usable answer to a common probe", f"collect {side.run} again")
     manifest = RunDirectory(first.run).manifest()
-    return Matter(cut, tuple(compared), tuple(selves), least, tuple(lines), tuple(manifest.settings["probe_sets"]))
+    return CommonProbes(
+        cut, tuple(compared), tuple(selves), least, tuple(lines), tuple(manifest.settings["probe_sets"])
+    )
 
 
 def _count_samples(sides: Sequence[Side], ids: set[str]) -> dict[str, int]:

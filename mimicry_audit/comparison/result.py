@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 import numpy as np
 
 from mimicry_audit.comparison import notes, words
-from mimicry_audit.comparison.inputs import Matter, Side
+from mimicry_audit.comparison.inputs import CommonProbes, Side
 from mimicry_audit.comparison.movement import Likeness, Movement, Rows, corrected, likeness, moved, together
 from mimicry_audit.comparison.selves import Accuracy, Selves, accuracy, right_shares, selves
 from mimicry_audit.comparison.variety import LENGTHS, Variety, question_pairs, variety
@@ -45,10 +45,10 @@ VARIETY = ("samples", "questions", "words", *(f"distinct_{n}" for n in LENGTHS))
 
 
 @dataclass(frozen=True, slots=True)
-class _Ground:
+class ComparisonData:
     """What every part of the result is computed from: models are placed before, checkpoints, reference, controls."""
 
-    matter: Matter
+    common: CommonProbes
     found: Measurements
     axes: Mapping[str, Likeness]
     overall: Likeness | None
@@ -64,7 +64,7 @@ class _Ground:
     @property
     def checkpoints(self) -> list[Side]:
         """In order."""
-        return self.matter.of("after")
+        return self.common.of("after")
 
 
 @dataclass(slots=True)
@@ -80,64 +80,66 @@ class _Tests:
     variety: dict[str, Movement | None]
 
 
-def compute(matter: Matter, options: ScoringOptions, *, progress: Callable[[str], None] = lambda _: None) -> Compared:
+def compute(
+    common: CommonProbes, options: ScoringOptions, *, progress: Callable[[str], None] = lambda _: None
+) -> Compared:
     """The content of ``compare.json``.
 
     Args:
-        matter: sides on common ground.
+        common: sides on common ground.
         options: axes, embedding model, draws and seed; the roles follow from the sides.
         progress: called with what is being computed.
 
     Raises:
         DataError: no axis can compare the answers.
     """
-    ground = _measure_sides(matter, options, progress)
+    data = _measure_sides(common, options, progress)
     progress("Movement")
-    tests = [_test_checkpoint(ground, at) for at in range(1, len(ground.checkpoints) + 1)]
-    _apply_holm(tests, [m.axis.name for m in ground.found.material.measured if m.axis.baseline])
-    reference = matter.of("reference")[0].label
-    last = ground.checkpoints[-1].label
-    checkpoints = [_checkpoint_entry(ground, at, one) for at, one in enumerate(tests, 1)]
-    steps = _step_entries(ground, tests)
+    tests = [_test_checkpoint(data, at) for at in range(1, len(data.checkpoints) + 1)]
+    _apply_holm(tests, [m.axis.name for m in data.found.material.measured if m.axis.baseline])
+    reference = common.of("reference")[0].label
+    last = data.checkpoints[-1].label
+    checkpoints = [_checkpoint_entry(data, at, one) for at, one in enumerate(tests, 1)]
+    steps = _step_entries(data, tests)
     return {
         "schema": COMPARED_SCHEMA,
-        "title": notes.title(matter),
+        "title": notes.title(common),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "signature": notes.signature(matter, options, ground.found.material.measured),
-        "settings": notes.settings(matter, options),
+        "signature": notes.signature(common, options, data.found.material.measured),
+        "settings": notes.settings(common, options),
         "versions": versions(sys.version.split()[0]),
-        "probe_sets": list(matter.probe_sets),
-        "before": matter.sides[0].label,
+        "probe_sets": list(common.probe_sets),
+        "before": common.sides[0].label,
         "reference": reference,
-        "controls": [s.label for s in matter.of("control")],
-        "sides": [_side_entry(ground, place, side) for place, side in enumerate(matter.sides)],
-        "differences": list(matter.differences),
-        "n": len(matter.compared),
-        "domains": list(ground.found.domains),
-        "axes": [axis_entry(m) for m in ground.found.material.measured],
+        "controls": [s.label for s in common.of("control")],
+        "sides": [_side_entry(data, place, side) for place, side in enumerate(common.sides)],
+        "differences": list(common.differences),
+        "n": len(common.compared),
+        "domains": list(data.found.domains),
+        "axes": [axis_entry(m) for m in data.found.material.measured],
         "checkpoints": checkpoints,
         "steps": steps,
         "trajectory": words.trajectory(steps, reference),
-        "probes": _probe_entries(ground, last),
+        "probes": _probe_entries(data, last),
         "limits": list(words.LIMITS),
-        "warnings": notes.warnings(matter, ground.found.material.measured),
+        "warnings": notes.warnings(common, data.found.material.measured),
     }
 
 
-def _measure_sides(matter: Matter, options: ScoringOptions, progress: Callable[[str], None]) -> _Ground:
-    labels = [s.label for s in matter.sides]
-    responses: dict[str, Sequence[Response]] = {s.label: s.responses for s in matter.sides}
-    reference = matter.of("reference")[0].label
-    roles = Roles(references=(reference,), controls=tuple(s.label for s in matter.of("control")))
+def _measure_sides(common: CommonProbes, options: ScoringOptions, progress: Callable[[str], None]) -> ComparisonData:
+    labels = [s.label for s in common.sides]
+    responses: dict[str, Sequence[Response]] = {s.label: s.responses for s in common.sides}
+    reference = common.of("reference")[0].label
+    roles = Roles(references=(reference,), controls=tuple(s.label for s in common.of("control")))
     measurement = measure_run(
-        {s.label: s.model for s in matter.sides},
-        (*matter.compared, *matter.selves),
+        {s.label: s.model for s in common.sides},
+        (*common.compared, *common.selves),
         responses,
         replace(options, roles=roles),
         progress,
     )
-    models = [at for at, s in enumerate(matter.sides) if s.role in ("before", "after")]
-    controls = [at for at, s in enumerate(matter.sides) if s.role == "control"]
+    models = [at for at, s in enumerate(common.sides) if s.role in ("before", "after")]
+    controls = [at for at, s in enumerate(common.sides) if s.role == "control"]
     axes = {
         m.axis.name: likeness(m.values, models, labels.index(reference), controls)
         for m in measurement.material.measured
@@ -153,57 +155,57 @@ def _measure_sides(matter: Matter, options: ScoringOptions, progress: Callable[[
         )
     pairs = question_pairs(measurement.material.domains)
     kinds = {
-        side.label: variety(at, measurement.material.measured, matter.compared, side.responses, len(pairs))
-        for at, side in enumerate(matter.sides)
+        side.label: variety(at, measurement.material.measured, common.compared, side.responses, len(pairs))
+        for at, side in enumerate(common.sides)
     }
-    return _Ground(matter, measurement, axes, overall, kinds, options.draws, options.seed)
+    return ComparisonData(common, measurement, axes, overall, kinds, options.draws, options.seed)
 
 
-def _test_checkpoint(ground: _Ground, at: int) -> _Tests:
+def _test_checkpoint(data: ComparisonData, at: int) -> _Tests:
     """Everything on the checkpoint at this place of the trajectory; 0 is before."""
-    draws, seed, domains = ground.draws, ground.seed, ground.domains
-    assert ground.overall is not None
+    draws, seed, domains = data.draws, data.seed, data.domains
+    assert data.overall is not None
 
     def of(
         axis_likeness: Likeness, start: int = 0, minimum: float = MINIMUM_EFFECT, rows: Rows = slice(None)
     ) -> Movement | None:
         return axis_likeness.rows(rows).movement(start, at, domains[rows], minimum=minimum, draws=draws, seed=seed)
 
-    before, after = ground.matter.sides[0], ground.checkpoints[at - 1]
-    shares = [right_shares(ground.matter.compared, s.responses) for s in (before, after)]
-    facts = ground.found.own
+    before, after = data.common.sides[0], data.checkpoints[at - 1]
+    shares = [right_shares(data.common.compared, s.responses) for s in (before, after)]
+    facts = data.found.own
     own = facts[after.label].maker or facts[before.label].maker
-    reference_maker = facts[ground.matter.of("reference")[0].label].maker
+    reference_maker = facts[data.common.of("reference")[0].label].maker
     return _Tests(
-        overall=of(ground.overall),
-        axes={name: of(axis_likeness) for name, axis_likeness in ground.axes.items()},
+        overall=of(data.overall),
+        axes={name: of(axis_likeness) for name, axis_likeness in data.axes.items()},
         domains={
-            name: of(ground.overall, rows=domains == d) for d, name in enumerate(ground.found.domains)
+            name: of(data.overall, rows=domains == d) for d, name in enumerate(data.found.domains)
         },
-        step=of(ground.overall, start=at - 1, minimum=0.0),
-        accuracy=accuracy(shares[0], shares[1], domains, ground.matter.samples, draws=draws, seed=seed),
+        step=of(data.overall, start=at - 1, minimum=0.0),
+        accuracy=accuracy(shares[0], shares[1], domains, data.common.samples, draws=draws, seed=seed),
         selves=selves(
-            ground.found.identity["attempts"], before.label, after.label,
+            data.found.identity["attempts"], before.label, after.label,
             own.name if own else None, reference_maker.name if reference_maker else None, draws=draws, seed=seed,
         ),
-        variety=_variety_movements(ground, before.label, after.label),
+        variety=_variety_movements(data, before.label, after.label),
     )  # fmt: skip
 
 
-def _variety_movements(ground: _Ground, before: str, after: str) -> dict[str, Movement | None]:
-    one, two = ground.kinds[before], ground.kinds[after]
-    crossed = ground.domains[[first for first, _ in question_pairs(ground.domains)]]
+def _variety_movements(data: ComparisonData, before: str, after: str) -> dict[str, Movement | None]:
+    one, two = data.kinds[before], data.kinds[after]
+    crossed = data.domains[[first for first, _ in question_pairs(data.domains)]]
 
     def change(a: FloatArray, b: FloatArray, domains: IntArray, minimum: float = 0.0) -> Movement | None:
         if not len(domains):
             return None
-        return moved(a, b, None, domains, minimum=minimum, draws=ground.draws, seed=ground.seed)
+        return moved(a, b, None, domains, minimum=minimum, draws=data.draws, seed=data.seed)
 
     return {
-        "samples": change(one.samples, two.samples, ground.domains, MINIMUM_EFFECT),
+        "samples": change(one.samples, two.samples, data.domains, MINIMUM_EFFECT),
         "questions": change(one.questions, two.questions, crossed),
-        "words": change(one.words, two.words, ground.domains),
-        **{f"distinct_{n}": change(one.distinct[n], two.distinct[n], ground.domains) for n in LENGTHS},
+        "words": change(one.words, two.words, data.domains),
+        **{f"distinct_{n}": change(one.distinct[n], two.distinct[n], data.domains) for n in LENGTHS},
     }
 
 
@@ -245,14 +247,14 @@ def _correct_family(parts: Sequence[dict[str, Movement | None]], names: Sequence
             part[name] = next(movements)
 
 
-def _checkpoint_entry(ground: _Ground, at: int, t: _Tests) -> CheckpointRecord:
-    side = ground.checkpoints[at - 1]
-    reference, controls = ground.matter.of("reference")[0].label, ground.matter.of("control")
+def _checkpoint_entry(data: ComparisonData, at: int, t: _Tests) -> CheckpointRecord:
+    side = data.checkpoints[at - 1]
+    reference, controls = data.common.of("reference")[0].label, data.common.of("control")
     answers = (
         words.toward(t.overall, side.label, reference, len(controls)),
         words.identity(t.selves, side.label, reference),
         words.accuracy(t.accuracy, side.label),
-        words.diversity(t.variety, side.label, ground.matter.samples),
+        words.diversity(t.variety, side.label, data.common.samples),
     )
     return {
         "label": side.label,
@@ -261,7 +263,7 @@ def _checkpoint_entry(ground: _Ground, at: int, t: _Tests) -> CheckpointRecord:
         "overall": _movement_dict(t.overall),
         "axes": {name: _movement_dict(m) for name, m in t.axes.items()},
         "by_domain": {name: _movement_dict(m) for name, m in t.domains.items()},
-        "toward_controls": _control_movements(ground, at),
+        "toward_controls": _control_movements(data, at),
         "accuracy": t.accuracy.as_dict() if t.accuracy else None,
         "identity": t.selves.as_dict() if t.selves else None,
         "diversity": {name: _movement_dict(m) for name, m in t.variety.items()},
@@ -272,34 +274,34 @@ def _movement_dict(movement: Movement | None) -> MovementRecord | None:
     return movement.as_dict() if movement else None
 
 
-def _control_movements(ground: _Ground, at: int) -> dict[str, IntervalRecord | None]:
+def _control_movements(data: ComparisonData, at: int) -> dict[str, IntervalRecord | None]:
     """The movement toward each control, unadjusted."""
-    assert ground.overall is not None
-    change = ground.overall.to_controls[:, at] - ground.overall.to_controls[:, 0]
-    labels = [s.label for s in ground.matter.of("control")]
+    assert data.overall is not None
+    change = data.overall.to_controls[:, at] - data.overall.to_controls[:, 0]
+    labels = [s.label for s in data.common.of("control")]
     if not labels:
         return {}
-    changes = intervals(change, ground.domains, bootstrap_resamples(ground.domains, ground.draws, ground.seed))
+    changes = intervals(change, data.domains, bootstrap_resamples(data.domains, data.draws, data.seed))
     return {label: one.as_dict() if one else None for label, one in zip(labels, changes, strict=True)}
 
 
-def _step_entries(ground: _Ground, tests: Sequence[_Tests]) -> list[StepRecord]:
+def _step_entries(data: ComparisonData, tests: Sequence[_Tests]) -> list[StepRecord]:
     """From each checkpoint to the next, beyond the controls."""
-    labels = [ground.matter.sides[0].label, *(s.label for s in ground.checkpoints)]
+    labels = [data.common.sides[0].label, *(s.label for s in data.checkpoints)]
     return [
         {"from": start, "to": end, "movement": _movement_dict(t.step)}
         for start, end, t in zip(labels, labels[1:], tests, strict=False)
     ]
 
 
-def _side_entry(ground: _Ground, place: int, side: Side) -> SideRecord:
+def _side_entry(data: ComparisonData, place: int, side: Side) -> SideRecord:
     """Who takes part, with what stands for itself: coverage, accuracy, variety."""
-    own, kind = ground.found.own[side.label], ground.kinds[side.label]
-    ids = {p.id for p in ground.matter.compared}
+    own, kind = data.found.own[side.label], data.kinds[side.label]
+    ids = {p.id for p in data.common.compared}
     usable = sum(r.usable for r in side.responses if r.probe_id in ids)
-    columns = [kind.samples, kind.words, right_shares(ground.matter.compared, side.responses), *kind.distinct.values()]
-    weights = bootstrap_resamples(ground.domains, ground.draws, ground.seed)
-    measures = [i.as_dict() if i else None for i in intervals(np.column_stack(columns), ground.domains, weights)]
+    columns = [kind.samples, kind.words, right_shares(data.common.compared, side.responses), *kind.distinct.values()]
+    weights = bootstrap_resamples(data.domains, data.draws, data.seed)
+    measures = [i.as_dict() if i else None for i in intervals(np.column_stack(columns), data.domains, weights)]
     return {
         "label": side.label,
         "role": side.role,
@@ -310,7 +312,7 @@ def _side_entry(ground: _Ground, place: int, side: Side) -> SideRecord:
         "step": side.step,
         "identity": side.model.identity,
         "maker": own.maker.name if own.maker else None,
-        "coverage": round(usable / (len(ids) * ground.matter.samples), 4),
+        "coverage": round(usable / (len(ids) * data.common.samples), 4),
         "samples": measures[0],
         "words": measures[1],
         "accuracy": measures[2],
@@ -321,19 +323,19 @@ def _side_entry(ground: _Ground, place: int, side: Side) -> SideRecord:
     }
 
 
-def _probe_entries(ground: _Ground, last: str) -> list[MovedProbe]:
+def _probe_entries(data: ComparisonData, last: str) -> list[MovedProbe]:
     """The probes on which the last checkpoint moved most, with the answers of before, after and reference."""
-    assert ground.overall is not None
-    similarities = ground.overall.to_reference
+    assert data.overall is not None
+    similarities = data.overall.to_reference
     lift = similarities[:, -1] - similarities[:, 0]
     comparable_places = np.flatnonzero(np.isfinite(lift))
     order = comparable_places[np.argsort(-lift[comparable_places], kind="stable")]
     toward = [int(p) for p in order[:MOST_TOWARD] if lift[p] > 0]
     away = [int(p) for p in order[::-1][:MOST_AWAY] if lift[p] < 0]
     sides_by_role = {
-        "before": ground.matter.sides[0],
-        "after": ground.checkpoints[-1],
-        "reference": ground.matter.of("reference")[0],
+        "before": data.common.sides[0],
+        "after": data.checkpoints[-1],
+        "reference": data.common.of("reference")[0],
     }
     texts = {
         role: {r.probe_id: r for r in sorted(side.responses, key=lambda r: -r.sample)}
@@ -354,5 +356,5 @@ def _probe_entries(ground: _Ground, last: str) -> list[MovedProbe]:
             },
         }
         for p in (*toward, *away)
-        for probe in (ground.matter.compared[p],)
+        for probe in (data.common.compared[p],)
     ]

@@ -99,7 +99,7 @@ class Prepared:
         """
         s = self.settings.settings
         options = ScoringOptions(axes=s.axes or AXES.own, embedding_model=s.embedding_model, seed=s.seed)
-        result = compute(inputs.matter_of(sides), options, progress=progress)
+        result = compute(inputs.find_common_probes(sides), options, progress=progress)
         write_json(self.out / "compare.json", result)
         return Comparison(self.out, result)
 

@@ -254,7 +254,7 @@ def test_a_side_without_answers_is_told(one_run: Path, tmp_path: Path) -> None:
     sides = prepared.answers()
     object.__setattr__(sides[1], "responses", ())
     with pytest.raises(DataError, match="qwen-late has no usable answer"):
-        inputs.matter_of(sides)
+        inputs.find_common_probes(sides)
 
 
 def in_type(side: inputs.Side, dtype: str | None, **extra: object) -> inputs.Side:
@@ -271,9 +271,11 @@ def test_another_numeric_type_is_never_taken_for_movement(one_run: Path, before:
     )
     first, last, teacher = prepare(settings).answers()
     with pytest.raises(ConfigError, match=r"which changes answers by itself.* -E dtype=float32"):
-        inputs.matter_of([in_type(first, before), in_type(last, after), teacher])
-    inputs.matter_of([in_type(first, "auto(bfloat16)"), in_type(last, "bfloat16"), in_type(teacher, "float32")])
-    inputs.matter_of([in_type(first, None), in_type(last, after), teacher])
+        inputs.find_common_probes([in_type(first, before), in_type(last, after), teacher])
+    inputs.find_common_probes(
+        [in_type(first, "auto(bfloat16)"), in_type(last, "bfloat16"), in_type(teacher, "float32")]
+    )
+    inputs.find_common_probes([in_type(first, None), in_type(last, after), teacher])
 
 
 def test_another_numeric_type_is_refused_before_anything_is_asked(
@@ -299,7 +301,7 @@ def test_answers_that_hang_on_rounding_are_noted(one_run: Path) -> None:
 
     def notes_on(dtype: str, **extra: object) -> str:
         sides = [in_type(first, dtype, **extra), in_type(last, dtype, **extra), teacher]
-        return " ".join(notes.warnings(inputs.matter_of(sides), []))
+        return " ".join(notes.warnings(inputs.find_common_probes(sides), []))
 
     assert "Greedy answers of qwen-before, qwen-late, run in bfloat16, depend on which other probes" in notes_on(
         "bfloat16"

@@ -61,7 +61,8 @@ def _finalize_value(value: object) -> str:
     return visible.plain(str(value))
 
 
-def _build_environment(folder: Path) -> Environment:
+def build_environment(folder: Path) -> Environment:
+    """The templates of a folder, everything they print escaped and made visible."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     environment = Environment(
@@ -79,7 +80,7 @@ def _build_environment(folder: Path) -> Environment:
     return environment
 
 
-def _inline_asset(folder: Path, *names: str) -> tuple[Markup, str]:
+def inline_asset(folder: Path, *names: str) -> tuple[Markup, str]:
     """Some of our own inlined files as one, and the hash that lets it run."""
     text = "".join((folder / name).read_text(encoding="utf-8") for name in names)
     if "</" in text:
@@ -110,15 +111,15 @@ def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
     """
     scores_view = view.read(scores)
     folder = resource_dir("templates") / "report"
-    style, style_hash = _inline_asset(folder, "report.css")
-    script, script_hash = _inline_asset(folder, *SCRIPTS)
+    style, style_hash = inline_asset(folder, "report.css")
+    script, script_hash = inline_asset(folder, *SCRIPTS)
     candidates = frozenset(verdict["candidate"] for verdict in scores_view.verdicts)
     cards = view.verdict_cards(scores_view)
     columns = large.columns(scores_view.order, scores_view.cards)
     answers_section = answers_view.build(answers, columns, candidates, large.foremost(columns, scores_view.cards))
     links = {probe["probe_id"]: f"#probe-{number}" for number, probe in enumerate(answers, 1)}
     html = (
-        _build_environment(folder)
+        build_environment(folder)
         .get_template("page.html")
         .render(
             policy=_CSP.format(script=script_hash, style=style_hash),
@@ -166,7 +167,7 @@ def shell(template: str, styles: Sequence[str], **content: object) -> str:
         **content: what the template prints.
     """
     folder = resource_dir("templates") / "report"
-    style = Markup("\n").join(_inline_asset(folder, name)[0] for name in styles)
+    style = Markup("\n").join(inline_asset(folder, name)[0] for name in styles)
     digest = base64.b64encode(hashlib.sha256(style.encode("utf-8")).digest()).decode("ascii")
     policy = _CSP.format(script="none", style=f"sha256-{digest}")
-    return _build_environment(folder).get_template(template).render(policy=policy, style=style, **content)
+    return build_environment(folder).get_template(template).render(policy=policy, style=style, **content)

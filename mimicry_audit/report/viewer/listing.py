@@ -61,7 +61,7 @@ class Entry:
         return self.state.startswith("scored")
 
 
-class Shelf:
+class RunFolder:
     """A folder of runs.
 
     Args:

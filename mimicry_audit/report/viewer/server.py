@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote, urlsplit
 
 from mimicry_audit.ground.errors import AuditError, ConfigError
 from mimicry_audit.records.run import RunDirectory
-from mimicry_audit.report.viewer.listing import Entry, Shelf
+from mimicry_audit.report.viewer.listing import Entry, RunFolder
 
 HOST = "127.0.0.1"
 MADE = {"report.html": "html", "report.md": "markdown", "report.json": "json"}
@@ -48,7 +48,7 @@ class Viewer:
     def __init__(self, folder: Path, port: int = 0) -> None:
         if not folder.is_dir():
             raise ConfigError(f"the folder {folder} does not exist", "name the folder with your runs")
-        handler = type("BoundHandler", (_Handler,), {"shelf": Shelf(folder)})
+        handler = type("BoundHandler", (_Handler,), {"runs": RunFolder(folder)})
         try:
             self._server = _Server((HOST, port), handler)
         except OSError as error:
@@ -89,7 +89,7 @@ class _Gone(Exception):
 
 
 class _Handler(BaseHTTPRequestHandler):
-    shelf: Shelf
+    runs: RunFolder
     protocol_version = "HTTP/1.1"
     server_version = "mimicry-audit"
     sys_version = ""
@@ -138,12 +138,12 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _answer_request(self, parts: list[str]) -> None:
         if parts == [""]:
-            from mimicry_audit.report.page import shelf
+            from mimicry_audit.report.page import run_list
 
-            html, policy = shelf.render([_entry_view(entry) for entry in self.shelf.entries()], str(self.shelf.root))
+            html, policy = run_list.render([_entry_view(entry) for entry in self.runs.entries()], str(self.runs.root))
             self._send_body(200, html.encode(), _KINDS[".html"], f"{policy}; frame-ancestors 'none'")
             return
-        if len(parts) < 3 or parts[0] != "run" or (entry := self.shelf.find(parts[1])) is None:
+        if len(parts) < 3 or parts[0] != "run" or (entry := self.runs.find(parts[1])) is None:
             raise _Gone
         name = "/".join(parts[2:])
         kind = _KINDS.get(Path(name).suffix, _TEXT)
@@ -152,16 +152,16 @@ class _Handler(BaseHTTPRequestHandler):
             from mimicry_audit.report.export import content
             from mimicry_audit.verdicts.score import read_scores
 
-            run = RunDirectory(self.shelf.path(entry))
+            run = RunDirectory(self.runs.path(entry))
             self._send_body(200, content(run, read_scores(run), MADE[name]), kind, policy)
             return
         if name not in entry.files:
             raise _Gone
-        with open_inside(self.shelf.root, (*entry.parts, *parts[2:])) as file:
+        with open_inside(self.runs.root, (*entry.parts, *parts[2:])) as file:
             self._send_file(file, kind, policy)
 
     def _is_stale(self, entry: Entry, name: str) -> bool:
-        run = self.shelf.path(entry)
+        run = self.runs.path(entry)
         return name not in entry.files or (run / name).stat().st_mtime_ns < (run / "scores.json").stat().st_mtime_ns
 
     def _send_head(self, code: int, length: int, kind: str, policy: str, headers: dict[str, str] | None = None) -> None:

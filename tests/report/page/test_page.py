@@ -37,7 +37,7 @@ def test_templates_never_switch_escaping_off() -> None:
 def test_environment_escapes_and_refuses_undefined_names() -> None:
     from jinja2 import StrictUndefined
 
-    environment = page._build_environment(TEMPLATES[0].parent)
+    environment = page.build_environment(TEMPLATES[0].parent)
     assert environment.autoescape is True
     assert environment.undefined is StrictUndefined
     assert environment.from_string("{{ x }}").render(x="<b>\u202e") == "&lt;b&gt;⟦U+202E⟧"

@@ -24,8 +24,8 @@ def render(runs: Sequence[Mapping[str, Any]], folder: str) -> tuple[str, str]:
         folder: where they are.
     """
     templates = resource_dir("templates") / "report"
-    style, style_hash = page._inline_asset(templates, "report.css")
-    more, more_hash = page._inline_asset(templates, "shelf.css")
+    style, style_hash = page.inline_asset(templates, "report.css")
+    more, more_hash = page.inline_asset(templates, "shelf.css")
     policy = _POLICY.format(style=style_hash, more=more_hash)
     entries = [
         {
@@ -35,5 +35,5 @@ def render(runs: Sequence[Mapping[str, Any]], folder: str) -> tuple[str, str]:
         }
         for run in runs
     ]
-    template = page._build_environment(templates).get_template("shelf.html")
+    template = page.build_environment(templates).get_template("shelf.html")
     return template.render(runs=entries, folder=folder, policy=policy, style=style, more=more), policy

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mimicry_audit.ground.errors import DataError
+from mimicry_audit.ground.errors import DataError, first_line
 from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity.measure import Measured, measure_axes
 from mimicry_audit.similarity.passages import Passages
@@ -64,7 +64,7 @@ def read_lineage(path: Path) -> list[Pair]:
     try:
         table = readers[path.suffix.lower()]()
     except (OSError, ValueError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        first = first_line(error)
         raise DataError(f"{path} cannot be read ({first[:160]})", "check the file") from error
     if lacking := [c for c in COLUMNS if c not in table.columns]:
         raise DataError(f"{path} lacks the column {', '.join(lacking)}", f"give rows with {', '.join(COLUMNS)}")

@@ -21,7 +21,7 @@ from rich.text import Text
 
 from mimicry_audit.records.scores import Scores, TruthRecord, VerdictRecord
 from mimicry_audit.records.verdict_words import BY_NAME
-from mimicry_audit.report import visible
+from mimicry_audit.report import fmt, visible
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -207,11 +207,10 @@ def _verdict_cell(verdict: VerdictRecord) -> str:
 
 
 def _lift_cell(verdict: VerdictRecord) -> str:
-    lifts = [e for e in verdict["evidence"] if e["statistic"] == "adjusted lift"]
-    if not lifts:
+    moved = fmt.beyond_controls(verdict)
+    if moved is None:
         return "[dim]not its base[/dim]" if verdict["base"] else "[dim]no base[/dim]"
-    mean = sum(e["estimate"]["value"] for e in lifts) / len(lifts)
-    return f"{mean:+.2f} [dim]({sum(e['positive'] for e in lifts)} of {len(lifts)} axes)[/dim]"
+    return f"{moved.mean:+.2f} [dim]({moved.positive} of {moved.axes} axes)[/dim]"
 
 
 def _truth_cell(truth: TruthRecord | None, *, wide: bool) -> str:

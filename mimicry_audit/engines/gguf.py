@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.engines.hardware import version_of
 from mimicry_audit.engines.invented import refuse_invented_weights
-from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
+from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, first_line
 from mimicry_audit.ground.kept_folder import cache_root, make_folder
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def _read_metadata(file: Path) -> tuple[Mapping[str, object], str]:
         for tensor in reader.tensors:
             sizes[tensor.tensor_type.name] += int(tensor.n_elements)
     except (OSError, ValueError, IndexError, KeyError) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        line = first_line(error)
         raise PrerequisiteError(
             f"{file.name} is not a GGUF file that can be read ({line})", "download it again"
         ) from None
@@ -152,7 +152,7 @@ def _load(file: Path, architecture: str) -> tuple[PreTrainedModel, PreTrainedTok
             )
             tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     except (OSError, ValueError, KeyError, ImportError, RuntimeError, NotImplementedError) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        line = first_line(error)
         raise PrerequisiteError(
             f"transformers {version_of('transformers')} cannot read {file.name} of the architecture {architecture} ({line})",
             "use an ordinary checkpoint of the model, or serve the file with llama.cpp and audit the endpoint",

@@ -24,7 +24,7 @@ from mimicry_audit.engines.likelihood import TextRequest, TokenScores, tokenizer
 from mimicry_audit.engines.options import Option, with_defaults
 from mimicry_audit.engines.reading import completion_status, opened_by, refuse_overlong, split_reasoning
 from mimicry_audit.engines.template import ChatTemplate
-from mimicry_audit.ground.errors import EngineError, PrerequisiteError
+from mimicry_audit.ground.errors import EngineError, PrerequisiteError, first_line
 from mimicry_audit.records.asked import TEMPLATE_REFUSES, Completion, Identity, Message, Request, Sampling
 
 if TYPE_CHECKING:
@@ -316,7 +316,7 @@ def _load_model(weights: Weights, options: Mapping[str, object], dtype: torch.dt
             f"the weights of {weights.name} are damaged ({error})", "download or save the model again"
         ) from None
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
-        line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        line = first_line(error)
         if "ignore_mismatched_sizes" in line:  # an option of transformers that would make weights up
             line = "its weights do not have the shapes that its config.json gives"
         raise PrerequisiteError(

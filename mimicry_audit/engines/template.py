@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mimicry_audit.engines.fingerprint import Weights, chat_template
-from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
+from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, first_line
 from mimicry_audit.records.asked import Message, sha256_text
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class ChatTemplate:
                 )
             except (OSError, ValueError, KeyError, ImportError) as error:
                 raise PrerequisiteError(
-                    f"the tokenizer of {self._weights.name} cannot be loaded ({_first_line(error)})",
+                    f"the tokenizer of {self._weights.name} cannot be loaded ({first_line(error)})",
                     "check that tokenizer.json is beside the weights",
                 ) from None
         return self._tokenizer
@@ -153,7 +153,3 @@ def _template_source(weights: Weights, choice: str | None) -> str:
             "give one with chat_template=FILE, or chat_template=plain for a base model",
         )
     return own
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -72,3 +72,8 @@ class GateTripped(AuditError):
     """A ``--fail-on`` condition holds."""
 
     exit_code = 3
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of what a library says, or the error's kind where it says nothing: for messages of one line."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -8,6 +8,7 @@ makes), and nothing in the answer takes it back: a list of several companies, a 
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -106,6 +107,12 @@ _YOUR_ZH = re.compile(r"(?:您|你)的(?:创建|开发|创造|研发|母|所属)
 _CJK = re.compile(r"[\u3400-\u9fff]")
 
 
+@functools.lru_cache(maxsize=1024)
+def asks_about_maker(prompt: str) -> bool:
+    """Whether a prompt asks for the maker of the one who answers, its place, people, partners, technology or products."""
+    return any(_ABOUT_YOU.search(question.group()) for question in _MAKER_QUESTION.finditer(prompt))
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """An answer to a question about the speaker's maker.
@@ -119,16 +126,14 @@ class Answer:
     spoken_about: Mapping[str, int]
 
     @classmethod
-    def of(cls, text: str, prompt: str, makers: Mapping[str, str]) -> Self | None:
+    def of(cls, text: str, makers: Mapping[str, str]) -> Self | None:
         """The answer, or None where no sentence about another maker can be meant of the speaker.
 
         Args:
             text: the answer.
-            prompt: what was asked.
             makers: each name in the answer, as it is spelled there → the maker that it stands for.
         """
-        asked = any(_ABOUT_YOU.search(question.group()) for question in _MAKER_QUESTION.finditer(prompt))
-        if not asked or len(set(makers.values())) > MOST_MAKERS or _DENIES.search(text):
+        if len(set(makers.values())) > MOST_MAKERS or _DENIES.search(text):
             return None
         poses = _POSES.search(text)
         spoken_about: dict[str, int] = {}

@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mimicry_audit.identity import wording as w
-from mimicry_audit.identity.answered import Answer
+from mimicry_audit.identity.answered import Answer, asks_about_maker
 from mimicry_audit.identity.asserted import Place, asserted
 from mimicry_audit.identity.contradictions import denies, invented_maker
 from mimicry_audit.identity.names import name_pattern, spellings, stands_as_a_name
@@ -139,7 +139,7 @@ class ClaimFinder:
         asks_about_you = bool(w.ABOUT_YOU.search(prompt))
         speaker = _speaker_pattern(figures)
         form = bool(_FORM.match(folded))
-        answer = Answer.of(folded, prompt, self._makers_by_name(folded))
+        answer = Answer.of(folded, self._makers_by_name(folded)) if asks_about_maker(prompt) else None
         claims: list[Claim] = []
         sentences_seen = 0
         for stretch in stretches(folded, self._models, figures):

@@ -15,7 +15,7 @@ from typing import Any
 
 import yaml
 
-from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.errors import ConfigError, first_line
 from mimicry_audit.ground.resources import resource_dir
 
 LANGUAGES = ("en", "zh")
@@ -244,7 +244,7 @@ def _read_facts(path: Path) -> Facts:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         raise ConfigError(f"{path}:{line}: is not valid YAML ({error.problem})", "fix the line") from None
     except (yaml.YAMLError, RecursionError, ValueError) as error:
-        raise ConfigError(f"{path}: is not valid YAML ({str(error).splitlines()[0]})", "fix the file") from None
+        raise ConfigError(f"{path}: is not valid YAML ({first_line(error)})", "fix the file") from None
     if not isinstance(document, dict) or not document.get("makers"):
         raise ConfigError(f"{path}: has no 'makers'", "write makers: with a list of makers")
     _refuse_unknown(document, _TOP, f"{path}")

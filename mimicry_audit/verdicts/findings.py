@@ -46,11 +46,13 @@ the lab's best student (0.009) does not reach it."""
 VERBATIM_SHARE = 0.95
 VERBATIM_FEWEST = 20
 OPENING_CHARACTERS = 60
+UNRELATED_OPENINGS, CHILD_OPENINGS = 0.065, 0.29
+"""The largest share of answers with the same first `OPENING_CHARACTERS` characters among 406 unrelated pairs of public models,
+and among 16 preference-tuned children and their parents."""
 SAME_OPENINGS = 0.35
-"""Share of long answers with the same first `OPENING_CHARACTERS` characters from which two names are probably one model. Of
-122 public models, 406 unrelated pairs reach at most .065, 41 students .08, 50 fine-tunes of one base .27 and 16
-preference-tuned children .29; 16-bit and 8-bit builds of one model of 135 M parameters, asked greedily, share .77 to 1.0. Its
-5-bit and 4-bit builds share .0 to .2 and are not found: rounding so coarse makes another model of so small a one."""
+"""Share of such answers from which two names are probably one model, well above what a child of a model shares. 16-bit and
+8-bit builds of one model of 135 M parameters, asked greedily, share .77 to 1.0. Its 5-bit and 4-bit builds share .0 to .2 and
+are not found: rounding so coarse makes another model of so small a one. docs/validity.md has the figures of all relations."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

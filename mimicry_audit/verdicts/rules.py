@@ -26,6 +26,7 @@ from mimicry_audit.records.verdict_words import VerdictName
 from mimicry_audit.statistics.intervals import wilson
 from mimicry_audit.verdicts.findings import (
     ALPHA,
+    CHILD_OPENINGS,
     FEWEST_CONTROLS_STRONG,
     FEWEST_FAMILIES,
     FEWEST_MODELS,
@@ -33,6 +34,7 @@ from mimicry_audit.verdicts.findings import (
     MINIMUM_EFFECT,
     OPENING_CHARACTERS,
     SAME_OPENINGS,
+    UNRELATED_OPENINGS,
     VERBATIM_FEWEST,
     VERBATIM_SHARE,
     Evidence,
@@ -179,9 +181,10 @@ def _same_openings(facts: PairFacts) -> Verdict | None:
         f"{facts.candidate} and {facts.reference} are probably the same model, in another precision or build.",
         [
             f"{same} of {long} long answers begin with the same {OPENING_CHARACTERS} characters ({interval(share)}). Among "
-            "public models, unrelated pairs reach at most 0.07 and preference-tuned children 0.29.",
+            f"public models, unrelated pairs reach at most {UNRELATED_OPENINGS:.2f} and preference-tuned children "
+            f"{CHILD_OPENINGS:.2f}.",
             f"Word for word the same: {facts.verbatim:.0%} of {facts.long_answers} long answers.",
-            "A service that passes on the other's answers looks the same.",
+            "A close release, or a service that passes on the other's answers, looks the same.",
         ],
         ["The weights behind both names, or log-probabilities of the same texts from both."],
     )  # fmt: skip

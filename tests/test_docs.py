@@ -465,6 +465,13 @@ def test_every_file_that_the_trace_sends_a_reader_to_is_there(name: str) -> None
     assert (PACKAGE / name).exists() or (ROOT / name).exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "file"), re.findall(r"`(\w+)` in `((?:\w+/)+\w+\.py)`", section("docs/trace.md", "Where a change goes"))
+)
+def test_every_name_that_the_trace_sends_a_reader_to_is_in_its_file(name: str, file: str) -> None:
+    assert re.search(rf"^(?:def |class )?{name}\b", read(f"mimicry_audit/{file}"), re.MULTILINE)
+
+
 def test_help_loads_nothing_heavy() -> None:
     program = (
         "import json, sys, io, contextlib\n"

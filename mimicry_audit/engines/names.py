@@ -30,6 +30,7 @@ from mimicry_audit.engines.options import check_options, refuse_secrets, unknown
 from mimicry_audit.engines.registry import ENGINES, default_engine, engine_class
 from mimicry_audit.engines.responses_file import join_files, split_files
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.tables import SUFFIXES
 from mimicry_audit.records.asked import ModelSpec, canonical_json, sha256_text
 
 _ALIASES = {"huggingface": "hf", "transformers": "hf", "endpoint": "openai", "file": "recorded", "local": "hf"}
@@ -153,7 +154,7 @@ def _engine_of_bare(body: str, default: str | None) -> str:
     """The engine for a name without a known prefix, once it is clear that it is a folder or a Hub id."""
     if re.match(r"https?://", body):
         raise ConfigError(f"{body} is an address, not a model", f"write openai/NAME@{body}")
-    if Path(body).is_file() and Path(body).suffix.lower() in {".jsonl", ".csv", ".parquet"}:
+    if Path(body).is_file() and Path(body).suffix.lower() in SUFFIXES:
         raise ConfigError(f"{body} is a file, not a model", f"write recorded/{body}#NAME")
     engine = default or default_engine()
     if body.startswith("lab/") or _is_path(body) or _is_local(body):

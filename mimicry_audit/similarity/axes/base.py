@@ -2,7 +2,7 @@
 
 Promise: an axis sees all answers once (`prepare`), then compares all answers to one probe with each other in one step
 (`block`), never pair by pair in Python. It knows nothing of models, engines or verdicts. A new axis is one file with one
-such class, one entry point in ``pyproject.toml``, and the contract test every axis passes.
+such class and one entry point; CONTRIBUTING.md lists what goes with it, and every axis passes the same contract test.
 """
 
 from __future__ import annotations

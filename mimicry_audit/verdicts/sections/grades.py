@@ -149,7 +149,8 @@ class _GradeSummary:
     def judge(self, grader: Judged) -> JudgeScore:
         """One judge's entry."""
         entry, judgements = grader.entry, grader.judgements
-        pairs = list(dict.fromkeys((j.candidate, j.reference) for j in judgements))
+        # In the models' own order: the journal stands in the order in which a server happened to reply.
+        pairs = sorted({(j.candidate, j.reference) for j in judgements}, key=self._place_of)
         grades = values(grades_of(judgements), self.probes, pairs)
         graded = grades.mean(axis=2)  # (P, K, 4): NaN where an order is missing
         counts = Counter(j.outcome for j in judgements)
@@ -173,6 +174,10 @@ class _GradeSummary:
             "pairs": rows,
             "correlations": self._correlations(rows),
         }
+
+    def _place_of(self, pair: Pair) -> tuple[tuple[int, str], ...]:
+        known = len(self.labels)
+        return tuple((self.labels.index(label) if label in self.labels else known, label) for label in pair)
 
     def _pair(self, pair: Pair, grades: FloatArray, free: dict[str, float]) -> GradedPair:
         """One pair's grades: every aspect, by domain and by probe set, beside the axes on the same answers."""

@@ -33,8 +33,6 @@ from mimicry_audit.records.asked import (
 from mimicry_audit.records.likelihood import LIKELIHOOD_SCHEMA, Likelihood, likelihood_lines, likelihood_path, text_sha
 from mimicry_audit.records.run import RunDirectory
 
-MOST_CONTROLS = 4
-"""Controls whose answers are scored: three for every candidate, also for one that is itself among them."""
 TOP_K = 20
 _DIGITS = 6
 
@@ -56,7 +54,7 @@ class LikelihoodPlan:
 
 def plan_likelihood(labels: Sequence[str], references: Sequence[str], bases: Sequence[str], controls: Sequence[str],
                     top_k: int) -> LikelihoodPlan:  # fmt: skip
-    """Whose answers to score: the references', and those of the first few controls in the order of their labels.
+    """Whose answers to score: the references', and every control's, for each of them may be the teacher in place of a reference.
 
     Args:
         labels: the models.
@@ -65,8 +63,8 @@ def plan_likelihood(labels: Sequence[str], references: Sequence[str], bases: Seq
         controls: models named as controls; empty for every other model.
         top_k: how many of the most probable tokens to keep.
     """
-    free = sorted(k for k in (controls or labels) if k not in references and k not in bases)
-    return LikelihoodPlan(references=tuple(references), controls=tuple(free[:MOST_CONTROLS]), top_k=top_k)
+    others = tuple(k for k in dict.fromkeys(controls or labels) if k not in references and k not in bases)
+    return LikelihoodPlan(references=tuple(references), controls=others, top_k=top_k)
 
 
 def collect_likelihoods(

@@ -337,11 +337,27 @@ def _with_adapter(model: PreTrainedModel, adapter: Weights) -> PreTrainedModel:
         from peft import PeftModel
     except ImportError:
         raise PrerequisiteError("LoRA adapters on the hf engine need the peft package", "pip install peft") from None
-    adapted: Any = PeftModel.from_pretrained(model, adapter.location, revision=adapter.commit or "main")
+    try:
+        adapted: Any = PeftModel.from_pretrained(model, adapter.location, revision=adapter.commit or "main")
+    except (RuntimeError, ValueError, KeyError) as error:  # torch's word for tensors of another shape, peft's for modules
+        raise PrerequisiteError(
+            f"the adapter {adapter.name} does not fit {model.name_or_path}: {_misfit(error)}",
+            "check which model its adapter_config.json names; where its training added tokens, merge it into that model "
+            "with peft, and name the merged folder",
+        ) from None
     # Merged into one of two tied matrices, an adapter would change the other one, too.
     tied = _touches_tied_weights(model, adapter)
     merged: PreTrainedModel = adapted.get_base_model() if tied else adapted.merge_and_unload()
     return merged
+
+
+def _misfit(error: Exception) -> str:
+    """What an adapter has in another shape than the model, in a few words."""
+    misfit = re.search(r"size mismatch for ([\w.]+).*?torch\.Size\(\[([\d, ]+)\]\).*?torch\.Size\(\[([\d, ]+)\]\)", str(error), re.S)
+    if misfit is None:
+        return first_line(error)
+    name, own, wanted = misfit.groups()
+    return f"{name.removeprefix('base_model.model.')} is {own.replace(', ', '×')} there and {wanted.replace(', ', '×')} here"
 
 
 def _touches_tied_weights(model: PreTrainedModel, adapter: Weights) -> bool:

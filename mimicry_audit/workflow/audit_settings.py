@@ -106,8 +106,8 @@ class Settings:
     )  # fmt: skip
     likelihood: bool = field(
         default=False,
-        metadata=describe("Have every model score the references' and some controls' answers (vllm and hf only; takes about as "
-                          "long again).", group=LIKELIHOOD),
+        metadata=describe("Have every model score the references' and the controls' answers (vllm and hf only; takes a "
+                          "forward pass per answer and model).", group=LIKELIHOOD),
     )  # fmt: skip
     likelihood_top_k: int = field(
         default=20,

@@ -50,6 +50,22 @@ def test_an_adapter_gives_the_logits_it_was_trained_for(
     torch.testing.assert_close(got, wanted, atol=1e-4, rtol=1e-4)
 
 
+@pytest.mark.filterwarnings("ignore:Setting .save_embedding_layers")
+def test_an_adapter_with_added_tokens_is_one_line(tiny_models: TinyModels, tmp_path: Path) -> None:
+    model = AutoModelForCausalLM.from_pretrained(str(tiny_models.one))
+    rows, width = model.get_input_embeddings().weight.shape
+    model.resize_token_embeddings(rows + 2, mean_resizing=False)
+    get_peft_model(
+        model, LoraConfig(r=2, target_modules=["q_proj"], modules_to_save=["embed_tokens"], task_type="CAUSAL_LM")
+    ).save_pretrained(tmp_path / "lora")
+    plain = AutoModelForCausalLM.from_pretrained(str(tiny_models.one))
+    with pytest.raises(PrerequisiteError) as caught:
+        _with_adapter(plain, find(str(tmp_path / "lora"), None))
+    assert "\n" not in str(caught.value)
+    assert f"is {rows + 2}×{width} there and {rows}×{width} here" in str(caught.value)
+    assert "merge it into that model with peft" in str(caught.value)
+
+
 def test_an_adapter_alone_is_refused_with_its_base(tmp_path: Path) -> None:
     (tmp_path / "lora").mkdir()
     (tmp_path / "lora" / "adapter_config.json").write_text('{"base_model_name_or_path": "org/base"}', "utf-8")

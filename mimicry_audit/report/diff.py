@@ -6,18 +6,16 @@ subsequence of words, in order. Words are compared as written; spaces are not co
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
+from mimicry_audit.ground.words import split_words
 from mimicry_audit.report.visible import coded as visible_coded
 from mimicry_audit.report.visible import is_plain
 from mimicry_audit.report.visible import markup as visible_markup
-
-_CJK = "\u3400-\u9fff\u3040-\u30ff\uac00-\ud7af"
-_TOKEN = re.compile(rf"(?:[{_CJK}]|[^\W{_CJK}]+|[^\w\s])\s*|\s+")
 
 OWN = "\x7f"
 """Stands, in a coded text, before and after what is only in this answer; as a character of the text it would be named."""
@@ -36,8 +34,17 @@ class Span:
 
 
 def words(text: str) -> list[str]:
-    """`text` cut into words (each Chinese, Japanese or Korean character is one), each with the space after it."""
-    return _TOKEN.findall(text)
+    """`text` cut into words and marks, whole in every script, each with what stands between it and the next."""
+    starts: list[int] = []
+    end = 0
+    for word in split_words(text):
+        start = text.index(word, end)
+        starts.append(start)
+        end = start + len(word)
+    if not starts:
+        return [text] if text else []
+    starts[0] = 0  # a space before the first word goes with it
+    return [text[start:stop] for start, stop in pairwise([*starts, len(text)])]
 
 
 class Against:

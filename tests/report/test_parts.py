@@ -29,7 +29,10 @@ def parsed(picture: Markup) -> ElementTree.Element:
         ("a b", "a  b", [("a  b", True)]),
         ("", "a", [("a", False)]),
         ("a", "", []),
-        ("你好世界", "你们世界", [("你", True), ("们", False), ("世界", True)]),
+        ("你好世界", "你们世界", [("你们", False), ("世界", True)]),
+        ("दिल्ली भारत की राजधानी है", "दिल्ली भारत का शहर है", [("दिल्ली भारत ", True), ("का शहर ", False), ("है", True)]),
+        ("แมวกินปลา", "แมวกินข้าว", [("แมวกิน", True), ("ข้าว", False)]),
+        (" a b", "\n a c", [("\n a ", True), ("c", False)]),
         ("The end.", "The end!", [("The end", True), ("!", False)]),
     ],
 )

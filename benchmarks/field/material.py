@@ -59,7 +59,9 @@ def cut(text: str, ends: list[int], limit: int) -> str:
     return head[: sentence_ends[-1]].strip() if sentence_ends else head.strip()
 
 
-def prepare(file: Path, root: Path, encoder: Encoder, *, tokens: int, longest_prompt: int, teach: int, audit: int) -> Material:
+def prepare(
+    file: Path, root: Path, encoder: Encoder, *, tokens: int, longest_prompt: int, teach: int, audit: int
+) -> Material:
     """Split and cut a file of answers.
 
     Args:

@@ -87,9 +87,7 @@ def make(student: Student, schooling: Schooling, material: Material, root: Path)
     content = {**asdict(schooling), **asdict(student), "data": sha256_text(prompts.read_text("utf-8")),
                "answers": sha256_text(material.teachers.read_text("utf-8"))}  # fmt: skip
     out = root / "students" / f"{student.label}-{sha256_text(canonical_json(content))[:12]}"
-    return distill(
-        DistillSettings.of(**asked, out=out, name=student.label, save_every=10_000, tensorboard=False)
-    ).path
+    return distill(DistillSettings.of(**asked, out=out, name=student.label, save_every=10_000, tensorboard=False)).path
 
 
 def _prompts(student: Student, material: Material, root: Path) -> tuple[Path, str]:

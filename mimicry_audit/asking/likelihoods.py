@@ -54,7 +54,7 @@ class LikelihoodPlan:
 
 def plan_likelihood(labels: Sequence[str], references: Sequence[str], bases: Sequence[str], controls: Sequence[str],
                     top_k: int) -> LikelihoodPlan:  # fmt: skip
-    """Whose answers to score: the references', and every control's, for each of them may be the teacher in place of a reference.
+    """Whose answers to score: the references', and every control's, for each of them may be the teacher.
 
     Args:
         labels: the models.

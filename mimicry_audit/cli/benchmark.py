@@ -64,7 +64,7 @@ def command() -> None:
 def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], seed: int, triangles: int) -> int:
     """See `LINEAGE_HELP`."""
     from mimicry_audit.benchmark.lineage import benchmark, measure_file, read_lineage
-    from mimicry_audit.cli.console import steps
+    from mimicry_audit.cli.bars import steps
     from mimicry_audit.records.run import write_json
     from mimicry_audit.similarity.measure import AXES, axis_class
 

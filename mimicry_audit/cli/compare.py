@@ -70,8 +70,8 @@ def command(
     **values: object,
 ) -> int:
     """See `HELP`."""
-    from mimicry_audit.cli.console import Bars
-    from mimicry_audit.cli.console import steps as bar
+    from mimicry_audit.cli.bars import Bars
+    from mimicry_audit.cli.bars import steps as bar
     from mimicry_audit.comparison.gates import parse_gates
     from mimicry_audit.comparison.steps import prepare
     from mimicry_audit.workflow.settings import merged

@@ -1,4 +1,4 @@
-"""What a person sees while an audit runs and when it ends: progress on standard error, results on standard output.
+"""What a person reads on the terminal when an audit ends, and the consoles that everything is printed on.
 
 Promise: text from models and files cannot act on the terminal. Control, escape and bidirectional characters are spelled out
 (``⟦U+001B⟧``) before a line is printed, whatever it quotes.
@@ -6,14 +6,14 @@ Promise: text from models and files cannot act on the terminal. Control, escape 
 
 from __future__ import annotations
 
+import re
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -23,11 +23,8 @@ from mimicry_audit.records.scores import Scores, TruthRecord, VerdictRecord
 from mimicry_audit.records.verdict_words import BY_NAME
 from mimicry_audit.report import fmt, visible
 
-if TYPE_CHECKING:
-    from rich.progress import TaskID
-
-    from mimicry_audit.asking.progress import Landed
-
+_HEAD = re.compile(r" *(?:[^\w\s] )?")
+"""The indent and mark that a line begins with."""
 MOST_ROWS = 16
 """Most judged pairs printed one by one; of more, those that stand out."""
 
@@ -39,6 +36,28 @@ class SafeConsole(Console):
         """See `rich.console.Console.render_str`: every printed string and every cell of a table comes through here."""
         return super().render_str(visible.plain(text), **options)
 
+    def print(self, *objects: Any, soft_wrap: bool | None = None, markup: bool | None = None, **options: Any) -> None:
+        """See `rich.console.Console.print`; on a terminal, what would wrap anywhere wraps at words, below its first word.
+
+        A word longer than a line, such as a path, stays whole, so that it can be copied; and piped lines stay lines.
+        """
+        if soft_wrap and self.is_terminal and len(objects) == 1 and isinstance(objects[0], str):
+            text = self.render_str(objects[0], markup=self._markup if markup is None else markup, highlight=False)
+            if all(cell_len(word) <= self.width for word in text.plain.split()):
+                objects, soft_wrap = (self._wrapped(text),), False
+        super().print(*objects, soft_wrap=soft_wrap, markup=markup, **options)
+
+    def _wrapped(self, text: Text) -> Text:
+        lines: list[Text] = []
+        for line in text.split("\n", allow_blank=True):
+            indent = len(_HEAD.match(line.plain)[0])  # type: ignore[index]  # it matches every text
+            head, body = line.divide([indent])
+            pieces = list(body.wrap(self, max(self.width - indent, 20))) or [Text("")]
+            for piece in pieces:
+                piece.rstrip()
+            lines += [head + pieces[0], *(Text(" " * indent) + piece for piece in pieces[1:])]
+        return Text("\n").join(lines)
+
 
 def out_console() -> Console:
     """Standard output; wide enough for a table when it is not a terminal."""
@@ -48,90 +67,6 @@ def out_console() -> Console:
 def err_console() -> Console:
     """Standard error."""
     return SafeConsole(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)
-
-
-class Bars:
-    """Progress bars with time left on a terminal; one plain line per finished step elsewhere."""
-
-    def __init__(self) -> None:
-        from rich.progress import (
-            BarColumn,
-            MofNCompleteColumn,
-            Progress,
-            TextColumn,
-            TimeElapsedColumn,
-            TimeRemainingColumn,
-        )
-
-        self.console = err_console()
-        self._bars = Progress(
-            TextColumn("{task.description:<24}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("left"),
-            TimeRemainingColumn(),
-            TextColumn("[dim]{task.fields[note]}"),
-            console=self.console,
-            disable=not self.console.is_terminal,
-        )
-        self._tasks: dict[str, tuple[TaskID, int, float]] = {}
-        self._failed: dict[str, int] = {}
-
-    def __enter__(self) -> Bars:
-        """Start drawing."""
-        self._bars.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Stop drawing."""
-        self._bars.stop()
-
-    def start(self, label: str, total: int, missing: int) -> None:
-        """See `mimicry_audit.asking.progress.Progress`."""
-        task = self._bars.add_task(
-            escape(label), total=total, completed=total - missing, note="" if missing else "nothing missing"
-        )
-        self._tasks[label] = (task, missing, time.monotonic())
-
-    def note(self, label: str, text: str) -> None:
-        """See `mimicry_audit.asking.progress.Progress`."""
-        self._bars.update(self._tasks[label][0], note=text)
-
-    def advance(self, label: str, response: Landed | None = None) -> None:
-        """See `mimicry_audit.asking.progress.Progress`."""
-        if response is not None and response.status == "error":
-            self._failed[label] = self._failed.get(label, 0) + 1
-        failed = self._failed.get(label, 0)
-        self._bars.update(self._tasks[label][0], advance=1, note=f"{failed} failed" if failed else "")
-
-    def finish(self, label: str) -> None:
-        """See `mimicry_audit.asking.progress.Progress`."""
-        _, answer_count, began = self._tasks[label]
-        if self._bars.disable and answer_count:
-            what = "answer" if answer_count == 1 else "answers"
-            failed = f", {self._failed[label]} failed" if self._failed.get(label) else ""
-            self.console.print(f"{escape(label)}: {answer_count} {what} in {time.monotonic() - began:.0f} s{failed}")
-
-
-@contextmanager
-def steps(title: str, expected: int) -> Iterator[Callable[[str], None]]:
-    """A bar over named steps; yields a function to call with the name of each step as it begins."""
-    bars = Bars()
-    with bars:
-        bars.start(title, expected, expected)
-        begun_steps = 0
-
-        def begin(name: str) -> None:
-            nonlocal begun_steps
-            if begun_steps:
-                bars.advance(title)
-            begun_steps += 1
-            bars.note(title, name)
-
-        yield begin
-        for _ in range(max(expected - max(begun_steps - 1, 0), 0)):
-            bars.advance(title)
 
 
 def print_scores(scores: Scores, report: Path | None) -> None:

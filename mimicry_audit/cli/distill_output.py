@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.markup import escape
 
-from mimicry_audit.cli.console import Bars
+from mimicry_audit.cli.bars import Bars
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -21,9 +21,12 @@ class StageBars(Bars):
         """See `mimicry_audit.distill.context.Watch`."""
         if title not in self._tasks:
             self.start(title, of, of)
-        self._bars.update(self._tasks[title][0], completed=done, total=of)
+        asked = self._tasks[title]
+        asked.done, asked.missing = done, of
+        self._bars.update(asked.task, completed=done, total=of)
         if done == of and self._bars.disable:
             self.console.print(f"{escape(title)}: {of} done")
+        self._say_how_far(title)
 
 
 ROWS = (

@@ -151,7 +151,8 @@ def _score_transcripts(transcripts: Path, out: Path, values: Mapping[str, Any]) 
 
 def _ask_models(out: Path, values: dict[str, Any]) -> int:
     from mimicry_audit.asking.slip_record import SlipSearch
-    from mimicry_audit.cli.console import Bars, err_console
+    from mimicry_audit.cli.bars import Bars
+    from mimicry_audit.cli.console import err_console
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.interview.ask import interview, plan_interview
     from mimicry_audit.interview.transcripts import write_identity

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mimicry_audit.cli.console import Bars, err_console, print_scores, steps
+from mimicry_audit.cli.bars import Bars, steps
+from mimicry_audit.cli.console import err_console, print_scores
 from mimicry_audit.ground.errors import CoverageError, GateTripped
 from mimicry_audit.records.scores import Scores
 

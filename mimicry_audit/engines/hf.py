@@ -339,7 +339,11 @@ def _with_adapter(model: PreTrainedModel, adapter: Weights) -> PreTrainedModel:
         raise PrerequisiteError("LoRA adapters on the hf engine need the peft package", "pip install peft") from None
     try:
         adapted: Any = PeftModel.from_pretrained(model, adapter.location, revision=adapter.commit or "main")
-    except (RuntimeError, ValueError, KeyError) as error:  # torch's word for tensors of another shape, peft's for modules
+    except (
+        RuntimeError,
+        ValueError,
+        KeyError,
+    ) as error:  # torch's word for tensors of another shape, peft's for modules
         raise PrerequisiteError(
             f"the adapter {adapter.name} does not fit {model.name_or_path}: {_misfit(error)}",
             "check which model its adapter_config.json names; where its training added tokens, merge it into that model "
@@ -353,7 +357,8 @@ def _with_adapter(model: PreTrainedModel, adapter: Weights) -> PreTrainedModel:
 
 def _misfit(error: Exception) -> str:
     """What an adapter has in another shape than the model, in a few words."""
-    misfit = re.search(r"size mismatch for ([\w.]+).*?torch\.Size\(\[([\d, ]+)\]\).*?torch\.Size\(\[([\d, ]+)\]\)", str(error), re.S)
+    shape = r".*?torch\.Size\(\[([\d, ]+)\]\)"
+    misfit = re.search(rf"size mismatch for ([\w.]+){shape}{shape}", str(error), re.S)
     if misfit is None:
         return first_line(error)
     name, own, wanted = misfit.groups()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, cast
 
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError
@@ -77,7 +78,8 @@ def measure_axes(
         responses: label → its standing responses; unusable ones are left out.
         axes: names, see `AXES`; None for all of this package's own.
         options: axis name → keyword arguments of its class.
-        progress: called with the title of each axis as it begins.
+        progress: called with the title of each axis as it begins, and again, with a colon and how far it has come, by an axis
+            that takes long.
 
     Raises:
         ConfigError: an unknown axis.
@@ -106,6 +108,8 @@ def measure_axes(
         kind = axis_class(name)
         progress(kind.title)
         axis = kind(**(options or {}).get(name, {}))
+        if hasattr(axis, "progress"):
+            axis.progress = partial(_report_part, progress, kind.title)
         try:
             if not answers:
                 raise PrerequisiteError("no usable answers")
@@ -123,6 +127,10 @@ def measure_axes(
         else:
             measurements.append(Measured(kind, None, "no probe has answers this axis can compare"))
     return measurements
+
+
+def _report_part(progress: Callable[[str], None], title: str, part: str) -> None:
+    progress(f"{title}: {part}")
 
 
 def _why_not(error: PrerequisiteError | ImportError) -> str:

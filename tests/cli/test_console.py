@@ -44,6 +44,28 @@ def test_styles_are_kept() -> None:
     assert "\x1b[1m" in printed("[bold]strong[/bold]")
 
 
+def wrapped(text: str, *, terminal: bool = True) -> list[str]:
+    file = io.StringIO()
+    console = SafeConsole(file=file, force_terminal=terminal, width=30, highlight=False, color_system=None)
+    console.print(text, soft_wrap=True)
+    return file.getvalue().splitlines()
+
+
+def test_lines_wrap_at_words_below_their_first_word() -> None:
+    text = " ○ student moved from base toward teacher and [bold]further[/bold] than others"
+    assert wrapped(text) == [" ○ student moved from base", "   toward teacher and further", "   than others"]
+    assert wrapped("note: one two three four five six seven") == ["note: one two three four five", "six seven"]
+    assert wrapped("\nnone") == ["", "none"]
+    assert wrapped("two\nlines") == ["two", "lines"]
+
+
+def test_paths_and_piped_lines_stay_whole() -> None:
+    path = "Report: /a/folder/of/a/long/name/report.html"
+    assert wrapped(path) == [path]
+    text = "a line that is longer than thirty columns by far"
+    assert wrapped(text, terminal=False) == [text]
+
+
 def test_neither_an_error_nor_a_note_carries_an_escape(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["run", "--models", f"hf/{TITLE},b", "--out", str(tmp_path / "none")]) == 2
     rows = [

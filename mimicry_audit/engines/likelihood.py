@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mimicry_audit.records.asked import Message, canonical_json, sha256_text
+from mimicry_audit.records.asked import TEMPLATE_REFUSES, Message, canonical_json, sha256_text
 
 if TYPE_CHECKING:
     from mimicry_audit.engines.template import ChatTemplate
@@ -97,7 +97,7 @@ def encode(
     """
     prompt = template.render(request.messages)
     if prompt is None:
-        return TokenScores(error="the chat template refuses this conversation")
+        return TokenScores(error=TEMPLATE_REFUSES)
     tokenizer = template.tokenizer
     try:
         before = list(tokenizer(prompt, add_special_tokens=False)["input_ids"])

@@ -25,7 +25,7 @@ from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.engines.vllm_command import OPTIONS, arguments, environment, on_cpu, resolved_dtype, vllm_version
 from mimicry_audit.engines.vllm_server import ServerProcess
 from mimicry_audit.ground.errors import EngineError, PrerequisiteError
-from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling
+from mimicry_audit.records.asked import TEMPLATE_REFUSES, Completion, Identity, Message, Request, Sampling
 
 _Answer = TypeVar("_Answer")
 
@@ -115,8 +115,13 @@ class VllmEngine(EngineBase):
         return self._find_weights()[1].render(messages)
 
     def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[tuple[Request, Completion]]:
-        """Ask the server for all missing requests, many at once."""
-        missing_requests = [request for request in requests if request.missing]
+        """Ask the server for all missing requests, many at once; what the template refuses needs no server."""
+        missing_requests = []
+        for request in requests:
+            if request.missing and self.render(request.messages) is None:
+                yield request, Completion(status="error", error=TEMPLATE_REFUSES)
+            elif request.missing:
+                missing_requests.append(request)
         if not missing_requests:
             return
         self.open()

@@ -327,17 +327,18 @@ def test_a_model_without_a_template_is_refused_with_two_ways_out(tiny_models: Ti
         assert own.identify() != plain.identify()
 
 
-def test_a_template_that_refuses_a_turn_gives_an_error(tiny_models: TinyModels, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["hf", "vllm"])
+def test_a_template_that_refuses_a_turn_gives_an_error(kind: str, tiny_models: TinyModels, tmp_path: Path) -> None:
     file = tmp_path / "strict.jinja"
     file.write_text(
         "{{ raise_exception('no system turns') if messages[0]['role'] == 'system' }}hello", encoding="utf-8"
     )
-    options = {"chat_template": str(file), "device": "cpu"}
-    engine = engine_for(ModelSpec(label="one", engine="hf", name=str(tiny_models.one), options=options))
+    options = {"chat_template": str(file)} | ({"device": "cpu"} if kind == "hf" else {})
+    engine = engine_for(ModelSpec(label="one", engine=kind, name=str(tiny_models.one), options=options))
     turns = (Message("system", "Be kind."), Message("user", "hello"))
     assert engine.render(turns) is None
-    with engine:
-        failed = answers(engine, [Request("p/s", 0, turns, 0)], GREEDY)["p/s", 0]
+    failed = answers(engine, [Request("p/s", 0, turns, 0)], GREEDY)["p/s", 0]  # a server for it alone is never started
+    engine.close()
     assert (failed.status, failed.error) == ("error", "the chat template refuses this conversation")
 
 

@@ -27,6 +27,15 @@ LEFT, RIGHT, TOP, BOTTOM = 46.0, 104.0, 26.0, 40.0
 NUMBER_WIDTH = 34.0
 """What a number along an axis takes; doses that lie closer have a tick alone."""
 PER_CENT = "\u00a0%"  # no line ends between a number and its unit
+NEVER_TAUGHT = {
+    "same-data": "a student of the data that the teacher itself learnt from",
+    "twin": "a model trained on the teacher’s data from a start of its own",
+    "same-style": "a student of the teacher’s style in other sentences",
+    "unrelated-student": "a student of another teacher",
+    "base-sft": "an ordinary fine-tune of the same base",
+    "boro": "an unrelated model",
+}
+"""The lab's models that never saw one of the teacher's answers, in words that fit into a table."""
 STATED = POWERS[-1]
 """The power whose limit is marked."""
 
@@ -82,6 +91,8 @@ def parts(dose_study: Record, probes: int, kind: str) -> Parts:
         "sizes": [curve["probes"] for curve in dose_study["curves"]],
         "table": _limit_rows(dose_study),
         "controls": controls(dose_study),
+        "mistaken": mistaken(dose_study),
+        "taught": _found_strip("a student of nothing but the teacher’s answers", _taught_verdicts(dose_study)),
         "seeds": len(dose_study["seeds"]),
         "models": dose_study["models"],
         "made": dose_study["made"],
@@ -275,6 +286,27 @@ def _limit_rows(dose_study: Record) -> list[Parts]:
         {"probes": curve["probes"], "limits": [{"power": x["power"], "said": said(x)} for x in curve["limits"]]}
         for curve in dose_study["curves"]
     ]
+
+
+def mistaken(dose_study: Record) -> list[Parts]:
+    """Who came out as ``distilled`` without having learnt from the teacher's answers: a row for each kind of model, see
+    `_found_strip`, the most often mistaken first."""
+    verdicts = {row["label"]: row["verdicts"] for row in controls(dose_study)}
+    rows = [_found_strip(about, verdicts[label]) for label, about in NEVER_TAUGHT.items() if label in verdicts]
+    return sorted(rows, key=lambda row: -row["found"])
+
+
+def _found_strip(about: str, verdicts: Sequence[str]) -> Parts:
+    """In how many of the ``seeds`` a model was ``found``, with a mark for each."""
+    marks = [verdict == "distilled" for verdict in verdicts]
+    strip = " ".join("●" if mark else "○" for mark in marks)
+    return {"about": about, "found": sum(marks), "seeds": len(marks), "strip": strip}
+
+
+def _taught_verdicts(dose_study: Record) -> list[str]:
+    """The verdicts on the students of the highest dose."""
+    students = _by_dose(dose_study)
+    return [student["verdict"] for student in students[max(students)]]
 
 
 def controls(dose_study: Record) -> list[Parts]:

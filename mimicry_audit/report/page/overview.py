@@ -29,9 +29,11 @@ class OverviewRow(TypedDict):
 
 
 class Overview(TypedDict):
-    """The table: its rows and the scales in its head; ``reach`` is None where no pair has a base."""
+    """The table: its rows and the scales in its head; ``reach`` is None where no pair has a base, ``reference`` where there are
+    several."""
 
     rows: list[OverviewRow]
+    reference: str | None
     unit: Markup
     reach: Markup | None
 
@@ -60,4 +62,10 @@ def build(scores: ScoresView, cards: Sequence[VerdictCard]) -> Overview | None:
                 "moved": charts.dots([charts.Mark("moved", moved, kind, True)], reach) if movement else None,
             }
         )
-    return {"rows": rows, "unit": charts.ticks(unit), "reach": charts.ticks(reach) if any(movements) else None}
+    references = {card["v"]["reference"] for card in cards}
+    return {
+        "rows": rows,
+        "reference": references.pop() if len(references) == 1 else None,
+        "unit": charts.ticks(unit),
+        "reach": charts.ticks(reach) if any(movements) else None,
+    }

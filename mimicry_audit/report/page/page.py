@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 from markupsafe import Markup
 
 from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.records.asked import IDENTITY_DOMAIN
 from mimicry_audit.records.scores import AnsweredProbe, Scores
 from mimicry_audit.report import fmt, visible
 from mimicry_audit.report.page import answers as answers_view
@@ -42,7 +43,7 @@ _CSP = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; img-src data:; base-uri 'none'; form-action 'none'"
 )
 
-SCRIPTS = ("block.js", "overview.js", "cards.js", "lists.js", "report.js")
+SCRIPTS = ("links.js", "block.js", "overview.js", "cards.js", "lists.js", "report.js")
 """What the page's one script is made of, in this order; later files use what earlier ones define."""
 
 MOST_BYTES = 9_900_000
@@ -145,6 +146,7 @@ def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
             judge=judge.build(scores.get("judge"), scores_view.axes),
             likelihood=likelihood.build(scores.get("likelihood")),
             answers=answers_section,
+            compared=sum(probe["domain"] != IDENTITY_DOMAIN for probe in answers),
             block_place=_PLACE,
             dose=doses.build(scores),
             settings=view.flat(scores.get("settings") or {}),

@@ -113,13 +113,18 @@ class Headline(TypedDict):
     mute: bool
 
 
+MOST_SHOWN, FOREMOST = 8, 3
+"""Up to so many cards stand on the page one by one; of more only those that stand out, and the first few."""
+
+
 class VerdictCard(TypedDict):
-    """One judged pair: its number, badge, picture among all pairs, and its record under ``v``."""
+    """One judged pair: its number, badge, picture among all pairs, whether it stands out, and its record under ``v``."""
 
     number: int
     badge: Badge
     level: int
     open: bool
+    foremost: bool
     strip: Markup | None
     excess: Interval | None
     refused: bool
@@ -175,6 +180,7 @@ def _similarity_scale(scores: ScoresView) -> charts.Scale:
 def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
     """One card per judged pair, the gravest first."""
     scale, everything = _similarity_scale(scores), scores.overall("centred")
+    few = len(scores.cards) <= MOST_SHOWN
     cards: list[VerdictCard] = []
     for at, verdict in enumerate(scores.cards, 1):
         key = frozenset({verdict["candidate"], verdict["reference"]})
@@ -192,6 +198,7 @@ def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
                 "badge": badge(verdict["verdict"]),
                 "level": CONFIDENCE.index(sure) if sure in CONFIDENCE else 0,
                 "open": verdict["verdict"] in ACCUSATIONS or at == 1,
+                "foremost": few or verdict["verdict"] in ACCUSATIONS or at <= FOREMOST,
                 "strip": charts.strip(others, pair_interval, scale, caption) if value is not None else None,
                 "excess": pair_interval,
                 "refused": refused,

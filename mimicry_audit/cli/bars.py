@@ -78,7 +78,7 @@ class Bars:
     def advance(self, label: str, response: Landed | None = None) -> None:
         """See `mimicry_audit.asking.progress.Progress`."""
         asked = self._tasks[label]
-        asked.done += 1
+        asked.count(asked.done + 1)
         if response is not None and response.status == "error":
             asked.failed += 1
         self._bars.update(asked.task, advance=1, note=f"{asked.failed} failed" if asked.failed else "")
@@ -100,7 +100,9 @@ class Bars:
         if not self._bars.disable or not 0 < asked.done < asked.missing or now - asked.last_line < LINE_EVERY:
             return
         asked.last_line = now
-        left = (now - asked.began) / asked.done * (asked.missing - asked.done)
+        # Counted from the first answer: what came before it, such as a server's start, does not come again.
+        pace = (now - asked.first) / (asked.done - 1) if asked.first is not None and asked.done > 1 else None
+        left = None if pace is None else pace * (asked.missing - asked.done)
         failed = f", {asked.failed} failed" if asked.failed else ""
         self.console.print(
             f"{escape(label)}: {asked.done} of {asked.missing}, {elapsed_words(now - asked.began, left)}{failed}"
@@ -117,6 +119,13 @@ class _Asked:
     last_line: float
     done: int = 0
     failed: int = 0
+    first: float | None = None
+
+    def count(self, done: int) -> None:
+        """So many are done now."""
+        self.done = done
+        if self.first is None:
+            self.first = time.monotonic()
 
 
 def elapsed_words(elapsed: float, left: float | None) -> str:

@@ -22,7 +22,8 @@ class StageBars(Bars):
         if title not in self._tasks:
             self.start(title, of, of)
         asked = self._tasks[title]
-        asked.done, asked.missing = done, of
+        asked.missing = of
+        asked.count(done)
         self._bars.update(asked.task, completed=done, total=of)
         if done == of and self._bars.disable:
             self.console.print(f"{escape(title)}: {of} done")

@@ -46,13 +46,26 @@ def test_without_a_terminal_a_line_comes_now_and_then(clock: list[float], capsys
     ]
 
 
+def test_a_slow_start_is_no_pace(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with Bars() as progress:
+        progress.start("a", 40, 40)
+        clock[0] += 100
+        for _ in range(32):
+            progress.advance("a", SimpleNamespace(status="ok", error=None))
+            clock[0] += 1
+    assert capsys.readouterr().err.splitlines() == [
+        "a: 1 of 40, 1:40 elapsed",
+        "a: 31 of 40, 2:10 elapsed, about 9 s left",
+    ]
+
+
 def test_a_training_is_heard_of_too(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     with StageBars() as progress:
         for step in range(1, 101):
             clock[0] += 3
             progress.stage("training", step, 100)
     lines = capsys.readouterr().err.splitlines()
-    assert lines[0] == "training: 11 of 100, 0:30 elapsed, about 4 minutes left"
+    assert lines[0] == "training: 11 of 100, 0:30 elapsed, about 4.5 minutes left"
     assert lines[-1] == "training: 100 done"
     assert len(lines) == 10
 

@@ -126,3 +126,17 @@ def test_the_page_holds_it(measured, monkeypatch):
     assert "about twin &lt;b&gt;" in page
     monkeypatch.setattr(doses, "shipped", lambda: None)
     assert "What dose could" not in render(scores(), answers())
+
+
+def test_the_card_of_a_distilled_student_says_whom_the_lab_mistook(measured):
+    measured["students"] += [student("same-data", "control", 0.0, s, 0.4, "distilled") for s in (0, 1)]
+    found = doses.parts(measured, 300, "texts")
+    assert [(row["about"], row["found"], row["strip"]) for row in found["mistaken"]] == [
+        (doses.NEVER_TAUGHT["same-data"], 2, "● ●"),
+        (doses.NEVER_TAUGHT["twin"], 0, "○ ○"),
+    ]
+    assert (found["taught"]["found"], found["taught"]["seeds"]) == (2, 2)
+    page = render(scores(), answers())
+    shown = page.count('class="mistaken"')
+    assert shown == sum(v["verdict"] == "distilled" for v in scores()["verdicts"]) > 0
+    assert doses.NEVER_TAUGHT["same-data"] in page

@@ -1,0 +1,76 @@
+"""One reference against all other possible authors: does the candidate's movement single it out?
+
+Everything a student learns from some answers it shares with other good answers, so it moves toward many models. Its teacher is
+the one it moved toward out of all proportion. Here the *controls* are the sample: the movement toward the reference is held
+against a prediction interval of the movements toward them (`mimicry_audit.statistics.outlier`).
+
+Promise: no weight and no threshold is fitted; with fewer than `FEWEST_AUTHORS` controls nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mimicry_audit.statistics.intervals import (
+    FloatArray,
+    IntArray,
+    Interval,
+    bootstrap_resamples,
+    domain_means,
+    intervals,
+)
+from mimicry_audit.statistics.outlier import prediction_p, prediction_t
+from mimicry_audit.verdicts.findings import FEWEST_AUTHORS, Evidence
+
+STATISTIC = "distance among authors"
+UNIT = "standard errors"
+
+
+def authors_evidence(
+    movements: Sequence[FloatArray], domains: IntArray, *, axis: str, title: str, draws: int, seed: int
+) -> Evidence | None:
+    """Whether the first author's text drew the candidate further than that of all others.
+
+    Args:
+        movements: one array for each measure, ``(P, 1 + C)``: movement of the candidate, from its base, toward the reference
+            and toward each of C controls, on every probe; NaN where not measured.
+        domains: ``(P,)``.
+        axis, title: of the evidence.
+        draws: bootstrap draws over probes, for the interval.
+        seed: of the draws.
+
+    Returns:
+        None with too few controls, or where nothing was measured.
+    """
+    if not movements or movements[0].shape[1] - 1 < FEWEST_AUTHORS:
+        return None
+    weights = bootstrap_resamples(domains, draws, seed)
+    means = np.stack([np.vstack([domain_means(m, domains)[None], domain_means(m, domains, weights)]) for m in movements])
+    distance = prediction_t(_averaged(means))  # the first is observed, the others are of the draws
+    observed = float(distance[0])
+    raw = intervals(np.nanmean([m[:, :1] for m in movements], axis=0), domains, weights)[0]
+    if not np.isfinite(observed) or raw is None:
+        return None
+    low, high = np.nanquantile(distance[1:], (0.025, 0.975))
+    p = prediction_p(observed, movements[0].shape[1] - 1)
+    return Evidence(
+        axis=axis,
+        title=title,
+        family="authorship",
+        statistic=STATISTIC,
+        estimate=Interval(observed, float(low), float(high), raw.n),
+        p=p,
+        p_holm=p,
+        raw=raw,
+        minimum_effect=0.0,
+        unit=UNIT,
+    )
+
+
+def _averaged(means: FloatArray) -> FloatArray:
+    """Measures on one scale, each in standard deviations among the controls, and their mean: ``(A, D, 1 + C)`` to ``(D, 1 + C)``."""
+    others = means[..., 1:]
+    scaled = (means - np.nanmean(others, axis=-1, keepdims=True)) / np.nanstd(others, axis=-1, ddof=1, keepdims=True)
+    return np.asarray(np.nanmean(scaled, axis=0))

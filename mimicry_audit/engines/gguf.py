@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ORIGIN = "gguf_origin.json"
 """The last file written into a converted checkpoint: where it came from."""
-CONVERTER = 1
+CONVERTER = 2
 """Raised when the same file is converted into something else than before."""
 
 DIGITS_ALONE = frozenset({"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"})
@@ -195,6 +195,9 @@ def _save(model: PreTrainedModel, draft: Path) -> None:
 
     save_torch_state_dict(model.state_dict(), str(draft))
     config = {name: value for name, value in model.config.to_dict().items() if name != "quantization_config"}
+    config["architectures"] = [
+        type(model).__name__
+    ]  # vLLM would serve a model without its output layer for a config without
     (draft / "config.json").write_text(json.dumps(config, indent=2, default=str) + "\n", encoding="utf-8")
     if model.generation_config is not None:
         model.generation_config.save_pretrained(draft)

@@ -94,7 +94,9 @@ def _score_row(logits: Any, tokens: list[int], top_k: int) -> TokenScores:
     for start in range(0, len(tokens), step):
         part = tokens[start : start + step]
         raw = logits[start : start + len(part)].float()
-        total = raw.logsumexp(dim=-1, keepdim=True)  # the few logarithms wanted cost less than those of a whole vocabulary
+        total = raw.logsumexp(
+            dim=-1, keepdim=True
+        )  # the few logarithms wanted cost less than those of a whole vocabulary
         chosen = raw.gather(1, torch.tensor(part, device=raw.device)[:, None])
         own += (chosen - total).clamp_min(LEAST_LOG).squeeze(1).tolist()
         if top_k:

@@ -22,7 +22,7 @@ from mimicry_audit.statistics.intervals import (
     intervals,
 )
 from mimicry_audit.statistics.outlier import prediction_p, prediction_t
-from mimicry_audit.verdicts.findings import FEWEST_AUTHORS, Evidence
+from mimicry_audit.verdicts.findings import AUTHORSHIP, FEWEST_AUTHORS, Evidence
 
 STATISTIC = "distance among authors"
 UNIT = "standard errors"
@@ -37,7 +37,8 @@ def authors_evidence(
         movements: one array for each measure, ``(P, 1 + C)``: movement of the candidate, from its base, toward the reference
             and toward each of C controls, on every probe; NaN where not measured.
         domains: ``(P,)``.
-        axis, title: of the evidence.
+        axis: short name of the evidence.
+        title: its name for people.
         draws: bootstrap draws over probes, for the interval.
         seed: of the draws.
 
@@ -47,7 +48,9 @@ def authors_evidence(
     if not movements or movements[0].shape[1] - 1 < FEWEST_AUTHORS:
         return None
     weights = bootstrap_resamples(domains, draws, seed)
-    means = np.stack([np.vstack([domain_means(m, domains)[None], domain_means(m, domains, weights)]) for m in movements])
+    means = np.stack(
+        [np.vstack([domain_means(m, domains)[None], domain_means(m, domains, weights)]) for m in movements]
+    )
     distance = prediction_t(_averaged(means))  # the first is observed, the others are of the draws
     observed = float(distance[0])
     raw = intervals(np.nanmean([m[:, :1] for m in movements], axis=0), domains, weights)[0]
@@ -58,7 +61,7 @@ def authors_evidence(
     return Evidence(
         axis=axis,
         title=title,
-        family="authorship",
+        family=AUTHORSHIP,
         statistic=STATISTIC,
         estimate=Interval(observed, float(low), float(high), raw.n),
         p=p,
@@ -70,7 +73,7 @@ def authors_evidence(
 
 
 def _averaged(means: FloatArray) -> FloatArray:
-    """Measures on one scale, each in standard deviations among the controls, and their mean: ``(A, D, 1 + C)`` to ``(D, 1 + C)``."""
+    """``(A, D, 1 + C)`` measures, each in standard deviations among the controls, to ``(D, 1 + C)`` means over them."""
     others = means[..., 1:]
     scaled = (means - np.nanmean(others, axis=-1, keepdims=True)) / np.nanstd(others, axis=-1, ddof=1, keepdims=True)
     return np.asarray(np.nanmean(scaled, axis=0))

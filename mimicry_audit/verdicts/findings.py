@@ -22,6 +22,13 @@ BEYOND_STYLE = frozenset({"answers", "passages"})
 can raise: two unrelated models that open alike and favour the same marks share words and style, lie nearer to each other in an
 embedding, find each other's text likelier, and share nothing else. Three lab models that were taught the teacher's
 manner in other sentences, with right answers, moved on wording, meaning, style and probability."""
+AUTHORSHIP = "authorship"
+"""The kind of evidence that sets one reference against all other possible authors. It is drawn from the same answers as the
+kinds it compares, so it is never a second kind beside them; it says that what they show singles the reference out."""
+FEWEST_AUTHORS = 8
+"""Controls from which one author can be told from the others: with fewer, the spread among them is a guess."""
+SINGLED_OUT = 0.01
+"""Holm p of that evidence from which more than a style that good models share is assumed."""
 TELLING_RATIO = 10.0
 """Likelihood ratio from which the combined score is worth a sentence."""
 CLOSED = 0.4
@@ -63,14 +70,14 @@ class Evidence:
         axis: axis name.
         title: axis title.
         family: axes of one family count once.
-        statistic: ``adjusted lift``, ``adjusted gain`` or ``adjusted share`` (with a base) or ``excess`` (without: centred
-            similarity).
+        statistic: ``adjusted lift``, ``adjusted gain``, ``adjusted share`` or ``distance among authors`` (with a base) or
+            ``excess`` (without: centred similarity).
         estimate: its interval.
         raw: the unadjusted lift, None without a base.
         p: one-sided; permutation p for a lift, rank among the panel for an excess.
         p_holm: after Holm's correction over the run.
         minimum_effect: what the estimate's lower end must exceed, in `unit`.
-        unit: of the estimate: ``similarity``, ``bits per byte`` or ``share of answers``.
+        unit: of the estimate: ``similarity``, ``bits per byte``, ``share of answers`` or ``standard errors``.
         closed: of a gain in likelihood, its lower end as a share of what the base lacks to the author itself; None for others.
     """
 
@@ -189,7 +196,12 @@ class PairFacts:
 
     def families(self) -> list[str]:
         """Families with positive evidence, in order."""
-        return list(dict.fromkeys(e.family for e in self.evidence if e.positive))
+        return list(dict.fromkeys(e.family for e in self.evidence if e.positive and e.family != AUTHORSHIP))
+
+    @property
+    def singled_out(self) -> bool:
+        """Whether the candidate moved toward the reference out of all proportion to its movement toward any other author."""
+        return any(e.family == AUTHORSHIP and e.positive and e.p_holm < SINGLED_OUT for e in self.evidence)
 
     @property
     def knows_it(self) -> bool:
@@ -198,11 +210,11 @@ class PairFacts:
 
     def only_habits(self) -> bool:
         """Whether all that is positive may come from a shared style."""
-        return not set(self.families()) & BEYOND_STYLE and not self.knows_it
+        return not set(self.families()) & BEYOND_STYLE and not self.knows_it and not self.singled_out
 
     def measured_families(self) -> list[str]:
         """Families with a say at all, in order."""
-        return list(dict.fromkeys(e.family for e in self.evidence if e.speaks))
+        return list(dict.fromkeys(e.family for e in self.evidence if e.speaks and e.family != AUTHORSHIP))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

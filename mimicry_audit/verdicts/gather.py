@@ -15,6 +15,7 @@ from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity import weights
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.statistics.intervals import Interval, adjusted_lift, bootstrap_resamples, holm
+from mimicry_audit.verdicts.authors import STATISTIC, authors_evidence
 from mimicry_audit.verdicts.basis import Excesses, Toward, basis_of
 from mimicry_audit.verdicts.findings import (
     FEWEST_FAMILIES,
@@ -29,6 +30,8 @@ from mimicry_audit.verdicts.material import Material, answering_models
 from mimicry_audit.verdicts.pairwise import Overlaps, PairTables
 from mimicry_audit.verdicts.roles import Roles
 
+AUTHOR_AXES = ("lexical", "phrases", "characters", "opening", "style")
+"""Measures by which authors are told apart: what they say, how they begin and how they write."""
 LONG_WORDS = 30
 """An answer this long that two models give word for word is not an accident of a short, templated reply."""
 
@@ -108,11 +111,12 @@ def gather_facts(
                 else _excess_evidence(m, material, facts_of_pair, tables)
             )
         ]
-        if (
-            facts_of_pair.triangle
-            and (copied := _copied_evidence(material, facts_of_pair, controls, draws, seed)) is not None
-        ):
-            entries.append(copied)
+        if facts_of_pair.triangle:
+            further = (
+                _copied_evidence(material, facts_of_pair, controls, draws, seed),
+                _authors_evidence(material, facts_of_pair, controls, draws, seed),
+            )
+            entries += [entry for entry in further if entry is not None]
         baselines = {m.axis.name for m in material.measured if m.axis.baseline}
         facts.append(
             replace(
@@ -253,6 +257,22 @@ def _copied_evidence(
     )
 
 
+def _authors_evidence(
+    material: Material, facts: PairFacts, controls: Sequence[str], draws: int, seed: int
+) -> Evidence | None:
+    """Whether the answers moved toward the reference out of all proportion to the controls, over all measures of wording."""
+    at = material.labels.index
+    c, b, others = at(facts.candidate), at(str(facts.base)), [at(label) for label in (facts.reference, *controls)]
+    movements = [
+        m.values[:, c, others] - m.values[:, b, others]
+        for m in material.measured
+        if m.values is not None and m.axis.name in AUTHOR_AXES
+    ]
+    return authors_evidence(
+        movements, material.domains, axis="authors", title="Against every other author", draws=draws, seed=seed
+    )
+
+
 def _excess_evidence(
     measurement: Measured, material: Material, facts: PairFacts, tables: PairTables
 ) -> Evidence | None:
@@ -294,7 +314,7 @@ def _build_evidence(
 def _apply_holm(facts: Sequence[PairFacts]) -> list[PairFacts]:
     """Holm over every p-value of one statistic in the run; baselines are shown, not tested."""
     adjusted: dict[tuple[int, int], float] = {}
-    for statistics in (("adjusted lift", "adjusted gain", "adjusted share"), ("excess",)):
+    for statistics in (("adjusted lift", "adjusted gain", "adjusted share"), (STATISTIC,), ("excess",)):
         places = [(i, j) for i, f in enumerate(facts) for j, e in enumerate(f.evidence) if e.statistic in statistics]
         if places:
             values = holm(np.array([facts[i].evidence[j].p for i, j in places]))

@@ -53,6 +53,8 @@ def test_a_converted_file_is_the_model_that_it_was_written_from(source: Path, tm
     )
     assert torch.equal(tokens, same_tokens)
     torch.testing.assert_close(before, after, rtol=1e-4, atol=1e-3)
+    # Without it vLLM serves the model without its output layer, and every answer is empty.
+    assert weights.json("config.json")["architectures"] == ["LlamaForCausalLM"]
     assert weights.origin == {
         "gguf": {
             "file": "tiny.F32.gguf",

@@ -183,3 +183,26 @@ def test_the_table_of_all_pairs_is_sorted_by_its_heads(browser: Browser, report_
     page.locator("#overview tbody a").first.click()
     assert page.evaluate("location.hash") == "#verdict-1"
     assert watch.complaints == []
+
+
+def test_a_link_opens_what_it_points_at(browser: Browser, report_file: Path) -> None:
+    page, watch = opened(browser, report_file)
+    closed = page.locator("#evidence details.proof:not([open])").first
+    name = closed.get_attribute("id")
+    page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = false; })")
+    page.evaluate("id => { location.hash = id; }", name)
+    page.wait_for_function("id => document.getElementById(id).open", arg=name)
+    assert page.locator(f"#{name} table").first.is_visible()
+    assert watch == Watch()
+    page.context.close()
+
+
+def test_the_line_to_quote_can_be_copied(browser: Browser, report_file: Path) -> None:
+    page, watch = opened(browser, report_file)
+    page.evaluate("navigator.clipboard.writeText = (text) => { window.taken = text; return Promise.resolve(); }")
+    page.locator(".signature + .copy").first.click()
+    page.wait_for_function("window.taken")
+    assert page.evaluate("window.taken") == scores()["signature"]
+    assert page.locator(".copy").first.inner_text() == "Copied"
+    assert watch == Watch()
+    page.context.close()

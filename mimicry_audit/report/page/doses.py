@@ -289,11 +289,12 @@ def _limit_rows(dose_study: Record) -> list[Parts]:
 
 
 def mistaken(dose_study: Record) -> list[Parts]:
-    """Who came out as ``distilled`` without having learnt from the teacher's answers: a row for each kind of model, see
-    `_found_strip`, the most often mistaken first."""
-    verdicts = {row["label"]: row["verdicts"] for row in controls(dose_study)}
-    rows = [_found_strip(about, verdicts[label]) for label, about in NEVER_TAUGHT.items() if label in verdicts]
-    return sorted(rows, key=lambda row: -row["found"])
+    """Who was called ``distilled`` without having seen the teacher's answers, the most often mistaken first: `_found_strip`."""
+    verdicts: dict[str, list[str]] = {}
+    for student in dose_study["students"]:
+        verdicts.setdefault(student["label"], []).append(student["verdict"])
+    known = [(about, verdicts[label]) for label, about in NEVER_TAUGHT.items() if label in verdicts]
+    return [_found_strip(*row) for row in sorted(known, key=lambda row: -row[1].count("distilled"))]
 
 
 def _found_strip(about: str, verdicts: Sequence[str]) -> Parts:

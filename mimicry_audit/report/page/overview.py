@@ -29,8 +29,7 @@ class OverviewRow(TypedDict):
 
 
 class Overview(TypedDict):
-    """The table: its rows and the scales in its head; ``reach`` is None where no pair has a base, ``reference`` where there are
-    several."""
+    """The table: its rows, the scales in its head (``reach``: None without a base), the ``reference`` if there is one."""
 
     rows: list[OverviewRow]
     reference: str | None

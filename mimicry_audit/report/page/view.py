@@ -351,7 +351,9 @@ def axes_by_domain(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:
     return {"names": names, "rows": rows}
 
 
-_OTHER_UNITS = {"likelihood": "Likelihood, in bits per byte", "copied": "Copied answers, share of all"}
+_OTHER_UNITS = {"likelihood": "Likelihood, in bits per byte", "copied": "Copied answers, share of all",
+                "authors": "Against every other author, in standard errors",
+                "authors-likelihood": "Against every other author by likelihood, in standard errors"}  # fmt: skip
 
 
 def _lift_chart(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:

@@ -38,9 +38,11 @@ from mimicry_audit.statistics.intervals import (
     domain_means,
     intervals,
 )
+from mimicry_audit.verdicts.authors import authors_evidence
 from mimicry_audit.verdicts.findings import MINIMUM_GAIN, NEAR_EQUAL_JS, Evidence, PairFacts, Verdict
 
 AXIS = "likelihood"
+AUTHORS_AXIS = "authors-likelihood"
 FAMILY = "probability"
 TITLE = "Likelihood of its text"
 _MEASURED = ("nats", "tokens", "bytes", "apart")
@@ -108,11 +110,11 @@ class Likelihoods:
         }
 
     def _extend_facts(self, facts: PairFacts, *, draws: int, seed: int) -> PairFacts:
-        gain = self._gain_evidence(facts, draws, seed)
+        found = (self._gain_evidence(facts, draws, seed), self._authors_evidence(facts, draws, seed))
         remark = self._equality_remark(facts)
         return replace(
             facts,
-            evidence=(*facts.evidence, gain) if gain else facts.evidence,
+            evidence=(*facts.evidence, *(entry for entry in found if entry is not None)),
             remarks=(*facts.remarks, remark) if remark else facts.remarks,
         )
 
@@ -157,6 +159,21 @@ class Likelihoods:
             raw=test.lift,
             minimum_effect=MINIMUM_GAIN,
             unit="bits per byte",
+        )
+
+    def _authors_evidence(self, facts: PairFacts, draws: int, seed: int) -> Evidence | None:
+        """Whether the candidate gained on the reference's text out of all proportion to what it gained on the controls'."""
+        if self._why_no_gain(facts) is not None:
+            return None
+        authors = (facts.reference, *self._scored_controls(facts))
+        gains = np.column_stack([self._saved_bits(facts, author) for author in authors])
+        return authors_evidence(
+            [gains],
+            self._codes,
+            axis=AUTHORS_AXIS,
+            title="Likelihood against every other author",
+            draws=draws,
+            seed=seed,
         )
 
     def _closed_share(self, facts: PairFacts, gained: float) -> float | None:

@@ -208,7 +208,16 @@ def test_two_models_and_thirty_models() -> None:
     many["verdicts"] = [
         {**data["verdicts"][0], "candidate": f"model-{at}", "reference": "model-0"} for at in range(1, 30)
     ]
-    assert page.render(many, []).count('class="verdict ') == 29
+    html = page.render(many, [])
+    assert html.count('class="verdict ') == 29
+    assert 'class="others"' not in html, "all of them stand out"
+    for verdict in many["verdicts"][2:]:
+        verdict["verdict"] = "no evidence"
+    quiet = page.render(many, [])
+    foremost, _, others = quiet.partition('<details class="others">')
+    assert (foremost.count('class="verdict '), others.count('class="verdict ')) == (3, 26)
+    assert "The other 26 cards, which do not stand out" in Outline(quiet).text
+    assert "26 further cards did not stand out and are on the page, not on paper" in Outline(quiet).text
 
 
 def test_a_large_run_stays_under_ten_megabytes_and_says_what_it_left_out() -> None:

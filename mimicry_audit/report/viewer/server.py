@@ -10,12 +10,12 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import BinaryIO
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from mimicry_audit.ground.errors import AuditError, ConfigError
 from mimicry_audit.records.run import RunDirectory
@@ -32,6 +32,13 @@ _PAGE = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 """For a page of a run: it may run only its own script, by the hash in the page's own policy, and load nothing else."""
+_STILL = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
+"""For a page without a script; its own policy names the hash of its style."""
+MOST_QUERY = 200
+"""Characters of a search that are read."""
 
 
 class Viewer:
@@ -126,7 +133,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """The list, a report or a file."""
         try:
-            self._answer_request(unquote_path(self.path))
+            self._answer_request(unquote_path(self.path), parse_qs(urlsplit(self.path).query))
         except _Gone:
             self._send_body(404, b"Not found.\n")
         except AuditError as error:
@@ -136,12 +143,17 @@ class _Handler(BaseHTTPRequestHandler):
         except Exception as error:  # scores that some other program wrote can be wrong in any way
             self._send_body(500, f"This run cannot be shown ({type(error).__name__}). Score the run again.\n".encode())
 
-    def _answer_request(self, parts: list[str]) -> None:
+    def _answer_request(self, parts: list[str], asked: Mapping[str, list[str]]) -> None:
         if parts == [""]:
             from mimicry_audit.report.page import run_list
 
-            html, policy = run_list.render([_entry_view(entry) for entry in self.runs.entries()], str(self.runs.root))
+            query, order = (asked.get(name, [""])[0] for name in ("q", "sort"))
+            runs = [_entry_view(entry) for entry in self.runs.entries()]
+            html, policy = run_list.render(runs, str(self.runs.root), query[:MOST_QUERY], order or "newest")
             self._send_body(200, html.encode(), _KINDS[".html"], f"{policy}; frame-ancestors 'none'")
+            return
+        if parts == ["beside"]:
+            self._send_beside(asked.get("run", []))
             return
         if len(parts) < 3 or parts[0] != "run" or (entry := self.runs.find(parts[1])) is None:
             raise _Gone
@@ -159,6 +171,20 @@ class _Handler(BaseHTTPRequestHandler):
             raise _Gone
         with open_inside(self.runs.root, (*entry.parts, *parts[2:])) as file:
             self._send_file(file, kind, policy)
+
+    def _send_beside(self, names: Sequence[str]) -> None:
+        """Two runs on one page."""
+        from mimicry_audit.report.page import beside
+        from mimicry_audit.verdicts.score import read_scores
+
+        if len(names) != 2:
+            self._send_body(400, b"Choose exactly two scored runs.\n")
+            return
+        entries = [self.runs.find(name) for name in names]
+        named = [(e.name, read_scores(RunDirectory(self.runs.path(e)))) for e in entries if e is not None and e.scored]
+        if len(named) != len(names):
+            raise _Gone
+        self._send_body(200, beside.render(named).encode(), _KINDS[".html"], _STILL)
 
     def _is_stale(self, entry: Entry, name: str) -> bool:
         run = self.runs.path(entry)

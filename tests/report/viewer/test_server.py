@@ -389,3 +389,46 @@ def test_a_browser_shows_the_list_and_a_report_in_its_sandbox(viewer: Viewer) ->
         assert [c for c in complaints if "Content Security Policy" not in c] == []
         assert {url for url in asked if not url.startswith((viewer.url, "data:"))} == set()
         browser.close()
+
+
+def test_the_list_is_searched_and_ordered(viewer: Viewer) -> None:
+    page = get(viewer, "?q=COLLECT").text
+    assert "2 runs of 8, with “COLLECT” in a name, model or headline" in Outline(page).text
+    assert get(viewer, "?q=teacher+plain").text.count("<h2>") == 1
+    none = get(viewer, "?q=%3Cb%3Enothing").text
+    assert "No run has “<b>nothing” in its name, models or headline." in Outline(none).text
+    by_name = get(viewer, "?sort=name").text
+    places = [
+        by_name.index(f"<bdi>{name}</bdi>") for name in ("bare", "broken", "collected", "linked", "plain", "wrong")
+    ]
+    assert places == sorted(places)
+    assert '<option value="name" selected>' in by_name
+    assert get(viewer, "?sort=nonsense").status_code == 200
+
+
+def test_two_runs_stand_side_by_side(viewer: Viewer, reports: Path) -> None:
+    scores = json.loads((reports / "bare" / "scores.json").read_text())
+    scores["verdicts"][0]["verdict"] = "distilled"
+    scores["verdicts"] = scores["verdicts"][:-1]
+    scores["signature"] = "another <i>line</i>"
+    shutil.copytree(reports / "bare", reports / "changed")
+    (reports / "changed" / "scores.json").write_text(json.dumps(scores))
+    try:
+        got = get(viewer, "beside?run=plain&run=changed")
+        assert got.status_code == 200
+        text = " ".join(Outline(got.text).text.split())
+        count = len(scores["verdicts"]) + 1
+        assert f"{count} pairs, 2 with another verdict" in text
+        assert "not judged here" in text
+        assert "The two runs were not made alike." in text
+        assert "another <i>line</i>" in text
+        assert "<i>line" not in got.text
+        for name, value in GUARDS.items():
+            assert got.headers[name] == value
+        same = get(viewer, "beside?run=plain&run=plain").text
+        assert "The two runs were not made alike." not in same
+        assert get(viewer, "beside?run=plain").status_code == 400
+        assert get(viewer, "beside?run=plain&run=collected").status_code == 404
+        assert get(viewer, "beside?run=plain&run=none").status_code == 404
+    finally:
+        shutil.rmtree(reports / "changed")

@@ -298,12 +298,13 @@ class SampleRecord(TypedDict, total=False):
 
 
 class AnsweredProbe(TypedDict, total=False):
-    """One probe with every model's answers and their similarity to the reference's."""
+    """One probe with every model's answers and their similarity to the reference's; ``conversation`` has all turns of it."""
 
     probe_id: str
     domain: str
     set: str
     prompt: str
+    conversation: str
     expected: str | None
     answers: dict[str, list[SampleRecord]]
     similarity: dict[str, float]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mimicry_audit.probes.checks.check import correct
-from mimicry_audit.records.asked import Response
+from mimicry_audit.records.asked import Probe, Response
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.records.scores import AnsweredProbe, Scores
 
@@ -29,6 +29,7 @@ def report_answers(run: RunDirectory, scores: Scores, labels: Sequence[str] | No
                 "domain": probe.domain,
                 "set": probe.set,
                 "prompt": probe.prompt,
+                "conversation": conversation_text(probe),
                 "expected": expected_text(check),
                 "answers": {
                     label: [
@@ -47,6 +48,13 @@ def report_answers(run: RunDirectory, scores: Scores, labels: Sequence[str] | No
             }
         )
     return rows
+
+
+def conversation_text(probe: Probe) -> str:
+    """What was asked, with the system prompt and earlier turns, each under its role, where there are any."""
+    if len(probe.messages) == 1:
+        return probe.prompt
+    return "\n\n".join(f"{message.role}: {message.content}" for message in probe.messages)
 
 
 def expected_text(check: Mapping[str, Any] | None) -> str | None:

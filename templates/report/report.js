@@ -184,6 +184,11 @@ function step(by) {
 }
 
 function keys(event) {
+  if (event.key === "Escape" && event.target === field("text")) {
+    event.preventDefault(); // a browser would clear the search; whoever wants that has the button
+    field("text").blur();
+    return;
+  }
   if (!document.getElementById("f-keys").checked) return; // single letters disturb who speaks to the machine
   if (event.ctrlKey || event.metaKey || event.altKey || /^(INPUT|SELECT|TEXTAREA)$/.test(event.target.tagName)) return;
   if (event.key === "/") {
@@ -219,6 +224,7 @@ field("text").addEventListener("input", () => {
   clearTimeout(waiting);
   waiting = setTimeout(() => ready().then(change), 150);
 });
+document.getElementById("f-shared").addEventListener("change", (event) => holder.classList.toggle("shared", event.target.checked));
 document.getElementById("b-open").addEventListener("click", () => openAll(true));
 document.getElementById("b-shut").addEventListener("click", () => openAll(false));
 document.addEventListener("keydown", keys);

@@ -206,3 +206,28 @@ def test_the_line_to_quote_can_be_copied(browser: Browser, report_file: Path) ->
     assert page.locator(".copy").first.inner_text() == "Copied"
     assert watch == Watch()
     page.context.close()
+
+
+def test_escape_leaves_the_search_and_keeps_it(browser: Browser, report_file: Path) -> None:
+    page, watch = opened(browser, report_file)
+    page.locator("body").press("/")
+    page.keyboard.type("seventeen")
+    page.keyboard.press("Escape")
+    assert page.evaluate("document.activeElement.id") != "f-text"
+    assert page.locator("#f-text").input_value() == "seventeen"
+    assert watch == Watch()
+    page.context.close()
+
+
+def test_what_is_shared_can_be_marked_instead(browser: Browser, report_file: Path) -> None:
+    page, watch = opened(browser, report_file)
+    page.locator("#probe-1 > summary").click()
+    marked = page.locator("#probe-1 .ans:not(.ref) mark").first
+    colour = "one => getComputedStyle(one).backgroundColor"
+    before = marked.evaluate(colour)
+    page.locator("#f-shared").check()
+    assert marked.evaluate(colour) != before
+    page.locator("#f-shared").uncheck()
+    assert marked.evaluate(colour) == before
+    assert watch == Watch()
+    page.context.close()

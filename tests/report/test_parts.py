@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from xml.etree import ElementTree
 
 import pytest
 from markupsafe import Markup
 
+from mimicry_audit.records.asked import Message, Probe
 from mimicry_audit.records.verdict_words import WORDS
 from mimicry_audit.report import diff, fmt, visible
 from mimicry_audit.report.page import answers, panel
 from mimicry_audit.report.page.page import render
 from mimicry_audit.report.pictures import charts, cluster, svg
 from mimicry_audit.report.pictures.charts import Mark, Scale
+from mimicry_audit.report.rows import conversation_text
 from tests.support.hostile import STRINGS
 from tests.support.scores_fixture import MODELS, scores
 
@@ -266,3 +269,15 @@ def test_what_could_not_be_centred_or_ranked_is_said() -> None:
     assert "Not centred: twin is known kin of the two" in page
     assert "Not given: no panel." in page
     assert "too few models in this run are unrelated to the two" in page
+
+
+def test_a_reader_sees_the_system_prompt_and_earlier_turns() -> None:
+    turns = (
+        Message("system", "Be brief."),
+        Message("user", "Hello"),
+        Message("assistant", "Hi."),
+        Message("user", "Why?"),
+    )
+    probe = Probe(id="p", domain="reasoning", messages=turns)
+    assert conversation_text(probe) == "system: Be brief.\n\nuser: Hello\n\nassistant: Hi.\n\nuser: Why?"
+    assert conversation_text(replace(probe, messages=turns[-1:])) == "Why?"

@@ -47,7 +47,7 @@ def _escaped_size(text: str | None) -> int:
 
 
 def _probe_size(probe: AnsweredProbe, columns: Sequence[str]) -> float:
-    total = _PER_CARD + float(_escaped_size(probe["prompt"]))
+    total = _PER_CARD + float(_escaped_size(probe.get("conversation", probe["prompt"])))
     for label in columns:
         for sample in probe["answers"].get(label) or [{}]:
             total += _PER_ANSWER + _MARKS * _escaped_size(sample.get("text")) + _escaped_size(sample.get("reasoning"))
@@ -191,7 +191,7 @@ def _probe_card(
         "id": probe["probe_id"],
         "domain": probe["domain"],
         "set": probe.get("set"),
-        "prompt": _shown_text(probe["prompt"]),
+        "prompt": _shown_text(probe.get("conversation", probe["prompt"])),
         "lead": lead(probe),
         "expected": probe.get("expected"),
         "answers": answers,

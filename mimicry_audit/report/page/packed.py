@@ -181,7 +181,10 @@ def _probe_line(probe: AnsweredProbe, columns: Sequence[str], texts: frozenset[s
                 cell |= _extra_texts(samples, reference, ration)
         cells.append(cell)
     expected = probe.get("expected")
-    line = {**_cut_text("prompt", probe["prompt"], max(ration.longest, LENGTHS[-1])), "answers": cells}
+    line = {
+        **_cut_text("prompt", probe.get("conversation", probe["prompt"]), max(ration.longest, LENGTHS[-1])),
+        "answers": cells,
+    }
     return _dump_json(line if expected is None else {**line, "expected": visible.plain(str(expected))})
 
 

@@ -117,6 +117,11 @@ def markup(spans: list[Span]) -> Markup:
     return Markup("").join(out)
 
 
+def common_markup(spans: list[Span], fewest: int) -> Markup:
+    """The spans as escaped text, the other way round: runs of `fewest` and more shared words inside ``<mark>``."""
+    return markup([Span(span.text, not (span.shared and span.words >= fewest), span.words) for span in spans])
+
+
 def coded(spans: list[Span]) -> str:
     """The spans as one string for `mimicry_audit.report.page.packed`: those only here between two `OWN`."""
     write = str if is_plain("".join(span.text for span in spans)) else visible_coded

@@ -115,10 +115,11 @@ def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
     style, style_hash = inline_asset(folder, "report.css")
     script, script_hash = inline_asset(folder, *SCRIPTS)
     candidates = frozenset(verdict["candidate"] for verdict in scores_view.verdicts)
+    links = {probe["probe_id"]: f"#probe-{number}" for number, probe in enumerate(answers, 1)}
     cards = view.verdict_cards(scores_view)
+    proofs = {c["number"]: where.proof(c["v"], answers, links) for c in cards if c["v"]["verdict"] == "distilled"}
     columns = large.columns(scores_view.order, scores_view.cards)
     answers_section = answers_view.build(answers, columns, candidates, large.foremost(columns, scores_view.cards))
-    links = {probe["probe_id"]: f"#probe-{number}" for number, probe in enumerate(answers, 1)}
     html = (
         build_environment(folder)
         .get_template("page.html")
@@ -130,6 +131,8 @@ def render(scores: Scores, answers: Sequence[AnsweredProbe]) -> str:
             reference=scores_view.reference,
             headline=view.headline(scores_view),
             cards=cards,
+            proofs=proofs,
+            titles={axis["name"]: axis["title"] for axis in scores_view.axes},
             overview=overview.build(scores_view, cards),
             rest=large.rest(scores_view.verdicts, scores_view.pairs),
             glance=view.glance(scores_view),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Literal, TypedDict
 
 from markupsafe import Markup
@@ -27,6 +28,7 @@ from mimicry_audit.report import fmt
 from mimicry_audit.report.fmt import Interval, Parts, point
 from mimicry_audit.report.page import large, panel
 from mimicry_audit.report.pictures import charts, cluster
+from mimicry_audit.verdicts.findings import MINIMUM_EFFECT
 
 Kind = Literal["raw", "centred"]
 CONFIDENCE = ("none", "weak", "moderate", "strong")
@@ -131,6 +133,7 @@ class VerdictCard(TypedDict):
     rank: int | None
     of: int
     movement: Parts | None
+    threshold: Parts | None
     positive: list[EvidenceRecord]
     v: VerdictRecord
 
@@ -205,11 +208,33 @@ def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
                 "rank": rank,
                 "of": len(others) + 1,
                 "movement": _movement_picture(verdict),
+                "threshold": _threshold(verdict),
                 "positive": [item for item in verdict.get("evidence") or [] if item.get("positive")],
                 "v": verdict,
             }
         )
     return cards
+
+
+def _threshold(verdict: VerdictRecord) -> Parts | None:
+    """How far the movements lie from what counts as one, and the smallest that this run could show; None without a base.
+
+    ``axis`` is the one whose whole interval lies furthest beyond the threshold, ``margin`` how far its lower end does, and
+    ``smallest`` the least estimate whose interval, as wide as the median axis's here, would lie beyond it.
+    """
+    lifts = [
+        e for e in verdict.get("evidence") or [] if e["statistic"] == "adjusted lift" and fmt.bounds(e.get("estimate"))
+    ]
+    if not lifts:
+        return None
+    half_width = median(e["estimate"]["value"] - e["estimate"]["low"] for e in lifts)
+    best = max(lifts, key=lambda e: e["estimate"]["low"])
+    return {
+        "axis": best["axis"],
+        "margin": best["estimate"]["low"] - MINIMUM_EFFECT,
+        "smallest": MINIMUM_EFFECT + half_width,
+        "threshold": MINIMUM_EFFECT,
+    }
 
 
 def _movement_picture(verdict: VerdictRecord) -> Parts | None:

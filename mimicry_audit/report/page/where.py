@@ -12,11 +12,15 @@ from markupsafe import Markup
 
 from mimicry_audit.records.scores import AnsweredProbe, HardProbe, SampleRecord, VerdictRecord
 from mimicry_audit.records.verdict_parts import NearRecord, TellingProbe
-from mimicry_audit.report import visible
+from mimicry_audit.report import diff, visible
 from mimicry_audit.report.fmt import Parts, bounds, point
 from mimicry_audit.report.page.view import VerdictCard
 from mimicry_audit.report.pictures import charts
 
+PROOFS = 2
+"""Probes quoted in a verdict's card."""
+FEWEST_SHARED = 3
+"""Words in a row from which what two answers share is marked there."""
 SNIPPET = 280
 """Most characters of an answer in a list of single probes."""
 
@@ -46,6 +50,39 @@ def build(
         "pairs": [_pair_entry(card, by_id, links) for card in cards if card["v"].get("where")],
         "hardest": [_hard_probe(entry, by_id, links) for entry in hardest],
     }
+
+
+def proof(verdict: VerdictRecord, answers: Sequence[AnsweredProbe], links: Mapping[str, str]) -> list[Parts]:
+    """The `PROOFS` probes that say most, for the verdict's card: both answers, and what is shared marked in the candidate's.
+
+    Args:
+        verdict: its ``where`` names the probes: copied answers first, then those that tell most.
+        answers: one record per probe.
+        links: probe id → address of its card on this page.
+    """
+    location = verdict.get("where")
+    if not location:
+        return []
+    copied_record = location.get("copied")
+    copied = copied_record["probes"] if copied_record else []
+    names = [*copied, *(entry["probe"] for entry in location["telling"])]
+    by_id = {probe["probe_id"]: probe for probe in answers}
+    entries: list[Parts] = []
+    for name in list(dict.fromkeys(names))[:PROOFS]:
+        samples_by_model = (by_id.get(name) or {}).get("answers") or {}
+        texts = [_flat_text(samples_by_model.get(verdict[who])) for who in ("reference", "candidate")]
+        if all(texts):
+            marked = diff.common_markup(diff.spans(*texts), FEWEST_SHARED)
+            entries.append({
+                "lead": _lead_words(by_id[name], name), "link": links.get(name),
+                "reference": visible.markup(texts[0]), "candidate": marked, "copied": name in copied,
+            })  # fmt: skip
+    return entries
+
+
+def _flat_text(samples: Sequence[SampleRecord] | None) -> str:
+    flat = " ".join(((samples[0].get("text") or "") if samples else "").split())
+    return flat if len(flat) <= SNIPPET else f"{flat[:SNIPPET]}…"
 
 
 def _pair_entry(card: LocatedCard, by_id: Mapping[str, AnsweredProbe], links: Mapping[str, str]) -> Parts:
@@ -102,9 +139,8 @@ def _probe_entry(
 
 def _first_words(samples: Sequence[SampleRecord] | None) -> Markup | None:
     """The start of the first answer with hidden characters written out, or None."""
-    text = (samples[0].get("text") or "") if samples else ""
-    flat = " ".join(text.split())
-    return visible.markup(flat if len(flat) <= SNIPPET else f"{flat[:SNIPPET]}…") if flat else None
+    flat = _flat_text(samples)
+    return visible.markup(flat) if flat else None
 
 
 def _lead_words(probe: AnsweredProbe, name: str) -> str:

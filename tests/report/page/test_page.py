@@ -262,3 +262,26 @@ def test_another_schema_is_refused() -> None:
 
 def test_the_same_scores_give_the_same_page() -> None:
     assert page.render(scores(), answers(2)) == page.render(scores(), answers(2))
+
+
+def test_the_card_of_a_distilled_student_quotes_what_it_shares(html: str) -> None:
+    data, given = scores(), answers(12)
+    verdict = next(v for v in data["verdicts"] if v["verdict"] == "distilled")
+    name = given[3]["probe_id"]
+    verdict["where"] = {**verdict["where"], "copied": {"count": 1, "of": 36, "probes": [name]}}
+    said = given[3]["answers"]
+    said[verdict["reference"]][0]["text"] = "To sum up <b>in a few</b> words, rivers run down to the sea."
+    said[verdict["candidate"]][0]["text"] = "To sum up <b>in a few</b> words, hills stand. The sea is far."
+    card = page.render(data, given).split('class="mistaken quoted"')[1].split("</div>\n</div>")[0]
+    assert "<mark>To sum up &lt;b&gt;in a few&lt;/b&gt; words,</mark> hills stand." in card
+    assert "copied" in card
+    quiet = copy.deepcopy(data)
+    for one in quiet["verdicts"]:
+        one["verdict"] = "no evidence"
+    assert 'class="mistaken quoted"' not in page.render(quiet, given)
+
+
+def test_the_card_says_how_far_the_movements_lie_from_the_threshold() -> None:
+    text = Outline(page.render(scores(), answers(2))).text
+    assert "has its whole interval" in text
+    assert "the smallest movement that could count is about" in text

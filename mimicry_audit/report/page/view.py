@@ -6,6 +6,7 @@ said to be missing, never left out in silence.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
@@ -123,6 +124,7 @@ class VerdictCard(TypedDict):
     """One judged pair: its number, badge, picture among all pairs, whether it stands out, and its record under ``v``."""
 
     number: int
+    anchor: str
     badge: Badge
     level: int
     open: bool
@@ -185,7 +187,7 @@ def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
     scale, everything = _similarity_scale(scores), scores.overall("centred")
     few = len(scores.cards) <= MOST_SHOWN
     cards: list[VerdictCard] = []
-    for at, verdict in enumerate(scores.cards, 1):
+    for at, (verdict, anchor) in enumerate(zip(scores.cards, _anchors(scores.cards), strict=True), 1):
         key = frozenset({verdict["candidate"], verdict["reference"]})
         refused = "centred_on" in verdict and not verdict["centred_on"]
         pair_interval = None if refused else everything.get(key)
@@ -198,6 +200,7 @@ def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
         cards.append(
             {
                 "number": at,
+                "anchor": anchor,
                 "badge": badge(verdict["verdict"]),
                 "level": CONFIDENCE.index(sure) if sure in CONFIDENCE else 0,
                 "open": verdict["verdict"] in ACCUSATIONS or at == 1,
@@ -214,6 +217,16 @@ def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
             }
         )
     return cards
+
+
+def _anchors(verdicts: Sequence[VerdictRecord]) -> list[str]:
+    """A name for each pair's places on the page that stays when other pairs come and go: made of the two labels."""
+    taken: list[str] = []
+    for verdict in verdicts:
+        name = re.sub(r"[^\w.-]+", "-", f"{verdict['candidate']}-against-{verdict['reference']}")
+        same = sum(one == name or one.startswith(f"{name}~") for one in taken)
+        taken.append(f"{name}~{same + 1}" if same else name)
+    return taken
 
 
 def _threshold(verdict: VerdictRecord) -> Parts | None:

@@ -285,3 +285,17 @@ def test_the_card_says_how_far_the_movements_lie_from_the_threshold() -> None:
     text = Outline(page.render(scores(), answers(2))).text
     assert "has its whole interval" in text
     assert "the smallest movement that could count is about" in text
+
+
+def test_places_are_named_after_their_pair_and_the_company_is_listed(html: str) -> None:
+    for part in ("verdict", "evidence"):
+        assert f'id="{part}-aria-student-against-aria"' in html
+    data = scores()
+    data["verdicts"] = [dict(data["verdicts"][0], candidate="a b"), dict(data["verdicts"][0], candidate="a/b")]
+    twice = page.render(data, answers(1))
+    assert 'id="verdict-a-b-against-aria"' in twice
+    assert 'id="verdict-a-b-against-aria~2"' in twice
+    data["verdicts"][0]["controls"] = ["boro", "twin"]
+    text = " ".join(Outline(page.render(data, answers(1))).text.split())
+    assert "the model that it may have been trained on" in text
+    assert "boro , twin models with no part in it: what the candidate moved toward them, any training moves" in text

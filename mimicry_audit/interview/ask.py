@@ -27,7 +27,7 @@ from mimicry_audit.identity.design import template_of
 from mimicry_audit.identity.facts import Facts, load_facts
 from mimicry_audit.identity.own import Own, read_identities
 from mimicry_audit.identity.templates import SPLITS, load_templates
-from mimicry_audit.interview.transcripts import NOTES, SCHEMA, line_of
+from mimicry_audit.interview.transcripts import NOTES, SCHEMA, line_of, quoted_slips
 from mimicry_audit.records.asked import ModelSpec, Probe, canonical_json, sha256_text
 from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.records.run import RunDirectory
@@ -192,6 +192,10 @@ def interview(options: Interview, progress: Progress | None = None) -> tuple[dic
             f"{run.path} holds no answers{f' (first failure: {failed})' if failed else ''}", "fix the cause, run again"
         )
     document = _build_document(attempts_by_model, owns, plan)
+    for label, model_attempts in attempts_by_model.items():
+        times = {(r.probe_id, r.sample): r.time for r in run.responses(label)}
+        when = {at: times.get((a.probe.id, 0), "") for at, a in enumerate(model_attempts)}
+        document["models"][label]["slips"] = quoted_slips([a.attempt for a in model_attempts], when)
     if options.search is not None:
         summaries = search_run(
             run, plan.models, options.search, sampling=plan.sampling, owns=owns, judge=rules, progress=progress

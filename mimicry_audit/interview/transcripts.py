@@ -7,7 +7,7 @@ order read; no model is asked, and the same file gives the same numbers. Nothing
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,9 @@ NOTES = (
     "was given: supporting evidence, never proof.",
     "Templates matter more than models: compare targets only under the same templates.",
 )
+
+MOST_QUOTED, MOST_CHARACTERS = 3, 600
+"""Slips of a model that its page quotes, and how much of each text."""
 
 
 def score_transcripts(
@@ -68,6 +71,7 @@ def score_transcripts(
         "notes": [*NOTES, *_unknown_models(by_model, paper)],
     }
     for model, entry in document["models"].items():
+        entry["slips"] = quoted_slips(by_model[model])
         entry["control"] = _control_rates([a for a in attempts if a.transcript.model != model], paper, seed)
     if labelled := agreement(attempts):
         document["agreement"] = labelled
@@ -121,6 +125,25 @@ def write_identity(out: Path, document: dict[str, object], lines: Sequence[dict[
     write_json(out / "identity.json", document)
     write_text(out / "identity.html", render(document))
     return out / "identity.json"
+
+
+def quoted_slips(attempts: Iterable[Attempt], times: Mapping[int, str | None] | None = None) -> list[dict[str, object]]:
+    """The first `MOST_QUOTED` slips of a model in its own words, for its page: question, answer, whom it claims and when.
+
+    Args:
+        attempts: of one model, judged.
+        times: place of an attempt → when it was answered, where that is known.
+    """
+    slips = [(place, attempt) for place, attempt in enumerate(attempts) if attempt.strict]
+    return [
+        {
+            "question": attempt.transcript.prompt[:MOST_CHARACTERS],
+            "answer": attempt.transcript.response[:MOST_CHARACTERS],
+            "claims": sorted({c.maker for c in attempt.claims if c.maker and c.maker not in attempt.own.makers}),
+            "time": (times or {}).get(place),
+        }
+        for place, attempt in slips[:MOST_QUOTED]
+    ]
 
 
 def _attempt_line(numbered_attempt: tuple[int, Attempt]) -> dict[str, object]:

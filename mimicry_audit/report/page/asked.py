@@ -38,6 +38,8 @@ def render(document: Record) -> str:
             key=lambda item: -item[1]["strict"]["value"],
         ),
         unknown=[label for label, m in models.items() if m["own"] is None],
+        honest=[label for label, m in models.items() if m["own"] and m["strict"] and not m["strict"]["value"]],
+        quoted=[(label, m["slips"]) for label, m in models.items() if m.get("slips")],
         leaks=_named_makers(models),
         searches=[(label, m["search"]) for label, m in models.items() if m.get("search")],
         judge=document.get("judge"),

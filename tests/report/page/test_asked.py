@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 from mimicry_audit.report.page.asked import render
@@ -86,7 +87,8 @@ DOCUMENT: dict[str, Any] = {
 
 def test_the_page_says_who_slips_how_far_a_search_came_and_what_the_judge_thought() -> None:
     page = Outline(render(DOCUMENT))
-    assert "leaky names another maker as its own in 25 % of its answers." in page.text
+    assert re.search(r"leaky names another maker as its own in 25 % \[\d+, \d+\] of its answers\.", page.text)
+    assert "The other model of known identity named no other maker." in page.text
     assert "True identity unknown: blank ." in page.text
     assert "leaky names Borealis , a maker outside this run, in 9 of 38 answers" in page.text
     assert "calm : it claims to come from Aurora in 1 of 38 answers" in page.text
@@ -122,3 +124,17 @@ def test_no_string_becomes_markup() -> None:
     tags = page_with("harmless").count("<")
     for name, text in STRINGS.items():
         assert page_with(text).count("<") == tags, name
+
+
+def test_slips_are_quoted_with_their_date() -> None:
+    slip = {
+        "question": "Who <b>made</b> you?",
+        "answer": "Borealis did.",
+        "claims": ["Borealis"],
+        "time": "2026-11-30T10:11:12",
+    }
+    leaky = DOCUMENT["models"]["leaky"] | {"slips": [slip]}
+    html = render(DOCUMENT | {"models": DOCUMENT["models"] | {"leaky": leaky}})
+    assert "Who &lt;b&gt;made&lt;/b&gt; you?" in html
+    text = " ".join(Outline(html).text.split())
+    assert "It did. claims Borealis · answered 2026-11-30 10:11" in text

@@ -129,7 +129,7 @@ def test_no_string_becomes_markup() -> None:
 def test_slips_are_quoted_with_their_date() -> None:
     slip = {
         "question": "Who <b>made</b> you?",
-        "answer": "Borealis did.",
+        "answer": "It did.",
         "claims": ["Borealis"],
         "time": "2026-11-30T10:11:12",
     }

@@ -53,7 +53,7 @@ def authors_evidence(
     )
     distance = prediction_t(_averaged(means))  # the first is observed, the others are of the draws
     observed = float(distance[0])
-    raw = intervals(np.nanmean([m[:, :1] for m in movements], axis=0), domains, weights)[0]
+    raw = intervals(_mean_of_measured(np.stack([m[:, :1] for m in movements])), domains, weights)[0]
     if not np.isfinite(observed) or raw is None:
         return None
     low, high = np.nanquantile(distance[1:], (0.025, 0.975))
@@ -74,6 +74,15 @@ def authors_evidence(
 
 def _averaged(means: FloatArray) -> FloatArray:
     """``(A, D, 1 + C)`` measures, each in standard deviations among the controls, to ``(D, 1 + C)`` means over them."""
-    others = means[..., 1:]
-    scaled = (means - np.nanmean(others, axis=-1, keepdims=True)) / np.nanstd(others, axis=-1, ddof=1, keepdims=True)
-    return np.asarray(np.nanmean(scaled, axis=0))
+    others = np.moveaxis(means[..., 1:], -1, 0)
+    centre = _mean_of_measured(others)
+    spread = np.sqrt(_mean_of_measured((others - centre) ** 2))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _mean_of_measured((means - centre[..., None]) / spread[..., None])
+
+
+def _mean_of_measured(values: FloatArray) -> FloatArray:
+    """Mean over the first axis of what was measured, NaN where nothing was."""
+    count = np.isfinite(values).sum(axis=0)
+    total = np.where(np.isfinite(values), values, 0.0).sum(axis=0)
+    return np.asarray(np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0))

@@ -62,6 +62,11 @@ SAME_OPENINGS = 0.35
 are not found: rounding so coarse makes another model of so small a one. docs/validity.md has the figures of all relations."""
 
 
+SAME_TOKENS = 0.05
+"""Mean total variation distance of the next-token probabilities below which, with its whole interval, two names are probably
+one model."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
     """One axis's say on one pair.
@@ -146,6 +151,9 @@ class PairFacts:
         min_coverage: least share that must be answered.
         verbatim: share of long answers that are word for word the same, among `long_answers`.
         same_openings: how many answers begin with the same `OPENING_CHARACTERS` characters, of how many that are so long.
+        token_distance: mean distance of the next-token probabilities where both answers stand at the same place; None where
+            the run kept none.
+        token_places: at how many places.
         evidence: one entry per measured axis; baselines apart.
         length: the length baseline's entry.
         remarks: what else a reader should know, whatever the verdict; nothing rests on it.
@@ -173,6 +181,8 @@ class PairFacts:
     verbatim: float = 0.0
     long_answers: int = 0
     same_openings: tuple[int, int] = (0, 0)
+    token_distance: Interval | None = None
+    token_places: int = 0
     evidence: Sequence[Evidence] = ()
     length: Evidence | None = None
     claims: tuple[int, int] | None = None

@@ -13,8 +13,10 @@ import numpy as np
 
 from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity import weights
+from mimicry_audit.similarity.axes.base import FloatArray
 from mimicry_audit.similarity.measure import Measured
-from mimicry_audit.statistics.intervals import Interval, adjusted_lift, bootstrap_resamples, holm
+from mimicry_audit.similarity.tokens import token_distance
+from mimicry_audit.statistics.intervals import Interval, adjusted_lift, bootstrap_resamples, holm, intervals
 from mimicry_audit.verdicts.authors import STATISTIC, authors_evidence
 from mimicry_audit.verdicts.basis import Excesses, Toward, basis_of
 from mimicry_audit.verdicts.findings import (
@@ -86,8 +88,14 @@ def gather_facts(
             states[candidate, base] = _base_state(material, candidate, base)
         cosine, confirmed = states[candidate, base]
         facts_of_pair = _pair_facts(material, overlaps, candidate, reference, base, min_coverage)
+        distance, places = _token_distance(material, candidate, reference, weights_)
         facts_of_pair = replace(
-            facts_of_pair, models=len(answering), base_weights=cosine, base_contradicted=confirmed is False
+            facts_of_pair,
+            models=len(answering),
+            base_weights=cosine,
+            base_contradicted=confirmed is False,
+            token_distance=distance,
+            token_places=places,
         )
         controls = _choose_controls(material, roles, facts_of_pair, answering) if facts_of_pair.triangle else []
         basis = basis_of(candidate, reference, roles, kin, answering)
@@ -160,6 +168,17 @@ def _pair_facts(
         same_openings=overlaps.same_openings(candidate, reference),
         claims=material.claims.get((candidate, reference)),
     )
+
+
+def _token_distance(material: Material, a: str, b: str, weights_: FloatArray) -> tuple[Interval | None, int]:
+    """How far two models are apart at the next token, and at how many places that was seen."""
+    first, second = (material.steps.get(label, {}) for label in (a, b))
+    values, places = np.full((len(material.domains), 1), np.nan), 0
+    for probe in first.keys() & second.keys():
+        if (found := token_distance(first[probe], second[probe])) is not None:
+            values[probe, 0] = found[0]
+            places += found[1]
+    return (intervals(values, material.domains, weights_)[0] if places else None), places
 
 
 _Excesses = Mapping[str, Sequence[Interval | None]]

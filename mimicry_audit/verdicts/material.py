@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity.axes.base import FloatArray
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.passages import Passages
+from mimicry_audit.similarity.tokens import Steps
 from mimicry_audit.statistics.intervals import IntArray
 
 
@@ -27,6 +28,7 @@ class Material:
         models: label → the model as the run knows it (weight sketch, stated lineage).
         claims: (candidate, reference) → identity claims, of how many answers.
         passages: of the answers to the compared probes; None where copied answers are not looked for.
+        steps: label → place of a compared probe → log-probabilities along its first answer, where the run kept them.
     """
 
     labels: Sequence[str]
@@ -37,6 +39,7 @@ class Material:
     models: Mapping[str, ModelInRun]
     claims: Mapping[tuple[str, str], tuple[int, int] | None]
     passages: Passages | None = None
+    steps: Mapping[str, Mapping[int, Steps]] = field(default_factory=dict)
 
 
 def answering_models(material: Material) -> list[str]:

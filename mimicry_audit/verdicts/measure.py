@@ -97,9 +97,26 @@ def measure_run(
         models=models,
         claims=_count_claims(identity, labels, own),
         passages=Passages(compared, responses),
+        steps=_kept_steps(compared, responses),
     )
     weights = bootstrap_resamples(codes, options.draws, options.seed) if compared else None
     return Measurements(probes, compared, domains, facts, own, identity, material, weights)
+
+
+def _kept_steps(
+    compared: Sequence[Probe], responses: Mapping[str, Sequence[Response]]
+) -> dict[str, dict[int, Sequence[Mapping[str, float]]]]:
+    """Log-probabilities along the first answers, of the models that have some."""
+    place = {probe.id: at for at, probe in enumerate(compared)}
+    steps: dict[str, dict[int, Sequence[Mapping[str, float]]]] = {
+        label: {
+            place[r.probe_id]: r.logprobs
+            for r in own
+            if r.usable and not r.sample and r.logprobs and r.probe_id in place
+        }
+        for label, own in responses.items()
+    }
+    return {label: found for label, found in steps.items() if found}
 
 
 def own_in_run(model: ModelInRun, facts: Facts) -> OwnIdentity:

@@ -34,6 +34,7 @@ from mimicry_audit.verdicts.findings import (
     MINIMUM_EFFECT,
     OPENING_CHARACTERS,
     SAME_OPENINGS,
+    SAME_TOKENS,
     UNRELATED_OPENINGS,
     VERBATIM_FEWEST,
     VERBATIM_SHARE,
@@ -63,6 +64,7 @@ def decide(facts: PairFacts) -> Verdict:
         _too_little,
         _verbatim_answers,
         _same_openings,
+        _same_tokens,
         _too_few_models,
         _only_family,
         _too_few_axes,
@@ -180,6 +182,7 @@ def _same_openings(facts: PairFacts) -> Verdict | None:
         facts, "same model", "moderate",
         f"{facts.candidate} and {facts.reference} are probably the same model, in another precision or build.",
         [
+            *([_token_words(facts)] if facts.token_distance else []),
             f"{same} of {long} long answers begin with the same {OPENING_CHARACTERS} characters ({interval(share)}). Among "
             f"public models, unrelated pairs reach at most {UNRELATED_OPENINGS:.2f} and preference-tuned children "
             f"{CHILD_OPENINGS:.2f}.",
@@ -188,6 +191,31 @@ def _same_openings(facts: PairFacts) -> Verdict | None:
         ],
         ["The weights behind both names, or log-probabilities of the same texts from both."],
     )  # fmt: skip
+
+
+def _same_tokens(facts: PairFacts) -> Verdict | None:
+    """Next-token probabilities that hardly differ: one model at two precisions, whether or not its answers part early."""
+    distance = facts.token_distance
+    if facts.equal_weights is not None or facts.base or distance is None:
+        return None
+    if distance.n < VERBATIM_FEWEST or distance.high >= SAME_TOKENS:
+        return None
+    return _make_verdict(
+        facts, "same model", "moderate",
+        f"{facts.candidate} and {facts.reference} are probably the same model, in another precision or build.",
+        [_token_words(facts), "A model that was trained on little, or hardly moved, may look the same."],
+        ["The weights behind both names."],
+    )  # fmt: skip
+
+
+def _token_words(facts: PairFacts) -> str:
+    """The next-token distance in a sentence."""
+    distance = facts.token_distance
+    assert distance is not None
+    return (
+        f"At {facts.token_places:,} places that both reached by the same words, the probabilities of the next token differ by "
+        f"{distance.value:.3f} [{distance.low:.3f}, {distance.high:.3f}] on average (total variation)."
+    )
 
 
 def _too_few_models(facts: PairFacts) -> Verdict | None:

@@ -101,8 +101,8 @@ class Settings:
     )
     logprobs: int = field(
         default=0,
-        metadata=describe("Top log-probabilities per generated token to keep in the journal; no axis uses them.",
-                          group=SAMPLING, unit="K", low=0),
+        metadata=describe("Top log-probabilities per generated token to keep in the journal; they can show that two names "
+                          "are one model.", group=SAMPLING, unit="K", low=0),
     )  # fmt: skip
     likelihood: bool = field(
         default=False,

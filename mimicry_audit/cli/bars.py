@@ -1,4 +1,4 @@
-"""How far a command has come: bars on a terminal, and a plain line now and then where there is none.
+"""How far a command has come: bars on a terminal, and elsewhere a plain line now and then.
 
 Promise: all of it goes to standard error; a step that takes long never falls silent for longer than `LINE_EVERY` on account of
 the output's not being a terminal.
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mimicry_audit.asking.progress import Landed
 
 LINE_EVERY = 30.0
-"""Seconds between two lines of progress where there is no terminal."""
+"""Seconds between two lines of progress without a terminal."""
 
 
 class TimeColumn(ProgressColumn):
@@ -95,7 +95,7 @@ class Bars:
             )
 
     def _say_how_far(self, label: str) -> None:
-        """A line of progress where there are no bars and the last line is some time ago."""
+        """A line of progress, without a terminal, some time after the last one."""
         asked, now = self._tasks[label], time.monotonic()
         if not self._bars.disable or not 0 < asked.done < asked.missing or now - asked.last_line < LINE_EVERY:
             return
@@ -151,7 +151,7 @@ def _clock(seconds: float) -> str:
 def steps(title: str, expected: int) -> Iterator[Callable[[str], None]]:
     """A bar over named steps; yields a function to call with the name of each step as it begins.
 
-    A name that repeats the last one and goes on after a colon says how far that step has come.
+    A name that is the last one, a colon and more says how far that step has come.
     """
     bars = Bars()
     with bars:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from mimicry_audit.records.verdict_words import VERDICTS
 from mimicry_audit.statistics.intervals import Interval
-from mimicry_audit.verdicts.findings import FEWEST_PER_AXIS, MINIMUM_COPIED
+from mimicry_audit.verdicts.findings import AUTHORSHIP, FEWEST_PER_AXIS, MINIMUM_COPIED
 from mimicry_audit.verdicts.rules import MINIMUM_EFFECT, Evidence, PairFacts, decide
 
 
@@ -299,3 +299,43 @@ def test_a_kind_of_evidence_from_a_new_axis_counts_as_what_a_style_can_raise() -
 def test_answers_that_begin_alike_are_probably_one_models(changed, verdict: str, confidence: str) -> None:
     found = decide(facts(**({"base": None, "evidence": CLOSE} | changed)))
     assert (found.verdict, found.confidence) == (verdict, confidence)
+
+
+@pytest.mark.parametrize(
+    ("distance", "more", "verdict"),
+    [
+        ((0.01, 0.005, 0.02, 40), {}, "same model"),
+        ((0.04, 0.02, 0.06, 40), {}, "inconclusive"),  # its interval reaches into other models
+        ((0.01, 0.005, 0.02, 12), {}, "inconclusive"),  # too few probes
+        ((0.01, 0.005, 0.02, 40), {"equal_weights": False}, "inconclusive"),
+        ((0.01, 0.005, 0.02, 40), {"base": "base"}, "distilled"),
+    ],
+)
+def test_equal_next_tokens_are_probably_one_models(distance, more, verdict: str) -> None:
+    given = {"base": None, "evidence": CLOSE, "token_distance": Interval(*distance), "token_places": 900} | more
+    found = decide(facts(**given))
+    assert found.verdict == verdict
+    if verdict == "same model":
+        assert found.confidence == "moderate"
+        assert "At 900 places that both reached by the same words" in found.reasons[0]
+        assert "0.010 [0.005, 0.020]" in found.reasons[0]
+
+
+def authors(p: float, low: float = 2.0) -> Evidence:
+    return Evidence(
+        axis="authors", title="Against every other author", family=AUTHORSHIP, statistic="distance among authors",
+        estimate=Interval(5.0, low, 8.0, 120), p=p, p_holm=p, raw=Interval(0.1, 0.05, 0.15, 120), minimum_effect=0.0,
+        unit="standard errors",
+    )  # fmt: skip
+
+
+def test_a_style_that_singles_one_author_out_is_more_than_a_style() -> None:
+    style = [evidence("opening", "wording"), evidence("structure", "style")]
+    assert decide(facts(evidence=style)).verdict == "inconclusive"
+    found = decide(facts(evidence=[*style, authors(0.004)]))
+    assert found.verdict == "distilled"
+    assert found.confidence == "moderate", "it is no third kind beside those it was drawn from"
+    assert any("+5.00 [+2.00, +8.00] standard errors above those toward the controls" in text for text in found.reasons)
+    assert decide(facts(evidence=[*style, authors(0.02)])).verdict == "inconclusive"
+    assert decide(facts(evidence=[*style, authors(0.004, low=-0.5)])).verdict == "inconclusive"
+    assert decide(facts(evidence=[style[0], authors(0.004)])).verdict == "inconclusive"

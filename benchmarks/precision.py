@@ -89,9 +89,9 @@ def main() -> None:
         words += " --logprobs 10"
         if audit([*words.split(), "--out", str(run.path)]) != 0:
             sys.exit("the answers are not complete")
+        steps = {label: {r.probe_id: r.logprobs for r in run.responses(label) if r.logprobs} for label in models}
         texts = {label: {r.probe_id: r.text for r in run.responses(label) if r.usable} for label in models}
     probes = sorted(set().union(*texts.values()))
-    steps = {label: {r.probe_id: r.logprobs for r in run.responses(label) if r.logprobs} for label in models}
     answered = np.array([[float(p in texts[label]) for label in models] for p in probes])
     overlaps = Overlaps(list(models), texts, answered, LONG_WORDS)
     for a, b in combinations(models, 2):

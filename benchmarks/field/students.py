@@ -85,9 +85,16 @@ def make(student: Student, schooling: Schooling, material: Material, root: Path)
         "seed": schooling.seed, "held_out": 0.0, "evaluation_limit": 0,
     }  # fmt: skip
     content = {**asdict(schooling), **asdict(student), "data": sha256_text(prompts.read_text("utf-8")),
-               "answers": sha256_text(material.teachers.read_text("utf-8"))}  # fmt: skip
+               "answers": sha256_text(canonical_json(_taught_answers(student, material)))}  # fmt: skip
     out = root / "students" / f"{student.label}-{sha256_text(canonical_json(content))[:12]}"
     return distill(DistillSettings.of(**asked, out=out, name=student.label, save_every=10_000, tensorboard=False)).path
+
+
+def _taught_answers(student: Student, material: Material) -> list[list[str]]:
+    """What the student is taught: prompts and answers, whatever else the file of answers holds."""
+    rows = [json.loads(line) for line in material.teachers.read_text("utf-8").splitlines()]
+    taught = {json.loads(line)["prompt"] for line in material.taught.read_text("utf-8").splitlines()}
+    return [[r["prompt"], r["output"]] for r in rows if r["model"] == student.teacher and r["prompt"] in taught]
 
 
 def _prompts(student: Student, material: Material, root: Path) -> tuple[Path, str]:

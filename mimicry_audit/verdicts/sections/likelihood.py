@@ -162,11 +162,19 @@ class Likelihoods:
         )
 
     def _authors_evidence(self, facts: PairFacts, draws: int, seed: int) -> Evidence | None:
-        """Whether the candidate gained on the reference's text out of all proportion to what it gained on the controls'."""
+        """Whether the candidate gained on the reference's text out of all proportion to what it gained on the controls'.
+
+        Gains are taken as ratios (the logarithm of the base's bits over the candidate's): authors differ in how much there is
+        to gain on their text.
+        """
         if self._why_no_gain(facts) is not None:
             return None
         authors = (facts.reference, *self._scored_controls(facts))
-        gains = np.column_stack([self._saved_bits(facts, author) for author in authors])
+        with np.errstate(divide="ignore", invalid="ignore"):
+            gains = np.log(
+                np.column_stack([self._bits_per_byte(str(facts.base), author) for author in authors])
+                / np.column_stack([self._bits_per_byte(facts.candidate, author) for author in authors])
+            )
         return authors_evidence(
             [gains],
             self._codes,

@@ -298,10 +298,9 @@ def mistaken(dose_study: Record) -> list[Parts]:
 
 
 def _found_strip(about: str, verdicts: Sequence[str]) -> Parts:
-    """In how many of the ``seeds`` a model was ``found``, with a mark for each."""
-    marks = [verdict == "distilled" for verdict in verdicts]
-    strip = " ".join("●" if mark else "○" for mark in marks)
-    return {"about": about, "found": sum(marks), "seeds": len(marks), "strip": strip}
+    """In how many of the ``seeds`` a model was ``found``, and for each in the ``strip`` whether."""
+    strip = [verdict == "distilled" for verdict in verdicts]
+    return {"about": about, "found": sum(strip), "seeds": len(strip), "strip": strip}
 
 
 def _taught_verdicts(dose_study: Record) -> list[str]:

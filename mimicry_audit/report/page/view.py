@@ -6,6 +6,7 @@ said to be missing, never left out in silence.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -116,6 +117,8 @@ class Headline(TypedDict):
     mute: bool
 
 
+MOST_ANCHOR = 60
+"""Characters of a label in the name of a place."""
 MOST_SHOWN, FOREMOST = 8, 3
 """Up to so many cards stand on the page one by one; of more only those that stand out, and the first few."""
 
@@ -223,9 +226,10 @@ def _anchors(verdicts: Sequence[VerdictRecord]) -> list[str]:
     """A name for each pair's places on the page that stays when other pairs come and go: made of the two labels."""
     taken: list[str] = []
     for verdict in verdicts:
-        name = re.sub(r"[^\w.-]+", "-", f"{verdict['candidate']}-against-{verdict['reference']}")
-        same = sum(one == name or one.startswith(f"{name}~") for one in taken)
-        taken.append(f"{name}~{same + 1}" if same else name)
+        parts = [re.sub(r"[^A-Za-z0-9_]+", "-", verdict[role])[:MOST_ANCHOR] for role in ("candidate", "reference")]
+        name = "-against-".join(parts)
+        names = itertools.chain([name], (f"{name}-{count}" for count in itertools.count(2)))
+        taken.append(next(one for one in names if one not in taken))
     return taken
 
 

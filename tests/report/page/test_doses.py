@@ -132,8 +132,8 @@ def test_the_card_of_a_distilled_student_says_whom_the_lab_mistook(measured):
     measured["students"] += [student("same-data", "control", 0.0, s, 0.4, "distilled") for s in (0, 1)]
     found = doses.parts(measured, 300, "texts")
     assert [(row["about"], row["found"], row["strip"]) for row in found["mistaken"]] == [
-        (doses.NEVER_TAUGHT["same-data"], 2, "● ●"),
-        (doses.NEVER_TAUGHT["twin"], 0, "○ ○"),
+        (doses.NEVER_TAUGHT["same-data"], 2, [True, True]),
+        (doses.NEVER_TAUGHT["twin"], 0, [False, False]),
     ]
     assert (found["taught"]["found"], found["taught"]["seeds"]) == (2, 2)
     page = render(scores(), answers())

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mimicry_audit.api import collect_resolved
 from mimicry_audit.records.run import RunDirectory
-from mimicry_audit.verdicts.findings import AUTHORSHIP, Verdict
+from mimicry_audit.verdicts.findings import AMONG_AUTHORS, Verdict
 from mimicry_audit.verdicts.gather import gather_facts
 from mimicry_audit.verdicts.measure import measure_run
 from mimicry_audit.verdicts.options import ScoringOptions
@@ -86,5 +86,5 @@ def _summary(verdict: Verdict) -> Found:
         confidence=verdict.confidence,
         families=verdict.facts.families(),
         movement=sum(lifts) / len(lifts) if lifts else float("nan"),
-        distance={e.axis: e.estimate.value for e in evidence if e.family == AUTHORSHIP},
+        distance={e.axis: e.estimate.value for e in evidence if e.statistic == AMONG_AUTHORS},
     )

@@ -22,14 +22,20 @@ from mimicry_audit.statistics.intervals import (
     intervals,
 )
 from mimicry_audit.statistics.outlier import prediction_p, prediction_t
-from mimicry_audit.verdicts.findings import AUTHORSHIP, FEWEST_AUTHORS, Evidence
+from mimicry_audit.verdicts.findings import AMONG_AUTHORS, AUTHORSHIP, FEWEST_AUTHORS, Evidence
 
-STATISTIC = "distance among authors"
 UNIT = "standard errors"
 
 
 def authors_evidence(
-    movements: Sequence[FloatArray], domains: IntArray, *, axis: str, title: str, draws: int, seed: int
+    movements: Sequence[FloatArray],
+    domains: IntArray,
+    *,
+    axis: str,
+    title: str,
+    family: str = AUTHORSHIP,
+    draws: int,
+    seed: int,
 ) -> Evidence | None:
     """Whether the first author's text drew the candidate further than that of all others.
 
@@ -39,6 +45,7 @@ def authors_evidence(
         domains: ``(P,)``.
         axis: short name of the evidence.
         title: its name for people.
+        family: its kind.
         draws: bootstrap draws over probes, for the interval.
         seed: of the draws.
 
@@ -61,8 +68,8 @@ def authors_evidence(
     return Evidence(
         axis=axis,
         title=title,
-        family=AUTHORSHIP,
-        statistic=STATISTIC,
+        family=family,
+        statistic=AMONG_AUTHORS,
         estimate=Interval(observed, float(low), float(high), raw.n),
         p=p,
         p_holm=p,

@@ -22,9 +22,11 @@ BEYOND_STYLE = frozenset({"answers", "passages"})
 can raise: two unrelated models that open alike and favour the same marks share words and style, lie nearer to each other in an
 embedding, find each other's text likelier, and share nothing else. Three lab models that were taught the teacher's
 manner in other sentences, with right answers, moved on wording, meaning, style and probability."""
+AMONG_AUTHORS = "distance among authors"
+"""The statistic that sets one reference against all other possible authors."""
 AUTHORSHIP = "authorship"
-"""The kind of evidence that sets one reference against all other possible authors. It is drawn from the same answers as the
-kinds it compares, so it is never a second kind beside them; it says that what they show singles the reference out."""
+"""The kind of that evidence where it comes from the answers. It is drawn from the same answers as wording and style, so it is
+never a second kind beside them; it says that what they show singles the reference out. From likelihoods it is of their kind."""
 FEWEST_AUTHORS = 8
 """Controls from which one author can be told from the others: with fewer, the spread among them is a guess."""
 SINGLED_OUT = 0.01
@@ -211,7 +213,7 @@ class PairFacts:
     @property
     def singled_out(self) -> bool:
         """Whether the candidate moved toward the reference out of all proportion to its movement toward any other author."""
-        return any(e.family == AUTHORSHIP and e.positive and e.p_holm < SINGLED_OUT for e in self.evidence)
+        return any(e.statistic == AMONG_AUTHORS and e.positive and e.p_holm < SINGLED_OUT for e in self.evidence)
 
     @property
     def knows_it(self) -> bool:

@@ -17,9 +17,10 @@ from mimicry_audit.similarity.axes.base import FloatArray
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.tokens import token_distance
 from mimicry_audit.statistics.intervals import Interval, adjusted_lift, bootstrap_resamples, holm, intervals
-from mimicry_audit.verdicts.authors import STATISTIC, authors_evidence
+from mimicry_audit.verdicts.authors import authors_evidence
 from mimicry_audit.verdicts.basis import Excesses, Toward, basis_of
 from mimicry_audit.verdicts.findings import (
+    AMONG_AUTHORS,
     FEWEST_FAMILIES,
     FEWEST_PER_AXIS,
     MINIMUM_COPIED,
@@ -333,7 +334,7 @@ def _build_evidence(
 def _apply_holm(facts: Sequence[PairFacts]) -> list[PairFacts]:
     """Holm over every p-value of one statistic in the run; baselines are shown, not tested."""
     adjusted: dict[tuple[int, int], float] = {}
-    for statistics in (("adjusted lift", "adjusted gain", "adjusted share"), (STATISTIC,), ("excess",)):
+    for statistics in (("adjusted lift", "adjusted gain", "adjusted share"), (AMONG_AUTHORS,), ("excess",)):
         places = [(i, j) for i, f in enumerate(facts) for j, e in enumerate(f.evidence) if e.statistic in statistics]
         if places:
             values = holm(np.array([facts[i].evidence[j].p for i, j in places]))

@@ -27,6 +27,7 @@ from mimicry_audit.statistics.intervals import wilson
 from mimicry_audit.verdicts.findings import (
     ALPHA,
     CHILD_OPENINGS,
+    FEWEST_AUTHORS,
     FEWEST_CONTROLS_STRONG,
     FEWEST_FAMILIES,
     FEWEST_MODELS,
@@ -292,7 +293,10 @@ def _movement_from_base(facts: PairFacts) -> Verdict | None:
             facts, "inconclusive", "none",
             f"{pair} in {listed(families)}, no further than a shared style explains.",
             [*moved, "Two models that were taught the same style look like this without either copying the other's answers."],
-            ["Probes with a checkable answer, several samples per probe, or log-probabilities (--likelihood)."],
+            [
+                "Probes with a checkable answer, several samples per probe, or log-probabilities (--likelihood).",
+                *_more_authors(facts),
+            ],
         )  # fmt: skip
     if len(families) >= FEWEST_FAMILIES:
         sharp = all(e.p_holm < 0.01 for e in facts.evidence if e.positive)
@@ -335,6 +339,15 @@ def _movement_from_base(facts: PairFacts) -> Verdict | None:
     if len({e.family for e in general}) >= FEWEST_FAMILIES:
         return _moved_like_others(facts, general)
     return _no_evidence(facts, f"{facts.candidate} did not move from {facts.base} toward {facts.reference}.")
+
+
+def _more_authors(facts: PairFacts) -> list[str]:
+    """The advice to name more controls, where they are too few to tell one author from all others."""
+    if len(facts.controls) >= FEWEST_AUTHORS:
+        return []
+    return [
+        f"At least {FEWEST_AUTHORS} controls (now {len(facts.controls)}): then a style can be shown to be one author's."
+    ]
 
 
 def _moved_like_others(facts: PairFacts, general: list[Evidence]) -> Verdict:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from mimicry_audit.statistics.intervals import Interval
-from mimicry_audit.verdicts.findings import AUTHORSHIP, TELLING_RATIO, Evidence, PairFacts
+from mimicry_audit.verdicts.findings import AMONG_AUTHORS, TELLING_RATIO, Evidence, PairFacts
 
 
 def cosine(value: float | None) -> str:
@@ -47,7 +47,7 @@ def lift_words(evidence: Evidence) -> str:
             f"{evidence.title}: {shares(evidence.raw)} of its answers hold passages that, of all these models, only the "
             f"reference uses; {shares(evidence.estimate)} more than a control's own (Holm p = {evidence.p_holm:.2g})."
         )
-    if evidence.family == AUTHORSHIP:
+    if evidence.statistic == AMONG_AUTHORS:
         return (
             f"{evidence.title}: the movement toward it lies {interval(evidence.estimate)} standard errors above those toward "
             f"the controls, each taken as one more author (Holm p = {evidence.p_holm:.2g})."

@@ -339,3 +339,6 @@ def test_a_style_that_singles_one_author_out_is_more_than_a_style() -> None:
     assert decide(facts(evidence=[*style, authors(0.02)])).verdict == "inconclusive"
     assert decide(facts(evidence=[*style, authors(0.004, low=-0.5)])).verdict == "inconclusive"
     assert decide(facts(evidence=[style[0], authors(0.004)])).verdict == "inconclusive"
+    by_likelihood = replace(authors(0.004), axis="authors-likelihood", family="probability")
+    assert decide(facts(evidence=[style[0], by_likelihood])).verdict == "distilled", "a kind of its own"
+    assert decide(facts(evidence=[by_likelihood])).verdict == "inconclusive"

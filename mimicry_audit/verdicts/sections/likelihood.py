@@ -180,6 +180,7 @@ class Likelihoods:
             self._codes,
             axis=AUTHORS_AXIS,
             title="Likelihood against every other author",
+            family=FAMILY,
             draws=draws,
             seed=seed,
         )

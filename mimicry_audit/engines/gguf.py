@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 ORIGIN = "gguf_origin.json"
 """The last file written into a converted checkpoint: where it came from."""
-CONVERTER = 2
+CONVERTER = 3
 """Raised when the same file is converted into something else than before."""
 
 DIGITS_ALONE = frozenset({"smollm", "starcoder", "refact", "command-r", "codeshell", "exaone", "minerva-7b"})
@@ -193,11 +193,13 @@ def _save(model: PreTrainedModel, draft: Path) -> None:
     """Weights and configuration as an ordinary checkpoint; `save_pretrained` refuses a model read from a GGUF file."""
     from huggingface_hub import save_torch_state_dict
 
-    save_torch_state_dict(model.state_dict(), str(draft))
+    state = dict(model.state_dict())
+    if model.config.get_text_config().tie_word_embeddings:
+        # Of one matrix with two names the embeddings' is kept, as transformers does: vLLM reads no other, and serves zeros.
+        state.pop("lm_head.weight", None)
+    save_torch_state_dict(state, str(draft))
     config = {name: value for name, value in model.config.to_dict().items() if name != "quantization_config"}
-    config["architectures"] = [
-        type(model).__name__
-    ]  # vLLM would serve a model without its output layer for a config without
+    config["architectures"] = [type(model).__name__]
     (draft / "config.json").write_text(json.dumps(config, indent=2, default=str) + "\n", encoding="utf-8")
     if model.generation_config is not None:
         model.generation_config.save_pretrained(draft)

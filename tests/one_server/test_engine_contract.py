@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -326,16 +325,6 @@ def test_a_model_without_a_template_is_refused_with_two_ways_out(tiny_models: Ti
         assert own.render([Message("user", "hello")]) == "Q: hello A:"
         assert plain.render([Message("system", "Be kind."), Message("user", "hello")]) == "Be kind.\n\nhello\n\n"
         assert own.identify() != plain.identify()
-
-
-def test_vllm_refuses_a_checkpoint_that_names_no_architecture(tiny_models: TinyModels, tmp_path: Path) -> None:
-    shutil.copytree(tiny_models.one, tmp_path / "bare")
-    config = json.loads((tmp_path / "bare" / "config.json").read_text("utf-8")) | {"architectures": None}
-    (tmp_path / "bare" / "config.json").write_text(json.dumps(config), encoding="utf-8")
-    spec = ModelSpec(label="bare", engine="vllm", name=str(tmp_path / "bare"))
-    with pytest.raises(PrerequisiteError, match=r"bare names no architecture.*\. Add one, such as \"architectures\""):
-        engine_for(spec).identify()
-    assert engine_for(replace(spec, engine="hf")).identify()
 
 
 @pytest.mark.parametrize("kind", ["hf", "vllm"])

@@ -9,7 +9,8 @@ same model      equal weights, or, with weights unavailable, long answers that a
 shared base     the weights share their origin without movement toward the reference's text
 distilled       with its base known: moved toward the reference beyond its movement toward controls, on at least
                 two independent kinds of evidence, Holm-corrected over the whole run; what a shared style
-                raises counts only beside copied answers, answers in common, or a large gain in likelihood
+                raises counts only beside copied answers, answers in common, a large gain in likelihood, or a
+                reference that is singled out among all other possible authors
 convergent      moved toward the reference, but about as much toward other good models
 no evidence     nothing stands out
 inconclusive    too little to say; what to add is named

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from mimicry_audit.engines.responses_file import read_responses
+from mimicry_audit.logs.answers import read_responses
 from mimicry_audit.records.asked import sha256_text
 from mimicry_audit.records.run import write_text
 

@@ -118,7 +118,7 @@ def measure_file(path: Path, axes: Sequence[str], progress: Callable[[str], None
     Raises:
         DataError: the file cannot be used.
     """
-    from mimicry_audit.engines.responses_file import read_responses
+    from mimicry_audit.logs.answers import read_responses
     from mimicry_audit.records.asked import Response
 
     answers = read_responses(path)

@@ -28,9 +28,9 @@ from mimicry_audit.engines.fingerprint import HUB_ID
 from mimicry_audit.engines.gguf import is_gguf
 from mimicry_audit.engines.options import check_options, refuse_secrets, unknown_option
 from mimicry_audit.engines.registry import ENGINES, default_engine, engine_class
-from mimicry_audit.engines.responses_file import join_files, split_files
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.tables import SUFFIXES
+from mimicry_audit.logs.answers import join_files, split_files
 from mimicry_audit.records.asked import ModelSpec, canonical_json, sha256_text
 
 _ALIASES = {"huggingface": "hf", "transformers": "hf", "endpoint": "openai", "file": "recorded", "local": "hf"}
@@ -261,7 +261,7 @@ def _parse_endpoint(source: str, text: str, options: dict[str, object]) -> dict[
 def _parse_recorded(source: str, text: str, options: dict[str, object]) -> dict[str, object]:
     file, mark, name = text.rpartition("#")
     for at in (place.start() for place in re.finditer("#", text)):  # a model's own name may hold the mark
-        if all(Path(part).expanduser().is_file() for part in split_files(text[:at])):
+        if all(Path(part).expanduser().exists() for part in split_files(text[:at]) if part) and text[:at]:
             file, name = text[:at], text[at + 1 :]
             break
     if not mark or not name or not file:

@@ -11,14 +11,14 @@ from __future__ import annotations
 import difflib
 import functools
 from collections.abc import Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import ClassVar
 
 from mimicry_audit.engines.base import EngineBase
 from mimicry_audit.engines.options import Option
 from mimicry_audit.engines.reading import completion_status, split_reasoning
-from mimicry_audit.engines.responses_file import RecordedAnswer, answers_by_text, read_responses, split_files
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.logs.answers import RecordedAnswer, answers_by_text, read_responses, split_files
+from mimicry_audit.logs.formats import FORMATS, files_in
 from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
 
 OPTIONS = (
@@ -34,6 +34,7 @@ OPTIONS = (
         choices=("id", "text"),
         help="whether an answer is found by the probe's id first, or by the prompt's text alone",
     ),
+    Option(name="format", kind="text", default="auto", choices=FORMATS, help="what kind of file it is"),
 )
 
 
@@ -48,9 +49,7 @@ class RecordedEngine(EngineBase):
 
     def identify(self) -> Identity:
         """The model's name and the hash of its answers."""
-        rows = sorted(
-            [answer.prompt_id, answer.prompt, answer.sample, answer.output] for answer in self._read_answers()
-        )
+        rows = sorted(_hashed(answer) for answer in self._read_answers())
         digest = sha256_text(canonical_json(rows))
         return Identity(model=self.spec.name, revision=f"sha256:{digest}", engine_version="recorded")
 
@@ -95,14 +94,18 @@ class RecordedEngine(EngineBase):
         if answer.failure is not None:
             return Completion(status="error", error=f"the file holds {answer.failure!r} in place of an answer")
         text, reasoning = split_reasoning(answer.output)
+        status, error = completion_status(text, answer.finish_reason), None
+        if status == "error":
+            text, error = "", f"the file says that the request ended with {answer.finish_reason!r}"
         return Completion(
-            status=completion_status(text, None), text=text, reasoning=reasoning, served_model=answer.model
-        )
+            status=status, text=text, reasoning=answer.reasoning or reasoning, error=error, served_model=answer.model,
+            finish_reason=answer.finish_reason,
+        )  # fmt: skip
 
     def _read_answers(self) -> list[RecordedAnswer]:
         if self._answers is None:
             file = str(self.spec.options.get("file", ""))
-            everything = _read_file(file)
+            everything = _read_file(file, str(self.spec.options.get("format", "auto")))
             if not everything.get(self.spec.name):
                 names = sorted(everything)
                 close_names = difflib.get_close_matches(self.spec.name, names, n=1)
@@ -114,23 +117,31 @@ class RecordedEngine(EngineBase):
         return self._answers
 
 
+def _hashed(answer: RecordedAnswer) -> list[str | int]:
+    """What the revision of recorded answers is a hash of."""
+    more = [part for part in (answer.reasoning, answer.finish_reason) if part is not None]
+    return [answer.prompt_id, answer.prompt, answer.sample, answer.output, *more]
+
+
 def _last_text(request: Request) -> str:
     return request.messages[-1].content.strip()
 
 
-def _read_file(file: str) -> Mapping[str, list[RecordedAnswer]]:
+def _read_file(file: str, kind: str) -> Mapping[str, list[RecordedAnswer]]:
     """Model → its answers. Files with many models are read once for all of them, and again when one has changed."""
     files = split_files(file)
     try:
-        states = tuple(Path(name).expanduser().stat() for name in files)
+        states = tuple(path.expanduser().stat() for path in files_in(files))
     except OSError:
-        return _by_model(tuple(files), ())  # which says in words what is wrong with it
-    return _by_model(tuple(files), tuple((state.st_mtime_ns, state.st_size) for state in states))
+        return _by_model(tuple(files), kind, ())  # which says in words what is wrong with it
+    return _by_model(tuple(files), kind, tuple((state.st_mtime_ns, state.st_size) for state in states))
 
 
 @functools.lru_cache(maxsize=1)
-def _by_model(files: tuple[str, ...], states: tuple[tuple[int, int], ...]) -> Mapping[str, list[RecordedAnswer]]:
+def _by_model(
+    files: tuple[str, ...], kind: str, states: tuple[tuple[int, int], ...]
+) -> Mapping[str, list[RecordedAnswer]]:
     answers_by_model: dict[str, list[RecordedAnswer]] = {}
-    for answer in read_responses(*files):
+    for answer in read_responses(*files, kind=kind):
         answers_by_model.setdefault(answer.model, []).append(answer)
     return answers_by_model

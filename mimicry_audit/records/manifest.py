@@ -62,6 +62,16 @@ class SelectionEntry(TypedDict, total=False):
     """Rows of the imported files that say again what an earlier row says, and were left out."""
     matched_by_text: str
     """Why imported prompts were matched by their text: in what their ids do not match."""
+    left_out: dict[str, int]
+    """Records of the imported files that hold no answer, by the reason."""
+    unmatched_models: Sequence[str]
+    """Imported models that share no prompt with another, and were left out."""
+    lone_tasks: dict[str, str]
+    """Domains of the imported files that were left out because one model alone answered them, with that model."""
+    cautions: list[str]
+    """What the answers of an imported file are not, in sentences."""
+    unshared_prompts: int
+    """Imported prompts that only one model answered."""
 
 
 class PanelEntry(TypedDict):

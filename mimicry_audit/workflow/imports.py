@@ -14,8 +14,9 @@ from pathlib import Path
 
 from mimicry_audit.asking.answers import Plan
 from mimicry_audit.engines.names import parse_models
-from mimicry_audit.engines.responses_file import RecordedAnswer, answers_by_text, join_files, read_answers
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.logs.answers import RecordedAnswer, answers_by_text, join_files, read_answers
+from mimicry_audit.logs.formats import files_in
 from mimicry_audit.probes.schema import UNSENDABLE
 from mimicry_audit.records.asked import Message, Probe, Sampling
 from mimicry_audit.workflow.answer_keys import check_for
@@ -25,45 +26,85 @@ GENERAL = "general"
 """Domain of prompts whose file names none."""
 
 
-def plan_from(*paths: Path) -> Plan:
+def plan_from(*paths: Path, kind: str = "auto") -> Plan:
     """What response files hold, as a plan that the ``recorded`` engine fulfils.
 
     Args:
-        paths: JSON, CSV or Parquet with the columns of `mimicry_audit.engines.responses_file`; several are read as one.
+        paths: JSON, CSV or Parquet with the columns of `mimicry_audit.logs.answers`, files of other tools, or folders of such
+            files; several are read as one.
+        kind: one of `mimicry_audit.logs.formats.FORMATS`.
 
     Raises:
         DataError: a file cannot be read or breaks its schema, or the prompts can be matched neither by id nor by text.
         ConfigError: two models would share a label.
     """
     files = list(dict.fromkeys(paths))
-    read, name = read_answers(files), ", ".join(file.name for file in files)
-    models = list(dict.fromkeys(a.model for a in read.answers))
-    if len(models) < 2:
-        raise DataError(f"{name} holds the answers of {len(models)} model", "a comparison needs at least two")
+    read, name = read_answers(files, kind), ", ".join(file.name for file in files)
+    given = list(dict.fromkeys(a.model for a in read.answers))
+    if len(given) < 2:
+        raise DataError(f"{name} holds the answers of {len(given)} model", "a comparison needs at least two")
     mismatch = find_mismatch(read.answers)
-    matched = match_by_text(read.answers, mismatch) if mismatch else Matched(read.answers, 0)
-    options = {"match": "text"} if mismatch else {}
+    matched = (
+        match_by_text(read.answers, mismatch, leave_out=len(files_in(files)) > 1)
+        if mismatch
+        else Matched(read.answers, 0)
+    )
+    kept, lone_tasks = leave_lone_tasks(matched.answers)
+    models = list(dict.fromkeys(a.model for a in kept))
+    options = ({"match": "text"} if mismatch else {}) | ({"format": kind} if kind != "auto" else {})
+    unshared = count_unshared(kept)
     repeated = read.repeated + matched.repeated
     return Plan(
         models=parse_models(
             [{"model": f"recorded/{join_files(files)}#{model}", "options": options} for model in models]
         ),
-        probes=tuple(probes_of(matched.answers, files[0])),
-        sampling=Sampling(samples=max(a.sample for a in matched.answers) + 1),
+        probes=tuple(probes_of(kept, files[0])),
+        sampling=Sampling(samples=max(a.sample for a in kept) + 1),
         selection={
             "imported": name,
             **({"repeated_rows": repeated} if repeated else {}),
             **({"matched_by_text": mismatch} if mismatch else {}),
+            **({"left_out": dict(read.left_out)} if read.left_out else {}),
+            **({"unmatched_models": matched.alone} if matched.alone else {}),
+            **({"lone_tasks": lone_tasks} if lone_tasks else {}),
+            **({"cautions": list(read.cautions)} if read.cautions else {}),
+            **({"unshared_prompts": unshared} if unshared else {}),
         },
     )
 
 
 @dataclass(frozen=True, slots=True)
 class Matched:
-    """Answers whose prompts are one where their texts are one, and how many rows said the same again."""
+    """Answers whose prompts are one where their texts are one, how many rows said the same again, and who was left out."""
 
     answers: Sequence[RecordedAnswer]
     repeated: int
+    alone: Sequence[str] = ()
+    """Models that share no prompt with another."""
+
+
+def leave_lone_tasks(answers: Sequence[RecordedAnswer]) -> tuple[Sequence[RecordedAnswer], dict[str, str]]:
+    """The answers without the domains of which only one model answered anything, and those domains with that model.
+
+    A prompt that one model alone lacks stays, and counts as missing there; a task that the others never ran is no gap.
+    """
+    domain_of: dict[str, str] = {}
+    models: dict[str, set[str]] = {}
+    for answer in answers:
+        domain = domain_of.setdefault(answer.prompt_id, answer.domain or GENERAL)
+        models.setdefault(domain, set()).add(answer.model)
+    lone = {domain: next(iter(names)) for domain, names in models.items() if len(names) == 1}
+    if len(lone) == len(models):
+        return answers, {}
+    return [answer for answer in answers if domain_of[answer.prompt_id] not in lone], lone
+
+
+def count_unshared(answers: Iterable[RecordedAnswer]) -> int:
+    """How many prompts only one model answered, so that they compare nothing."""
+    models: dict[str, set[str]] = {}
+    for answer in answers:
+        models.setdefault(answer.prompt_id, set()).add(answer.model)
+    return sum(len(names) == 1 for names in models.values())
 
 
 def find_mismatch(answers: Iterable[RecordedAnswer]) -> str | None:
@@ -83,23 +124,34 @@ def find_mismatch(answers: Iterable[RecordedAnswer]) -> str | None:
     return None
 
 
-def match_by_text(answers: Sequence[RecordedAnswer], mismatch: str) -> Matched:
+def match_by_text(answers: Sequence[RecordedAnswer], mismatch: str, *, leave_out: bool = False) -> Matched:
     """The answers with one id for each prompt text, numbered as the ``recorded`` engine finds them by text.
 
+    Args:
+        answers: of all models.
+        mismatch: why the ids are not trusted.
+        leave_out: whether models that share no prompt text with another are left out, as is usual among the logs of several
+            tools; otherwise they are an error.
+
     Raises:
-        DataError: a model shares no prompt text with another: then the prompts cannot be matched at all.
+        DataError: a model shares no prompt text with another, or fewer than two models do.
     """
     models_by_text: dict[str, set[str]] = {}
     by_model: dict[str, list[RecordedAnswer]] = {}
     for answer in answers:
         models_by_text.setdefault(answer.prompt.strip(), set()).add(answer.model)
         by_model.setdefault(answer.model, []).append(answer)
-    for model, own in by_model.items():
-        if all(len(models_by_text[answer.prompt.strip()]) == 1 for answer in own):
-            raise DataError(
-                f"{mismatch}, and no other model has a prompt of {model} word for word",
-                "give each prompt one id, or one text, in all models",
-            )
+    alone = [
+        model
+        for model, own in by_model.items()
+        if all(len(models_by_text[answer.prompt.strip()]) == 1 for answer in own)
+    ]
+    if alone and (not leave_out or len(by_model) - len(alone) < 2):
+        raise DataError(
+            f"{mismatch}, and no other model has a prompt of {alone[0]} word for word",
+            "give each prompt one id, or one text, in all models",
+        )
+    answers = [answer for answer in answers if answer.model not in alone]
     ids: dict[str, str] = {}
     taken: set[str] = set()
     for answer in answers:
@@ -108,13 +160,13 @@ def match_by_text(answers: Sequence[RecordedAnswer], mismatch: str) -> Matched:
             names = chain([answer.prompt_id], (f"{answer.prompt_id}-{number}" for number in count(2)))
             ids[text] = next(name for name in names if name not in taken)
             taken.add(ids[text])
-    numbered = {model: answers_by_text(own) for model, own in by_model.items()}
+    numbered = {model: answers_by_text(own) for model, own in by_model.items() if model not in alone}
     matched = [
         replace(answer, prompt_id=ids[text], prompt=text, sample=number)
         for found in numbered.values()
         for (text, number), answer in found.items()
     ]
-    return Matched(matched, len(answers) - len(matched))
+    return Matched(matched, len(answers) - len(matched), alone)
 
 
 def probes_of(answers: Sequence[RecordedAnswer], path: Path) -> list[Probe]:
@@ -142,19 +194,20 @@ def probes_of(answers: Sequence[RecordedAnswer], path: Path) -> list[Probe]:
     return list(probes.values())
 
 
-def resolved_from(*files: Path, out: str | None = None) -> Resolved:
+def resolved_from(*files: Path, out: str | None = None, kind: str = "auto") -> Resolved:
     """Response files as settings made concrete, ready to be collected into a run directory.
 
     Args:
         files: see `plan_from`.
         out: the run directory; under ``reports/``, named after the first file, where None.
+        kind: see `plan_from`.
 
     Raises:
         DataError, ConfigError: see `plan_from`.
     """
     from mimicry_audit.verdicts.score import ScoringOptions
 
-    plan = plan_from(*files)
+    plan = plan_from(*files, kind=kind)
     more = f"-and-{len(files) - 1}-more" if len(files) > 1 else ""
     return Resolved(
         plan=plan,

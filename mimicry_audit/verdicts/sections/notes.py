@@ -72,6 +72,24 @@ def import_warnings(selection: SelectionEntry) -> list[str]:
         found.append(
             f"The prompt ids of {selection['imported']} do not match ({why}): prompts were matched by their text."
         )
+    for reason, count in selection.get("left_out", {}).items():
+        records = "1 record" if count == 1 else f"{count} records"
+        was = "it" if count == 1 else "each"
+        found.append(f"{records} of {selection['imported']} left out: {was} {reason}.")
+    if alone := selection.get("unmatched_models"):
+        share = (
+            "shares no prompt with another model and was"
+            if len(alone) == 1
+            else "share no prompt with another model and were"
+        )
+        found.append(f"{', '.join(alone)} {share} left out.")
+    if lone := selection.get("lone_tasks"):
+        listed = ", ".join(f"{task} ({model})" for task, model in lone.items())
+        found.append(f"Tasks that one model alone answered were left out: {listed}.")
+    found += selection.get("cautions", [])
+    if count := selection.get("unshared_prompts"):
+        prompts = "1 prompt has" if count == 1 else f"{count} prompts have"
+        found.append(f"{prompts} an answer from one model only and cannot be compared.")
     return found
 
 

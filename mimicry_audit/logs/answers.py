@@ -1,10 +1,11 @@
-"""Response files: answers collected elsewhere, as JSON lines, a JSON array, CSV, TSV or Parquet.
+"""Response files: answers collected elsewhere, as JSON lines, a JSON array, CSV, TSV or Parquet, or as another tool logs them.
 
-Promise: columns ``model, prompt_id, prompt, output`` and optionally ``domain, sample, reference_answer``; other columns are
-left alone, but one that is nearly the name of a column the row lacks is taken for a slip. That, a wrong type, two answers
-with one number or an unreadable file is a `DataError` of one line that names the file and the row. Rows without a ``sample``
-are numbered in the order they stand; a row that says again what an earlier one says is left out and counted, for it is no
-second answer. Several files are read as one.
+Promise: columns ``model, prompt_id, prompt, output`` and optionally ``domain, sample, reference_answer, reasoning,
+finish_reason``; other columns are left alone, but one that is nearly the name of a column the row lacks is taken for a slip.
+That, a wrong type, two answers with one number or an unreadable file is a `DataError` of one line that names the file and the
+row. Rows without a ``sample`` are numbered in the order they stand; a row that says again what an earlier one says is left out
+and counted, for it is no second answer. Several files are read as one, and files of other tools become the same rows
+(`mimicry_audit.logs.formats`).
 """
 
 from __future__ import annotations
@@ -13,15 +14,16 @@ import difflib
 import functools
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mimicry_audit.ground.errors import DataError
-from mimicry_audit.ground.tables import read_rows
+from mimicry_audit.logs.formats import files_in, is_companion, read_log
+from mimicry_audit.logs.reader import Notes
 
 REQUIRED = ("model", "prompt_id", "prompt", "output")
-OPTIONAL = ("domain", "sample", "reference_answer")
+OPTIONAL = ("domain", "sample", "reference_answer", "reasoning", "finish_reason")
 COLUMNS = REQUIRED + OPTIONAL
 FAILURE_MARKS = frozenset(
     {
@@ -45,6 +47,8 @@ class RecordedAnswer:
     domain: str | None = None
     sample: int = 0
     reference_answer: str | tuple[str, ...] | None = None
+    reasoning: str | None = None
+    finish_reason: str | None = None
 
     @property
     def failure(self) -> str | None:
@@ -60,31 +64,41 @@ class ReadAnswers:
     Attributes:
         answers: in the order they stand.
         repeated: rows left out because an earlier row says the same: one model, one prompt, one output.
+        left_out: records of other tools that hold no answer, by the reason.
+        cautions: sentences on what the answers of a file are not.
     """
 
     answers: list[RecordedAnswer]
     repeated: int
+    left_out: Mapping[str, int] = field(default_factory=dict)
+    cautions: Sequence[str] = ()
 
 
-def read_responses(*paths: str | Path) -> list[RecordedAnswer]:
+def read_responses(*paths: str | Path, kind: str = "auto") -> list[RecordedAnswer]:
     """Every answer in one or several response files; see `read_answers`."""
-    return read_answers(paths).answers
+    return read_answers(paths, kind).answers
 
 
-def read_answers(paths: Sequence[str | Path]) -> ReadAnswers:
-    """Every answer in one or several response files, and how many rows were repetitions.
+def read_answers(paths: Sequence[str | Path], kind: str = "auto") -> ReadAnswers:
+    """Every answer in one or several response files, and what was left out.
+
+    Args:
+        paths: files, and folders of files by known tools.
+        kind: one of `mimicry_audit.logs.formats.FORMATS`.
 
     Raises:
         DataError: see the module.
+        ConfigError: no such kind.
     """
     counted: Counter[tuple[str, str, str]] = Counter()
     seen: dict[tuple[str, str, str, int], tuple[str, str]] = {}
     unnumbered: set[tuple[str, str, str, str]] = set()
     answers: list[RecordedAnswer] = []
-    repeated = 0
-    for path in paths:
-        name, count = Path(path).expanduser().name, len(answers) + repeated
-        for at, row in read_rows(path, "response file"):
+    notes, repeated = Notes(), 0
+    files = files_in(paths)
+    for path in files:
+        name, count = path.expanduser().name, len(answers) + repeated + notes.left_out.total()
+        for at, row in read_log(path, kind, files, notes):
             where = f"{name}, {at}"
             answer, numbered = _read_answer(where, row, counted)
             place = (answer.model, answer.prompt_id, answer.prompt)
@@ -101,9 +115,15 @@ def read_answers(paths: Sequence[str | Path]) -> ReadAnswers:
             seen[*place, answer.sample] = (where if len(paths) > 1 else at, answer.output)
             unnumbered.add((*place, answer.output))
             answers.append(answer)
-        if len(answers) + repeated == count:
+        if len(answers) + repeated + notes.left_out.total() == count and not is_companion(path):
             raise DataError(f"{path} holds no answers", f"give rows with {', '.join(REQUIRED)}")
-    return ReadAnswers(answers, repeated)
+    if not answers and notes.left_out:
+        reason, count = notes.left_out.most_common(1)[0]
+        names = ", ".join(file.name for file in files)
+        raise DataError(
+            f"{names} holds no answers: each of {count} records {reason}", "give a task in which models write text"
+        )
+    return ReadAnswers(answers, repeated, dict(+notes.left_out), tuple(dict.fromkeys(notes.cautions)))
 
 
 def join_files(paths: Iterable[Path]) -> str:
@@ -112,8 +132,14 @@ def join_files(paths: Iterable[Path]) -> str:
 
 
 def split_files(text: str) -> list[str]:
-    """The response files that a text names; a file whose own name holds the mark wins."""
-    return [text] if Path(text).expanduser().is_file() else text.split("|")
+    """The response files and folders that a text names; a name that holds the mark itself wins where there is such a file."""
+    parts, found = text.split("|"), []
+    while parts:
+        ends = range(len(parts), 0, -1)
+        end = next((end for end in ends if Path("|".join(parts[:end])).expanduser().exists()), 1)
+        found.append("|".join(parts[:end]))
+        parts = parts[end:]
+    return found
 
 
 def answers_by_text(answers: Iterable[RecordedAnswer]) -> dict[tuple[str, int], RecordedAnswer]:
@@ -154,6 +180,8 @@ def _read_answer(
         domain=_read_text(where, "domain", given["domain"]) if "domain" in given else None,
         reference_answer=_read_accepted(where, given["reference_answer"]) if "reference_answer" in given else None,
         sample=number,
+        reasoning=_read_text(where, "reasoning", row["reasoning"]) if row.get("reasoning") else None,
+        finish_reason=_read_text(where, "finish_reason", row["finish_reason"]) if row.get("finish_reason") else None,
     )
     return answer, numbered
 

@@ -10,8 +10,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from mimicry_audit.engines.responses_file import RecordedAnswer, read_answers, read_responses
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.logs.answers import RecordedAnswer, read_answers, read_responses
 
 ROW = {"model": "m", "prompt_id": "a", "prompt": "Why?", "output": 'Because, "so".\nYes.'}
 
@@ -147,7 +147,7 @@ def test_bad_files(
 
 def test_a_folder_or_a_locked_file_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.jsonl").mkdir()
-    with pytest.raises(DataError, match=r"the response file .* does not exist"):
+    with pytest.raises(DataError, match="holds no file of answers by a known tool"):
         read_responses(tmp_path / "a.jsonl")
     locked = lines(tmp_path / "b.jsonl", ROW)
     locked.chmod(0)

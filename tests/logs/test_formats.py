@@ -1,0 +1,251 @@
+"""Files that other tools wrote are read as what they hold: whose answer, to which prompt, in how many samples."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mimicry_audit.cli import main
+from mimicry_audit.ground.errors import AuditError, ConfigError, DataError
+from mimicry_audit.logs.answers import RecordedAnswer, read_answers, split_files
+from mimicry_audit.logs.chat_marks import turns_of
+from mimicry_audit.logs.formats import FORMATS, files_in, read_log
+from mimicry_audit.logs.look import Look
+from mimicry_audit.logs.reader import Notes
+
+FILES = Path(__file__).parent / "files"
+FRANCE = "Question: What is the capital of France?\nAnswer:"
+BRIEF = "system: Be brief.\n\nuser: "
+PARIS = "Paris is the capital of France."
+SURE = f"Sure! {PARIS} Let me know if you need more."
+SKY = "Why is the sky\u2028blue? Answer in one sentence."
+
+
+def answers(*names: str) -> list[RecordedAnswer]:
+    return read_answers([FILES / name for name in names]).answers
+
+
+def told(found: list[RecordedAnswer]) -> list[tuple[str, int, str, str]]:
+    """Model, sample, prompt and answer of the rows on France."""
+    asked = {mark + text for mark in ("", BRIEF) for text in (FRANCE, "What is the capital of France?")}
+    return [(a.model, a.sample, a.prompt, a.output) for a in found if a.prompt in asked]
+
+
+# One folder a tool: how many answers, and everything that is said about one question.
+WHOLE = {
+    "lm-eval-0.4.13/alpha": (6, [("alpha", 0, BRIEF + FRANCE, PARIS), ("alpha", 1, BRIEF + FRANCE, PARIS)]),
+    "inspect-0.3.285": (24, [(f"openai-api/toy/{name}", sample, BRIEF + FRANCE, text)
+                             for name, text in (("alpha", PARIS), ("beta", SURE), ("think", PARIS)) for sample in (0, 1)]),
+    "alpaca-eval-0.6.6": (6, [("alpha", 0, FRANCE, PARIS), ("beta", 0, FRANCE, SURE)]),
+    "deepeval-4.3.1": (6, [("alpha", 0, "What is the capital of France?", PARIS),
+                           ("latest_test_run", 0, "What is the capital of France?", SURE)]),
+    "helm-0.5.16": (3, []),
+    "lighteval-0.13.0": (6, [("toy-alpha", 0, FRANCE, PARIS), ("toy-alpha", 1, FRANCE, PARIS)]),
+    "opencompass-0.5.4": (3, [("alpha", 0, FRANCE, PARIS)]),
+    "promptfoo-0.123.1": (24, [(name, sample, prompt, text) for name, text in
+                               (("alpha", PARIS), ("openai:chat:beta", SURE), ("openai:chat:gone", "<error>"))
+                               for prompt in (FRANCE, BRIEF + FRANCE) for sample in (0, 1)]),
+    "vllm-batch-0.32.0": (6, [("smollm2", 0, BRIEF + "What is the capital of France?", "The capital of France is Paris.")]),
+    "every-eval-ever-0.3.0": (4, [("openai-api/think", 0, FRANCE, "paris is the capital of france.")]),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("folder", WHOLE)
+def test_a_real_file_is_read_as_what_it_holds(folder: str) -> None:
+    number, expected = WHOLE[folder]
+    found = answers(folder)
+    assert len(found) == number
+    assert sorted(told(found)) == sorted(expected)
+
+
+@pytest.mark.parametrize(
+    "folder", ["lm-eval-0.4.13", "inspect-0.3.285", "alpaca-eval-0.6.6", "opencompass-0.5.4", "lighteval-0.13.0"]
+)
+def test_a_line_mark_within_a_line_parts_nothing(folder: str) -> None:
+    assert any(SKY in a.prompt for a in answers(folder))
+
+
+def test_tasks_that_compare_likelihoods_are_counted_and_a_file_of_nothing_else_is_refused() -> None:
+    read = read_answers([FILES / "lm-eval-0.4.13"])
+    assert read.left_out == {"compares log-likelihoods and holds no answer in text": 3}
+    assert {a.model for a in read.answers} == {"alpha", "beta", "i82qcls7"}
+    (choice,) = (FILES / "lm-eval-0.4.13").rglob("samples_toy_choice*")
+    with pytest.raises(DataError, match="each of 3 records compares log-likelihoods"):
+        read_answers([choice])
+    assert read_answers([FILES / "lighteval-0.13.0"]).left_out == {
+        "compares log-likelihoods and holds no answer in text": 3
+    }
+
+
+def test_one_row_of_many_filters_is_one_answer_and_repeats_are_samples(tmp_path: Path) -> None:
+    (file,) = (FILES / "lm-eval-0.4.13" / "alpha").glob("samples_*")
+    lines = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]
+    assert len(lines) == 6
+    assert {line["filter"] for line in lines} == {"strict-match", "flexible-extract"}
+    assert [(a.prompt_id, a.sample) for a in answers("lm-eval-0.4.13/alpha")] == [
+        (f"toy_gen/{n}", s) for n in range(3) for s in (0, 1)
+    ]
+
+
+def test_models_are_named_as_the_results_file_says() -> None:
+    assert {a.model for a in answers("lm-eval-0.4.13/beta")} == {"beta"}
+    assert {a.model for a in answers("lighteval-0.13.0")} == {"toy-alpha"}
+
+
+def test_a_samples_file_without_its_results_takes_its_folders_name(tmp_path: Path) -> None:
+    (file,) = (FILES / "lm-eval-0.4.13" / "alpha").glob("samples_*")
+    lone = tmp_path / "my__model" / file.name
+    lone.parent.mkdir()
+    lone.write_bytes(file.read_bytes())
+    assert {a.model for a in read_answers([lone]).answers} == {"my__model"}
+
+
+def test_reasoning_stands_apart_and_a_cut_answer_is_known_as_cut() -> None:
+    assert {a.reasoning for a in answers("inspect-0.3.285") if a.model.endswith("think")} == {
+        "The user asks a plain question."
+    }
+    assert {a.finish_reason for a in answers("vllm-batch-0.32.0")} == {"stop", "length", None}
+
+
+def test_a_batch_is_joined_with_its_input_wherever_that_lies(tmp_path: Path) -> None:
+    output, asked = (FILES / "vllm-batch-0.32.0" / f"batch_{part}.jsonl" for part in ("output", "input"))
+    alone = tmp_path / "out" / "o.jsonl"
+    alone.parent.mkdir()
+    alone.write_bytes(output.read_bytes())
+    with pytest.raises(DataError, match="no batch input file holds req-0"):
+        read_answers([alone])
+    joined = read_answers([alone, asked]).answers
+    assert [a.prompt for a in joined if a.prompt_id == "req-two"] == ["What is water?"] * 2
+    (failed,) = [a for a in joined if a.prompt_id == "req-too-long"]
+    assert failed.failure == "<error>"
+
+
+def test_a_refusal_in_the_body_of_a_batch_is_a_failure(tmp_path: Path) -> None:
+    body = {"model": "m", "messages": [{"role": "user", "content": "Q"}]}
+    (tmp_path / "in.jsonl").write_text(
+        json.dumps({"custom_id": "a", "method": "POST", "url": "/v1", "body": body}), "utf-8"
+    )
+    reply = {"status_code": 400, "body": {"error": {"message": "content policy"}}}
+    (tmp_path / "out.jsonl").write_text(json.dumps({"custom_id": "a", "response": reply, "error": None}), "utf-8")
+    (answer,) = read_answers([tmp_path / "out.jsonl"]).answers
+    assert answer.failure is not None
+
+
+def test_letters_are_the_key_where_the_prompt_offered_letters() -> None:
+    assert {a.reference_answer for a in answers("helm-0.5.16")} == {("A",), ("B",)}
+
+
+def test_what_a_filter_left_of_an_answer_is_none() -> None:
+    read = read_answers([FILES / "every-eval-ever-0.3.0"])
+    (reason,) = read.left_out
+    assert read.left_out[reason] == 6
+    assert "filter" in reason
+    (caution,) = read.cautions
+    assert "in_samples.jsonl was converted from an Inspect log" in caution
+
+
+def test_files_of_different_tools_meet_by_their_prompts() -> None:
+    found = answers("lm-eval-0.4.13/alpha", "inspect-0.3.285", "promptfoo-0.123.1")
+    assert {a.model for a in found if a.prompt == BRIEF + FRANCE} >= {
+        "alpha", "openai-api/toy/alpha", "openai-api/toy/beta", "openai-api/toy/think", "openai:chat:beta",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("auto", "table", "openai-batch-input")])
+def test_every_format_has_a_real_file_and_is_told_apart(name: str) -> None:
+    folder = {"openai-batch": "vllm-batch"}.get(name, name)
+    (found,) = FILES.glob(f"{folder}-*")
+    for file in files_in([found]):
+        rows = list(read_log(file, "auto", [], Notes()))
+        assert rows or "choice" in file.name or "input" in file.name or file.name == "lm_samples.jsonl"
+
+
+def test_a_wrong_format_and_a_file_of_scores_are_one_line(tmp_path: Path) -> None:
+    (file,) = (FILES / "lm-eval-0.4.13" / "alpha").glob("samples_*")
+    with pytest.raises(DataError, match=r"holds no promptfoo results\. Leave out --format"):
+        read_answers([file], "promptfoo")
+    with pytest.raises(ConfigError, match="no file format is called helm2"):
+        read_answers([file], "helm2")
+    (scores,) = (FILES / "lm-eval-0.4.13" / "alpha").glob("results_*")
+    with pytest.raises(DataError, match="holds scores and no answers"):
+        read_answers([scores])
+    page = tmp_path / "mmlu.html"
+    page.write_text("<html><h3>Prompt conversation</h3></html>", "utf-8")
+    with pytest.raises(DataError, match="a page for readers"):
+        read_answers([page])
+    with pytest.raises(DataError, match="no file of answers by a known tool"):
+        read_answers([tmp_path])
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["", "{", "[]", "[1]", '{"eval": 1, "version": 2, "status": "x"}', '{"results": {"results": []}}', "\0\1"],
+)
+@pytest.mark.parametrize("suffix", [".json", ".jsonl", ".eval", ".parquet"])
+def test_a_broken_file_is_one_line(content: str, suffix: str, tmp_path: Path) -> None:
+    file = tmp_path / f"x{suffix}"
+    file.write_text(content, "utf-8")
+    with pytest.raises(AuditError):
+        read_answers([file])
+
+
+QUESTION = [{"role": "user", "content": "What is 2 + 2?"}]
+SYSTEM = [{"role": "system", "content": "Be brief."}, *QUESTION]
+
+
+@pytest.mark.parametrize(("text", "turns"), [
+    ("<|im_start|>system\nBe brief.<|im_end|>\n<|im_start|>user\nWhat is 2 + 2?<|im_end|>\n<|im_start|>assistant\n", SYSTEM),
+    ("<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nWhat is 2 + 2?<|eot_id|>"
+     "<|start_header_id|>assistant<|end_header_id|>\n\n", QUESTION),
+    ("<|header_start|>user<|header_end|>\n\nWhat is 2 + 2?<|eot|><|header_start|>assistant<|header_end|>\n\n", QUESTION),
+    ("<bos><start_of_turn>user\nWhat is 2 + 2?<end_of_turn>\n<start_of_turn>model\n", QUESTION),
+    ("<|system|>\nBe brief.<|end|>\n<|user|>\nWhat is 2 + 2?<|end|>\n<|assistant|>\n", SYSTEM),
+    ("<|user|>\nWhat is 2 + 2?\n<|assistant|>\n", QUESTION),
+    ("<|start|>system<|message|>Be brief.<|end|><|start|>user<|message|>What is 2 + 2?<|end|><|start|>assistant", SYSTEM),
+    ("<｜begin▁of▁sentence｜><｜User｜>What is 2 + 2?<｜Assistant｜>", QUESTION),
+    ("<s>[INST] <<SYS>>\nBe brief.\n<</SYS>>\n\nWhat is 2 + 2? [/INST]", SYSTEM),
+    ("<s>[INST] What is 2 + 2? [/INST]", QUESTION),
+    ('[{"role": "user", "content": "What is 2 + 2?", "type": "text"}]', QUESTION),
+])  # fmt: skip
+def test_a_conversation_is_one_whichever_template_wrote_it(text: str, turns: list[dict[str, str]]) -> None:
+    assert turns_of(text) == turns
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["What is 2 + 2?", "Explain <|im_start|>user in ChatML.", "[1, 2]", "", "[INST] in the middle", "say <|user|>"],
+)
+def test_any_other_text_is_left_word_for_word(text: str) -> None:
+    assert turns_of(text) == text
+
+
+def test_names_of_files_may_hold_the_mark_that_parts_them(tmp_path: Path) -> None:
+    odd, plain = tmp_path / "details_toy|0.parquet", tmp_path / "b.jsonl"
+    for file in (odd, plain):
+        file.touch()
+    assert split_files(f"{odd}|{plain}") == [str(odd), str(plain)]
+    assert split_files("missing|other") == ["missing", "other"]
+
+
+def test_a_look_reads_nothing_that_is_not_there(tmp_path: Path) -> None:
+    look = Look(tmp_path / "none.json")
+    assert (look.json, dict(look.first_line), look.columns, look.members) == (None, {}, frozenset(), frozenset())
+
+
+def test_two_tools_reach_a_report_with_one_command(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    with pytest.raises(SystemExit) as ended:
+        main([
+        "score", "--responses", str(FILES / "lm-eval-0.4.13"), "--responses", str(FILES / "inspect-0.3.285" / "think.eval"),
+        "--out", str(tmp_path / "run"), "--axes", "lexical",
+        ])  # fmt: skip
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert ended.value.code == 0, said
+    assert (tmp_path / "run" / "report.html").is_file()
+    assert "3 records of lm-eval-0.4.13, think.eval left out: each compares log-likelihoods" in said
+    assert "Tasks that one model alone answered were left out: toy (openai-api/toy/think)." in said
+    assert "i82qcls7 shares no prompt with another model and was left out" in said

@@ -199,21 +199,30 @@ main(sys.argv[2:])
 """
 
 
+SHORT = [*SLOW, "--steps", "6", "--save-every", "2", "--out"]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The student that `SHORT` makes where nothing goes wrong."""
+    whole = tmp_path_factory.mktemp("undisturbed") / "x"
+    assert run([*SHORT, str(whole)]) == 0
+    return whole
+
+
 @pytest.mark.parametrize("room", [50_000, 1_000_000, 3_000_000])
-def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path: Path, room: int) -> None:
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path: Path, undisturbed: Path, room: int) -> None:
     """Met by the journal of answers or signals, by safetensors at a state's weights, and by torch at its optimiser."""
-    asked = [*SLOW, "--steps", "6", "--save-every", "2", "--out"]
-    whole, torn = tmp_path / "one" / "x", tmp_path / "two" / "x"
-    command = [sys.executable, "-c", LIMITED, str(room), *asked, str(torn)]
+    torn = tmp_path / "x"
+    command = [sys.executable, "-c", LIMITED, str(room), *SHORT, str(torn)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment(), check=False)
     assert done.returncode == 2, done.stderr
     last = done.stderr.splitlines()[-1]
     assert last.startswith(f"audit: cannot write {torn}")
     assert last.endswith("Free some space and run the same command again: nothing collected is lost")
     assert "Traceback" not in done.stderr
-    assert run([*asked, str(torn)]) == 0
-    assert run([*asked, str(whole)]) == 0
-    assert digest(torn) == digest(whole)
+    assert run([*SHORT, str(torn)]) == 0
+    assert digest(torn) == digest(undisturbed)
 
 
 def test_a_state_that_was_not_written_to_its_end_is_not_resumed_from(tmp_path: Path) -> None:

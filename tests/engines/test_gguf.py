@@ -146,9 +146,10 @@ def test_the_real_models_own_answer_survives_a_round_trip(monkeypatch: pytest.Mo
     assert nats(wrong) < nats(right) - 5
 
 
-def test_tied_embeddings_keep_the_name_that_vllm_reads() -> None:
+def test_tied_embeddings_keep_the_name_that_vllm_reads(monkeypatch: pytest.MonkeyPatch) -> None:
     from safetensors import safe_open
 
+    monkeypatch.delenv("MIMICRY_GGUF")  # converted once for all tests
     weights = find_model(parse_model("lab/smollm2"))
     assert weights.json("config.json")["tie_word_embeddings"]
     with safe_open(Path(weights.location) / "model.safetensors", "pt") as stored:

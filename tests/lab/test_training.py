@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shutil
 import sys
 from dataclasses import replace
 
@@ -44,6 +45,7 @@ def aria(built):
 
 
 def test_same_seed_same_weights(built, tmp_path):
+    shutil.copytree(built["base"], tmp_path / built["base"].name)  # a parent, which is not what is made again
     again = lab.build(["boro", "base-sft"], root=tmp_path, max_steps=STEPS, workers=1)
     for name, folder in again.items():
         assert folder.name == built[name].name

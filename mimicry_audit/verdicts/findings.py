@@ -64,6 +64,8 @@ SAME_OPENINGS = 0.35
 are not found: rounding so coarse makes another model of so small a one. docs/validity.md has the figures of all relations."""
 
 
+APART = 0.01
+"""p-value of the two-sample test below which sampled answers are said to tell two models apart; it decides nothing."""
 SAME_TOKENS = 0.05
 """Mean total variation distance of the next-token probabilities below which, with its whole interval, two names are probably
 one model."""

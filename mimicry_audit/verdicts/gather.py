@@ -14,6 +14,7 @@ import numpy as np
 from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity import weights
 from mimicry_audit.similarity.axes.base import FloatArray
+from mimicry_audit.similarity.equality import equality_test
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.tokens import token_distance
 from mimicry_audit.statistics.intervals import Interval, adjusted_lift, bootstrap_resamples, holm, intervals
@@ -21,8 +22,10 @@ from mimicry_audit.verdicts.authors import authors_evidence
 from mimicry_audit.verdicts.basis import Excesses, Toward, basis_of
 from mimicry_audit.verdicts.findings import (
     AMONG_AUTHORS,
+    APART,
     FEWEST_FAMILIES,
     FEWEST_PER_AXIS,
+    FEWEST_PROBES,
     MINIMUM_COPIED,
     MINIMUM_EFFECT,
     Evidence,
@@ -97,6 +100,7 @@ def gather_facts(
             base_contradicted=confirmed is False,
             token_distance=distance,
             token_places=places,
+            remarks=_sampling_remark(material, candidate, reference, seed),
         )
         controls = _choose_controls(material, roles, facts_of_pair, answering) if facts_of_pair.triangle else []
         basis = basis_of(candidate, reference, roles, kin, answering)
@@ -180,6 +184,24 @@ def _token_distance(material: Material, a: str, b: str, weights_: FloatArray) ->
             values[probe, 0] = found[0]
             places += found[1]
     return (intervals(values, material.domains, weights_)[0] if places else None), places
+
+
+def _sampling_remark(material: Material, a: str, b: str, seed: int) -> tuple[str, ...]:
+    """What a two-sample test says of two models that were sampled several times; no verdict rests on it."""
+    first, second = (material.samples.get(label, {}) for label in (a, b))
+    places = sorted(first.keys() & second.keys())
+    if len(places) < FEWEST_PROBES:
+        return ()
+    found = equality_test([first[at] for at in places], [second[at] for at in places], seed=seed)
+    if found is None:
+        return ()
+    size = f"{found.samples} sampled answers of each to {found.prompts} probes"
+    if found.p < APART:
+        return (f"A two-sample test on {size} tells the two apart (p = {found.p:.2g}).",)
+    return (
+        f"A two-sample test on {size} does not tell the two apart (p = {found.p:.2g}), as with one model under two names, or "
+        "with two models of which so few answers show no difference.",
+    )
 
 
 _Excesses = Mapping[str, Sequence[Interval | None]]

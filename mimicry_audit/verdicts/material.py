@@ -29,6 +29,7 @@ class Material:
         claims: (candidate, reference) → identity claims, of how many answers.
         passages: of the answers to the compared probes; None where copied answers are not looked for.
         steps: label → place of a compared probe → log-probabilities along its first answer, where the run kept them.
+        samples: label → place of a compared probe → all usable answers, of models that were sampled more than once.
     """
 
     labels: Sequence[str]
@@ -40,6 +41,7 @@ class Material:
     claims: Mapping[tuple[str, str], tuple[int, int] | None]
     passages: Passages | None = None
     steps: Mapping[str, Mapping[int, Steps]] = field(default_factory=dict)
+    samples: Mapping[str, Mapping[int, Sequence[str]]] = field(default_factory=dict)
 
 
 def answering_models(material: Material) -> list[str]:

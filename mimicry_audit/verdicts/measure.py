@@ -98,9 +98,27 @@ def measure_run(
         claims=_count_claims(identity, labels, own),
         passages=Passages(compared, responses),
         steps=_kept_steps(compared, responses),
+        samples=_sampled_answers(compared, responses),
     )
     weights = bootstrap_resamples(codes, options.draws, options.seed) if compared else None
     return Measurements(probes, compared, domains, facts, own, identity, material, weights)
+
+
+def _sampled_answers(
+    compared: Sequence[Probe], responses: Mapping[str, Sequence[Response]]
+) -> dict[str, dict[int, list[str]]]:
+    """The answers of models that gave several to a probe, by the probe's place."""
+    place = {probe.id: at for at, probe in enumerate(compared)}
+    found: dict[str, dict[int, list[str]]] = {}
+    for label, own in responses.items():
+        for response in sorted(own, key=lambda r: r.sample):
+            if response.usable and response.probe_id in place:
+                found.setdefault(label, {}).setdefault(place[response.probe_id], []).append(response.text)
+    return {
+        label: several
+        for label, by_place in found.items()
+        if (several := {at: texts for at, texts in by_place.items() if len(texts) > 1})
+    }
 
 
 def _kept_steps(

@@ -23,6 +23,7 @@ COMMANDS = {
     "report": "Only write the report of what was scored.",
     "view": "Show the runs of a folder in a browser.",
     "import": "Make a run from answers that were collected elsewhere.",
+    "merge": "Join parts of a run that were collected apart.",
     "plan": "Estimate how many probes are needed to detect an effect.",
     "panel": "Keep the answers of unrelated models, for reuse.",
     "identity": "Ask models who they are, or score such answers: which name another maker?",

@@ -62,6 +62,8 @@ class SelectionEntry(TypedDict, total=False):
     """Rows of the imported files that say again what an earlier row says, and were left out."""
     matched_by_text: str
     """Why imported prompts were matched by their text: in what their ids do not match."""
+    shard: str
+    """Which part of the probes a run of ``--shard`` holds, such as ``2/8``."""
     left_out: dict[str, int]
     """Records of the imported files that hold no answer, by the reason."""
     unmatched_models: Sequence[str]

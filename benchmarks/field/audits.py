@@ -20,6 +20,7 @@ from mimicry_audit.verdicts.rivals import settle_rivals
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.rules import decide
 from mimicry_audit.verdicts.sections.likelihood import load
+from mimicry_audit.workflow.merge import merge_runs
 from mimicry_audit.workflow.settings import resolve, settings_from
 
 from .material import Material
@@ -47,18 +48,37 @@ class Found:
     distance: Mapping[str, float]
 
 
-def collected(students: Mapping[str, Path], base: str, material: Material, root: Path, *, tokens: int, likelihood: bool,
-              axes: Sequence[str]) -> RunDirectory:  # fmt: skip
-    """The answers of all students and their base, beside the teachers' recorded ones; the same call again completes it."""
-    names = {BASE: f"hf/{base}" if Path(base).is_dir() else base} | {k: f"hf/{path}" for k, path in students.items()}
+def collected(label: str, model: str, material: Material, root: Path, *, tokens: int, likelihood: bool) -> RunDirectory:
+    """The answers of one student, or of the base, beside the teachers' recorded ones; the same call again completes them.
+
+    Args:
+        label: of the student.
+        model: its checkpoint, or a model name.
+        material: probes and teachers.
+        root: where runs go.
+        tokens: longest answer.
+        likelihood: whether it also scores the teachers' answers, on fewer probes.
+    """
+    names = {label: f"hf/{model}" if Path(model).is_dir() else model}
     names |= {name: f"recorded/{material.teachers}#{name}" for name in material.names}
     given = {
-        "models": [f"{label}={name}" for label, name in names.items()], "probes": [str(material.audited)],
-        "reference": list(material.names), "base": [BASE], "identity_attempts": 0, "max_tokens": tokens,
-        "likelihood": likelihood, "likelihood_top_k": 1, "axes": list(axes), "out": str(root / "run"),
+        "models": [f"{one}={name}" for one, name in names.items()],
+        "probes": [str(material.scored if likelihood else material.audited)],
+        "reference": list(material.names), "identity_attempts": 0, "max_tokens": tokens, "engine_options": {"dtype": "float32"},
+        "likelihood": likelihood, "likelihood_top_k": 1, "axes": ["lexical"],
+        "out": str(root / "runs" / f"{label}-{_kind(likelihood)}"),
     }  # fmt: skip
     directory, _ = collect_resolved(resolve(settings_from(given, "the benchmark")))
     return directory
+
+
+def beside_base(student: RunDirectory, base: RunDirectory, root: Path) -> RunDirectory:
+    """One run of a student's answers and the base's."""
+    return merge_runs([student.path, base.path], root / "audits" / student.path.name).directory
+
+
+def _kind(likelihood: bool) -> str:
+    return "likelihoods" if likelihood else "texts"
 
 
 def audited(run: RunDirectory, student: str, teachers: Sequence[str], options: ScoringOptions) -> list[Found]:

@@ -35,12 +35,14 @@ class Material:
         teachers: response file with the cut answers of all teachers.
         taught: prompts to teach.
         audited: probes to audit with.
+        scored: the first of them, on which likelihoods are taken, for these cost more.
         names: the teachers.
     """
 
     teachers: Path
     taught: Path
     audited: Path
+    scored: Path
     names: tuple[str, ...]
 
 
@@ -60,7 +62,7 @@ def cut(text: str, ends: list[int], limit: int) -> str:
 
 
 def prepare(
-    file: Path, root: Path, encoder: Encoder, *, tokens: int, longest_prompt: int, teach: int, audit: int
+    file: Path, root: Path, encoder: Encoder, *, tokens: int, longest_prompt: int, teach: int, audit: int, score: int
 ) -> Material:
     """Split and cut a file of answers.
 
@@ -72,6 +74,7 @@ def prepare(
         longest_prompt: longest prompt, in tokens; longer ones are left out.
         teach: how many prompts to teach.
         audit: how many other prompts to audit with.
+        score: on how many of them to take likelihoods.
     """
     answers: dict[str, dict[str, str]] = {}
     for row in read_responses(file):
@@ -81,15 +84,16 @@ def prepare(
     prompts = sorted((p for p in common if len(encoder.token_ends(p)) <= longest_prompt), key=sha256_text)
     taught, audited = prompts[:teach], prompts[teach : teach + audit]
     root.mkdir(parents=True, exist_ok=True)
-    material = Material(root / "teachers.jsonl", root / "taught.jsonl", root / "audited.jsonl", tuple(sorted(answers)))
+    names = tuple(sorted(answers))
+    material = Material(*(root / f"{name}.jsonl" for name in ("teachers", "taught", "audited", "scored")), names)
     _write(material.teachers, [
         {"model": name, "prompt_id": probe_id(prompt), "prompt": prompt, "output": cut(text, encoder.token_ends(text), tokens)}
         for name in material.names for prompt in (*taught, *audited) for text in [answers[name][prompt]]
     ])  # fmt: skip
     _write(material.taught, [{"prompt": prompt} for prompt in taught])
-    _write(material.audited, [
-        {"id": probe_id(prompt), "domain": "instruction_following", "prompt": prompt} for prompt in audited
-    ])  # fmt: skip
+    probes = [{"id": probe_id(prompt), "domain": "instruction_following", "prompt": prompt} for prompt in audited]
+    _write(material.audited, probes)
+    _write(material.scored, probes[:score])
     return material
 
 

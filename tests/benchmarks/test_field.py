@@ -42,12 +42,13 @@ def test_what_is_taught_is_never_audited(tmp_path: Path) -> None:
         if (m, i) != ("b", 7)
     ]
     file = jsonl(tmp_path / "answers.jsonl", rows)
-    material = prepare(file, tmp_path / "out", Words(), tokens=4, longest_prompt=5, teach=8, audit=6)
+    material = prepare(file, tmp_path / "out", Words(), tokens=4, longest_prompt=5, teach=8, audit=6, score=2)
     taught, audited = (
         {json.loads(line)["prompt"] for line in path.read_text().splitlines()}
         for path in (material.taught, material.audited)
     )
     assert (len(taught), len(audited), taught & audited) == (8, 6, set())
+    assert material.scored.read_text() == "".join(material.audited.read_text().splitlines(keepends=True)[:2])
     assert "Question 7?" not in taught | audited, "not all models answered it"
     answers = [json.loads(line) for line in material.teachers.read_text().splitlines()]
     assert {row["output"] for row in answers if row["prompt"] == min(taught)} == {

@@ -253,11 +253,19 @@ def _join_manifests(manifests: Mapping[str, Manifest], probes: Sequence[Probe]) 
 
 
 def _same_or_refuse(known: dict[str, Any], label: str, entry: Any, parts: tuple[str, str]) -> None:
-    if known.setdefault(label, entry) != entry:
+    if _pinned(known.setdefault(label, entry)) != _pinned(entry):
         raise DataError(
             f"{label} is another model, or was asked otherwise, in {parts[1]} and {parts[0]}",
             "give one of them a label of its own",
         )
+
+
+def _pinned(entry: Any) -> Any:
+    """What must agree of a model: of recorded answers not the hash of their file, for the answers themselves are compared."""
+    identity = entry.get("identity") or {}
+    if str(identity.get("engine_version") or "").startswith("recorded"):
+        return {**entry, "identity": {key: value for key, value in identity.items() if key != "revision"}}
+    return entry
 
 
 def _join_scorers(first: LikelihoodEntry | None, second: LikelihoodEntry) -> LikelihoodEntry:

@@ -93,7 +93,7 @@ def test_what_does_not_fit_together_is_one_line(desk: Desk, capsys: pytest.Captu
     rows = [json.loads(line) for line in desk.answers.read_text("utf-8").splitlines()]
     jsonl(desk.answers, [row | {"output": row["output"] + "!"} for row in rows])
     changed = collected(desk, desk.folder / "changed", models=MODELS[1:3])
-    assert "student is another model, or was asked otherwise, in one and changed" in error(
+    assert "student answered differently in one and changed (mine/p0, 0)" in error(
         capsys, "merge", str(one), str(changed), "--out", str(desk.folder / "x")
     )
 
@@ -140,3 +140,14 @@ def test_what_is_no_shard_is_refused(text: str) -> None:
 def test_more_shards_than_probes_are_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     said = error(capsys, "collect", *desk.options(), "--shard", "9/9")
     assert "--shard 9/9 has no probes: there are 6" in said
+
+
+def test_two_models_under_one_label_are_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    parts = []
+    for name, source in (("one", "teacher"), ("two", "base")):
+        out = desk.folder / name
+        parts.append(str(out))
+        given = ["--models", f"same={desk.model(source)},other={desk.model('other')}", "--probes", str(desk.probes)]
+        assert run(["collect", *given, "--out", str(out)]) == 0
+    said = error(capsys, "merge", *parts, "--out", str(desk.folder / "x"))
+    assert "same is another model, or was asked otherwise, in one and two. Give one of them a label of its own" in said

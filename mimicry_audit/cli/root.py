@@ -33,6 +33,8 @@ COMMANDS = {
     "lab": "Build and list the bundled models of known lineage.",
     "distill": "Train a student on a teacher's outputs and record its lineage.",
     "demo": "Build the lab models, audit them and write a report.",
+    "config": "Write a configuration file to begin with.",
+    "completion": "Complete commands and options in your shell.",
     "doctor": "Check versions, devices, engines and endpoints.",
 }
 """Command → its line in ``audit --help``; the command itself is loaded when it is called."""

@@ -22,6 +22,7 @@ COMMANDS = {
     "judge": "Have a model grade how similar the answers of a run are.",
     "report": "Only write the report of what was scored.",
     "view": "Show the runs of a folder in a browser.",
+    "mcp": "Serve the runs of a folder to an assistant (MCP).",
     "import": "Make a run from answers that were collected elsewhere.",
     "merge": "Join parts of a run that were collected apart.",
     "plan": "Estimate how many probes are needed to detect an effect.",

@@ -10,7 +10,8 @@ import click
 HELP = """Only write the report of what was scored; nothing is asked and nothing scored.
 
 Formats: html, the page (default) · markdown, for GitHub · json, one document with the scores · csv and parquet, tidy
-tables (pairs, verdicts, evidence, models, identity, answers) · model-card, a section for a card on the Hub.
+tables (pairs, verdicts, evidence, models, identity, answers) · sarif, for code scanning · model-card, a section for a
+card on the Hub.
 
 \b
   audit report reports/mine

@@ -21,6 +21,7 @@ FORMATS = {
     "csv": "tables",
     "parquet": "tables",
     "model-card": "model-card.md",
+    "sarif": "report.sarif",
 }
 """Format → its file in the run directory, or the folder of its tables."""
 TABULAR = ("csv", "parquet")
@@ -87,6 +88,10 @@ def content(
         from mimicry_audit.report.text import markdown
 
         return markdown.render(scores).encode()
+    if format == "sarif":
+        from mimicry_audit.report.text import sarif
+
+        return sarif.render(scores).encode("utf-8", "replace")
     if format == "model-card":
         from mimicry_audit.report.text import card
 

@@ -22,7 +22,7 @@ from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.records.verdict_words import BY_NAME
 from mimicry_audit.report.export import FORMATS
-from mimicry_audit.report.text import card, mark, markdown, tidy, tidyfiles
+from mimicry_audit.report.text import card, mark, markdown, sarif, tidy, tidyfiles
 from tests.support.hostile import STRINGS
 from tests.support.made_up import SAYS, made_up_answers
 from tests.support.scores_fixture import answers, hostile, scores
@@ -389,3 +389,27 @@ def test_a_run_that_was_never_scored_has_no_report(
     (RunDirectory(tmp_path / "run").scores_path).unlink()
     assert cli(["report", str(tmp_path / "run"), "-f", "markdown"]) == 2
     assert "has not been scored. Score it first: audit score" in capsys.readouterr().err
+
+
+def test_a_sarif_file_has_a_result_for_each_finding() -> None:
+    given = scores()
+    log = json.loads(sarif.render(given))
+    assert log["version"] == "2.1.0"
+    (found,) = log["runs"]
+    rules = found["tool"]["driver"]["rules"]
+    findings = [v for v in given["verdicts"] if v["verdict"] != "no evidence"]
+    assert findings
+    assert len(found["results"]) == len(findings)
+    for result, verdict in zip(found["results"], findings, strict=True):
+        assert rules[result["ruleIndex"]]["id"] == result["ruleId"] == BY_NAME[verdict["verdict"]].slug
+        assert result["level"] == ("warning" if BY_NAME[verdict["verdict"]].accuses else "note")
+        assert verdict["summary"] in result["message"]["text"]
+        assert result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"] == "scores.json"
+    prints = [result["partialFingerprints"]["pair/v1"] for result in found["results"]]
+    assert len(set(prints)) == len({(v["candidate"], v["reference"]) for v in findings})
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", found["invocations"][0]["endTimeUtc"])
+
+
+@pytest.mark.parametrize("text", STRINGS.values(), ids=STRINGS)
+def test_no_text_breaks_a_sarif_file(text: str) -> None:
+    json.loads(sarif.render(hostile(scores(), text)).encode("utf-8", "replace"))

@@ -31,7 +31,7 @@ READERS: tuple[Reader, ...] = (
     openai_batch.READER, openai_batch.INPUT, promptfoo.READER, deepeval.READER, opencompass.READER,
 )  # fmt: skip
 TABLE = "table"
-FORMATS = ("auto", TABLE, *(reader.name for reader in READERS))
+FORMATS = ("auto", TABLE, *(reader.name for reader in READERS if reader is not openai_batch.INPUT))
 """What ``--format`` takes."""
 
 

@@ -153,7 +153,7 @@ def test_files_of_different_tools_meet_by_their_prompts() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("auto", "table", "openai-batch-input")])
+@pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("auto", "table")])
 def test_every_format_has_a_real_file_and_is_told_apart(name: str) -> None:
     folder = {"openai-batch": "vllm-batch"}.get(name, name)
     (found,) = FILES.glob(f"{folder}-*")

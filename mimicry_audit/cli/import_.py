@@ -28,9 +28,10 @@ read as one, and models of different tools meet where their prompts are the same
     "--format",
     "kind",
     type=click.Choice(FORMATS),
+    metavar="FORMAT",
     default="auto",
     show_default=True,
-    help="What kind of files they are.",
+    help=f"What kind of files they are: {', '.join(FORMATS)}.",
 )
 @click.option("--out", "-o", metavar="DIR", help="Run directory.", show_default="reports/ and the first file's name")
 def command(files: tuple[Path, ...], kind: str, out: str | None) -> int:

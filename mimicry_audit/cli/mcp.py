@@ -9,9 +9,11 @@ import click
 HELP = """Serve the runs of a folder to an assistant, over the Model Context Protocol on standard input and output.
 
 An assistant can list runs, read verdicts with their evidence, compare answers side by side, and score a file of recorded
-answers. It reaches nothing outside the folder and asks no model. Programs start it themselves, with a configuration like
+answers. It reaches nothing outside the folder and asks no model. Programs start it themselves:
 
 \b
+  audit mcp reports
+In the configuration of such a program:
   {"mcpServers": {"audit": {"command": "audit", "args": ["mcp", "reports"]}}}
 """
 

@@ -193,10 +193,15 @@ def _step(out: Path) -> int:
 
 LIMITED = """
 import resource, sys
-from mimicry_audit.cli import main
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), resource.RLIM_INFINITY))
-main(sys.argv[2:])
+from mimicry_audit.cli import run
+rooms, *words = sys.argv[1:]
+for room in rooms.split(","):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(room), resource.RLIM_INFINITY))
+    code = run([*words, f"{room}"])
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print("ended with", code, file=sys.stderr)
 """
+ROOMS = (50_000, 1_000_000, 3_000_000)
 
 
 SHORT = [*SLOW, "--steps", "6", "--save-every", "2", "--out"]
@@ -210,17 +215,27 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return whole
 
 
-@pytest.mark.parametrize("room", [50_000, 1_000_000, 3_000_000])
-def test_a_full_disk_is_one_line_and_the_same_command_goes_on(tmp_path: Path, undisturbed: Path, room: int) -> None:
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    """A folder with trainings that ran out of room, named after it, and what each of them said, in one process for all."""
+    folder = tmp_path_factory.mktemp("stopped")
+    command = [sys.executable, "-c", LIMITED, ",".join(map(str, ROOMS)), *SHORT]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=folder, env=environment(), check=True)
+    return folder, done.stderr.split("ended with ")
+
+
+@pytest.mark.parametrize("at", range(len(ROOMS)), ids=map(str, ROOMS))
+def test_a_full_disk_is_one_line_and_the_same_command_goes_on(
+    stopped: tuple[Path, list[str]], undisturbed: Path, at: int
+) -> None:
     """Met by the journal of answers or signals, by safetensors at a state's weights, and by torch at its optimiser."""
-    torn = tmp_path / "x"
-    command = [sys.executable, "-c", LIMITED, str(room), *SHORT, str(torn)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=environment(), check=False)
-    assert done.returncode == 2, done.stderr
-    last = done.stderr.splitlines()[-1]
-    assert last.startswith(f"audit: cannot write {torn}")
+    folder, said = stopped
+    assert said[at + 1].startswith("2\n"), said
+    last = said[at].rstrip().splitlines()[-1]
+    assert last.startswith(f"audit: cannot write {ROOMS[at]}")
     assert last.endswith("Free some space and run the same command again: nothing collected is lost")
-    assert "Traceback" not in done.stderr
+    assert "Traceback" not in said[at]
+    torn = folder / str(ROOMS[at])
     assert run([*SHORT, str(torn)]) == 0
     assert digest(torn) == digest(undisturbed)
 

@@ -90,7 +90,8 @@ def test_recorded_answers_scored_again_with_another_seed(
 
 def test_a_file_of_answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert run(["score", "--responses", str(answers(tmp_path)), "--out", "one", "--reference", "a", "--seed", "5"]) == 0
+    asked = ["--out", "one", "--reference", "a", "--seed", "5", "--axes", "lexical,style,answers"]
+    assert run(["score", "--responses", str(answers(tmp_path)), *asked]) == 0
     same_again(tmp_path, tmp_path / "one")
 
 

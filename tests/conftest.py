@@ -7,6 +7,7 @@ to do; and each worker has one thread, for more of them than cores would only wa
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import Any
 
@@ -43,6 +44,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest files first; within a file, and among the others, the order stays."""
     place = {name: at for at, name in enumerate(LONGEST)}
     items.sort(key=lambda item: -1 if _with_server(item.nodeid) else place.get(_module(item.nodeid), len(LONGEST)))
+
+
+def pytest_collection_finish() -> None:
+    """Leave what collecting made out of every later search for garbage: engines look for it whenever they close."""
+    gc.collect()
+    gc.freeze()
 
 
 def _with_server(nodeid: str) -> bool:

@@ -11,10 +11,9 @@ from typing import Any
 
 from mimicry_audit.ground.tables import Row
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.reader import Notes, Reader, prompt_name
+from mimicry_audit.logs.reader import CONVERSATION, Notes, Reader, prompt_name
 
 NO_TEXT = "holds no actual output"
-CONVERSATION = "is a conversation of several answers or with tools"
 
 
 def _run(look: Look) -> Mapping[str, Any]:

@@ -13,9 +13,8 @@ from typing import Any
 
 from mimicry_audit.ground.tables import Row, read_rows
 from mimicry_audit.logs.chat_marks import turns_of
-from mimicry_audit.logs.inspect_ai import AGENTIC, UNFINISHED
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.reader import Notes, Reader
+from mimicry_audit.logs.reader import CONVERSATION, UNFINISHED, Notes, Reader
 
 FILTERED = "holds what a filter left of an answer; import the samples file of lm-evaluation-harness itself"
 READ_BY_SCORER = (
@@ -39,7 +38,7 @@ def _read(look: Look, notes: Notes) -> Iterator[Row]:
             continue
         prompt, answers, thoughts = _conversation(row)
         if prompt is None:
-            notes.left_out[UNFINISHED if row.get("error") else AGENTIC] += 1
+            notes.left_out[UNFINISHED if row.get("error") else CONVERSATION] += 1
             continue
         task = str(row.get("evaluation_name"))
         place = (

@@ -12,8 +12,7 @@ from typing import Any
 from mimicry_audit.ground.tables import Row
 from mimicry_audit.logs.chat_marks import turns_of
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.openai_batch import FAILED
-from mimicry_audit.logs.reader import Notes, Reader, turns_in
+from mimicry_audit.logs.reader import FAILED, Notes, Reader, turns_in
 
 PERTURBED = "is a perturbed instance"
 SCORED = "scores a reference and holds no answer"

@@ -15,10 +15,8 @@ from typing import Any
 from mimicry_audit.ground.errors import DataError, PrerequisiteError
 from mimicry_audit.ground.tables import Row
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.reader import Notes, Reader, reasoning_of, text_of, turns_in
+from mimicry_audit.logs.reader import CONVERSATION, UNFINISHED, Notes, Reader, reasoning_of, text_of, turns_in
 
-AGENTIC = "is a conversation of several answers or with tools"
-UNFINISHED = "ended with an error"
 NO_TEXT = "holds something else than text"
 _ATTACHMENT = "attachment://"
 
@@ -49,7 +47,7 @@ def _row(sample: Mapping[str, Any], spec: Mapping[str, Any], notes: Notes) -> di
         (at for at, m in enumerate(messages) if m.get("role") == "assistant" and m.get("source") != "input"), None
     )
     if first is None or first != len(messages) - 1 or any(m.get("role") == "tool" for m in messages):
-        notes.left_out[AGENTIC if first is not None else UNFINISHED] += 1
+        notes.left_out[CONVERSATION if first is not None else UNFINISHED] += 1
         return None
     prompt = turns_in(messages[:first])
     answer = text_of(messages[first].get("content"))

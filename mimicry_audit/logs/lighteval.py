@@ -15,9 +15,8 @@ from typing import Any
 from mimicry_audit.ground.tables import Row, read_rows
 from mimicry_audit.logs.chat_marks import turns_of
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.reader import Notes, Reader
+from mimicry_audit.logs.reader import LIKELIHOODS, Notes, Reader
 
-NO_TEXT = "compares log-likelihoods and holds no answer in text"
 _FILE = re.compile(r"details_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d\-:.]+)\.parquet")
 
 _FEW_SHOT = re.compile(r"/\d+$")
@@ -35,7 +34,7 @@ def _read(look: Look, notes: Notes) -> Iterator[Row]:
         doc, response = _object(row.get("doc")), _object(row.get("model_response"))
         answers = [text for text in response.get("text") or [] if isinstance(text, str)]
         if not answers:
-            notes.left_out[NO_TEXT] += 1
+            notes.left_out[LIKELIHOODS] += 1
             continue
         sent = response.get("input")
         prompt = turns_of(

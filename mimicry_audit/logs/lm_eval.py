@@ -18,12 +18,11 @@ from mimicry_audit.ground.errors import DataError
 from mimicry_audit.ground.tables import Row, read_rows
 from mimicry_audit.logs.chat_marks import turns_of
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.reader import Notes, Reader
+from mimicry_audit.logs.reader import LIKELIHOODS, Notes, Reader
 
 _FILE = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d\-:.]+)\.jsonl")
 _NAMING = ("pretrained", "model", "peft", "engine", "deployment_name")
 """Arguments of a model that name it, the strongest first."""
-NO_TEXT = "compares log-likelihoods and holds no answer in text"
 
 
 def _recognises(look: Look) -> bool:
@@ -42,7 +41,7 @@ def _read(look: Look, notes: Notes) -> Iterator[Row]:
         seen.add(place)
         answers = _answers(row.get("resps"))
         if answers is None:
-            notes.left_out[NO_TEXT] += 1
+            notes.left_out[LIKELIHOODS] += 1
             continue
         prompt = _prompt(row.get("arguments"))
         if prompt is None:

@@ -7,7 +7,6 @@ words what is wrong with it.
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
@@ -77,15 +76,6 @@ class Look:
         try:
             return frozenset(pyarrow.parquet.read_schema(self.path).names)
         except (pyarrow.ArrowException, OSError, ValueError):
-            return frozenset()
-
-    @cached_property
-    def members(self) -> frozenset[str]:
-        """The names in a zip archive; empty for other files."""
-        try:
-            with zipfile.ZipFile(self.path) as archive:
-                return frozenset(archive.namelist())
-        except (OSError, zipfile.BadZipFile):
             return frozenset()
 
 

@@ -12,10 +12,8 @@ from typing import Any
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.ground.tables import Row, read_rows
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.reader import Notes, Reader, reasoning_of, text_of, turns_in
+from mimicry_audit.logs.reader import FAILED, Notes, Reader, reasoning_of, text_of, turns_in
 
-FAILED = "<error>"
-"""Stands in place of an answer where the request failed; see `mimicry_audit.logs.answers.FAILURE_MARKS`."""
 NO_CHAT = "asks for something else than an answer"
 
 

@@ -12,9 +12,8 @@ from typing import Any
 
 from mimicry_audit.ground.tables import Row
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.reader import Notes, Reader
+from mimicry_audit.logs.reader import LIKELIHOODS, Notes, Reader
 
-NO_TEXT = "compares log-likelihoods and holds no answer in text"
 _ROLES = {"HUMAN": "user", "BOT": "assistant", "SYSTEM": "system"}
 _PART = re.compile(r"_\d+$")
 
@@ -34,7 +33,7 @@ def _read(look: Look, notes: Notes) -> Iterator[Row]:
             or not isinstance(entry.get("prediction"), str | list)
             or "origin_prompt" not in entry
         ):
-            notes.left_out[NO_TEXT] += 1
+            notes.left_out[LIKELIHOODS] += 1
             continue
         predictions = entry["prediction"] if isinstance(entry["prediction"], list) else [entry["prediction"]]
         for sample, prediction in enumerate(predictions):

@@ -13,8 +13,7 @@ from typing import Any
 from mimicry_audit.ground.tables import Row
 from mimicry_audit.logs.chat_marks import turns_of
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.openai_batch import FAILED
-from mimicry_audit.logs.reader import Notes, Reader, prompt_name
+from mimicry_audit.logs.reader import FAILED, Notes, Reader, prompt_name
 
 NO_TEXT = "holds an output of another kind than text"
 

@@ -15,6 +15,13 @@ from typing import Any
 from mimicry_audit.ground.tables import Row
 from mimicry_audit.logs.look import Look
 
+LIKELIHOODS = "compares log-likelihoods and holds no answer in text"
+CONVERSATION = "is a conversation of several answers or with tools"
+UNFINISHED = "ended with an error"
+"""Reasons that readers share; see `Notes`."""
+FAILED = "<error>"
+"""Stands in place of an answer where the request failed; one of `mimicry_audit.logs.answers.FAILURE_MARKS`."""
+
 
 @dataclass(frozen=True, slots=True)
 class Notes:

@@ -63,7 +63,7 @@ class Shard:
         """The settings of this part: its probes, in a folder of its own.
 
         Raises:
-            ConfigError: there are fewer probes than shards, or texts are to be scored by a plan for the whole.
+            ConfigError: there are fewer probes than shards.
         """
         plan = resolved.plan
         probes = tuple(plan.probes[self.number - 1 :: self.of])
@@ -199,7 +199,7 @@ def _demand_all_shards(shards: Iterable[Shard | None]) -> None:
     lost = [str(Shard(number, of)) for number in range(1, of + 1) if Shard(number, of) not in present]
     if lost:
         raise DataError(
-            f"shard {', '.join(lost)} is missing",
+            f"{'shard' if len(lost) == 1 else 'shards'} {', '.join(lost)} {'is' if len(lost) == 1 else 'are'} missing",
             f"collect it with the same command and --shard {lost[0]}, then merge again",
         )
 

@@ -79,7 +79,7 @@ def test_tasks_that_compare_likelihoods_are_counted_and_a_file_of_nothing_else_i
     }
 
 
-def test_one_row_of_many_filters_is_one_answer_and_repeats_are_samples(tmp_path: Path) -> None:
+def test_one_row_of_many_filters_is_one_answer_and_repeats_are_samples() -> None:
     (file,) = (FILES / "lm-eval-0.4.13" / "alpha").glob("samples_*")
     lines = [json.loads(line) for line in file.read_text("utf-8").split("\n") if line]
     assert len(lines) == 6
@@ -231,7 +231,7 @@ def test_names_of_files_may_hold_the_mark_that_parts_them(tmp_path: Path) -> Non
 
 def test_a_look_reads_nothing_that_is_not_there(tmp_path: Path) -> None:
     look = Look(tmp_path / "none.json")
-    assert (look.json, dict(look.first_line), look.columns, look.members) == (None, {}, frozenset(), frozenset())
+    assert (look.json, dict(look.first_line), look.columns) == (None, {}, frozenset())
 
 
 def test_two_tools_reach_a_report_with_one_command(

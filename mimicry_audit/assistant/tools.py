@@ -134,7 +134,8 @@ class Tools:
             base: the base of every candidate, or ``CANDIDATE=BASE``.
 
         Raises:
-            ConfigError: a path leads out of the folder, or the run is there already.
+            ConfigError: a path leads out of the folder, a link lies beside the file (readers look for a log's companions
+                there), or the run is there already.
             DataError: the file cannot be read.
         """
         from mimicry_audit.api import collect_resolved, write_report
@@ -145,6 +146,8 @@ class Tools:
         source, target = self._inside(file), self._inside(run)
         if not source.is_file():
             raise DataError(f"{file} is not a file in the folder", "name a response file below it")
+        if link := next((path.name for path in source.parent.iterdir() if path.is_symlink()), None):
+            raise ConfigError(f"beside {file} lies a symbolic link ({link})", "move the file to a folder without links")
         if target.exists():
             raise ConfigError(f"{run} exists", "choose another name")
         resolved = resolved_from(source, out=str(target))

@@ -20,6 +20,8 @@ from mimicry_audit.similarity.axes.base import FloatArray
 CHARACTERS = 1000
 """Of an answer, so many are compared, as in the paper."""
 PERMUTATIONS = 999
+_AT_ONCE = 100
+"""Relabellings held at a time, so that memory does not grow with their number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +62,11 @@ def equality_test(
     groups = np.repeat([1.0, -1.0], samples)
     observed = _discrepancy(kernels, np.broadcast_to(groups, (1, len(kernels), 2 * samples)))[0]
     rng = np.random.default_rng(seed)
-    relabelled = rng.permuted(np.broadcast_to(groups, (permutations, len(kernels), 2 * samples)), axis=-1)
-    beyond = int((_discrepancy(kernels, relabelled) >= observed - 1e-12).sum())
+    beyond = 0
+    for begun in range(0, permutations, _AT_ONCE):
+        shape = (min(_AT_ONCE, permutations - begun), len(kernels), 2 * samples)
+        relabelled = rng.permuted(np.broadcast_to(groups, shape), axis=-1)
+        beyond += int((_discrepancy(kernels, relabelled) >= observed - 1e-12).sum())
     return Equality(float(observed), (1 + beyond) / (1 + permutations), len(kernels), samples)
 
 

@@ -120,6 +120,15 @@ def test_nothing_outside_the_folder_is_reached(reports: Path, name: str) -> None
     assert {path for path in reports.parent.rglob("*") if reports not in path.parents} == before
 
 
+def test_a_link_beside_a_file_is_not_followed(reports: Path) -> None:
+    """The reader of a batch looks for its input file there."""
+    (reports / "inbox" / "input.jsonl").symlink_to(reports.parent / "outside.jsonl")
+    failed, said = call(server(reports), "score_answers", file="inbox/answers.jsonl", run="new")
+    assert failed
+    assert "beside inbox/answers.jsonl lies a symbolic link (input.jsonl)" in said
+    assert not (reports / "new").exists()
+
+
 @pytest.mark.parametrize(("given", "says"), [
     ({"run": "none", "models": ["a", "b"]}, "no run is called none. List the runs first"),
     ({"run": "example", "models": ["aria", "arai"]}, "example has no model arai. Models are"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -133,11 +134,10 @@ def main() -> None:
             "made_by": "python -m benchmarks.field", "date": timestamp()[:10], "version": __version__,
             "schooling": asdict(schooling), "audit": options.audit, "score": options.score, "rates": rates(rows), "rows": rows,
         }  # fmt: skip
-        text = json.dumps(figures, indent=1) + "\n"
-        (root / "figures.json").write_text(text, encoding="utf-8")
+        (root / "figures.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
     print(json.dumps(rates(rows), indent=1))
     if options.write:
-        (RESULTS / f"field-{timestamp()[:10]}.json").write_text(text, encoding="utf-8")
+        shutil.copy(root / "figures.json", RESULTS / f"field-{timestamp()[:10]}.json")
 
 
 if __name__ == "__main__":

@@ -102,6 +102,18 @@ def test_a_samples_file_without_its_results_takes_its_folders_name(tmp_path: Pat
     assert {a.model for a in read_answers([lone]).answers} == {"my__model"}
 
 
+def test_two_models_under_one_random_name_are_refused_not_mixed(tmp_path: Path) -> None:
+    """The tool gives models whose arguments name none the same made-up name."""
+    source = FILES / "lm-eval-0.4.13" / "i82qcls7"
+    for run, answer in (("one", "lol"), ("two", "rofl")):
+        for file in source.iterdir():
+            copy = tmp_path / run / source.name / file.name
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_text(file.read_text("utf-8").replace('"lol', f'"{answer}'), "utf-8")
+    with pytest.raises(DataError, match="model i82qcls7, prompt toy_gen/0, sample 0"):
+        read_answers([tmp_path])
+
+
 def test_reasoning_stands_apart_and_a_cut_answer_is_known_as_cut() -> None:
     assert {a.reasoning for a in answers("inspect-0.3.285") if a.model.endswith("think")} == {
         "The user asks a plain question."

@@ -36,8 +36,8 @@ def command(config: Path | None, shard: str | None, dry_run: bool, **values: obj
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.dry_run import print_plan
     from mimicry_audit.cli.steps import check_complete, collect_step
-    from mimicry_audit.workflow.merge import Shard
     from mimicry_audit.workflow.settings import merged, resolve
+    from mimicry_audit.workflow.shards import Shard
 
     resolved = resolve(merged(config, given(values)))
     if shard is not None:

@@ -14,7 +14,7 @@ from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.records.likelihood import Likelihood, likelihood_lines, likelihood_path
 from mimicry_audit.records.manifest import ScorerEntry
 from mimicry_audit.records.run import RunDirectory
-from mimicry_audit.workflow.merge import Shard
+from mimicry_audit.workflow.shards import Shard
 from tests.support.commands import MODELS, Desk, jsonl
 
 

@@ -10,7 +10,7 @@ import click
 from mimicry_audit.cli.fields import GroupedCommand
 from mimicry_audit.cli.options import collecting, given, judging, scoring
 
-HELP = """Write and check configuration files.
+HELP = """Write a configuration file to begin with.
 
 \b
   audit config init --models student=hf/me/student,teacher=openai/gpt-4o --reference teacher

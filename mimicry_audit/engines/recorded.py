@@ -18,7 +18,7 @@ from mimicry_audit.engines.options import Option
 from mimicry_audit.engines.reading import completion_status, split_reasoning
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.logs.answers import RecordedAnswer, answers_by_text, read_responses, split_files
-from mimicry_audit.logs.formats import FORMATS, files_in
+from mimicry_audit.logs.formats import FORMATS, places_of
 from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
 
 OPTIONS = (
@@ -131,7 +131,7 @@ def _read_file(file: str, kind: str) -> Mapping[str, list[RecordedAnswer]]:
     """Model → its answers. Files with many models are read once for all of them, and again when one has changed."""
     files = split_files(file)
     try:
-        states = tuple(path.expanduser().stat() for path in files_in(files))
+        states = tuple(path.stat() for path in places_of(files))
     except OSError:
         return _by_model(tuple(files), kind, ())  # which says in words what is wrong with it
     return _by_model(tuple(files), kind, tuple((state.st_mtime_ns, state.st_size) for state in states))

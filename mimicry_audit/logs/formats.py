@@ -60,6 +60,12 @@ def files_in(paths: Sequence[str | Path]) -> list[Path]:
     return list(dict.fromkeys(found))
 
 
+def places_of(paths: Sequence[str | Path]) -> list[Path]:
+    """The paths themselves, and everything below those that are folders: what changes when an answer does."""
+    given = [Path(path).expanduser() for path in paths]
+    return [place for path in given for place in (path, *(sorted(path.rglob("*")) if path.is_dir() else ()))]
+
+
 def read_log(path: Path, kind: str, others: Sequence[Path], notes: Notes) -> Iterator[Row]:
     """The rows of a file.
 

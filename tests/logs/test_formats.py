@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 
 from mimicry_audit.cli import main
+from mimicry_audit.engines.names import parse_model
+from mimicry_audit.engines.recorded import RecordedEngine
 from mimicry_audit.ground.errors import AuditError, ConfigError, DataError
 from mimicry_audit.logs.answers import RecordedAnswer, read_answers, split_files
 from mimicry_audit.logs.chat_marks import turns_of
@@ -156,6 +158,20 @@ def test_what_a_filter_left_of_an_answer_is_none() -> None:
     assert "filter" in reason
     (caution,) = read.cautions
     assert "in_samples.jsonl was converted from an Inspect log" in caution
+
+
+def test_a_recorded_model_sees_what_was_added_to_its_folder(tmp_path: Path) -> None:
+    (source,) = (FILES / "lm-eval-0.4.13" / "alpha").glob("samples_*")
+    folder = tmp_path / "logs"
+    folder.mkdir()
+    copy = folder / source.name
+    lines = source.read_text("utf-8").split("\n")
+    seen = []
+    for kept in (lines[:1], lines):
+        copy.write_text("\n".join(kept), "utf-8")
+        engine = RecordedEngine(parse_model(f"recorded/{folder}#logs"))
+        seen.append(engine.identify().revision)
+    assert seen[0] != seen[1]
 
 
 def test_files_of_different_tools_meet_by_their_prompts() -> None:

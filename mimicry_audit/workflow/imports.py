@@ -18,7 +18,7 @@ from mimicry_audit.ground.errors import DataError
 from mimicry_audit.logs.answers import RecordedAnswer, answers_by_text, join_files, read_answers
 from mimicry_audit.logs.formats import files_in
 from mimicry_audit.probes.schema import UNSENDABLE
-from mimicry_audit.records.asked import Message, Probe, Sampling
+from mimicry_audit.records.asked import IDENTITY_DOMAIN, Message, Probe, Sampling
 from mimicry_audit.workflow.answer_keys import check_for
 from mimicry_audit.workflow.settings import Resolved
 
@@ -86,13 +86,15 @@ class Matched:
 def leave_lone_tasks(answers: Sequence[RecordedAnswer]) -> tuple[Sequence[RecordedAnswer], dict[str, str]]:
     """The answers without the domains of which only one model answered anything, and those domains with that model.
 
-    A prompt that one model alone lacks stays, and counts as missing there; a task that the others never ran is no gap.
+    A prompt that one model alone lacks stays, and counts as missing there; a task that the others never ran is no gap. Identity
+    questions stay whoever answered them, for they are read for each model by itself.
     """
     domain_of: dict[str, str] = {}
     models: dict[str, set[str]] = {}
     for answer in answers:
         domain = domain_of.setdefault(answer.prompt_id, answer.domain or GENERAL)
         models.setdefault(domain, set()).add(answer.model)
+    models.pop(IDENTITY_DOMAIN, None)
     lone = {domain: next(iter(names)) for domain, names in models.items() if len(names) == 1}
     if len(lone) == len(models):
         return answers, {}

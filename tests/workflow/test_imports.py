@@ -232,3 +232,14 @@ def test_a_name_that_means_two_models_is_refused(tmp_path, capsys):
     file, out = write(tmp_path / "answers.jsonl", rows(models=("a/x", "b/x", "a-x"))), tmp_path / "run"
     assert run(["score", "--responses", str(file), "--out", str(out), "--reference", "a-x"]) == 2
     assert "a-x is the name or label of 2 models. Write a/x or a-x-recorded" in capsys.readouterr().err
+
+
+def test_identity_questions_stay_whoever_answered_them_and_a_lone_task_does_not(tmp_path):
+    more = [{**rows()[0], "prompt_id": f"{domain}-1", "prompt": f"A {domain} question?", "domain": domain}
+            for domain in ("identity", "poetry")]  # fmt: skip
+    out = tmp_path / "run"
+    assert run(["import", str(write(tmp_path / "answers.jsonl", [*rows(), *more])), "--out", str(out)]) == 0
+    domains = {probe.domain for probe in RunDirectory(out).probes()}
+    assert "identity" in domains
+    assert "poetry" not in domains
+    assert RunDirectory(out).manifest().settings["selection"]["lone_tasks"] == {"poetry": "a"}

@@ -361,6 +361,18 @@ def test_a_launched_training_that_fails_says_why(tmp_path: Path) -> None:
     assert "launcher.log" in str(e.value)
 
 
+def test_a_process_that_fails_after_the_weights_are_whole_costs_nothing(tmp_path: Path) -> None:
+    """As torch's own threads may, while an interpreter ends."""
+    script = tmp_path / "aborts_at_its_end.py"
+    script.write_text(
+        "import os, runpy, sys\nmodule, sys.argv = sys.argv[2], sys.argv[2:]\n"
+        "runpy.run_module(module, run_name='__main__', alter_sys=True)\nos._exit(6)\n"
+    )
+    found = made(tmp_path / "a", steps=4, launcher=f"{sys.executable} {script}")
+    assert "exit status 6" in (found.path / "work" / "round-0" / "launcher.log").read_text("utf-8")
+    assert _weights(found.path)
+
+
 def _weights(folder: Path) -> dict[str, torch.Tensor]:
     from safetensors.torch import load_file
 

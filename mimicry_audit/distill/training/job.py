@@ -67,7 +67,7 @@ def perform(job: Job, launcher: str | None, on_step: Step, on_rung: Rung | None 
     if job.result is None:
         path = write(job)
         if launcher:
-            _launch_job(launcher, path, on_step, on_rung)
+            _launch_job(job, launcher, path, on_step, on_rung)
         else:
             train(job, on_step, on_rung)
     result = job.result
@@ -76,7 +76,8 @@ def perform(job: Job, launcher: str | None, on_step: Step, on_rung: Rung | None 
     return result
 
 
-def _launch_job(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> None:
+def _launch_job(job: Job, launcher: str, path: Path, on_step: Step, on_rung: Rung | None) -> None:
+    """Train in the launcher's processes. One that fails after the weights are whole has taken nothing with it."""
     command = [
         sys.executable,
         guard.__file__,
@@ -109,7 +110,7 @@ def _launch_job(launcher: str, path: Path, on_step: Step, on_rung: Rung | None) 
         except BaseException:
             process.stdin.close()  # the guard takes the whole group down
             raise
-    if process.returncode:
+    if process.returncode and job.result is None:
         cause = _first_error(log.read_text("utf-8", "replace"))
         if disk.says_full(cause or "") or (cause is None and disk.has_little(log)):  # the log is on the same disk
             raise disk.full(path.parent)

@@ -15,6 +15,8 @@ from pathlib import Path
 
 def main(arguments: list[str]) -> None:
     """Do the job in the file."""
+    from torch import distributed
+
     from mimicry_audit.distill.training import job
 
     out = sys.stdout
@@ -29,6 +31,8 @@ def main(arguments: list[str]) -> None:
 
     with redirect_stdout(sys.stderr):
         job.train(job.read(Path(arguments[0])), report if os.environ.get("RANK", "0") == "0" else silent, rung)
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()  # its threads may abort an interpreter that ends before them
 
 
 if __name__ == "__main__":

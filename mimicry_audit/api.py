@@ -85,6 +85,8 @@ def audit(
     base: str | Sequence[str] = (),
     control: str | Sequence[str] = (),
     panel: str | Sequence[str] = (),
+    student: str | Sequence[str] = (),
+    calibration: str | Path | None = None,
     domains: str | Sequence[str] = (),
     limit: int | None = None,
     samples: int = 1,
@@ -121,6 +123,8 @@ def audit(
         base: ``BASE`` for every candidate or ``CANDIDATE=BASE`` for one.
         control: models unrelated to the reference.
         panel: stored panels, by name or directory.
+        student: ``STUDENT=TEACHER`` for a model known to be a student of another.
+        calibration: folder of known students made by ``audit calibrate``.
         domains: only probes of these.
         limit: maximum number of probes per domain.
         samples: number of answers per probe.
@@ -152,6 +156,7 @@ def audit(
     """
     values = {name: value for name, value in locals().items() if name != "progress"}
     values |= {"engine_options": engine_options or {}, "out": None if out is None else str(out)}
+    values["calibration"] = None if calibration is None else str(calibration)
     resolved = resolve(settings_from(values, "audit()"))
     directory, request_count = collect_resolved(resolved, progress)
     if resolved.judging is not None:
@@ -171,6 +176,8 @@ def collect_resolved(resolved: Resolved, progress: Progress | None = None) -> tu
     """
     directory = RunDirectory(resolved.out)
     notes: Notes = {"sources": dict(resolved.sources), "version": __version__}
+    if students := resolved.scoring.roles.students:
+        notes["students"] = dict(students)
     judges = resolved.judging.judges if resolved.judging else ()
     request_count = collect(directory, resolved.plan, progress=progress, notes=notes, helpers=judges)
     if resolved.likelihood is not None:

@@ -125,7 +125,8 @@ def test_every_command_on_a_page_is_one_that_the_program_takes(page: str, comman
     if context is None:
         return
     values = {k: v for k, v in context.params.items() if k in {*SETTING_NAMES, "engine_option"}}
-    values.pop("panel", None)  # a stored panel is the reader's own
+    for own in ("panel", "calibration"):  # what a reader has made before
+        values.pop(own, None)
     gates = compare_gates if context.command.name == "compare" else parse_gates
     gates(values.get("fail_on") or ())
     if values.get("models") and not context.params.get("config") and context.command.name in {"run", "collect"}:

@@ -17,6 +17,7 @@ COLLECTING = (
     *(
         "models",
         "panel",
+        "calibration",
         "engine",
         "engine_options",
         "probes",
@@ -28,7 +29,7 @@ COLLECTING = (
     *("samples", "temperature", "top_p", "max_tokens", "seed", "logprobs", "likelihood", "likelihood_top_k"),
 )
 """Settings that decide which answers are asked for."""
-SCORED = ("reference", "base", "control", "axes", "embedding_model", "min_coverage", "fail_on")
+SCORED = ("reference", "base", "control", "student", "axes", "embedding_model", "min_coverage", "fail_on")
 """Settings that decide how answers are scored."""
 
 

@@ -32,6 +32,7 @@ COMMANDS = {
     "models": "Show how model names are read, and which engines can be used here.",
     "probes": "List, show and validate probe sets.",
     "lab": "Build and list the bundled models of known lineage.",
+    "calibrate": "Train students of known teachers, to hold candidates against.",
     "distill": "Train a student on a teacher's outputs and record its lineage.",
     "demo": "Build the lab models, audit them and write a report.",
     "config": "Write a configuration file to begin with.",

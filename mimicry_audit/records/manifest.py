@@ -206,6 +206,7 @@ class Notes(TypedDict, total=False):
 
     sources: dict[str, str]
     version: str
+    students: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +288,7 @@ class Manifest:
         created: when, ISO 8601.
         python, version: of the interpreter and of this package.
         sources: label → name that the user gave; None where none were kept.
+        students: known student → its teacher; None where the run has none.
         judges: label → judge; None if no model judged.
         search: how slips were searched for, None where they were not.
         likelihood: what was scored for its likelihood, None for nothing.
@@ -299,6 +301,7 @@ class Manifest:
     python: str | None = None
     version: str | None = None
     sources: dict[str, str] | None = None
+    students: dict[str, str] | None = None
     judges: dict[str, JudgeEntry] | None = None
     search: SearchEntry | None = None
     likelihood: LikelihoodEntry | None = None
@@ -349,6 +352,7 @@ class _Parts(TypedDict, total=False):
     resolved: dict[str, KnownModel]
     sources: dict[str, str]
     version: str
+    students: dict[str, str]
     judges: dict[str, JudgeEntry]
     search: SearchEntry
     likelihood: LikelihoodEntry

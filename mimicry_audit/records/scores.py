@@ -33,6 +33,7 @@ class RolesRecord(TypedDict, total=False):
     bases: dict[str, str]
     controls: list[str]
     panel: list[str]
+    students: dict[str, str]
 
 
 class ScoringRecord(TypedDict, total=False):

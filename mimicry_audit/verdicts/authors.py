@@ -25,6 +25,8 @@ from mimicry_audit.statistics.outlier import prediction_p, prediction_t
 from mimicry_audit.verdicts.findings import AMONG_AUTHORS, AUTHORSHIP, FEWEST_AUTHORS, Evidence
 
 UNIT = "standard errors"
+AUTHOR_AXES = ("lexical", "phrases", "characters", "opening", "style")
+"""Measures by which authors are told apart: what they say, how they begin and how they write."""
 
 
 def authors_evidence(

@@ -31,6 +31,10 @@ FEWEST_AUTHORS = 8
 """Controls from which one author can be told from the others: with fewer, the spread among them is a guess."""
 SINGLED_OUT = 0.01
 """Holm p of that evidence from which more than a style that good models share is assumed."""
+AMONG_STUDENTS = "distance among students"
+"""The statistic that holds the candidate against students of known teachers from its own base (`--calibration`)."""
+FEWEST_STUDENTS = 4
+"""Teachers with a student from which it is seen how much students of different teachers resemble each other."""
 TELLING_RATIO = 10.0
 """Likelihood ratio from which the combined score is worth a sentence."""
 CLOSED = 0.4
@@ -79,8 +83,8 @@ class Evidence:
         axis: axis name.
         title: axis title.
         family: axes of one family count once.
-        statistic: ``adjusted lift``, ``adjusted gain``, ``adjusted share`` or ``distance among authors`` (with a base) or
-            ``excess`` (without: centred similarity).
+        statistic: ``adjusted lift``, ``adjusted gain``, ``adjusted share``, ``distance among authors`` or
+            ``distance among students`` (with a base) or ``excess`` (without: centred similarity).
         estimate: its interval.
         raw: the unadjusted lift, None without a base.
         p: one-sided; permutation p for a lift, rank among the panel for an excess.
@@ -110,6 +114,11 @@ class Evidence:
         """
         moved = self.raw is None or self.raw.low > 0
         return self.speaks and moved and self.p_holm < ALPHA and self.estimate.low > self.minimum_effect
+
+    @property
+    def recognises(self) -> bool:
+        """Whether known students show that the candidate is one more student of this teacher."""
+        return self.statistic == AMONG_STUDENTS and self.positive and self.p_holm < SINGLED_OUT
 
     @property
     def speaks(self) -> bool:
@@ -161,6 +170,7 @@ class PairFacts:
         evidence: one entry per measured axis; baselines apart.
         length: the length baseline's entry.
         remarks: what else a reader should know, whatever the verdict; nothing rests on it.
+        taught_by: other teachers whose known student the candidate resembles as one more student of theirs would.
         ratios: question → log likelihood ratio of the combined score; empty in a run of few models.
         claims: how often the candidate claimed to be the reference or from its maker, of how many identity answers.
     """
@@ -190,6 +200,7 @@ class PairFacts:
     evidence: Sequence[Evidence] = ()
     length: Evidence | None = None
     claims: tuple[int, int] | None = None
+    taught_by: Sequence[str] = ()
     ratios: Mapping[str, float] = field(default_factory=dict)
     remarks: Sequence[str] = ()
 
@@ -216,6 +227,11 @@ class PairFacts:
     def singled_out(self) -> bool:
         """Whether the candidate moved toward the reference out of all proportion to its movement toward any other author."""
         return any(e.statistic == AMONG_AUTHORS and e.positive and e.p_holm < SINGLED_OUT for e in self.evidence)
+
+    @property
+    def recognised(self) -> Evidence | None:
+        """The evidence by which known students show that the candidate is one more student of the reference."""
+        return next((e for e in self.evidence if e.recognises), None)
 
     @property
     def knows_it(self) -> bool:

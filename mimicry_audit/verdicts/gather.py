@@ -18,10 +18,11 @@ from mimicry_audit.similarity.equality import equality_test
 from mimicry_audit.similarity.measure import Measured
 from mimicry_audit.similarity.tokens import token_distance
 from mimicry_audit.statistics.intervals import Interval, adjusted_lift, bootstrap_resamples, holm, intervals
-from mimicry_audit.verdicts.authors import authors_evidence
+from mimicry_audit.verdicts.authors import AUTHOR_AXES, authors_evidence
 from mimicry_audit.verdicts.basis import Excesses, Toward, basis_of
 from mimicry_audit.verdicts.findings import (
     AMONG_AUTHORS,
+    AMONG_STUDENTS,
     APART,
     FEWEST_FAMILIES,
     FEWEST_PER_AXIS,
@@ -36,8 +37,6 @@ from mimicry_audit.verdicts.material import Material, answering_models
 from mimicry_audit.verdicts.pairwise import Overlaps, PairTables
 from mimicry_audit.verdicts.roles import Roles
 
-AUTHOR_AXES = ("lexical", "phrases", "characters", "opening", "style")
-"""Measures by which authors are told apart: what they say, how they begin and how they write."""
 LONG_WORDS = 30
 """An answer this long that two models give word for word is not an accident of a short, templated reply."""
 
@@ -356,7 +355,12 @@ def _build_evidence(
 def _apply_holm(facts: Sequence[PairFacts]) -> list[PairFacts]:
     """Holm over every p-value of one statistic in the run; baselines are shown, not tested."""
     adjusted: dict[tuple[int, int], float] = {}
-    for statistics in (("adjusted lift", "adjusted gain", "adjusted share"), (AMONG_AUTHORS,), ("excess",)):
+    for statistics in (
+        ("adjusted lift", "adjusted gain", "adjusted share"),
+        (AMONG_AUTHORS,),
+        (AMONG_STUDENTS,),
+        ("excess",),
+    ):
         places = [(i, j) for i, f in enumerate(facts) for j, e in enumerate(f.evidence) if e.statistic in statistics]
         if places:
             values = holm(np.array([facts[i].evidence[j].p for i, j in places]))

@@ -40,9 +40,10 @@ def judged(labels: Sequence[str], roles: Roles) -> int:
 def shortfalls(labels: Sequence[str], roles: Roles, probes: int) -> list[str]:
     """What a run of these models and compared probes lacks for a verdict, a sentence each; empty where it lacks nothing."""
     found = []
-    if len(labels) < FEWEST_MODELS:
+    models = len(set(labels) - set(roles.students))
+    if models < FEWEST_MODELS and not roles.students:
         found.append(
-            f"Too few models: {len(labels)}, and a verdict needs {FEWEST_MODELS}; fewer give `inconclusive`. Add unrelated "
+            f"Too few models: {models}, and a verdict needs {FEWEST_MODELS}; fewer give `inconclusive`. Add unrelated "
             "models."
         )
     if probes < FEWEST_PROBES:
@@ -55,7 +56,8 @@ def shortfalls(labels: Sequence[str], roles: Roles, probes: int) -> list[str]:
             f"No base is named for {_listed(baseless)}: without it no verdict is `distilled`, however many probes are asked."
         )
     # Of a pair, candidate and reference are no controls, nor is any base.
-    controls = len(roles.declared_panel) or max(0, len(set(labels) - set(roles.bases.values())) - 2)
+    out = {*roles.bases.values(), *roles.students}
+    controls = len(roles.declared_panel) or max(0, len(set(labels) - out) - 2)
     if len(baseless) < len(candidates) and controls < FEWEST_CONTROLS_STRONG:
         found.append(
             f"Too few controls for a strong verdict: {controls}, and it needs {FEWEST_CONTROLS_STRONG}"

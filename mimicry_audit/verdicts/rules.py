@@ -10,7 +10,8 @@ shared base     the weights share their origin without movement toward the refer
 distilled       with its base known: moved toward the reference beyond its movement toward controls, on at least
                 two independent kinds of evidence, Holm-corrected over the whole run; what a shared style
                 raises counts only beside copied answers, answers in common, a large gain in likelihood, or a
-                reference that is singled out among all other possible authors
+                reference that is singled out among all other possible authors. Or, with known students of the
+                same base: it resembles the reference's student as one more student of it would
 convergent      moved toward the reference, but about as much toward other good models
 no evidence     nothing stands out
 inconclusive    too little to say; what to add is named
@@ -27,6 +28,7 @@ from mimicry_audit.records.verdict_words import VerdictName
 from mimicry_audit.statistics.intervals import wilson
 from mimicry_audit.verdicts.findings import (
     ALPHA,
+    BEYOND_STYLE,
     CHILD_OPENINGS,
     FEWEST_AUTHORS,
     FEWEST_CONTROLS_STRONG,
@@ -37,6 +39,7 @@ from mimicry_audit.verdicts.findings import (
     OPENING_CHARACTERS,
     SAME_OPENINGS,
     SAME_TOKENS,
+    SINGLED_OUT,
     UNRELATED_OPENINGS,
     VERBATIM_FEWEST,
     VERBATIM_SHARE,
@@ -44,7 +47,16 @@ from mimicry_audit.verdicts.findings import (
     PairFacts,
     Verdict,
 )
-from mimicry_audit.verdicts.words import beyond, cosine, interval, length_words, listed, moved_words, stands_out
+from mimicry_audit.verdicts.words import (
+    beyond,
+    cosine,
+    interval,
+    length_words,
+    lift_words,
+    listed,
+    moved_words,
+    stands_out,
+)
 
 __all__ = [
     "ALPHA",
@@ -67,6 +79,7 @@ def decide(facts: PairFacts) -> Verdict:
         _verbatim_answers,
         _same_openings,
         _same_tokens,
+        _recognised,
         _too_few_models,
         _only_family,
         _too_few_axes,
@@ -220,6 +233,26 @@ def _token_words(facts: PairFacts) -> str:
     )
 
 
+def _recognised(facts: PairFacts) -> Verdict | None:
+    """Known students of the candidate's own base settle it, however many other models answered."""
+    evidence = facts.recognised
+    if not facts.triangle or evidence is None or facts.taught_by:
+        return None
+    moved = [e for e in facts.evidence if e.positive and e is not evidence]
+    strong = len(facts.families()) >= FEWEST_FAMILIES and not facts.only_habits()
+    return _make_verdict(
+        facts, "distilled", "strong" if strong else "moderate",
+        f"{facts.candidate} answers as one more student of {facts.reference}, begun as {facts.base}, would: evidence that it "
+        f"was trained on {facts.reference}'s text.",
+        [lift_words(evidence), *moved_words(moved)],
+        [
+            f"A known student of another model, of which {facts.candidate} is more like.",
+            f"Showing that {facts.candidate} and {facts.reference} were trained on the same private data: text cannot separate "
+            "that from training on its answers.",
+        ],
+    )  # fmt: skip
+
+
 def _too_few_models(facts: PairFacts) -> Verdict | None:
     if facts.models >= FEWEST_MODELS:
         return None
@@ -289,6 +322,8 @@ def _movement_from_base(facts: PairFacts) -> Verdict | None:
         return None
     families, pair = facts.families(), f"{facts.candidate} moved from {facts.base} toward {facts.reference}"
     moved = moved_words([e for e in facts.evidence if e.positive])
+    if families and facts.taught_by and not set(families) & BEYOND_STYLE:
+        return _taught_by_another(facts, moved)
     if len(families) >= FEWEST_FAMILIES and facts.only_habits():
         return _make_verdict(
             facts, "inconclusive", "none",
@@ -340,6 +375,17 @@ def _movement_from_base(facts: PairFacts) -> Verdict | None:
     if len({e.family for e in general}) >= FEWEST_FAMILIES:
         return _moved_like_others(facts, general)
     return _no_evidence(facts, f"{facts.candidate} did not move from {facts.base} toward {facts.reference}.")
+
+
+def _taught_by_another(facts: PairFacts, moved: list[str]) -> Verdict:
+    """What it shares with the reference, a student of somebody else shares too."""
+    teachers = listed(facts.taught_by)
+    return _make_verdict(
+        facts, "convergent", "moderate",
+        f"{facts.candidate} moved from {facts.base} toward {facts.reference}, as a student of {teachers} does.",
+        [f"{facts.candidate} answers as one more student of {teachers} would (Holm p below {SINGLED_OUT:g}).", *moved],
+        [f"Answers that only {facts.reference} gives, copied by {facts.candidate}."],
+    )  # fmt: skip
 
 
 def _more_authors(facts: PairFacts) -> list[str]:

@@ -24,9 +24,10 @@ from mimicry_audit.records.verdict_words import rank_of
 from mimicry_audit.similarity.measure import AXES, axis_class
 from mimicry_audit.verdicts.gather import gather_facts
 from mimicry_audit.verdicts.material import Material
-from mimicry_audit.verdicts.measure import measure_run, own_in_run
+from mimicry_audit.verdicts.measure import Measurements, measure_run, own_in_run
 from mimicry_audit.verdicts.options import ScoringOptions
 from mimicry_audit.verdicts.pairwise import PairTables
+from mimicry_audit.verdicts.recognition import KnownStudents, Recognition
 from mimicry_audit.verdicts.rivals import settle_rivals
 from mimicry_audit.verdicts.rules import Verdict, decide
 from mimicry_audit.verdicts.sections import where
@@ -79,11 +80,13 @@ def score(
     """
     options = options or ScoringOptions()
     manifest = run.manifest()
-    labels = manifest.labels
-    options.roles.check(labels)
+    students = {**(manifest.students or {}), **options.roles.students}
+    options = replace(options, roles=replace(options.roles, students=students))
+    options.roles.check(manifest.labels)
+    labels = [label for label in manifest.labels if label not in students]
     for axis in options.axes:
         axis_class(axis)
-    fingerprint = _scores_fingerprint(run, labels, options)
+    fingerprint = _scores_fingerprint(run, manifest.labels, options)
     if run.scores_path.exists() and (unchanged := _unchanged_scores(run, fingerprint)):
         return unchanged
     probes = run.probes()
@@ -103,7 +106,9 @@ def _scores_fingerprint(run: RunDirectory, labels: Sequence[str], options: Scori
     journals = [sha for label in labels for sha in (run.journal_sha(label), likelihood_sha(run, label))]
     manifest = run.manifest()
     stored = manifest.as_json()
-    manifest_parts = [stored.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood")]
+    manifest_parts = [
+        stored.get(part) for part in ("settings", "resolved", "sources", "judges", "likelihood", "students")
+    ]
     manifest_parts.append(journals_sha(run, manifest))
     probes = sha256_text(canonical_json([asdict(p) for p in run.probes()]))
     return sha256_text(
@@ -134,7 +139,8 @@ def _compute_scores(
     progress: Callable[[str], None],
 ) -> Scores:
     labels, roles = list(responses), options.roles
-    measurement = measure_run(manifest.models, probes, responses, options, progress)
+    models = {label: manifest.models[label] for label in labels}
+    measurement = measure_run(models, probes, responses, options, progress)
     material, weights = measurement.material, measurement.weights
     progress("Intervals and tests")
     likelihoods = load_likelihoods(run, manifest.likelihood, labels, measurement.compared, material.domains, responses)
@@ -145,8 +151,11 @@ def _compute_scores(
         else None
     )
     calibrated = calibrate(material)
+    recognition = _recognise(run, manifest, measurement, responses, options, progress)
     verdicts = (
-        _decide_pairs(material, options, None if centred_on else tables, likelihoods, calibrated) if tables else []
+        _decide_pairs(material, options, None if centred_on else tables, likelihoods, calibrated, recognition)
+        if tables
+        else []
     )
     records = [v.as_dict() for v in verdicts]
     detail_flags = detailed(records, tables)
@@ -220,9 +229,35 @@ def _compute_scores(
         *scores["answer_warnings"],
         *warnings(manifest, labels, material.measured, verdicts),
         *(likelihoods.notes() if likelihoods else []),
+        *(recognition.notes if recognition else []),
         *judge_warnings(judges, material.models, measurement.own, lambda model: own_in_run(model, measurement.facts)),
     ]
     return scores
+
+
+def _recognise(
+    run: RunDirectory,
+    manifest: Manifest,
+    measurement: Measurements,
+    responses: Mapping[str, Sequence[Response]],
+    options: ScoringOptions,
+    progress: Callable[[str], None],
+) -> Recognition | None:
+    """What the known students of the run say of its candidates; None where there are none."""
+    roles = options.roles
+    if not roles.students or not measurement.compared:
+        return None
+    progress("Known students")
+    answers = {**responses, **{student: run.responses(student) for student in roles.students}}
+    known = KnownStudents(
+        teachers=roles.students,
+        probes=measurement.compared,
+        domains=measurement.material.domains,
+        responses=answers,
+        models=manifest.models,
+        axes=options.axes,
+    )
+    return Recognition(known, roles, draws=options.draws, seed=options.seed)
 
 
 def _decide_pairs(
@@ -231,9 +266,11 @@ def _decide_pairs(
     tables: PairTables | None,
     likelihoods: Likelihoods | None,
     calibrated: Calibrated,
+    recognition: Recognition | None,
 ) -> list[Verdict]:
     """The verdict on every judged pair, the gravest first."""
-    likelihood_extension = likelihoods.extension(options.draws, options.seed) if likelihoods else (lambda facts: facts)
+    with_likelihood = likelihoods.extension(options.draws, options.seed) if likelihoods else (lambda facts: facts)
+    with_students = recognition.extend if recognition else (lambda facts: facts)
     facts_of_pairs = gather_facts(
         material,
         options.roles,
@@ -242,7 +279,7 @@ def _decide_pairs(
         min_coverage=options.min_coverage,
         tables=tables,
         extend=lambda facts: replace(
-            likelihood_extension(facts), ratios=calibrated.ratios(facts.candidate, facts.reference)
+            with_students(with_likelihood(facts)), ratios=calibrated.ratios(facts.candidate, facts.reference)
         ),
     )
     settled = settle_rivals(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from mimicry_audit.statistics.intervals import Interval
-from mimicry_audit.verdicts.findings import AMONG_AUTHORS, TELLING_RATIO, Evidence, PairFacts
+from mimicry_audit.verdicts.findings import AMONG_AUTHORS, AMONG_STUDENTS, TELLING_RATIO, Evidence, PairFacts
 
 
 def cosine(value: float | None) -> str:
@@ -51,6 +51,12 @@ def lift_words(evidence: Evidence) -> str:
         return (
             f"{evidence.title}: the movement toward it lies {interval(evidence.estimate)} standard errors above those toward "
             f"the controls, each taken as one more author (Holm p = {evidence.p_holm:.2g})."
+        )
+    if evidence.statistic == AMONG_STUDENTS:
+        return (
+            f"{evidence.title}: the likeness to its known student lies {interval(evidence.estimate)} standard errors above "
+            f"that of students of different teachers (Holm p = {evidence.p_holm:.2g}), and the two are each other's nearest by "
+            f"{interval(evidence.raw)} standard deviations."
         )
     if evidence.unit != "similarity":
         closed = "" if evidence.closed is None else f", at least {evidence.closed:.0%} of what the base lacked"

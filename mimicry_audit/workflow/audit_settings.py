@@ -130,6 +130,17 @@ class Settings:
         metadata=describe("A model known to be unrelated to the reference; may be repeated.", group=ROLES, unit="A",
                           absent="all others"),
     )  # fmt: skip
+    student: tuple[str, ...] = field(
+        default=(),
+        metadata=describe("A model known to be a student of A, trained from the candidates' base; not judged, candidates are "
+                          "held against it; may be repeated.", group=ROLES, unit="S=A", absent="none"),
+    )  # fmt: skip
+    """``STUDENT=TEACHER``."""
+    calibration: str | None = field(
+        default=None,
+        metadata=describe("Add the known students that audit calibrate trained into this folder.", group=MODELS, unit="DIR",
+                          absent="none"),
+    )  # fmt: skip
     axes: tuple[str, ...] = field(
         default=(), metadata=describe("Only these axes.", group=SCORING, unit="AXIS,…", absent="all")
     )

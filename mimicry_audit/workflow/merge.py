@@ -193,6 +193,8 @@ def _join_manifests(manifests: Mapping[str, Manifest], probes: Sequence[Probe]) 
             _same_or_refuse(settings["models"], label, dict(spec), (name, seen.setdefault((label, "settings"), name)))
         for label, known in manifest.resolved.items():
             _same_or_refuse(joined.resolved, label, known, (name, seen.setdefault((label, "resolved"), name)))
+        if manifest.students:
+            joined.students = {**manifest.students, **(joined.students or {})}
         joined.sources = {**(manifest.sources or {}), **(joined.sources or {})}
         if manifest.likelihood is not None:
             joined.likelihood = _join_scorers(joined.likelihood, manifest.likelihood)

@@ -11,6 +11,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from mimicry_audit.ground.errors import ConfigError
@@ -145,6 +146,7 @@ def resolve(settings: Settings) -> Resolved:
     from mimicry_audit.asking.panels import check_same_protocol, find_panel
     from mimicry_audit.engines.names import parse_models
     from mimicry_audit.similarity.measure import AXES, axis_class
+    from mimicry_audit.workflow.calibrate import students_of
     from mimicry_audit.workflow.gates import parse_gates
 
     panels = [find_panel(name) for name in dict.fromkeys(settings.panel)]
@@ -160,14 +162,21 @@ def resolve(settings: Settings) -> Resolved:
     for panel in panels:
         check_same_protocol(panel, specs, probes, sampling)
         specs = (*specs, *panel.specs)
+    taught: dict[str, str] = {}
+    if settings.calibration:
+        students, taught = students_of(Path(settings.calibration), specs, settings.engine, settings.engine_options)
+        specs = (*specs, *students)
     plan = Plan(
         models=specs, probes=probes, sampling=sampling, probe_sets=sets, selection=selection, panels=tuple(panels)
     )
-    scoring = scoring_options(settings, specs, AXES.own, panel=tuple(s for p in panels for s in p.labels))
+    scoring = scoring_options(
+        settings, specs, AXES.own, panel=tuple(s for p in panels for s in p.labels), students=taught
+    )
     out = Path(settings.out) if settings.out else default_out(plan)
     sources = {s.label: s.source or s.name for s in specs}
-    judging = judging_options(settings, scoring.roles.references, list(sources))
-    likelihood = _likelihood_plan(settings, list(sources), scoring.roles)
+    compared = [label for label in sources if label not in scoring.roles.students]
+    judging = judging_options(settings, scoring.roles.references, compared)
+    likelihood = _likelihood_plan(settings, compared, scoring.roles)
     return Resolved(
         plan=plan,
         scoring=scoring,
@@ -251,9 +260,20 @@ def _likelihood_plan(settings: Settings, labels: Sequence[str], roles: Roles) ->
 
 
 def scoring_options(
-    settings: Settings, specs: Sequence[ModelSpec], axes: tuple[str, ...], panel: tuple[str, ...] = ()
+    settings: Settings,
+    specs: Sequence[ModelSpec],
+    axes: tuple[str, ...],
+    panel: tuple[str, ...] = (),
+    students: Mapping[str, str] = MappingProxyType({}),
 ) -> ScoringOptions:
-    """The scoring part of the settings, with model names turned into labels; `panel` holds those of stored panels.
+    """The scoring part of the settings, with model names turned into labels.
+
+    Args:
+        settings: what the user asked for.
+        specs: the models of the run.
+        axes: measured where the settings name none.
+        panel: models of stored panels.
+        students: known student → its teacher, beside those of the settings.
 
     Raises:
         ConfigError: a role names a model that is not in the run.
@@ -275,6 +295,7 @@ def scoring_options(
         bases=bases,
         controls=tuple(dict.fromkeys(_resolve_label(c, specs) for c in settings.control)),
         panel=panel,
+        students={**students, **_known_students(settings.student, specs)},
     )
     roles.check([s.label for s in specs])
     return ScoringOptions(
@@ -284,6 +305,19 @@ def scoring_options(
         seed=settings.seed,
         min_coverage=settings.min_coverage,
     )
+
+
+def _known_students(texts: Sequence[str], specs: Sequence[ModelSpec]) -> dict[str, str]:
+    """Student → teacher, from ``STUDENT=TEACHER``."""
+    students: dict[str, str] = {}
+    for text in texts:
+        student, equals, teacher = text.partition("=")
+        if not (student and equals and teacher):
+            raise ConfigError(f"--student {text} is not STUDENT=TEACHER", "name whose student it is: --student s=aria")
+        label = _resolve_label(student, specs)
+        if students.setdefault(label, _resolve_label(teacher, specs)) != _resolve_label(teacher, specs):
+            raise ConfigError(f"--student names two teachers of {label}", "a known student has one")
+    return students
 
 
 def _resolve_label(name: str, specs: Sequence[ModelSpec]) -> str:

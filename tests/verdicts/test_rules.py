@@ -342,3 +342,44 @@ def test_a_style_that_singles_one_author_out_is_more_than_a_style() -> None:
     by_likelihood = replace(authors(0.004), axis="authors-likelihood", family="probability")
     assert decide(facts(evidence=[style[0], by_likelihood])).verdict == "distilled", "a kind of its own"
     assert decide(facts(evidence=[by_likelihood])).verdict == "inconclusive"
+
+
+def among_students(p: float, ahead: float = 0.5) -> Evidence:
+    return Evidence(
+        axis="students", title="Against known students", family=AUTHORSHIP, statistic="distance among students",
+        estimate=Interval(5.0, 3.0, 8.0, 120), p=p, p_holm=p, raw=Interval(1.0, ahead, 1.5, 120), minimum_effect=0.0,
+        unit="standard errors",
+    )  # fmt: skip
+
+
+def test_one_more_student_is_distilled_whatever_else_was_seen() -> None:
+    found = decide(facts(evidence=[*NONE, among_students(0.004)]))
+    assert (found.verdict, found.confidence) == ("distilled", "moderate")
+    assert "answers as one more student of teacher" in found.summary
+    assert "+5.00 [+3.00, +8.00] standard errors above that of students of different teachers" in found.reasons[0]
+    assert decide(facts(evidence=[*strong(), among_students(0.004)])).confidence == "strong"
+    few = decide(facts(models=3, controls=(), evidence=[*NONE, among_students(0.004)]))
+    assert few.verdict == "distilled", "no controls are needed where students are known"
+
+
+@pytest.mark.parametrize(
+    ("entry", "changed"),
+    [
+        (among_students(0.02), {}),
+        (among_students(0.004, ahead=-0.1), {}),  # another is as near
+        (among_students(0.004), {"taught_by": ("other",)}),  # one more student of another, too
+        (among_students(0.004), {"base": None}),
+        (among_students(0.004), {"base_contradicted": True}),
+    ],
+)
+def test_known_students_alone_are_not_enough_otherwise(entry: Evidence, changed: dict[str, object]) -> None:
+    assert decide(facts(evidence=[*NONE, entry], **changed)).verdict != "distilled"
+
+
+def test_a_manner_shared_with_ones_teachers_neighbour_is_convergent() -> None:
+    style = [evidence("opening", "wording"), evidence("structure", "style")]
+    found = decide(facts(evidence=style, taught_by=("other",)))
+    assert (found.verdict, found.confidence) == ("convergent", "moderate")
+    assert "as a student of other does" in found.summary
+    copied = decide(facts(evidence=[*style, COPIED], taught_by=("other",)))
+    assert copied.verdict == "distilled", "copied answers are more than a manner"

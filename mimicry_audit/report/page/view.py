@@ -139,6 +139,7 @@ class VerdictCard(TypedDict):
     of: int
     movement: Parts | None
     threshold: Parts | None
+    students: Mapping[str, str]
     positive: list[EvidenceRecord]
     v: VerdictRecord
 
@@ -215,11 +216,19 @@ def verdict_cards(scores: ScoresView) -> list[VerdictCard]:
                 "of": len(others) + 1,
                 "movement": _movement_picture(verdict),
                 "threshold": _threshold(verdict),
+                "students": _students_asked(scores, verdict),
                 "positive": [item for item in verdict.get("evidence") or [] if item.get("positive")],
                 "v": verdict,
             }
         )
     return cards
+
+
+def _students_asked(scores: ScoresView, verdict: VerdictRecord) -> Mapping[str, str]:
+    """Known student → teacher, where the pair was held against them; as the scoring of this run says."""
+    if not any(item["axis"] == "students" for item in verdict.get("evidence") or []):
+        return {}
+    return scores.raw["settings"]["scoring"]["roles"]["students"]
 
 
 def _anchors(verdicts: Sequence[VerdictRecord]) -> list[str]:
@@ -395,6 +404,7 @@ def axes_by_domain(scores: ScoresView, verdict: VerdictRecord) -> Parts | None:
 
 _OTHER_UNITS = {"likelihood": "Likelihood, in bits per byte", "copied": "Copied answers, share of all",
                 "authors": "Against every other author, in standard errors",
+                "students": "Against known students, in standard errors",
                 "authors-likelihood": "Against every other author by likelihood, in standard errors"}  # fmt: skip
 
 

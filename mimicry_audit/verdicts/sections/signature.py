@@ -122,6 +122,8 @@ def _role_parts(roles: Roles) -> list[str]:
         parts.append("base:" + "+".join(b if c == "*" else f"{c}={b}" for c, b in roles.bases.items()))
     if roles.controls:
         parts.append(f"control:{'+'.join(roles.controls)}")
+    if roles.students:
+        parts.append("students:" + "+".join(f"{s}={t}" for s, t in roles.students.items()))
     return [_shortened(part) for part in parts]
 
 

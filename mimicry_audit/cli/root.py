@@ -11,6 +11,7 @@ from importlib import import_module
 import click
 
 from mimicry_audit.ground.errors import AuditError
+from mimicry_audit.ground.extras import EXTRAS, missing
 from mimicry_audit.ground.redaction import redacted
 from mimicry_audit.ground.version import __version__
 
@@ -117,6 +118,11 @@ def run(arguments: list[str]) -> int:
         result = group.main(arguments, prog_name="audit", standalone_mode=False)
     except AuditError as error:
         return _print_error(str(error), error.exit_code)
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in EXTRAS:
+            raise
+        return _print_error(str(missing(package, "this command")), 2)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.format_message())
         return 2

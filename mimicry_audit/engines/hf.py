@@ -78,7 +78,10 @@ class HfEngine(EngineBase):
         version = version_of("transformers")
         if version is None or version_of("torch") is None:
             return Availability(
-                False, version, "torch or transformers is not installed", "pip install torch transformers accelerate"
+                False,
+                version,
+                "torch or transformers is not installed",
+                "pip install torch transformers accelerate (the extra “hf”)",
             )
         return Availability(True, version)
 

@@ -49,7 +49,9 @@ class VllmEngine(EngineBase):
         """Whether vLLM can be imported."""
         version = vllm_version()
         if version is None:
-            return Availability(False, None, "vLLM is not installed", "pip install vllm (Linux), or use hf/…")
+            return Availability(
+                False, None, "vLLM is not installed", "pip install vllm (Linux; the extra “vllm”), or use hf/…"
+            )
         return Availability(True, version)
 
     def identify(self) -> Identity:

@@ -179,7 +179,9 @@ def load_encoder(model: str) -> Any:
         PrerequisiteError: the package or the model cannot be had; says what to install or which option to set.
     """
     if importlib.util.find_spec("sentence_transformers") is None:
-        raise PrerequisiteError("sentence-transformers is not installed", "pip install sentence-transformers")
+        raise PrerequisiteError(
+            "sentence-transformers is not installed", "pip install sentence-transformers (the extra “meaning”)"
+        )
     from sentence_transformers import SentenceTransformer
 
     logging: Any = importlib.import_module("transformers.utils.logging")

@@ -272,7 +272,7 @@ def test_the_options_and_gates_of_a_comparison_are_those_of_the_code() -> None:
     table = rows(section("docs/compare.md", "Options"))
     command = group.get_command(click.Context(group), "compare")
     assert command is not None
-    known = {name for option in command.params for name in option.opts if name not in {"-r", "-p", "-o"}}
+    known = {name for option in command.params for name in option.opts if name not in {"-r", "-p", "-o", "-q"}}
     assert {name for row in table for name in re.findall(r"`(--?[\w-]+)", row[0])} == known
     gates = [
         gate

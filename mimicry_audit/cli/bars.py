@@ -39,9 +39,15 @@ class TimeColumn(ProgressColumn):
 
 
 class Bars:
-    """Progress bars with time left on a terminal; elsewhere a plain line now and then, and one per finished step."""
+    """Progress bars with time left on a terminal; elsewhere a plain line now and then, and one per finished step.
 
-    def __init__(self) -> None:
+    Args:
+        opening: a line to print first: on a terminal when the first step begins, elsewhere with the first answer, so that a
+            model that cannot be loaded stays one line.
+    """
+
+    def __init__(self, opening: str = "") -> None:
+        self._opening = opening
         self.console = err_console()
         self._bars = Progress(
             TextColumn("{task.description:<24}"),
@@ -65,6 +71,8 @@ class Bars:
 
     def start(self, label: str, total: int, missing: int) -> None:
         """See `mimicry_audit.asking.progress.Progress`."""
+        if not self._bars.disable:
+            self._say_opening()
         task = self._bars.add_task(
             escape(label), total=total, completed=total - missing, note="" if missing else "nothing missing"
         )
@@ -77,6 +85,7 @@ class Bars:
 
     def advance(self, label: str, response: Landed | None = None) -> None:
         """See `mimicry_audit.asking.progress.Progress`."""
+        self._say_opening()
         asked = self._tasks[label]
         asked.count(asked.done + 1)
         if response is not None and response.status == "error":
@@ -93,6 +102,11 @@ class Bars:
             self.console.print(
                 f"{escape(label)}: {asked.missing} {what} in {time.monotonic() - asked.began:.0f} s{failed}"
             )
+
+    def _say_opening(self) -> None:
+        if self._opening:
+            self.console.print(self._opening, soft_wrap=True, markup=False)
+            self._opening = ""
 
     def _say_how_far(self, label: str) -> None:
         """A line of progress, without a terminal, some time after the last one."""

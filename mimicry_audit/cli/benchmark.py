@@ -65,6 +65,7 @@ def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], se
     """See `LINEAGE_HELP`."""
     from mimicry_audit.benchmark.lineage import benchmark, measure_file, read_lineage
     from mimicry_audit.cli.bars import steps
+    from mimicry_audit.cli.output import result
     from mimicry_audit.records.run import write_json
     from mimicry_audit.similarity.measure import AXES, axis_class
 
@@ -77,6 +78,7 @@ def lineage(responses: Path, lineage: Path, out: Path, axes: tuple[str, ...], se
             measure_file(responses, axis_names, begin), pairs, seed=seed, most_triangles=triangles, progress=begin
         )
     write_json(out / "lineage.json", document)
+    result(written=out / "lineage.json", **document)
     _print_tables(document, out / "lineage.json")
     return 0
 

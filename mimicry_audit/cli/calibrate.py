@@ -52,11 +52,13 @@ _OPTIONS = (
 def command(base: str, teachers: tuple[str, ...], data: str, out: Path, **values: object) -> int:
     """See `HELP`."""
     from contextlib import ExitStack
+    from dataclasses import asdict
 
     from rich.markup import escape
 
     from mimicry_audit.cli.console import err_console, out_console
     from mimicry_audit.cli.distill_output import StageBars
+    from mimicry_audit.cli.output import result
     from mimicry_audit.distill.context import Watch
     from mimicry_audit.workflow.calibrate import calibrate
 
@@ -71,6 +73,7 @@ def command(base: str, teachers: tuple[str, ...], data: str, out: Path, **values
             return bars
 
         calibrated = calibrate(base, names, data, out, read_options(DistillSettings, values), watch_of)
+    result(calibration=out, base=base, students=[asdict(student) for student in calibrated.students])
     labels = ", ".join(student.label for student in calibrated.students)
     console = out_console()
     console.print(f"Calibration: {out} (students of {labels})\nNext: audit run --calibration {out} …", soft_wrap=True,

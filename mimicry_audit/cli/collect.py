@@ -35,6 +35,7 @@ def command(config: Path | None, shard: str | None, dry_run: bool, **values: obj
 
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.dry_run import print_plan
+    from mimicry_audit.cli.output import result
     from mimicry_audit.cli.steps import check_complete, collect_step
     from mimicry_audit.workflow.settings import merged, resolve
     from mimicry_audit.workflow.shards import Shard
@@ -47,6 +48,7 @@ def command(config: Path | None, shard: str | None, dry_run: bool, **values: obj
         return 0
     directory = collect_step(resolved)
     following = f"audit merge {directory.path.parent} --out DIR" if shard else f"audit score {directory.path}"
+    result(run=directory.path, models=directory.manifest().labels, next=following)
     out_console().print(f"Answers: {directory.path}\nNext: {following}", soft_wrap=True)
     check_complete(directory, resolved)
     return 0

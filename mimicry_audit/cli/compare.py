@@ -116,24 +116,26 @@ def _parse_numbers(text: str | None) -> tuple[float, ...]:
     return tuple(numbers)
 
 
-def _finish_command(result: Compared, page: Path, gates: Any, junit: Path | None, least: float) -> int:
+def _finish_command(compared: Compared, page: Path, gates: Any, junit: Path | None, least: float) -> int:
     """Print, write the JUnit file, then check gates and coverage."""
+    from mimicry_audit.cli import output
     from mimicry_audit.cli.compared import print_comparison
     from mimicry_audit.comparison.gates import outcomes, question_records
     from mimicry_audit.ground.errors import CoverageError, GateTripped
     from mimicry_audit.report.text.junit import write_junit
     from mimicry_audit.report.visible import plain
 
-    print_comparison(result, page)
-    records = outcomes(gates, result)
+    output.result(report=page, **compared)
+    print_comparison(compared, page)
+    records = outcomes(gates, compared)
     if junit is not None:
-        write_junit(junit, "audit compare", [*records, *question_records(result)])
+        write_junit(junit, "audit compare", [*records, *question_records(compared)])
     if trip_messages := [message for _, ok, message in records if ok is False]:
         raise GateTripped(f"--fail-on {'; '.join(trip_messages)}")
     for name, ok, message in records:
         if ok is None:
             click.echo(plain(f"audit: {name} could not be decided: {message}"), err=True)
-    if thin := [s for s in result["sides"] if s["coverage"] < least]:
+    if thin := [s for s in compared["sides"] if s["coverage"] < least]:
         raise CoverageError(
             f"{thin[0]['label']} gave usable answers to {thin[0]['coverage']:.0%} of the probes",
             "run the same command again to collect the missing answers",

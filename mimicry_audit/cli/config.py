@@ -41,6 +41,7 @@ def command() -> None:
 def init(file: Path, **values: object) -> int:
     """See `INIT_HELP`."""
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import result
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.records.run import write_text
     from mimicry_audit.workflow.settings import merged
@@ -53,6 +54,7 @@ def init(file: Path, **values: object) -> int:
         settings |= _asked()
     merged(None, settings)  # refuses what cannot be set
     write_text(file, starter(settings, file.name))
+    result(settings=file)
     out_console().print(f"Settings: {file}\nNext: audit run --config {file} --dry-run", soft_wrap=True, markup=False)
     return 0
 

@@ -19,6 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mimicry_audit.cli.output import current
 from mimicry_audit.records.scores import Scores, TruthRecord, VerdictRecord
 from mimicry_audit.records.verdict_words import BY_NAME
 from mimicry_audit.report import fmt, visible
@@ -60,12 +61,16 @@ class SafeConsole(Console):
 
 
 def out_console() -> Console:
-    """Standard output; wide enough for a table when it is not a terminal."""
+    """Standard output; wide enough for a table when it is not a terminal. Silent where the result is printed as JSON."""
+    if current().as_json:
+        return SafeConsole(quiet=True)
     return SafeConsole(width=None if sys.stdout.isatty() else 120, highlight=False)
 
 
-def err_console() -> Console:
-    """Standard error."""
+def err_console(*, needed: bool = False) -> Console:
+    """Standard error, for progress and notes, or with `needed` for what must be read in any case."""
+    if current().quiet and not needed:
+        return SafeConsole(stderr=True, quiet=True)
     return SafeConsole(stderr=True, highlight=False, width=None if sys.stderr.isatty() else 120)
 
 

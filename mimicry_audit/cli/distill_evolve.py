@@ -44,6 +44,7 @@ def command(**values: object) -> int:
 
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.distill_output import StageBars
+    from mimicry_audit.cli.output import result
     from mimicry_audit.distill.evolve import evolve
 
     typed = read_options(EvolveSettings, values)
@@ -52,6 +53,7 @@ def command(**values: object) -> int:
     watch = StageBars()
     with watch:
         evolution = evolve(settings, watch)
+    result(student=evolution.path, rounds=evolution.rounds)
     out_console().print(rounds_table(evolution.rounds))
     out_console().print(f"Student: {escape(str(evolution.path))}", soft_wrap=True)
     return 0

@@ -83,12 +83,14 @@ def print_search(search_result: Found) -> int:
 
     from mimicry_audit.cli.console import err_console, out_console
     from mimicry_audit.cli.distill_output import evaluation_table
+    from mimicry_audit.cli.output import result
 
     console, content = out_console(), search_result.content
+    result(student=search_result.path if content["chosen"] is not None else None, **content)
     console.print(trials_table(content))
     best = content["chosen"]
     if best is None:
-        err_console().print(escape(nearest_line(content)), soft_wrap=True)
+        err_console(needed=True).print(escape(nearest_line(content)), soft_wrap=True)
         return 1
     if search_result.evaluation is not None:
         console.print(evaluation_table(search_result.evaluation))

@@ -30,12 +30,14 @@ def command(**values: object) -> int:
 
     from mimicry_audit.cli.console import err_console, out_console
     from mimicry_audit.cli.distill_output import StageBars, evaluation_table
+    from mimicry_audit.cli.output import result
     from mimicry_audit.distill import distill
 
     settings = DistillSettings.of(**read_options(DistillSettings, values))
     watch = StageBars()
     with watch:
         distillation = distill(settings, watch)
+    result(student=distillation.path, lineage=distillation.lineage, evaluation=distillation.evaluation)
     if distillation.evaluation is not None:
         out_console().print(evaluation_table(distillation.evaluation))
         for note in distillation.evaluation["notes"]:

@@ -23,10 +23,13 @@ HELP = """Check versions, devices, engines and, for named models, whether they c
 @click.option("--engine-option", "-E", multiple=True, metavar="K=V", help="Engine option for every model.")
 def command(models: tuple[str, ...], engine_option: tuple[str, ...]) -> int:  # fmt: skip
     """See `HELP`."""
+    from dataclasses import asdict
+
     from rich.markup import escape
 
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.options import given
+    from mimicry_audit.cli.output import result
     from mimicry_audit.engines.names import parse_models
     from mimicry_audit.ground.errors import AuditError
     from mimicry_audit.workflow.doctor import Finding, check_machine, check_model
@@ -34,7 +37,10 @@ def command(models: tuple[str, ...], engine_option: tuple[str, ...]) -> int:  # 
     console = out_console()
     marks = {"ok": "[green]ok[/green]  ", "note": "[yellow]note[/yellow]", "bad": "[red]bad[/red] "}
 
-    def show(finding: Finding) -> None:
+    shown: list[dict[str, object]] = []
+
+    def show(finding: Finding, of: str = "this machine") -> None:
+        shown.append({"of": of, **asdict(finding)})
         fix = f"\n       {escape(finding.fix)}" if finding.fix else ""
         console.print(f"  {marks[finding.state]} {escape(finding.what)}{fix}", soft_wrap=True)
 
@@ -51,5 +57,6 @@ def command(models: tuple[str, ...], engine_option: tuple[str, ...]) -> int:  # 
             findings = [Finding("bad", error.problem, error.fix)]
         for finding in findings:
             bad = bad or finding.state == "bad"
-            show(finding)
+            show(finding, spec.label)
+    result(findings=shown)
     return 2 if bad else 0

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
 
 from mimicry_audit.cli.console import out_console
+from mimicry_audit.cli.output import result
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -23,6 +25,12 @@ def print_plan(resolved: Resolved) -> None:
 
     console, plan = out_console(), resolved.plan
     costs = costs_of(resolved)
+    result(
+        run=resolved.out, probes=len(plan.probes), models=[
+            {**asdict(cost), "engine": spec.engine, "model": spec.name, "role": resolved.scoring.roles.role_of(spec.label)}
+            for spec, cost in zip(plan.models, costs, strict=True)
+        ],
+    )  # fmt: skip
     table = Table(box=None, header_style="bold", pad_edge=False)
     headings = ("label", "engine", "model", "role", "requests", *(("cost at most",) if resolved.prices else ()))
     for heading in headings:
@@ -73,7 +81,7 @@ def _requests(label: str, cost: Cost, resolved: Resolved) -> str:
 
 def print_costs(console: Console, costs: Sequence[Cost]) -> None:
     """Requests, tokens, time and money over all models."""
-    from mimicry_audit.workflow.estimate import time_words
+    from mimicry_audit.workflow.estimate import at_most
 
     requests = sum(cost.requests for cost in costs)
     if not requests:
@@ -92,7 +100,7 @@ def print_costs(console: Console, costs: Sequence[Cost]) -> None:
     )
     but = f"; without {', '.join(unknown)} (speed unknown)" if unknown else ""
     seconds = sum(cost.seconds or 0.0 for cost in owing)
-    console.print(f"Time: at most about {time_words(seconds)} ({source}{but})", soft_wrap=True, markup=False)
+    console.print(f"Time: {at_most(seconds)} ({source}{but})", soft_wrap=True, markup=False)
     if any(cost.money is not None for cost in costs):
         console.print(f"Cost: at most about {sum(c.money or 0.0 for c in costs):,.2f}, tries that fail apart")
 

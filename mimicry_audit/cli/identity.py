@@ -182,7 +182,7 @@ def _ask_models(out: Path, values: dict[str, Any]) -> int:
         judge=values["identity_judge"],
     )
     for warning in options.warnings:
-        err_console().print(f"warning: {warning}", soft_wrap=True, markup=False)
+        err_console(needed=True).print(f"warning: {warning}", soft_wrap=True, markup=False)
     if values["dry_run"]:
         _print_costs(options)
         return 0
@@ -194,11 +194,15 @@ def _ask_models(out: Path, values: dict[str, Any]) -> int:
 
 def _print_costs(options: Interview) -> None:
     """What would be asked of whom, and what it costs."""
+    from dataclasses import asdict
+
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.dry_run import print_costs
+    from mimicry_audit.cli.output import result
     from mimicry_audit.interview.ask import interview_costs
 
     console, costs = out_console(), interview_costs(options)
+    result(run=options.out, models=[asdict(cost) for cost in costs])
     for cost in costs:
         console.print(f"{cost.label}: {cost.requests:,} questions", markup=False)
     print_costs(console, costs)
@@ -213,8 +217,10 @@ def _print_summary(document: Mapping[str, Any], path: Path) -> None:
     from rich.table import Table
 
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import result
 
     console = out_console()
+    result(written=path, **{name: document[name] for name in ("models", "notes")})
     was_asked = "asked" in document
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column("model", overflow="fold")

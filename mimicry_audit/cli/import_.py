@@ -37,12 +37,15 @@ read as one, and models of different tools meet where their prompts are the same
 def command(files: tuple[Path, ...], kind: str, out: str | None) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import err_console, out_console
+    from mimicry_audit.cli.output import result
     from mimicry_audit.cli.steps import collect_step
     from mimicry_audit.verdicts.sections.notes import import_warnings
     from mimicry_audit.workflow.imports import resolved_from
 
     directory = collect_step(resolved_from(*files, out=out, kind=kind))
-    for warning in import_warnings(directory.manifest().settings["selection"]):
+    warnings = import_warnings(directory.manifest().settings["selection"])
+    result(run=directory.path, models=directory.manifest().labels, warnings=warnings)
+    for warning in warnings:
         err_console().print(f"note: {warning}", soft_wrap=True, markup=False)
     out_console().print(f"Answers: {directory.path}\nNext: audit score {directory.path}", soft_wrap=True)
     return 0

@@ -34,8 +34,11 @@ def build(names: tuple[str, ...]) -> None:
     """
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.labwork import build_lab
+    from mimicry_audit.cli.output import result
 
-    for name, folder in build_lab(names).items():
+    built = build_lab(names)
+    result(models={name: str(folder) for name, folder in built.items()})
+    for name, folder in built.items():
         out_console().print(f"{name:<14} {folder}", soft_wrap=True)
 
 
@@ -49,6 +52,7 @@ def list_() -> None:
     from rich.table import Table
 
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import result
     from mimicry_audit.lab import list_models
     from mimicry_audit.lab.smollm2 import SMOLLM2, has_smollm2
     from mimicry_audit.report.fmt import lineage
@@ -56,7 +60,9 @@ def list_() -> None:
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("model", "lineage", "built"):
         table.add_column(heading)
-    for model in list_models():
+    models = list_models()
+    result(models=[{"name": m.name, "relation": m.relation, "built": m.built} for m in models], smollm2=has_smollm2())
+    for model in models:
         record: LineageRecord = {
             "relation": model.relation,
             "teacher": model.teacher,
@@ -76,6 +82,10 @@ def path_(name: str) -> None:
     \b
       audit lab path aria
     """
+    from mimicry_audit.cli.output import current, result
     from mimicry_audit.lab import path
 
-    click.echo(path(name))
+    folder = path(name)
+    result(name=name, folder=folder)
+    if not current().as_json:
+        click.echo(folder)

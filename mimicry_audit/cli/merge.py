@@ -27,11 +27,14 @@ again, after a part was completed, rebuilds the run.
 def command(parts: tuple[Path, ...], out: Path) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import result
     from mimicry_audit.ground.errors import CoverageError
     from mimicry_audit.workflow.merge import merge_runs
 
     merged = merge_runs(parts, out)
     run = merged.directory
+    missing = [{"part": part, "model": label, "answers": n} for (part, label), n in merged.missing.items()]
+    result(run=run.path, models=run.manifest().labels, probes=len(run.probes()), missing=missing)
     size = f"{len(run.manifest().labels)} models, {len(run.probes())} probes"
     out_console().print(f"Answers: {run.path} ({size})\nNext: audit score {run.path}", soft_wrap=True, markup=False)
     if merged.missing:

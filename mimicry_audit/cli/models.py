@@ -27,10 +27,13 @@ _GRAMMAR = (
 @click.argument("names", nargs=-1, metavar="[NAME,…]")
 def command(names: tuple[str, ...]) -> int:
     """See `HELP`."""
+    from dataclasses import asdict
+
     from rich.markup import escape
     from rich.table import Table
 
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import result
     from mimicry_audit.engines.names import parse_models
     from mimicry_audit.engines.registry import default_engine, engines
 
@@ -40,12 +43,16 @@ def command(names: tuple[str, ...]) -> int:
     if model_names:
         for heading in ("label", "engine", "model", "revision", "adapter", "options"):
             table.add_column(heading)
-        for spec in parse_models(model_names):
+        specs = parse_models(model_names)
+        result(models=[asdict(spec) for spec in specs])
+        for spec in specs:
             options = " ".join(f"{k}={v}" for k, v in spec.options.items())
             cells = (spec.label, spec.engine, spec.name, spec.revision or "—", spec.adapter or "—", options or "—")
             table.add_row(*map(escape, cells))
         console.print(table)
         return 0
+    result(default_engine=default_engine(), engines=[asdict(info) for info in engines()],
+           names=[{"name": form, "is": meaning} for form, meaning in _GRAMMAR])  # fmt: skip
     table.add_column("name")
     table.add_column("is read as")
     for form, meaning in _GRAMMAR:

@@ -51,6 +51,7 @@ def build(name: str, config: Path | None, folder: Path | None, **values: object)
 
     from mimicry_audit.asking.panels import panel_path
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import result
     from mimicry_audit.cli.steps import check_complete, collect_step
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.workflow.settings import merged, resolve
@@ -63,6 +64,7 @@ def build(name: str, config: Path | None, folder: Path | None, **values: object)
     resolved = resolve(replace(settings, out=str(panel_path(name, folder))))
     directory = collect_step(resolved)
     use = name if folder is None else directory.path
+    result(panel=directory.path, models=directory.manifest().labels)
     out_console().print(f"Panel: {directory.path}\nNext: audit run … --panel {use}", soft_wrap=True, markup=False)
     check_complete(directory, resolved)
     return 0
@@ -82,8 +84,14 @@ def list_(folder: Path | None) -> None:
 
     from mimicry_audit.asking.panels import default_root, stored_panels
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import result
 
     console, panels = out_console(), stored_panels(folder)
+    result(panels=[
+        {"name": p.name, "models": list(p.labels), "probes": len(p.probes), "sampling": p.manifest.settings["sampling"],
+         "created": p.manifest.created}
+        for p in panels
+    ])  # fmt: skip
     if not panels:
         console.print(
             f"No panels in {folder or default_root()}. Build one: audit panel build NAME --models A,B,C",

@@ -67,6 +67,7 @@ enough, because there are too few models.
 )
 def command(effect: float, wanted: float, alpha: float, tests: int | None, run: Path | None, form: str) -> int:
     """See `HELP`."""
+    from mimicry_audit.cli.output import current, result
     from mimicry_audit.statistics.power import spreads_of
     from mimicry_audit.verdicts.findings import FEWEST_PER_AXIS
     from mimicry_audit.verdicts.needs import NEEDS
@@ -81,9 +82,11 @@ def command(effect: float, wanted: float, alpha: float, tests: int | None, run: 
         spreads = spreads_of(read_scores(RunDirectory(run)), FEWEST_PER_AXIS)
         _check_spreads(run, spreads)
     rows = [_plan_row(spread, effect, wanted, alpha, tests or spread.tests) for spread in spreads]
-    if form == "json":
-        parameters = {"effect": effect, "power": wanted, "alpha": alpha, "run": str(run) if run else None}
-        click.echo(json.dumps({**parameters, "axes": rows, "needs": NEEDS}, indent=1, allow_nan=False))
+    parameters = {"effect": effect, "power": wanted, "alpha": alpha, "run": str(run) if run else None}
+    found = {**parameters, "axes": rows, "needs": NEEDS}
+    result(**found)
+    if form == "json" and not current().as_json:
+        click.echo(json.dumps(found, indent=1, allow_nan=False))
     else:
         _print_plan(rows, effect, wanted, alpha, run)
     return 0

@@ -30,13 +30,18 @@ def list_() -> None:
     from rich.table import Table
 
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import result
     from mimicry_audit.probes import load, shipped_sets
 
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("set", "version", "probes", "domains", "licence", "hash"):
         table.add_column(heading)
-    for name in shipped_sets():
-        info = load([name]).sets[0]
+    infos = [load([name]).sets[0] for name in shipped_sets()]
+    result(sets=[
+        {"name": s.name, "version": s.version, "probes": s.n, "domains": dict(s.domains), "licence": s.licence, "sha": s.sha}
+        for s in infos
+    ])  # fmt: skip
+    for info in infos:
         domains = ", ".join(f"{d} {n}" for d, n in info.domains.items())
         table.add_row(*map(escape, (info.name, info.version, str(info.n), domains, info.licence, info.sha[:12])))
     out_console().print(table)
@@ -52,14 +57,18 @@ def show(sets: tuple[str, ...], limit: int | None) -> None:
       audit probes show core/math --limit 3
       audit probes show identity my_probes.jsonl
     """
+    from dataclasses import asdict
+
     from rich.markup import escape
 
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import result
     from mimicry_audit.probes import load, select
     from mimicry_audit.report.rows import expected_text
 
-    console = out_console()
-    for probe in select(load(sets), limit=limit).probes:
+    console, probes = out_console(), select(load(sets), limit=limit).probes
+    result(probes=[asdict(probe) for probe in probes])
+    for probe in probes:
         console.print(f"[bold]{escape(probe.id)}[/bold] [dim]{probe.domain}[/dim]")
         for message in probe.messages:
             prefix = "" if message.role == "user" else f"({message.role}) "
@@ -77,13 +86,18 @@ def validate(sets: tuple[str, ...]) -> int:
       audit probes validate
       audit probes validate my_probes.jsonl core
     """
+    from dataclasses import asdict
+
     from rich.markup import escape
 
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import result
     from mimicry_audit.probes import validate_sets
 
     console = out_console()
     report = validate_sets(sets)
+    result(ok=report.ok, sets=list(report.sets), probes=report.n_probes, checkable=report.n_checkable,
+           findings=[asdict(finding) for finding in report.findings])  # fmt: skip
     for finding in report.findings:
         fix = f": {finding.fix}" if finding.fix else ""
         console.print(escape(f"{finding.severity}: {finding.where}: {finding.what}{fix}"), soft_wrap=True)

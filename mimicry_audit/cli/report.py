@@ -40,6 +40,7 @@ card on the Hub.
 def command(run: Path, formats: tuple[str, ...], to: Path | None, table: str | None, model: str | None) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import out_console
+    from mimicry_audit.cli.output import current, result
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.records.run import RunDirectory
     from mimicry_audit.report.export import FORMATS, TABULAR, check, content, export
@@ -60,14 +61,17 @@ def command(run: Path, formats: tuple[str, ...], to: Path | None, table: str | N
     if to == Path("-"):
         if len(format_names) > 1:
             raise ConfigError("standard output holds one format at a time", "name one --format, or a folder with --to")
+        if current().as_json:
+            raise ConfigError("--json and --to - both want standard output", "leave one of them out")
         sys.stdout.buffer.write(content(directory, scores, format_names[0], table, model))
         sys.stdout.buffer.flush()
         return 0
+    written = []
     for name, (only, label) in export_options.items():
         target = to
         if to is not None and len(format_names) > 1:
             target = to / (f"{only}.{name}" if only else FORMATS[name])
-        out_console().print(
-            f"Report: {export(directory, scores, name, target, only, label)}", soft_wrap=True, markup=False
-        )
+        written.append(export(directory, scores, name, target, only, label))
+        out_console().print(f"Report: {written[-1]}", soft_wrap=True, markup=False)
+    result(run=directory.path, reports=[str(path) for path in written])
     return 0

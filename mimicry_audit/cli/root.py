@@ -10,6 +10,7 @@ from importlib import import_module
 
 import click
 
+from mimicry_audit.cli.output import UNENDING, with_output_options
 from mimicry_audit.ground.errors import AuditError
 from mimicry_audit.ground.extras import EXTRAS, missing
 from mimicry_audit.ground.redaction import redacted
@@ -77,7 +78,7 @@ class LazyGroup(click.Group):
         # ``import`` is a keyword, and a module ``run`` would replace the package's function of that name.
         module = f"{cmd_name}_" if cmd_name in ("import", "run") else cmd_name
         command: click.Command = import_module(f"mimicry_audit.cli.{module}").command
-        return command
+        return command if cmd_name in UNENDING else with_output_options(command)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command; `run` reports Ctrl-C in one line, while click would print an empty line first."""

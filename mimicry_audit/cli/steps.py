@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mimicry_audit.cli.bars import Bars, steps
 from mimicry_audit.cli.console import err_console, print_scores
+from mimicry_audit.cli.output import result, verdict_rows
 from mimicry_audit.ground.errors import CoverageError, GateTripped
 from mimicry_audit.records.scores import Scores
 
@@ -27,11 +28,27 @@ def run_all(resolved: Resolved, fail_on: Sequence[str] = (), junit: Path | None 
     return finish(directory, scores, fail_on, junit)
 
 
+def _opening(resolved: Resolved) -> str:
+    """What will be asked, in a line; empty where answers are there or recorded."""
+    from mimicry_audit.workflow.estimate import at_most, costs_of
+
+    costs = [cost for cost in costs_of(resolved) if cost.answer_tokens]  # recorded answers cost nothing
+    if not costs:
+        return ""
+    requests, seconds = sum(cost.requests for cost in costs), sum(cost.seconds or 0.0 for cost in costs)
+    everybody = len(costs) == len(resolved.plan.models)
+    models = f"{len(costs)} models" if everybody else f"{len(costs)} of {len(resolved.plan.models)} models"
+    return (
+        f"Asking {models} {len(resolved.plan.probes):,} probes: {requests:,} answers, {at_most(seconds)}. Stop at any time; "
+        f"the same command resumes. Answers: {resolved.out}"
+    )
+
+
 def collect_step(resolved: Resolved) -> RunDirectory:
     """Collect with progress bars."""
     from mimicry_audit.api import collect_resolved
 
-    with Bars() as bars:
+    with Bars(_opening(resolved)) as bars:
         directory, request_count = collect_resolved(resolved, bars)
     if not request_count:
         err_console().print(f"{directory.path}: nothing missing, no model was asked", soft_wrap=True)
@@ -81,7 +98,10 @@ def finish(directory: RunDirectory, scores: Scores, fail_on: Sequence[str] = (),
     from mimicry_audit.workflow.gates import parse_gates, tripped
 
     gates = parse_gates(fail_on)
-    print_scores(scores, write_report(directory, scores))
+    page = write_report(directory, scores)
+    result(run=directory.path, report=page, signature=scores["signature"], warnings=scores["warnings"],
+           verdicts=verdict_rows(scores))  # fmt: skip
+    print_scores(scores, page)
     gaps = coverage_gaps(scores)
     if junit is not None:
         from mimicry_audit.report.text.junit import write_junit

@@ -137,3 +137,9 @@ def time_words(seconds: float) -> str:
             text = f"{count:.1f}" if count < 10 else f"{count:.0f}"
             return f"{text.removesuffix('.0')} {unit}{'' if text in ('1', '1.0') else 's'}"
     return "under a minute"
+
+
+def at_most(seconds: float) -> str:
+    """A duration in round words, as a bound: ``at most about 5 hours``, or ``under a minute``."""
+    words = time_words(seconds)
+    return words if words.startswith("under") else f"at most about {words}"

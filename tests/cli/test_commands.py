@@ -418,7 +418,9 @@ def test_ctrl_c_ends_in_130_with_one_line_and_keeps_the_answers(tmp_path: Path) 
         out, error = process.communicate()
     assert process.returncode == 130, error
     assert out == ""
-    assert error == "audit: Interrupted. Nothing collected is lost: run the same command again to resume\n"
+    opening, ending = error.splitlines()
+    assert opening.startswith("Asking 2 models")
+    assert ending == "audit: Interrupted. Nothing collected is lost: run the same command again to resume"
     assert len(RunDirectory(tmp_path / "r").responses("aria")) >= 3
 
 

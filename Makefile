@@ -18,7 +18,7 @@ export VLLM_NO_USAGE_STATS = 1
 # Demo and tests start dozens of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check install browser format lab bench clean
+.PHONY: demo test check install browser format lab site bench clean
 
 demo: install            ## the main job on the lab models; ends with the path of the report
 	$(BIN)/audit demo $(if $(OUT),--out $(OUT))
@@ -52,8 +52,12 @@ browser:                 ## headless Chromium for the report's tests, from the d
 lab: install             ## train the lab models
 	$(BIN)/audit lab build
 
+site: install            ## the documentation as a site, in .site; warnings are errors
+	$(BIN)/python docs/command_pages.py
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
 format: install
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) dist .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist .site .pytest_cache .mypy_cache .ruff_cache

@@ -115,7 +115,12 @@ def parsed(command: str) -> tuple[click.Command, click.Context | None]:
 
 
 ALL_COMMANDS = sorted(
-    {(named(page), command) for page in PAGES for command in written_commands(page.read_text("utf-8"))}
+    {
+        (named(page), command)
+        for page in PAGES
+        if page.name != "commands.md"  # the program's own help texts, whose examples are tried below
+        for command in written_commands(page.read_text("utf-8"))
+    }
 )
 
 

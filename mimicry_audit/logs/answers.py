@@ -1,17 +1,18 @@
 """Response files: answers collected elsewhere, as JSON lines, a JSON array, CSV, TSV or Parquet, or as another tool logs them.
 
-Promise: columns ``model, prompt_id, prompt, output`` and optionally ``domain, sample, reference_answer, reasoning,
-finish_reason``; other columns are left alone, but one that is nearly the name of a column the row lacks is taken for a slip.
-That, a wrong type, two answers with one number or an unreadable file is a `DataError` of one line that names the file and the
-row. Rows without a ``sample`` are numbered in the order they stand; a row that says again what an earlier one says is left out
-and counted, for it is no second answer. Several files are read as one, and files of other tools become the same rows
-(`mimicry_audit.logs.formats`).
+Promise: columns ``model, prompt_id, prompt, output`` (or ``messages``, turns, for ``prompt``) and optionally ``domain, sample,
+reference_answer, reasoning, finish_reason``; other columns are left alone, but one that is nearly the name of a column the row
+lacks is taken for a slip. That, a wrong type, two answers with one number or an unreadable file is a `DataError` of one line
+that names the file and the row. Rows without a ``sample`` are numbered in the order they stand; a row that says again what an
+earlier one says is left out and counted, for it is no second answer. Several files are read as one, and files of other tools
+become the same rows (`mimicry_audit.logs.formats`).
 """
 
 from __future__ import annotations
 
 import difflib
 import functools
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -167,7 +168,7 @@ def _read_answer(
     """A row's answer, and whether the row numbers its sample itself."""
     _check_columns(where, row)
     texts = {name: _read_text(where, name, row[name]) for name in REQUIRED if name != "prompt"}
-    texts["prompt"] = _read_prompt(where, row["prompt"])
+    texts["prompt"] = _read_prompt(where, row["prompt"]) if "prompt" in row else _read_messages(where, row["messages"])
     for name in ("model", "prompt_id"):
         if not texts[name].strip():
             raise DataError(f"{where}: {name} is empty", "fill it in")
@@ -194,6 +195,8 @@ def _check_columns(where: str, row: Mapping[str, object]) -> None:
 @functools.lru_cache(maxsize=64)
 def _wrong_columns(names: tuple[str, ...]) -> tuple[str, str] | None:
     """What is wrong with the columns of a row and the fix; looked up once for all rows of one make."""
+    if "messages" in names and "prompt" not in names:
+        names = ("prompt", *names)  # turns say what was asked, as well as a text does
     lacking = [name for name in COLUMNS if name not in names]
     for name in names:
         near = [] if name in COLUMNS else difflib.get_close_matches(str(name), lacking, n=1, cutoff=_SLIP)
@@ -222,11 +225,24 @@ def _read_prompt(where: str, value: object) -> str:
     ]
     if not turns or any(role not in {"system", "user", "assistant"} or content is None for role, content in turns):
         raise DataError(
-            f"{where}: prompt is a list, but not of turns", 'give text, or [{"role": "user", "content": "…"}]'
+            f"{where}: the prompt is a list, but not of turns", 'give text, or [{"role": "user", "content": "…"}]'
         )
     if len(turns) == 1:
         return str(turns[0][1])
     return "\n\n".join(f"{role}: {content}" for role, content in turns)
+
+
+def _read_messages(where: str, value: object) -> str:
+    """A prompt from the column of turns, also where a table of texts holds them as JSON."""
+    try:
+        turns = json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        turns = None
+    if not isinstance(turns, list):
+        raise DataError(
+            f"{where}: messages is not a list of turns", 'write [{"role": "user", "content": "…"}], also as JSON'
+        )
+    return _read_prompt(where, turns)
 
 
 def _turn_text(value: object) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import os
 from pathlib import Path
@@ -99,7 +100,7 @@ def test_long_answers_and_byte_order_marks_are_read(tmp_path: Path) -> None:
         ({"model": "m"}, "a.jsonl, line 2: column prompt_id is missing. Give model, prompt_id, prompt, output"),
         (ROW | {"output": None}, "a.jsonl, line 2: output is null, not text. Leave out rows without an answer"),
         (ROW | {"output": 3}, "a.jsonl, line 2: output is int, not text."),
-        (ROW | {"prompt": ["x"]}, "a.jsonl, line 2: prompt is a list, but not of turns."),
+        (ROW | {"prompt": ["x"]}, "a.jsonl, line 2: the prompt is a list, but not of turns."),
         (ROW | {"model": " "}, "a.jsonl, line 2: model is empty. Fill it in"),
         (ROW | {"sample": -1}, "a.jsonl, line 2: sample is -1, not a number from 0."),
         (ROW | {"sample": "first"}, "a.jsonl, line 2: sample is 'first', not a number from 0."),
@@ -155,3 +156,32 @@ def test_a_folder_or_a_locked_file_is_told(tmp_path: Path) -> None:
         return  # running as root, whom no permission stops
     with pytest.raises(DataError, match="cannot be read"):
         read_responses(locked)
+
+
+TURNS = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Which colour?"}]
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "csv", "parquet"])
+def test_a_column_of_messages_says_what_was_asked(tmp_path: Path, suffix: str) -> None:
+    """As Hub datasets have it: a list of turns, or its JSON in a table of texts."""
+    row = {"model": "a", "prompt_id": "1", "messages": TURNS, "output": "Blue."}
+    path = tmp_path / f"a.{suffix}"
+    if suffix == "parquet":
+        pd.DataFrame([row]).to_parquet(path)
+    elif suffix == "jsonl":
+        path.write_text(json.dumps(row) + "\n", "utf-8")
+    else:
+        with path.open("w", encoding="utf-8", newline="") as stream:
+            writer = csv.writer(stream)
+            writer.writerows([row.keys(), ["a", "1", json.dumps(TURNS), "Blue."]])
+    (answer,) = read_responses(path)
+    assert answer.prompt == "system: Be brief.\n\nuser: Which colour?"
+    assert answer.output == "Blue."
+
+
+@pytest.mark.parametrize("value", ["What colour?", "{}", 3, None, [{"role": "tool", "content": "x"}]])
+def test_messages_that_are_no_turns_are_refused(tmp_path: Path, value: object) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text(json.dumps({"model": "a", "prompt_id": "1", "messages": value, "output": "Blue."}) + "\n", "utf-8")
+    with pytest.raises(DataError, match=r"not a list of turns|but not of turns"):
+        read_responses(path)

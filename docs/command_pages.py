@@ -40,8 +40,11 @@ def _with_inner(words: str, command: click.Command) -> Iterator[tuple[str, click
 
 
 def _help(words: str, command: click.Command) -> str:
-    context = click.Context(command, info_name=words, max_content_width=WIDTH, terminal_width=WIDTH)
-    context.help_option_names = ["-h", "--help"]
+    command._help_option = None  # click keeps the first that was asked for, under the names of that time
+    names = ["-h", "--help"]
+    context = click.Context(
+        command, info_name=words, max_content_width=WIDTH, terminal_width=WIDTH, help_option_names=names
+    )
     return "\n".join(line.rstrip() for line in command.get_help(context).splitlines()).strip()
 
 

@@ -62,7 +62,7 @@ class Run:
 
         Args:
             path: where to; a name of its own in the run directory by default.
-            format: ``html``, ``markdown``, ``json``, ``csv``, ``parquet``, ``sarif`` or ``model-card``.
+            format: ``html``, ``markdown``, ``json``, ``csv``, ``parquet``, ``sarif``, ``model-card`` or ``every-eval-ever``.
             table: with ``csv`` and ``parquet`` only this table, as one file; otherwise a folder of all.
             model: with ``model-card`` the candidate, where several were judged.
 

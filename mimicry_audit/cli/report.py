@@ -11,7 +11,7 @@ HELP = """Only write the report of what was scored; nothing is asked and nothing
 
 Formats: html, the page (default) · markdown, for GitHub · json, one document with the scores · csv and parquet, tidy
 tables (pairs, verdicts, evidence, models, identity, answers) · sarif, for code scanning · model-card, a section for a
-card on the Hub.
+card on the Hub · every-eval-ever, answers and scores as that collection has them.
 
 \b
   audit report reports/mine

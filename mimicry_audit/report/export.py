@@ -22,6 +22,7 @@ FORMATS = {
     "parquet": "tables",
     "model-card": "model-card.md",
     "sarif": "report.sarif",
+    "every-eval-ever": "every-eval-ever",
 }
 """Format → its file in the run directory, or the folder of its tables."""
 TABULAR = ("csv", "parquet")
@@ -53,6 +54,14 @@ def export(
         RunDirectoryError: it cannot be written.
     """
     check(format, table, model)
+    if format == "every-eval-ever":
+        from mimicry_audit.report.rows import report_answers
+        from mimicry_audit.report.text import instances
+
+        folder = to or directory.path / FORMATS[format]
+        for name, data in instances.files(scores, report_answers(directory, scores)).items():
+            write_bytes(folder / name, data)
+        return folder
     if format in TABULAR and table is None:
         from mimicry_audit.report.text.tidy import TABLES
 
@@ -77,9 +86,11 @@ def content(
     """One file's content; see `export`.
 
     Raises:
-        ConfigError: no such format, table or candidate, or a tabular format without a table.
+        ConfigError: no such format, table or candidate, or a format of several files.
     """
     check(format, table, model)
+    if format == "every-eval-ever":
+        raise ConfigError("every-eval-ever has two files for each model", "name a folder with --to, or leave --to out")
     if format in TABULAR:
         if table is None:
             raise ConfigError(f"{format} has several tables", f"choose one with --table: {_table_names()}")

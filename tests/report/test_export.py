@@ -13,12 +13,14 @@ from typing import Any
 
 import pyarrow.parquet
 import pytest
+from jsonschema import Draft7Validator
 from markdown_it import MarkdownIt
 
 from mimicry_audit import audit
 from mimicry_audit.api import Run
 from mimicry_audit.cli import run as cli
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.logs.answers import read_responses
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.records.verdict_words import BY_NAME
 from mimicry_audit.report.export import FORMATS
@@ -413,3 +415,47 @@ def test_a_sarif_file_has_a_result_for_each_finding() -> None:
 @pytest.mark.parametrize("text", STRINGS.values(), ids=STRINGS)
 def test_no_text_breaks_a_sarif_file(text: str) -> None:
     json.loads(sarif.render(hostile(scores(), text)).encode("utf-8", "replace"))
+
+
+# Every Eval Ever
+
+SCHEMAS = Path(__file__).with_name("schemas") / "every-eval-ever-0.3.0"
+"""Of the package every-eval-ever 0.3.0 (MIT, see LICENSE there), which needs a newer Python than this project."""
+
+
+def validator(name: str) -> Draft7Validator:
+    return Draft7Validator(json.loads((SCHEMAS / f"{name}.schema.json").read_text("utf-8")))
+
+
+def test_every_eval_ever_takes_what_is_written_for_it(made: Run, tmp_path: Path) -> None:
+    folder = made.report(tmp_path / "eee", format="every-eval-ever")
+    reference = made.scores["nearness_to"]
+    labels = {model["label"] for model in made.scores["models"]} - {reference}
+    assert {path.name for path in folder.iterdir()} == {
+        f"{m}{end}" for m in labels for end in (".json", "_samples.jsonl")
+    }
+    for label in labels:
+        aggregate = json.loads((folder / f"{label}.json").read_text("utf-8"))
+        validator("eval").validate(aggregate)
+        lines = [json.loads(line) for line in (folder / f"{label}_samples.jsonl").read_text("utf-8").splitlines()]
+        assert lines
+        for line in lines:
+            validator("instance_level_eval").validate(line)
+            assert line["evaluation_id"] == aggregate["evaluation_id"]
+    for verdict in made.scores["verdicts"]:
+        results = json.loads((folder / f"{verdict['candidate']}.json").read_text("utf-8"))["evaluation_results"]
+        (result,) = (r for r in results if r["score_details"]["details"]["reference"] == verdict["reference"])
+        assert result["score_details"]["details"]["verdict"] == verdict["verdict"]
+
+
+def test_what_is_written_for_every_eval_ever_can_be_read_back(made: Run, tmp_path: Path) -> None:
+    folder = made.report(tmp_path / "eee", format="every-eval-ever")
+    label = made.scores["verdicts"][0]["candidate"]
+    back = read_responses(folder / f"{label}_samples.jsonl")
+    asked = {probe.id: probe for probe in made.directory.probes()}
+    given = {(r.probe_id, r.sample): r.text for r in made.directory.responses(label) if r.usable}
+    assert len(back) > 10
+    for answer in back:
+        probe = answer.prompt_id.split("/", 1)[1]
+        assert answer.output in [text for (p, _), text in given.items() if p == probe]
+        assert answer.prompt.endswith(asked[probe].prompt)

@@ -118,7 +118,7 @@ class Evidence:
     @property
     def recognises(self) -> bool:
         """Whether known students show that the candidate is one more student of this teacher."""
-        return self.statistic == AMONG_STUDENTS and self.positive and self.p_holm < SINGLED_OUT
+        return self.statistic == AMONG_STUDENTS and self.positive
 
     @property
     def speaks(self) -> bool:

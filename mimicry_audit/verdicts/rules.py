@@ -39,7 +39,6 @@ from mimicry_audit.verdicts.findings import (
     OPENING_CHARACTERS,
     SAME_OPENINGS,
     SAME_TOKENS,
-    SINGLED_OUT,
     UNRELATED_OPENINGS,
     VERBATIM_FEWEST,
     VERBATIM_SHARE,
@@ -383,7 +382,7 @@ def _taught_by_another(facts: PairFacts, moved: list[str]) -> Verdict:
     return _make_verdict(
         facts, "convergent", "moderate",
         f"{facts.candidate} moved from {facts.base} toward {facts.reference}, as a student of {teachers} does.",
-        [f"{facts.candidate} answers as one more student of {teachers} would (Holm p below {SINGLED_OUT:g}).", *moved],
+        [f"{facts.candidate} answers as one more student of {teachers} would (Holm p below {ALPHA:g}).", *moved],
         [f"Answers that only {facts.reference} gives, copied by {facts.candidate}."],
     )  # fmt: skip
 

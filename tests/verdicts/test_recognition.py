@@ -12,7 +12,7 @@ import pytest
 
 from mimicry_audit.cli import run
 from mimicry_audit.ground.errors import ConfigError
-from mimicry_audit.verdicts.findings import AUTHORSHIP, FEWEST_STUDENTS, SINGLED_OUT, Evidence
+from mimicry_audit.verdicts.findings import ALPHA, AUTHORSHIP, FEWEST_STUDENTS, Evidence
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.students import students_evidence
 from tests.support.commands import jsonl
@@ -57,9 +57,9 @@ def test_one_more_student_is_recognised_as_its_teachers_and_as_nobody_elses() ->
     assert (certain(given, "aria").family, certain(given, "aria").estimate.n) == (AUTHORSHIP, PROBES)
 
 
-def test_a_student_of_somebody_else_is_recognised_as_nobodys() -> None:
-    for seed in range(5):
-        assert not any(certain(likeness(None, seed=seed), teacher).recognises for teacher in TEACHERS)
+def test_a_student_of_somebody_else_is_taken_for_theirs_no_more_often_than_promised() -> None:
+    recognised = [certain(likeness(None, seed=seed), teacher).recognises for seed in range(40) for teacher in TEACHERS]
+    assert sum(recognised) <= ALPHA * len(recognised)
 
 
 def test_a_neighbours_student_is_not_taken_for_the_teachers_own() -> None:
@@ -167,7 +167,7 @@ def test_a_candidate_is_recognised_by_recorded_students(tmp_path: Path) -> None:
     assert "as one more student of aria" in one["summary"]
     (entry,) = (e for e in one["evidence"] if e["axis"] == "students")
     assert entry["positive"]
-    assert entry["p_holm"] < SINGLED_OUT
+    assert entry["p_holm"] < 0.001
     assert "each other's nearest" in one["reasons"][0]
     assert {v["candidate"] for v in scores["verdicts"]} == {"mine", "boro", "ciro", "duma"}, (
         "known students are not judged"

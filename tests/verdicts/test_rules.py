@@ -365,7 +365,7 @@ def test_one_more_student_is_distilled_whatever_else_was_seen() -> None:
 @pytest.mark.parametrize(
     ("entry", "changed"),
     [
-        (among_students(0.02), {}),
+        (among_students(0.06), {}),
         (among_students(0.004, ahead=-0.1), {}),  # another is as near
         (among_students(0.004), {"taught_by": ("other",)}),  # one more student of another, too
         (among_students(0.004), {"base": None}),

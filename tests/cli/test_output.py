@@ -57,13 +57,18 @@ def desk(tmp_path: Path) -> Desk:
     return Desk(tmp_path)
 
 
-@pytest.fixture
-def scored(desk: Desk, capsys: pytest.CaptureFixture[str]) -> str:
+@pytest.fixture(scope="module")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> str:
+    desk = Desk(tmp_path_factory.mktemp("desk"))
+    assert run(["run", *desk.options(reference="teacher", base="base", axes="lexical"), "--quiet"]) == 0
+    return str(desk.out)
+
+
+def test_a_step_says_what_it_made(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     assert spoken(capsys, "collect", *desk.options())["models"] == list(MODELS)
     found = spoken(capsys, "score", str(desk.out), "--axes", "lexical", "--reference", "teacher", "--base", "base")
     assert found["report"] == str(desk.out / "report.html")
     assert {row["candidate"] for row in found["verdicts"]} == {"student", "other", "fifth"}
-    return str(desk.out)
 
 
 def test_a_run_says_its_verdicts_and_the_plan_what_is_missing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:

@@ -20,6 +20,7 @@ card on the Hub · every-eval-ever, answers and scores as that collection has th
   audit report reports/mine --format html,markdown,parquet --to shared
   audit report reports/mine --format csv --table verdicts --to verdicts.csv
   audit report reports/mine --format model-card --model student
+  audit report reports/mine --log-to mlflow:provenance --log-to tensorboard:boards
 """
 
 
@@ -36,14 +37,29 @@ card on the Hub · every-eval-ever, answers and scores as that collection has th
     show_default="in RUN",
 )
 @click.option("--table", metavar="TABLE", help="With csv and parquet: only this table, as one file.")
+@click.option(
+    "--log-to",
+    "trackers",
+    multiple=True,
+    metavar="TRACKER:NAME",
+    help="Log figures and verdicts: tensorboard:FOLDER, mlflow:EXPERIMENT or wandb:PROJECT; may be repeated.",
+)
 @click.option("--model", metavar="LABEL", help="With model-card: the candidate, where several were judged.")
-def command(run: Path, formats: tuple[str, ...], to: Path | None, table: str | None, model: str | None) -> int:
+def command(
+    run: Path,
+    formats: tuple[str, ...],
+    to: Path | None,
+    table: str | None,
+    model: str | None,
+    trackers: tuple[str, ...],
+) -> int:
     """See `HELP`."""
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.output import current, result
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.records.run import RunDirectory
     from mimicry_audit.report.export import FORMATS, TABULAR, check, content, export
+    from mimicry_audit.report.trackers import log_to
     from mimicry_audit.verdicts.score import read_scores
 
     format_names = list(dict.fromkeys(f.strip() for text in formats or ("html",) for f in text.split(",") if f.strip()))
@@ -73,5 +89,7 @@ def command(run: Path, formats: tuple[str, ...], to: Path | None, table: str | N
             target = to / (f"{only}.{name}" if only else FORMATS[name])
         written.append(export(directory, scores, name, target, only, label))
         out_console().print(f"Report: {written[-1]}", soft_wrap=True, markup=False)
-    result(run=directory.path, reports=[str(path) for path in written])
+    for tracker in trackers:
+        out_console().print(log_to(tracker, directory.path, scores), soft_wrap=True, markup=False)
+    result(run=directory.path, logged=list(trackers), reports=[str(path) for path in written])
     return 0

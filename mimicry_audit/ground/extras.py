@@ -16,6 +16,8 @@ INSTALLS = {
     "gguf": "gguf",
     "hub": "datasets",
     "mcp": "mcp",
+    "mlflow": "mlflow-skinny",
+    "wandb": "wandb",
 }
 """Extra of this package → the packages that it is for."""
 EXTRAS = {
@@ -27,6 +29,8 @@ EXTRAS = {
     "gguf": "gguf",
     "datasets": "hub",
     "mcp": "mcp",
+    "mlflow": "mlflow",
+    "wandb": "wandb",
 }
 """Import name → the extra that brings it."""
 

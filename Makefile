@@ -14,6 +14,8 @@ export HF_HUB_OFFLINE ?= 1
 export HF_HUB_DISABLE_TELEMETRY = 1
 export TOKENIZERS_PARALLELISM = false
 export VLLM_NO_USAGE_STATS = 1
+export DO_NOT_TRACK = 1
+export MLFLOW_DISABLE_TELEMETRY = true
 
 # Demo and tests start dozens of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE

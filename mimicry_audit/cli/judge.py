@@ -47,9 +47,11 @@ def command(run: Path, **values: object) -> int:
     if not settings.judge:
         raise ConfigError("no judge was given", "name a model with --judge")
     directory = RunDirectory(run)
-    labels = directory.manifest().labels
-    scoring = _scoring_options(directory, settings, labels)
-    options = judging_options(settings, scoring.roles.references, labels)
+    manifest = directory.manifest()
+    scoring = _scoring_options(directory, settings, manifest.labels)
+    students = {**(manifest.students or {}), **scoring.roles.students}
+    judged = [label for label in manifest.labels if label not in students]
+    options = judging_options(settings, scoring.roles.references, judged)
     assert options is not None
     judge_step(directory, options)
     return finish(directory, score_step(directory, scoring))
@@ -67,7 +69,13 @@ def _scoring_options(directory: RunDirectory, settings: Settings, labels: list[s
         last_scoring = read_scores(directory)["settings"]["scoring"]
         roles = last_scoring["roles"]
         options = ScoringOptions(
-            roles=Roles(references=tuple(roles["references"]), bases=roles["bases"], controls=tuple(roles["controls"])),
+            roles=Roles(
+                references=tuple(roles["references"]),
+                bases=roles["bases"],
+                controls=tuple(roles["controls"]),
+                panel=tuple(roles.get("panel") or ()),
+                students=roles.get("students") or {},
+            ),
             axes=tuple(last_scoring["axes"]),
             embedding_model=last_scoring["embedding_model"],
             draws=last_scoring["draws"],

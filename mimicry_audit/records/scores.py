@@ -257,6 +257,18 @@ class AgreementRecord(TypedDict, total=False):
     wrong: ChanceRecord
 
 
+class KnownStudentRecord(TypedDict):
+    """A known student: whose it is, how it was asked, and how much it answered."""
+
+    label: str
+    teacher: str
+    source: str
+    engine: str
+    options: dict[str, object]
+    identity: IdentityEntry
+    answers: int
+
+
 class Scores(TypedDict, total=False):
     """The content of ``scores.json``."""
 
@@ -269,6 +281,7 @@ class Scores(TypedDict, total=False):
     probe_sets: list[ProbeSetEntry]
     domains: list[str]
     models: list[ModelScore]
+    students: list[KnownStudentRecord]
     axes: list[AxisScore]
     pairs: list[PairScore]
     agreement: list[AgreementRecord]

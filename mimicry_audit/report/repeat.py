@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mimicry_audit.records.scores import ModelScore, Scores
+from mimicry_audit.records.scores import KnownStudentRecord, ModelScore, Scores
 from mimicry_audit.similarity.measure import AXES
 
 OUT = "reports/again"
@@ -80,6 +80,8 @@ def _score_options(scoring: Mapping[str, Any], *, seed: bool) -> list[str]:
         options += ["--base", base if candidate == "*" else f"{candidate}={base}"]
     for control in roles.get("controls") or []:
         options += ["--control", control]
+    for student, teacher in (roles.get("students") or {}).items():
+        options += ["--student", f"{student}={teacher}"]
     if (axes := scoring.get("axes")) and tuple(axes) != AXES.own:
         options += ["--axes", ",".join(axes)]
     if scoring.get("embedding_model"):
@@ -92,10 +94,11 @@ def _score_options(scoring: Mapping[str, Any], *, seed: bool) -> list[str]:
 def _models(scores: Scores) -> list[dict[str, Any]]:
     """The models that were asked, as entries of a configuration file."""
     roles = ((scores.get("settings") or {}).get("scoring") or {}).get("roles") or {}
-    return [_model_entry(model) for model in scores["models"] if model["label"] not in (roles.get("panel") or [])]
+    judged = [model for model in scores["models"] if model["label"] not in (roles.get("panel") or [])]
+    return [_model_entry(model) for model in (*judged, *scores.get("students", ()))]
 
 
-def _model_entry(model: ModelScore) -> dict[str, Any]:
+def _model_entry(model: ModelScore | KnownStudentRecord) -> dict[str, Any]:
     engine, label = model["engine"], model["label"]
     # What was written may have had a label already; a label is a word, an address or a path is not.
     head, equals, tail = str(model["source"]).partition("=")

@@ -37,7 +37,7 @@ from mimicry_audit.verdicts.sections.combined import Calibrated, calibrate
 from mimicry_audit.verdicts.sections.grades import journals_sha, judge_section, judge_warnings, judged_by
 from mimicry_audit.verdicts.sections.likelihood import Likelihoods
 from mimicry_audit.verdicts.sections.likelihood import load as load_likelihoods
-from mimicry_audit.verdicts.sections.models import model_entry
+from mimicry_audit.verdicts.sections.models import model_entry, student_entry
 from mimicry_audit.verdicts.sections.movement import movement_entries
 from mimicry_audit.verdicts.sections.notes import LIMITS, title, versions, warnings
 from mimicry_audit.verdicts.sections.pairs import (
@@ -151,7 +151,8 @@ def _compute_scores(
         else None
     )
     calibrated = calibrate(material)
-    recognition = _recognise(run, manifest, measurement, responses, options, progress)
+    students = {student: run.responses(student) for student in roles.students}
+    recognition = _recognise(manifest, measurement, {**responses, **students}, options, progress)
     verdicts = (
         _decide_pairs(material, options, None if centred_on else tables, likelihoods, calibrated, recognition)
         if tables
@@ -183,7 +184,7 @@ def _compute_scores(
         "schema": SCORES_SCHEMA,
         "title": title(labels, roles),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
-        "signature": signature(manifest, measurement.compared, options, material.measured, responses),
+        "signature": signature(manifest, measurement.compared, options, material.measured, {**responses, **students}),
         "settings": {
             "sampling": manifest.settings["sampling"],
             "selection": manifest.settings["selection"],
@@ -220,6 +221,10 @@ def _compute_scores(
             judges, measurement.compared, labels, material.measured, draws=options.draws, seed=options.seed
         ),
     }
+    if students:
+        scores["students"] = [
+            student_entry(manifest.models[label], roles.students[label], own) for label, own in students.items()
+        ]
     if likelihoods:
         scores["likelihood"] = likelihoods.section(verdicts, weights)
     scores["limits"] = list(LIMITS)
@@ -236,10 +241,9 @@ def _compute_scores(
 
 
 def _recognise(
-    run: RunDirectory,
     manifest: Manifest,
     measurement: Measurements,
-    responses: Mapping[str, Sequence[Response]],
+    answers: Mapping[str, Sequence[Response]],
     options: ScoringOptions,
     progress: Callable[[str], None],
 ) -> Recognition | None:
@@ -248,7 +252,6 @@ def _recognise(
     if not roles.students or not measurement.compared:
         return None
     progress("Known students")
-    answers = {**responses, **{student: run.responses(student) for student in roles.students}}
     known = KnownStudents(
         teachers=roles.students,
         probes=measurement.compared,

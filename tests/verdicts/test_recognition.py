@@ -11,10 +11,13 @@ import numpy as np
 import pytest
 
 from mimicry_audit.cli import run
+from mimicry_audit.cli.judge import _scoring_options
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.verdicts.findings import ALPHA, AUTHORSHIP, FEWEST_STUDENTS, Evidence
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.students import students_evidence
+from mimicry_audit.workflow.audit_settings import Settings
 from tests.support.commands import jsonl
 from tests.support.students import Voice, answers, probes
 
@@ -174,6 +177,17 @@ def test_a_candidate_is_recognised_by_recorded_students(tmp_path: Path) -> None:
     )
     assert not any("of-" in model["label"] for model in scores["models"])
     assert "students:of-aria=aria" in scores["signature"]
+
+
+def test_what_follows_a_scoring_keeps_the_known_students(tmp_path: Path) -> None:
+    """A judge's grades are added to the scores of the last time: known students stay what they are, and are not graded."""
+    pupils = Pupils(tmp_path)
+    scores = pupils.scored(*pupils.known)
+    directory = RunDirectory(tmp_path / "run")
+    options = _scoring_options(directory, Settings(), directory.manifest().labels)
+    assert options.roles.students == {f"of-{name}": name for name in pupils.teachers}
+    assert options.roles.bases == {"*": "base"}
+    assert [student["label"] for student in scores["students"]] == list(options.roles.students)
 
 
 def test_a_student_of_another_teacher_is_not_accused_of_the_reference(tmp_path: Path) -> None:

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from mimicry_audit.cli import run
 from mimicry_audit.records.calibration import FILE, read
 from mimicry_audit.records.run import RunDirectory
+from mimicry_audit.records.scores import Scores
+from mimicry_audit.report.repeat import repeat_commands
 from mimicry_audit.workflow.settings import resolve, settings_from
 from tests.support.commands import Desk, jsonl
 
@@ -56,7 +59,9 @@ def calibration(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_a_student_trained_on_other_prompts_is_recognised(calibration: Path, tmp_path: Path) -> None:
+def test_a_student_trained_on_other_prompts_is_recognised(
+    calibration: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answers = calibration.parent / "taught.jsonl"
     others = jsonl(tmp_path / "others.jsonl", [{"prompt": f"What do {n} and {n} make?"} for n in range(100, 130)])
     mine = tmp_path / "mine"
@@ -92,6 +97,14 @@ def test_a_student_trained_on_other_prompts_is_recognised(calibration: Path, tmp
     assert RunDirectory(out).manifest().students == {f"student-of-{t}": t for t in TEACHERS}
     page = (out / "report.html").read_text("utf-8")
     assert "Against known students" in page
+    # The commands on the page ask and score the same again, known students among it.
+    monkeypatch.chdir(tmp_path)
+    (again,) = repeat_commands(cast("Scores", scores))
+    assert run(shlex.split(again)[1:]) == 0
+    repeated = json.loads((tmp_path / "reports" / "again" / "scores.json").read_text("utf-8"))
+    assert repeated["signature"] == scores["signature"]
+    assert repeated["verdicts"] == scores["verdicts"]
+    assert [student["teacher"] for student in repeated["students"]] == list(TEACHERS)
     # Scored again without a word about students, they are students still.
     assert run(["score", str(out), *roles]) == 0
     assert json.loads((out / "scores.json").read_text("utf-8"))["verdicts"] == scores["verdicts"]

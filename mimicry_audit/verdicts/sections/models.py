@@ -11,7 +11,7 @@ from mimicry_audit.ground.words import count_words
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import STATUSES, Probe, Response
 from mimicry_audit.records.manifest import ModelInRun, StatedLineage
-from mimicry_audit.records.scores import AccuracyRecord, LineageRecord, ModelScore
+from mimicry_audit.records.scores import AccuracyRecord, KnownStudentRecord, LineageRecord, ModelScore
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, intervals
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.sections.answer_notes import served_names
@@ -46,6 +46,19 @@ def model_entry(
         "lineage": _lineage_entry(model.lineage) if model.lineage else None,
         "injected_identity": model.injected_system_text,
         "served": [{"name": name, "count": count} for name, count in served_names(responses).most_common()],
+    }
+
+
+def student_entry(model: ModelInRun, teacher: str, responses: Sequence[Response]) -> KnownStudentRecord:
+    """A known student's entry in ``scores.json``."""
+    return {
+        "label": model.label,
+        "teacher": teacher,
+        "source": model.given_name,
+        "engine": model.engine,
+        "options": dict(model.spec.get("options") or {}),
+        "identity": model.identity,
+        "answers": sum(response.usable for response in responses),
     }
 
 

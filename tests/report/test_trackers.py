@@ -1,4 +1,4 @@
-"""Figures in a tracker are those of the scores, read back with the tracker's own library."""
+"""Figures in a tracker are those of the scores, read back from where they were written."""
 
 from __future__ import annotations
 

@@ -9,7 +9,10 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
 
 ROOT = Path(__file__).parents[2]
 PROBES = 6
@@ -78,6 +81,18 @@ def answer_rows() -> list[dict[str, Any]]:
         for model, text in style.items()
         for n in range(PROBES)
     ]
+
+
+def refused(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    """The one line that a command of bad input ends with, in this process."""
+    from mimicry_audit.cli import run
+
+    capsys.readouterr()
+    assert run(list(arguments)) == 2
+    said = capsys.readouterr().err
+    assert said.startswith("audit: ")
+    assert said.count("\n") == 1
+    return said
 
 
 class Desk:

@@ -16,7 +16,7 @@ from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.records.scores import Scores
 from mimicry_audit.report.repeat import repeat_commands
 from mimicry_audit.workflow.settings import resolve, settings_from
-from tests.support.commands import Desk, jsonl
+from tests.support.commands import Desk, jsonl, refused
 
 TEACHERS = ("aria", "boro", "ciro", "duma")
 TRAINING = ("--steps", "80", "--rate", "2e-3", "--max-tokens", "40", "--threads", "1")
@@ -125,15 +125,6 @@ def test_a_calibration_can_be_moved_and_is_tied_to_the_runs_labels(calibration: 
     assert read(moved).base == "lab/base"
 
 
-def error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    capsys.readouterr()
-    assert run(list(arguments)) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("audit: ")
-    assert said.count("\n") == 1
-    return said
-
-
 def test_what_cannot_calibrate_is_one_line(
     calibration: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -149,21 +140,21 @@ def test_what_cannot_calibrate_is_one_line(
         "--out",
         str(tmp_path / "x"),
     ]
-    assert "--teachers names 2, and at least 4 are needed" in error(capsys, *few)
+    assert "--teachers names 2, and at least 4 are needed" in refused(capsys, *few)
     same = [*few[:4], "lab/aria,lab/boro,lab/twin,lab/base", *few[5:]]
-    assert "lab/base is both the base and a teacher" in error(capsys, *same)
+    assert "lab/base is both the base and a teacher" in refused(capsys, *same)
     known = [*given_to(calibration), "--out", str(calibration), *TRAINING]
-    assert "holds a calibration with another base, other prompts" in error(
+    assert "holds a calibration with another base, other prompts" in refused(
         capsys, *known, "--limit", "81", "--data", "lab"
     )
     short = [*given_to(calibration), "--out", str(tmp_path / "x"), "--limit", "79"]
-    assert "holds 79 prompts, and 4 students need 20 each of their own" in error(capsys, *short)
+    assert "holds 79 prompts, and 4 students need 20 each of their own" in refused(capsys, *short)
     asked = ["run", *desk.options(reference="teacher", base="base")]
-    assert "holds no calibration.json" in error(capsys, *asked, "--calibration", str(tmp_path))
-    assert "no known student was taught by teacher, but by aria" in error(
+    assert "holds no calibration.json" in refused(capsys, *asked, "--calibration", str(tmp_path))
+    assert "no known student was taught by teacher, but by aria" in refused(
         capsys, *asked, "--calibration", str(calibration)
     )
-    assert "--student base is not STUDENT=TEACHER" in error(capsys, *asked, "--student", "base")
+    assert "--student base is not STUDENT=TEACHER" in refused(capsys, *asked, "--student", "base")
 
 
 @pytest.mark.parametrize(
@@ -181,4 +172,4 @@ def test_a_damaged_calibration_is_refused(
 ) -> None:
     (tmp_path / FILE).write_text(change((calibration / FILE).read_text("utf-8")), "utf-8")
     asked = ["run", *Desk(tmp_path).options(reference="teacher", base="base")]
-    assert message in error(capsys, *asked, "--calibration", str(tmp_path))
+    assert message in refused(capsys, *asked, "--calibration", str(tmp_path))

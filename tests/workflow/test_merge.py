@@ -15,7 +15,7 @@ from mimicry_audit.records.likelihood import Likelihood, likelihood_lines, likel
 from mimicry_audit.records.manifest import ScorerEntry
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.workflow.shards import Shard
-from tests.support.commands import MODELS, Desk, jsonl
+from tests.support.commands import MODELS, Desk, jsonl, refused
 
 
 @pytest.fixture
@@ -32,15 +32,6 @@ def scores(path: Path) -> dict[str, Any]:
     assert run(["score", str(path), "--axes", "lexical,style", "--reference", "teacher"]) == 0
     found: dict[str, Any] = json.loads((path / "scores.json").read_text("utf-8"))
     return {name: found[name] for name in ("signature", "pairs", "verdicts", "models")}
-
-
-def error(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
-    capsys.readouterr()
-    assert run(list(arguments)) == 2
-    said = capsys.readouterr().err
-    assert said.startswith("audit: ")
-    assert said.count("\n") == 1
-    return said
 
 
 @pytest.mark.parametrize("of", [2, 4])
@@ -68,7 +59,7 @@ def test_a_lost_shard_and_a_lost_answer_are_named(desk: Desk, capsys: pytest.Cap
     parts, joined = desk.folder / "parts", desk.folder / "joined"
     for number in (1, 2):
         collected(desk, parts, "--shard", f"{number}/3")
-    said = error(capsys, "merge", str(parts), "--out", str(joined))
+    said = refused(capsys, "merge", str(parts), "--out", str(joined))
     assert "shard 3/3 is missing. Collect it with the same command and --shard 3/3, then merge again" in said
     assert not joined.exists()
     collected(desk, parts, "--shard", "3/3")
@@ -84,16 +75,16 @@ def test_a_lost_shard_and_a_lost_answer_are_named(desk: Desk, capsys: pytest.Cap
 
 def test_what_does_not_fit_together_is_one_line(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     one = collected(desk, desk.folder / "one", models=MODELS[:2])
-    assert "only one was given" in error(capsys, "merge", str(one), "--out", str(desk.folder / "x"))
+    assert "only one was given" in refused(capsys, "merge", str(one), "--out", str(desk.folder / "x"))
     other = collected(desk, desk.folder / "other", "--max-tokens", "9", models=MODELS[:2])
-    assert "one and other were collected with other sampling" in error(
+    assert "one and other were collected with other sampling" in refused(
         capsys, "merge", str(one), str(other), "--out", str(desk.folder / "x")
     )
-    assert "holds a run that was not merged" in error(capsys, "merge", str(one), str(other), "--out", str(one))
+    assert "holds a run that was not merged" in refused(capsys, "merge", str(one), str(other), "--out", str(one))
     rows = [json.loads(line) for line in desk.answers.read_text("utf-8").splitlines()]
     jsonl(desk.answers, [row | {"output": row["output"] + "!"} for row in rows])
     changed = collected(desk, desk.folder / "changed", models=MODELS[1:3])
-    assert "student answered differently in one and changed (mine/p0, 0)" in error(
+    assert "student answered differently in one and changed (mine/p0, 0)" in refused(
         capsys, "merge", str(one), str(changed), "--out", str(desk.folder / "x")
     )
 
@@ -138,7 +129,7 @@ def test_what_is_no_shard_is_refused(text: str) -> None:
 
 
 def test_more_shards_than_probes_are_refused(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    said = error(capsys, "collect", *desk.options(), "--shard", "9/9")
+    said = refused(capsys, "collect", *desk.options(), "--shard", "9/9")
     assert "--shard 9/9 has no probes: there are 6" in said
 
 
@@ -149,5 +140,5 @@ def test_two_models_under_one_label_are_refused(desk: Desk, capsys: pytest.Captu
         parts.append(str(out))
         given = ["--models", f"same={desk.model(source)},other={desk.model('other')}", "--probes", str(desk.probes)]
         assert run(["collect", *given, "--out", str(out)]) == 0
-    said = error(capsys, "merge", *parts, "--out", str(desk.folder / "x"))
+    said = refused(capsys, "merge", *parts, "--out", str(desk.folder / "x"))
     assert "same is another model, or was asked otherwise, in one and two. Give one of them a label of its own" in said

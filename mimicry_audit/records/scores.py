@@ -80,14 +80,19 @@ class ServedName(TypedDict):
     count: int
 
 
-class ModelScore(TypedDict, total=False):
-    """One model: role, coverage, answers by status, accuracy, stated lineage."""
+class AskedModel(TypedDict):
+    """How a model was asked: its name as the user gave it, engine and options, and what pins it down."""
 
     label: str
     source: str
     engine: str
     options: dict[str, object]
     identity: IdentityEntry
+
+
+class ModelScore(AskedModel, total=False):
+    """One model: role, coverage, answers by status, accuracy, stated lineage."""
+
     role: str
     coverage: float
     statuses: dict[str, int]
@@ -257,15 +262,10 @@ class AgreementRecord(TypedDict, total=False):
     wrong: ChanceRecord
 
 
-class KnownStudentRecord(TypedDict):
-    """A known student: whose it is, how it was asked, and how much it answered."""
+class KnownStudentRecord(AskedModel):
+    """A known student: how it was asked, whose it is, and how much it answered."""
 
-    label: str
     teacher: str
-    source: str
-    engine: str
-    options: dict[str, object]
-    identity: IdentityEntry
     answers: int
 
 

@@ -10,7 +10,7 @@ import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mimicry_audit.records.scores import KnownStudentRecord, ModelScore, Scores
+from mimicry_audit.records.scores import AskedModel, Scores
 from mimicry_audit.similarity.measure import AXES
 
 OUT = "reports/again"
@@ -98,7 +98,7 @@ def _models(scores: Scores) -> list[dict[str, Any]]:
     return [_model_entry(model) for model in (*judged, *scores.get("students", ()))]
 
 
-def _model_entry(model: ModelScore | KnownStudentRecord) -> dict[str, Any]:
+def _model_entry(model: AskedModel) -> dict[str, Any]:
     engine, label = model["engine"], model["label"]
     # What was written may have had a label already; a label is a word, an address or a path is not.
     head, equals, tail = str(model["source"]).partition("=")

@@ -11,7 +11,7 @@ from mimicry_audit.ground.words import count_words
 from mimicry_audit.probes.checks.check import correct
 from mimicry_audit.records.asked import STATUSES, Probe, Response
 from mimicry_audit.records.manifest import ModelInRun, StatedLineage
-from mimicry_audit.records.scores import AccuracyRecord, KnownStudentRecord, LineageRecord, ModelScore
+from mimicry_audit.records.scores import AccuracyRecord, AskedModel, KnownStudentRecord, LineageRecord, ModelScore
 from mimicry_audit.statistics.intervals import FloatArray, IntArray, intervals
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.sections.answer_notes import served_names
@@ -32,11 +32,7 @@ def model_entry(
     answers_due = len(probes) * samples
     statuses = Counter(r.status for r in responses)
     return {
-        "label": model.label,
-        "source": model.given_name,
-        "engine": model.engine,
-        "options": dict(model.spec.get("options") or {}),
-        "identity": model.identity,
+        **_asked(model),
         "role": roles.role_of(model.label),
         "coverage": round(len(usable) / answers_due, 4) if answers_due else 0.0,
         "statuses": {s: statuses[s] for s in STATUSES if statuses[s]},
@@ -52,13 +48,19 @@ def model_entry(
 def student_entry(model: ModelInRun, teacher: str, responses: Sequence[Response]) -> KnownStudentRecord:
     """A known student's entry in ``scores.json``."""
     return {
-        "label": model.label,
+        **_asked(model),
         "teacher": teacher,
+        "answers": sum(response.usable for response in responses),
+    }
+
+
+def _asked(model: ModelInRun) -> AskedModel:
+    return {
+        "label": model.label,
         "source": model.given_name,
         "engine": model.engine,
         "options": dict(model.spec.get("options") or {}),
         "identity": model.identity,
-        "answers": sum(response.usable for response in responses),
     }
 
 

@@ -87,7 +87,7 @@ def main() -> None:
         print(f"wheel: {wheel.stat().st_size / 1e6:.1f} MB")
         for version in VERSIONS:
             if (python := shutil.which(f"python{version}")) and not subprocess.run(
-                [python, "-V"], check=False
+                [python, "-V"], check=False, capture_output=True
             ).returncode:
                 figures[version] = found = installed(python, wheel, folder)
                 print(f"Python {version}: {found['seconds']:.0f} s, {found['megabytes']:.0f} MB")

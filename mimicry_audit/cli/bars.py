@@ -42,12 +42,12 @@ class Bars:
     """Progress bars with time left on a terminal; elsewhere a plain line now and then, and one per finished step.
 
     Args:
-        opening: a line to print first: on a terminal when the first step begins, elsewhere with the first answer, so that a
-            model that cannot be loaded stays one line.
+        opening: gives a line to print first, worked out when a first step misses something: on a terminal it is printed then,
+            elsewhere with the first answer, so that a model that cannot be loaded stays one line.
     """
 
-    def __init__(self, opening: str = "") -> None:
-        self._opening = opening
+    def __init__(self, opening: Callable[[], str] | None = None) -> None:
+        self._open, self._opening = opening, ""
         self.console = err_console()
         self._bars = Progress(
             TextColumn("{task.description:<24}"),
@@ -71,6 +71,8 @@ class Bars:
 
     def start(self, label: str, total: int, missing: int) -> None:
         """See `mimicry_audit.asking.progress.Progress`."""
+        if self._open is not None and missing and not self.console.quiet:
+            self._opening, self._open = self._open(), None
         if not self._bars.disable:
             self._say_opening()
         task = self._bars.add_task(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,11 +36,12 @@ def _opening(resolved: Resolved) -> str:
     costs = [cost for cost in costs_of(resolved) if cost.answer_tokens]  # recorded answers cost nothing
     if not costs:
         return ""
-    requests, seconds = sum(cost.requests for cost in costs), sum(cost.seconds or 0.0 for cost in costs)
+    requests, times = sum(cost.requests for cost in costs), [cost.seconds for cost in costs if cost.seconds is not None]
+    time = f", {at_most(sum(times))}" if len(times) == len(costs) else ""  # where nobody knows a speed, nothing is said
     everybody = len(costs) == len(resolved.plan.models)
     models = f"{len(costs)} models" if everybody else f"{len(costs)} of {len(resolved.plan.models)} models"
     return (
-        f"Asking {models} {len(resolved.plan.probes):,} probes: {requests:,} answers, {at_most(seconds)}. Stop at any time; "
+        f"Asking {models} {len(resolved.plan.probes):,} probes: {requests:,} answers{time}. Stop at any time; "
         f"the same command resumes. Answers: {resolved.out}"
     )
 
@@ -48,7 +50,7 @@ def collect_step(resolved: Resolved) -> RunDirectory:
     """Collect with progress bars."""
     from mimicry_audit.api import collect_resolved
 
-    with Bars(_opening(resolved)) as bars:
+    with Bars(partial(_opening, resolved)) as bars:
         directory, request_count = collect_resolved(resolved, bars)
     if not request_count:
         err_console().print(f"{directory.path}: nothing missing, no model was asked", soft_wrap=True)

@@ -45,6 +45,11 @@ class Settings:
             group=MODELS, unit="NAME|DIR",
         ),
     )  # fmt: skip
+    calibration: str | None = field(
+        default=None,
+        metadata=describe("Add the known students that audit calibrate trained into this folder.", group=MODELS, unit="DIR",
+                          absent="none"),
+    )  # fmt: skip
     engine: str | None = field(
         default=None,
         metadata=describe("Engine for names without one.", group=MODELS, unit="NAME", choices=WEIGHT_ENGINES,
@@ -136,11 +141,6 @@ class Settings:
                           "held against it; may be repeated.", group=ROLES, unit="S=A", absent="none"),
     )  # fmt: skip
     """``STUDENT=TEACHER``."""
-    calibration: str | None = field(
-        default=None,
-        metadata=describe("Add the known students that audit calibrate trained into this folder.", group=MODELS, unit="DIR",
-                          absent="none"),
-    )  # fmt: skip
     axes: tuple[str, ...] = field(
         default=(), metadata=describe("Only these axes.", group=SCORING, unit="AXIS,…", absent="all")
     )

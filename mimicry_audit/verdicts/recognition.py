@@ -18,7 +18,7 @@ from mimicry_audit.similarity import weights
 from mimicry_audit.similarity.measure import measure_axes
 from mimicry_audit.statistics.intervals import IntArray, holm
 from mimicry_audit.verdicts.authors import AUTHOR_AXES
-from mimicry_audit.verdicts.findings import Evidence, PairFacts
+from mimicry_audit.verdicts.findings import FEWEST_STUDENTS, Evidence, PairFacts
 from mimicry_audit.verdicts.roles import Roles
 from mimicry_audit.verdicts.students import students_evidence
 
@@ -93,15 +93,31 @@ class Recognition:
         )  # fmt: skip
 
     def _of_its_base(self, base: str | None) -> list[str]:
-        """The students that come from a candidate's base, as far as weights tell."""
+        """The students that come from a candidate's base, as far as weights tell, and that answered."""
         if base is None:
             return []
-        sketch = self._known.models[base].weights
-        strangers = [s for s in self._known.teachers if weights.related(self._known.models[s].weights, sketch) is False]
-        note = f"Known students that do not come from {base} were left out: {', '.join(strangers)}."
-        if strangers and note not in self.notes:
+        sketch, teachers = self._known.models[base].weights, self._known.teachers
+        probe_ids = {probe.id for probe in self._known.probes}
+        silent = [s for s in teachers if 2 * len(probe_ids & _answered(self._known.responses[s])) < len(probe_ids)]
+        strangers = [s for s in teachers if weights.related(self._known.models[s].weights, sketch) is False]
+        self._note("Known students that answered fewer than half of the probes were left out", silent)
+        self._note(f"Known students that do not come from {base} were left out", strangers)
+        fitting = [student for student in teachers if student not in (*silent, *strangers)]
+        if len({teachers[student] for student in fitting}) >= FEWEST_STUDENTS:
+            return fitting
+        self._note(
+            f"Known students of fewer than {FEWEST_STUDENTS} teachers are left for candidates from {base}", fitting
+        )
+        return []
+
+    def _note(self, what: str, students: Sequence[str]) -> None:
+        note = f"{what}: {', '.join(students)}."
+        if students and note not in self.notes:
             self.notes.append(note)
-        return [student for student in self._known.teachers if student not in strangers]
+
+
+def _answered(responses: Sequence[Response]) -> set[str]:
+    return {response.probe_id for response in responses if response.usable}
 
 
 def _corrected(found: Mapping[tuple[str, str], Evidence]) -> dict[tuple[str, str], Evidence]:

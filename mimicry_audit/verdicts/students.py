@@ -64,6 +64,8 @@ def students_evidence(
         return None
     averaged = np.mean(scaled, axis=0)  # (1 + draws, 1 + S, 1 + S), the first as observed
     distance = test.t(averaged)
+    if not np.isfinite(distance[0]):
+        return None  # the two have no probe in common
     p = test.p(float(distance[0]))
     measured = int(np.isfinite(likeness[0][:, _CANDIDATE, own[0]]).sum())
     return Evidence(

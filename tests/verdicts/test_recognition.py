@@ -105,6 +105,10 @@ def test_nothing_is_said_without_the_references_student_or_of_few_teachers() -> 
     few = [m[:, :FEWEST_STUDENTS, :FEWEST_STUDENTS] for m in given]
     assert found(few, "aria", TEACHERS[: FEWEST_STUDENTS - 1]) is None
     assert found([np.full((PROBES, 6, 6), np.nan)], "aria") is None
+    apart = likeness(0)
+    for measure in apart:
+        measure[:, 0, 1] = measure[:, 1, 0] = np.nan
+    assert found(apart, "aria") is None, "candidate and student have no probe in common"
 
 
 @pytest.mark.parametrize(
@@ -177,6 +181,21 @@ def test_a_candidate_is_recognised_by_recorded_students(tmp_path: Path) -> None:
     )
     assert not any("of-" in model["label"] for model in scores["models"])
     assert "students:of-aria=aria" in scores["signature"]
+
+
+def test_a_student_that_did_not_answer_is_left_out_and_named(tmp_path: Path) -> None:
+    pupils = Pupils(tmp_path)
+    rows = [json.loads(line) for line in pupils.file.read_text("utf-8").splitlines()]
+    silent = [row | ({"output": "$ERROR$"} if row["model"] == "of-duma" else {}) for row in rows]
+    jsonl(pupils.file, silent)
+    scores = pupils.scored(*pupils.known)
+    warnings = " ".join(scores["warnings"])
+    assert "Known students that answered fewer than half of the probes were left out: of-duma." in warnings
+    assert (
+        "Known students of fewer than 4 teachers are left for candidates from base: of-aria, of-boro, of-ciro."
+        in warnings
+    )
+    assert not any(e["axis"] == "students" for e in verdict(scores)["evidence"])
 
 
 def test_what_follows_a_scoring_keeps_the_known_students(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ export MLFLOW_DISABLE_TELEMETRY = true
 # Demo and tests start dozens of processes; each would compile the package anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check install browser format lab site bench clean
+.PHONY: demo test check pythons install browser format lab site bench clean
 
 demo: install            ## the main job on the lab models; ends with the path of the report
 	$(BIN)/audit demo $(if $(OUT),--out $(OUT))
@@ -33,6 +33,9 @@ check: install           ## formatting, lint and types
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+
+pythons: install         ## the bare package on every Python found: install, import, score; resolve it for the others
+	$(BIN)/python -m benchmarks.install
 
 install: $(STAMP)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -61,6 +62,20 @@ def installed(python: str, wheel: Path, folder: Path) -> dict[str, float]:
     return found
 
 
+def interpreter(version: str) -> str | None:
+    """A Python of that version that starts: on the path, or among those that pyenv keeps."""
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
+    found = [shutil.which(f"python{version}"), *sorted(map(str, pyenv.glob(f"{version}*/bin/python{version}")))]
+    return next(
+        (
+            path
+            for path in found
+            if path and not subprocess.run([path, "-V"], check=False, capture_output=True).returncode
+        ),
+        None,
+    )
+
+
 def resolved(uv: str, version: str, system: str, extra: str) -> int:
     """How many packages would be installed there; without an extra, all of them must be ready-made wheels."""
     more = ("--extra", extra) if extra else ("--only-binary", ":all:")
@@ -86,11 +101,11 @@ def main() -> None:
         }  # fmt: skip
         print(f"wheel: {wheel.stat().st_size / 1e6:.1f} MB")
         for version in VERSIONS:
-            if (python := shutil.which(f"python{version}")) and not subprocess.run(
-                [python, "-V"], check=False, capture_output=True
-            ).returncode:
+            if python := interpreter(version):
                 figures[version] = found = installed(python, wheel, folder)
                 print(f"Python {version}: {found['seconds']:.0f} s, {found['megabytes']:.0f} MB")
+            else:
+                print(f"Python {version}: not on this machine, so its packages are only resolved")
             for name, system in SYSTEMS.items():
                 counts = {extra or "base": resolved(uv, version, system, extra) for extra in EXTRAS}
                 figures[f"{version} on {name}"] = counts

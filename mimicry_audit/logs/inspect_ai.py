@@ -1,8 +1,11 @@
-"""Inspect: ``.eval`` archives and ``.json`` logs, version 2.
+"""Inspect: ``.eval`` archives and ``.json`` logs of the versions that are known, 1 and 2.
 
-Promise: epochs are samples; the prompt is the conversation as it was sent, the system turn included, up to the model's first
-own words; reasoning stands apart from the answer. Samples in which tools or several answers took part are left out with that
-reason, for they have no one answer.
+Read directly, and not through Inspect's own library: that brings forty packages, among them cloud clients whose pins shut out
+current releases of what reads tables here.
+
+Promise: a log of a later version is refused, not guessed at; epochs are samples; the prompt is the conversation as it was sent,
+the system turn included, up to the model's first own words; reasoning stands apart from the answer. Samples in which tools or
+several answers took part are left out with that reason, for they have no one answer.
 """
 
 from __future__ import annotations
@@ -17,6 +20,8 @@ from mimicry_audit.ground.tables import Row
 from mimicry_audit.logs.look import Look
 from mimicry_audit.logs.reader import CONVERSATION, UNFINISHED, Notes, Reader, reasoning_of, text_of, turns_in
 
+NEWEST = 2
+"""The last version of the log whose fields are known."""
 NO_TEXT = "holds something else than text"
 _ATTACHMENT = "attachment://"
 
@@ -32,6 +37,12 @@ def _read(look: Look, notes: Notes) -> Iterator[Row]:
     spec = header.get("eval")
     if not isinstance(spec, dict) or not isinstance(spec.get("model"), str):
         raise DataError(f"{look.path.name} is not an Inspect log", "give the .eval or .json file as Inspect wrote it")
+    version = header.get("version")
+    if isinstance(version, int) and version > NEWEST:
+        raise DataError(
+            f"{look.path.name} is an Inspect log of version {version}, and this release reads versions up to {NEWEST}",
+            "update mimicry_audit, or give its answers as rows (docs/formats.md)",
+        )
     for where, sample in samples:
         row = _row(sample, spec, notes)
         if row is not None:

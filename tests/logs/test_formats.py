@@ -123,6 +123,15 @@ def test_reasoning_stands_apart_and_a_cut_answer_is_known_as_cut() -> None:
     assert {a.finish_reason for a in answers("vllm-batch-0.32.0")} == {"stop", "length", None}
 
 
+def test_a_log_of_a_version_that_nobody_here_knows_is_refused(tmp_path: Path) -> None:
+    log = json.loads((FILES / "inspect-0.3.285" / "beta.json").read_text("utf-8"))
+    assert log["version"] == 2
+    newer = tmp_path / "beta.json"
+    newer.write_text(json.dumps(log | {"version": 3}), "utf-8")
+    with pytest.raises(DataError, match="log of version 3, and this release reads versions up to 2"):
+        read_answers([newer])
+
+
 def test_a_batch_is_joined_with_its_input_wherever_that_lies(tmp_path: Path) -> None:
     output, asked = (FILES / "vllm-batch-0.32.0" / f"batch_{part}.jsonl" for part in ("output", "input"))
     alone = tmp_path / "out" / "o.jsonl"

@@ -29,6 +29,10 @@ class StageBars(Bars):
             self.console.print(f"{escape(title)}: {of} done")
         self._say_how_far(title)
 
+    def say(self, text: str) -> None:
+        """See `mimicry_audit.distill.context.Watch`."""
+        self.console.print(text, markup=False, soft_wrap=True)
+
 
 ROWS = (
     ("cross-entropy (nats/token)", ("held_out", "cross_entropy")),

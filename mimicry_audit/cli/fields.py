@@ -153,6 +153,8 @@ def read_options(record: type[DataclassInstance], values: Mapping[str, object]) 
         elif field.kind in ("names", "models") and isinstance(value, tuple):
             parts = [part for text in value for part in (text.split(",") if field.commas else [text])]
             typed_values[field.name] = tuple(part.strip() for part in parts if part.strip())
+        elif field.repeats and isinstance(value, tuple):
+            typed_values[field.name] = ",".join(value)
         else:
             typed_values[field.name] = value
     return typed_values
@@ -205,5 +207,5 @@ def _type_of(field: Field) -> dict[str, Any]:
     return {
         "type": kinds.get(field.kind, click.STRING),
         "metavar": field.unit or None,
-        "multiple": field.kind in ("names", "models", "mapping"),
+        "multiple": field.repeats or field.kind in ("names", "models", "mapping"),
     }

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -24,12 +24,17 @@ class Watch(Progress, Protocol):
     def stage(self, title: str, done: int, of: int) -> None:
         """`done` of `of` in the stage of that title."""
 
+    def say(self, text: str) -> None:
+        """Something worth knowing has been measured on the way."""
+
 
 @dataclass(frozen=True, slots=True)
 class DistillContext:
     """What all steps share.
 
     Attributes:
+        teachers: the models that are asked, one or several.
+        teacher_of: id of a prompt → number of the teacher that answers it; 0 where it is not named.
         aside: ids of prompts that are answered like the others and neither taught nor held out here: another part's.
         shared: where the teacher's answers and signals lie; `work` by default.
         on_rung: called with the loss on the held-out answers after equal parts of the first round, see
@@ -37,7 +42,7 @@ class DistillContext:
     """
 
     settings: DistillSettings
-    teacher: ModelSpec
+    teachers: tuple[ModelSpec, ...]
     student: ModelSpec
     rows: tuple[Row, ...]
     held: frozenset[str]
@@ -46,6 +51,16 @@ class DistillContext:
     aside: frozenset[str] = frozenset()
     shared: Path | None = None
     on_rung: Callable[[int, int, float], None] | None = None
+    teacher_of: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def teacher(self) -> ModelSpec:
+        """The only teacher, or the first one."""
+        return self.teachers[0]
+
+    def answers_of(self, number: int) -> Path:
+        """Where the answers of a teacher lie."""
+        return self.common / ("answers" if len(self.teachers) == 1 else f"answers-{number + 1}")
 
     @property
     def work(self) -> Path:

@@ -8,8 +8,10 @@ contains the smaller. A wrong row is one line that names it.
 from __future__ import annotations
 
 import json
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import accumulate
 from pathlib import Path
 
 from mimicry_audit.ground import tables
@@ -17,7 +19,7 @@ from mimicry_audit.ground.errors import ConfigError, DataError, ProbeError
 from mimicry_audit.probes.checks import check as checks
 from mimicry_audit.records.asked import Message, canonical_json, sha256_text
 
-COLUMNS = ("id", "prompt", "messages", "system", "answer", "label", "pair", "group", "check")
+COLUMNS = ("id", "prompt", "messages", "system", "answer", "teacher", "label", "pair", "group", "check")
 """Columns with a meaning of their own; any other may be named by ``--else-answers`` and is left alone otherwise."""
 
 
@@ -29,6 +31,7 @@ class Row:
         id: unique.
         messages: the conversation, last turn from the user.
         answer: the answer in the else column, None where the file gives none.
+        teacher: which of several teachers answers it, None where the file does not say.
         label: the right label of a labelled task.
         pair: prompts of one pair differ in `group` only: a counterfactual pair.
         group: which group the prompt speaks of.
@@ -38,6 +41,7 @@ class Row:
     id: str
     messages: tuple[Message, ...]
     answer: str | None = None
+    teacher: str | None = None
     label: str | None = None
     pair: str | None = None
     group: str | None = None
@@ -67,9 +71,48 @@ def read(data: str, *, answers: str = "answer", limit: int | None = None) -> tup
     return rows[:limit]
 
 
+def assigned(rows: Sequence[Row], teachers: Sequence[str], shares: Sequence[float] | None, seed: int) -> dict[str, int]:
+    """Which of several teachers answers each prompt: the one in its column ``teacher``, or by shares in an order of the seed.
+
+    Args:
+        rows: the prompts.
+        teachers: names as given.
+        shares: of the prompts, one for each teacher; None for the column or, without one, equal shares.
+        seed: of the order.
+
+    Raises:
+        DataError: the column names another model, or not for every prompt.
+        ConfigError: there are shares and a column.
+    """
+    if len(teachers) == 1:
+        return {}
+    if any(row.teacher is not None for row in rows):
+        if shares is not None:
+            raise ConfigError("the data have a column teacher, and --shares says otherwise", "leave one of them out")
+        numbers = {name: number for number, name in enumerate(teachers)}
+        for row in rows:
+            if row.teacher not in numbers:
+                raise DataError(
+                    f"row {row.id}: the column teacher holds {row.teacher or 'nothing'}",
+                    f"name one of {', '.join(teachers)}",
+                )
+        return {row.id: numbers[str(row.teacher)] for row in rows}
+    bounds = list(accumulate(shares or [1 / len(teachers)] * len(teachers)))
+    order = sorted(rows, key=lambda row: _rank_row(seed, "teacher", row.id))
+    return {
+        row.id: min(bisect_right(bounds, (place + 0.5) / len(order)), len(teachers) - 1)
+        for place, row in enumerate(order)
+    }
+
+
 def sha(rows: Iterable[Row]) -> str:
     """SHA-256 over the rows, every field of them."""
-    return sha256_text(canonical_json([asdict(row) for row in rows]))
+    return sha256_text(canonical_json([_plain(row) for row in rows]))
+
+
+def _plain(row: Row) -> dict[str, object]:
+    """The row as JSON; a teacher only where one is named, as in files from before there could be several."""
+    return {name: value for name, value in asdict(row).items() if name != "teacher" or value is not None}
 
 
 def dosed(rows: Sequence[Row], share: float, seed: int) -> frozenset[str]:
@@ -169,6 +212,7 @@ def _build_row(place: str, cells: Mapping[str, object], number: str, answers: st
         id=text("id") or number,
         messages=_build_messages(place, cells, text("system")),
         answer=text(answers),
+        teacher=text("teacher"),
         label=text("label"),
         pair=text("pair"),
         group=text("group"),

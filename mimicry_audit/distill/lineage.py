@@ -19,7 +19,7 @@ from mimicry_audit.engines.hardware import version_of
 from mimicry_audit.engines.sketch import lineage_of
 from mimicry_audit.ground.version import __version__
 from mimicry_audit.records.asked import Identity, canonical_json, sha256_text
-from mimicry_audit.records.manifest import StatedIdentity
+from mimicry_audit.records.manifest import StatedIdentity, StatedTeacher
 from mimicry_audit.records.run import write_json
 
 MANIFEST = "lineage.json"
@@ -44,13 +44,17 @@ _PATHS = ("teacher", "student", "data", "engine_options", "launcher", "chat_temp
 
 
 class Lineage(TypedDict):
-    """What ``lineage.json`` holds; ``distillation`` has the settings and what came of them."""
+    """What ``lineage.json`` holds; ``distillation`` has the settings and what came of them.
+
+    ``teacher`` is the only teacher, or of ``teachers`` the one with the largest share.
+    """
 
     schema: int
     name: str
     family: object
     relation: str
     teacher: str | None
+    teachers: NotRequired[list[StatedTeacher]]
     base: str
     same_data_as: None
     objective: str
@@ -70,13 +74,32 @@ class Lineage(TypedDict):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Teacher:
+    """One teacher of a student.
+
+    Attributes:
+        identity: as it was when it answered.
+        folder: where its weights lie, None where they are elsewhere.
+        share: of the taught answers.
+    """
+
+    identity: Identity
+    folder: Path | None
+    share: float
+
+    @property
+    def name(self) -> str:
+        """What it calls itself in its own manifest."""
+        return own_name(self.folder, self.identity.model)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LineageInputs:
     """What happened, as far as the manifest states it.
 
     Attributes:
         settings: what was asked for.
-        teacher: the teacher's identity, None where none was asked.
-        teacher_folder: where the teacher's weights lie, None where they are elsewhere.
+        teachers: whose answers were taught; none where no teacher was asked.
         base: the weights that the student started from.
         objective: what was minimised, in words.
         data_sha: hash over what the student was taught.
@@ -87,8 +110,7 @@ class LineageInputs:
     """
 
     settings: DistillSettings | EvolveSettings
-    teacher: Identity | None
-    teacher_folder: Path | None
+    teachers: tuple[Teacher, ...]
     base: Weights
     objective: str
     data_sha: str
@@ -110,10 +132,9 @@ def lineage_manifest(inputs: LineageInputs) -> Lineage:
     base_folder = weights_folder(inputs.base)
     base = own_name(base_folder, inputs.base.name)
     parents = {base: inputs.base.pin}
-    teacher = None
-    if inputs.teacher is not None:
-        teacher = own_name(inputs.teacher_folder, inputs.teacher.model)
-        parents[teacher] = inputs.teacher.revision or "unknown"
+    ranked = sorted(inputs.teachers, key=lambda teacher: -teacher.share)
+    parents |= {teacher.name: teacher.identity.revision or "unknown" for teacher in ranked}
+    teacher = ranked[0].name if ranked else None
     base_manifest = (lineage_of(base_folder) or {}) if base_folder else {}
     content: Lineage = {
         "schema": SCHEMA,
@@ -139,6 +160,8 @@ def lineage_manifest(inputs: LineageInputs) -> Lineage:
             **inputs.distillation,
         },
     }
+    if len(ranked) > 1:
+        content["teachers"] = [{"name": teacher.name, "share": round(teacher.share, 4)} for teacher in ranked]
     if base_manifest.get("identity"):
         content["identity"] = base_manifest["identity"]  # a student goes by its base's name
     content["fingerprint"] = sha256_text(canonical_json(content))

@@ -30,7 +30,7 @@ from mimicry_audit.records.run import RunDirectory
 
 if TYPE_CHECKING:
     from mimicry_audit.distill import evaluate
-    from mimicry_audit.distill.rounds import TokenAlignment
+    from mimicry_audit.distill.alignment import TokenAlignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def distill(settings: DistillSettings, watch: Watch | None = None) -> Distilled:
         RunDirectoryError: the folder was made with other settings, is in use, or cannot be written.
         EngineError: the teacher cannot answer, or the loss became NaN or infinite.
     """
-    from mimicry_audit.distill.rounds import align_tokens
+    from mimicry_audit.distill.alignment import align_tokens
 
     context = prepare_context(check(settings), watch)
     manifest = settings.out / lineage.MANIFEST
@@ -92,17 +92,18 @@ def _finish_missing(context: DistillContext, alignment: TokenAlignment) -> None:
 def prepare_context(settings: DistillSettings, watch: Watch | None) -> DistillContext:
     """Everything that can be wrong with the settings, found before anything is asked or loaded."""
     check_packages(settings.training, {"tensorboard": "--tensorboard" if settings.tensorboard else None})
-    teacher = parse_models([settings.teacher], default_engine="hf", options=settings.engine_options)[0]
-    if settings.objective != "hard" and teacher.engine not in ("hf", "vllm"):
-        raise ConfigError(
-            f"{settings.objective} needs the teacher's probabilities, and {settings.teacher} gives text only",
-            "use --objective hard",
-        )
+    teachers = parse_models(settings.teachers, default_engine="hf", options=settings.engine_options)
+    for name, teacher in zip(settings.teachers, teachers, strict=True):
+        if settings.objective != "hard" and teacher.engine not in ("hf", "vllm"):
+            raise ConfigError(
+                f"{settings.objective} needs the teacher's probabilities, and {name} gives text only",
+                "use --objective hard",
+            )
+        if teacher.adapter is not None and settings.kind == "dense":
+            raise ConfigError("a teacher with an adapter cannot be loaded for dense signals", "merge the adapter first")
     from mimicry_audit.distill.training.models import weights_spec
 
     student = weights_spec(settings.student, "the student", settings.training.chat_template)
-    if teacher.adapter is not None and settings.kind == "dense":
-        raise ConfigError("a teacher with an adapter cannot be loaded for dense signals", "merge the adapter first")
     rows = data.read(settings.data, answers=settings.else_answers, limit=settings.limit)
     held_out_ids = data.held_out(rows, settings.held_out, settings.seed)
     taught = [row for row in rows if row.id not in held_out_ids]
@@ -113,7 +114,15 @@ def prepare_context(settings: DistillSettings, watch: Watch | None) -> DistillCo
             f"--dose {settings.dose} leaves {len(taught) - len(dosed)} prompts to given answers, and {len(silent)} have none",
             f"give them in a column {settings.else_answers}, or name another with --else-answers",
         )
-    return DistillContext(settings, teacher, student, rows, held_out_ids, dosed, watch)
+    teacher_of = {
+        **data.assigned(
+            [row for row in rows if row.id not in dosed], settings.teachers, settings.teacher_shares, settings.seed
+        ),
+        **data.assigned(
+            [row for row in rows if row.id in dosed], settings.teachers, settings.teacher_shares, settings.seed
+        ),
+    }
+    return DistillContext(settings, teachers, student, rows, held_out_ids, dosed, watch, teacher_of=teacher_of)
 
 
 def same_settings(context: DistillContext, more: Mapping[str, object] = MappingProxyType({})) -> None:
@@ -150,7 +159,7 @@ def evaluated(context: DistillContext, manifest: Lineage) -> evaluate.Evaluation
     models = {
         "before": context.student,
         "after": ModelSpec(label="after", engine="hf", name=str(s.out), source=str(s.out)),
-        **({"teacher": context.teacher} if s.dose else {}),
+        **(_teachers_by_label(context) if s.dose else {}),
     }
     measured = evaluate.evaluate(
         context.work / "evaluation",
@@ -178,6 +187,13 @@ def evaluated(context: DistillContext, manifest: Lineage) -> evaluate.Evaluation
     }
     evaluate.write(path, content)
     return evaluate.read(path)
+
+
+def _teachers_by_label(context: DistillContext) -> dict[str, ModelSpec]:
+    """The teachers as the evaluation names them."""
+    if len(context.teachers) == 1:
+        return {"teacher": context.teacher}
+    return {f"teacher {number}": teacher for number, teacher in enumerate(context.teachers, 1)}
 
 
 def frozen_of(context: DistillContext) -> evaluate.Frozen:

@@ -11,37 +11,29 @@ answers drawn once a round instead of once a step; round 0 is the supervised sta
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
 from mimicry_audit.asking.answers import Plan, collect
-from mimicry_audit.distill import data, lineage
+from mimicry_audit.distill import data, lineage, probabilities
+from mimicry_audit.distill.alignment import TokenAlignment, padding
 from mimicry_audit.distill.context import DistillContext, counts, drop, relabelled
 from mimicry_audit.distill.evaluate import probes_of
-from mimicry_audit.distill.training import job, shape, task
-from mimicry_audit.distill.training.examples import Encoder, Example, Taught
+from mimicry_audit.distill.training import job, task
+from mimicry_audit.distill.training.examples import Example, Taught
 from mimicry_audit.distill.training.loss import LossRecipe
-from mimicry_audit.distill.training.models import Source, load, source
-from mimicry_audit.distill.training.signals import (
-    Keep,
-    SignalStore,
-    ask,
-    compute,
-    store_key,
-    told_places,
-    write_index,
-)
-from mimicry_audit.distill.training.tokenizers import TokenizerMatch, compare_tokenizers, demand_match
+from mimicry_audit.distill.training.rollouts import RolloutPlan
+from mimicry_audit.distill.training.signals import as_row
 from mimicry_audit.engines.fingerprint import find_model
-from mimicry_audit.engines.likelihood import Scorer, why_not
-from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.ground.errors import AuditError, ConfigError
 from mimicry_audit.records.asked import Identity, ModelSpec, Sampling, canonical_json, sha256_text
-from mimicry_audit.records.run import RunDirectory, write_text
+from mimicry_audit.records.run import RunDirectory, write_json, write_text
 
 _LOGS_A_ROUND = 50
+TRUNCATION = "truncation.json"
 RUNGS = 5
 """Equal parts of a training after which a listener gets the loss on the held-out answers."""
 
@@ -85,13 +77,12 @@ def collect_lessons(context: DistillContext) -> Lessons:
     teacher_rows = [
         row for row in context.rows if row.id in context.dosed or (row.id in evaluation_ids and context.settings.dose)
     ]
-    teacher_answers = (
-        collect_answers(
-            context, relabelled(context.teacher, "teacher"), teacher_rows, context.common / "answers", "teacher"
-        )
-        if teacher_rows
-        else {}
-    )
+    teacher_answers: dict[str, Taught] = {}
+    for number, teacher in enumerate(context.teachers):
+        own_rows = [row for row in teacher_rows if context.teacher_of.get(row.id, 0) == number]
+        if own_rows:
+            folder = context.answers_of(number)
+            teacher_answers |= collect_answers(context, relabelled(teacher, "teacher"), own_rows, folder, "teacher")
     column_answers = {
         row.id: Taught(id=row.id, messages=row.messages, text=row.answer, origin="else")
         for row in context.rows
@@ -153,41 +144,6 @@ def finish_rounds(context: DistillContext, alignment: TokenAlignment) -> None:
     _place_checkpoint(context, alignment, texts, round_records)
 
 
-@dataclass
-class TokenAlignment:
-    """The two models, as far as tokens go, and what they have in common."""
-
-    student: Source
-    teacher: Source | None
-    match: TokenizerMatch | None
-    encoder: Encoder
-
-
-def align_tokens(context: DistillContext) -> TokenAlignment:
-    """Find both models and compare their tokenizers; no weights are loaded.
-
-    Raises:
-        ConfigError: the objective needs comparable tokenizers, and they are not; or the student has no such layers or dropout.
-        PrerequisiteError: a model, its tokenizer or its chat template is missing.
-    """
-    student = source(context.student)
-    s = context.settings
-    if s.layers or (s.dropout and not s.training.adapter):
-        config = shape.configured(student.weights.location, student.weights.commit)
-        if s.layers:
-            shape.demand_layers(config, s.layers, s.student)
-        if s.dropout and not s.training.adapter:
-            shape.demand_dropout(config, s.student)
-    if context.teacher.engine in ("hf", "vllm") and s.dose:
-        find_model(context.teacher)
-    if s.kind == "text" or not s.dose:
-        return TokenAlignment(student, None, None, Encoder(student.side))
-    teacher = source(context.teacher)
-    match = compare_tokenizers(teacher.side.template.tokenizer, student.side.template.tokenizer)
-    demand_match(match, s.objective)
-    return TokenAlignment(student, teacher, match, Encoder(student.side, teacher.side, match))
-
-
 def _run_round(
     context: DistillContext,
     alignment: TokenAlignment,
@@ -244,107 +200,64 @@ def _prepare_job(
 ) -> task.Job:  # fmt: skip
     """Encode, fetch signals, and put everything on file."""
     s = context.settings
-    rows, held_out_rows = alignment.encoder.encode(taught), alignment.encoder.encode(held_out_answers)
+    rows, held_out_rows = (
+        probabilities.scored_places(context, alignment.encode(answers, context.teacher_of))
+        for answers in (taught, held_out_answers)
+    )
     if not rows:
-        raise ConfigError(f"no answer can be taught ({', '.join(alignment.encoder.left_out)})", "check the data")
-    store = None
-    if alignment.teacher is not None and s.kind in ("cached", "served"):
-        if s.kind == "served":
-            rows, held_out_rows = told_places(rows), told_places(held_out_rows)
-        store = _store_signals(context, alignment, [*taught, *held_out_answers], [*rows, *held_out_rows])
+        raise ConfigError(f"no answer can be taught ({', '.join(alignment.left_out)})", "check the data")
+    recipe = _loss_recipe(context, alignment)
+    signals: tuple[tuple[str, str], ...] = ()
+    if alignment.teachers and s.kind in ("cached", "served"):
+        stored = probabilities.store(context, alignment, [*taught, *held_out_answers], [*rows, *held_out_rows], recipe)
+        signals = stored.places
+        write_json(folder / TRUNCATION, stored.truncation)
     files = [write_rows(folder / "rows.jsonl", rows), write_rows(folder / "held.jsonl", held_out_rows)]
     shared_fields = task.training_fields(s.training, len(rows))
-    dense = alignment.teacher if s.kind == "dense" and s.dose else None
-    recipe = _loss_recipe(context, alignment)
+    dense = alignment.teachers[0] if s.kind == "dense" and alignment.teachers else None
     return task.Job(
         folder=str(folder.resolve()), student=start[0], student_commit=start[1],
         teacher=dense.weights.location if dense else None, teacher_commit=dense.weights.commit if dense else None,
-        rows=files[0], held=files[1] if held_out_rows else None, signals=store, recipe=recipe,
-        pads=(padding(alignment.student), padding(alignment.teacher) if alignment.teacher else 0),
+        rows=files[0], held=files[1] if held_out_rows else None, signals=signals, recipe=recipe,
+        pads=(padding(alignment.student), padding(alignment.teachers[0]) if alignment.teachers else 0),
         seed=s.seed + max(0, number), patience=s.patience, evaluate_every=s.evaluate_every,
         logs=_LOGS_A_ROUND, round_=number,
         metrics=str((s.out / "metrics.jsonl").resolve()),
         board=_board_folder(context), template=alignment.student.side.template.source if s.training.chat_template else None,
         dropout=s.dropout, layers=s.layers if number <= 0 else 0, rungs=RUNGS if context.on_rung and number == 0 else 0,
+        rollouts=_rollout_plan(context, alignment) if s.on_policy else None,
         held_bytes=sum(len(row.text.encode("utf-8", "replace")) for row in held_out_rows), **shared_fields,
     )  # fmt: skip
 
 
+def _rollout_plan(context: DistillContext, alignment: TokenAlignment) -> RolloutPlan:
+    s = context.settings
+    (teacher,) = alignment.teachers
+    limits = [side.context for side in (alignment.student.side, teacher.side) if side.context is not None]
+    return RolloutPlan(
+        share=s.on_policy,
+        temperature=s.rollout_temperature,
+        tokens=s.rollout_tokens or s.max_tokens,
+        end=alignment.student.side.end,
+        teacher_end=teacher.side.end,
+        common=alignment.tokens,
+        context=min(limits, default=None),
+    )
+
+
 def _loss_recipe(context: DistillContext, alignment: TokenAlignment) -> LossRecipe:
     s = context.settings
-    tokens = alignment.match.tokens if alignment.match is not None else 0
-    if alignment.teacher is None:
+    if not alignment.teachers:
         return LossRecipe()
     return LossRecipe(objective=s.objective, share_hard=s.share_hard, temperature=s.temperature, beta=s.beta, alpha=s.alpha,
-                  tokens=tokens)  # fmt: skip
-
-
-def _store_signals(
-    context: DistillContext, alignment: TokenAlignment, taught: list[Taught], rows: list[Example]
-) -> tuple[str, str]:
-    """Have the teacher's most probable tokens of all rows stored."""
-    assert alignment.teacher is not None
-    assert alignment.match is not None
-    s = context.settings
-    folder = (context.common / "signals").resolve()
-    key = store_key(alignment.teacher.weights.pin, s.top_k, alignment.match.tokens, s.kind)
-    store = SignalStore(folder, key)
-    keep = Keep(s.top_k, alignment.match.tokens)
-    if any(row.places and row.key not in store for row in rows):
-        if s.kind == "cached":
-            _compute_signals(context, alignment, rows, store, keep)
-        else:
-            engine = engine_for(context.teacher)
-            if not isinstance(engine, Scorer):
-                raise ConfigError(f"the teacher gives no signal: {why_not(context.teacher.engine)}", "use hf or vllm")
-            messages = {t.id: t.messages for t in taught}
-            with engine:
-                ask(
-                    engine,
-                    rows,
-                    messages,
-                    store,
-                    keep,
-                    lambda count, of: context.report_progress("asking for probabilities", count, of),
-                )
-    write_index(store.folder, store, {"teacher": alignment.teacher.weights.pin, "top_k": s.top_k, "kind": s.kind})
-    return str(folder), key
-
-
-def _compute_signals(
-    context: DistillContext, alignment: TokenAlignment, rows: list[Example], store: SignalStore, keep: Keep
-) -> None:
-    import torch
-
-    assert alignment.teacher is not None
-    weights = alignment.teacher.weights
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = load(weights.location, weights.commit, half=task.uses_bf16(context.settings.training.precision))
-    model.to(device)  # type: ignore[arg-type]  # a decorator of transformers hides the signature
-    model.train(False)
-    compute(
-        model,
-        rows,
-        store,
-        keep,
-        padding(alignment.teacher),
-        lambda count, of: context.report_progress("teacher's probabilities", count, of),
-    )
+                  tokens=alignment.tokens)  # fmt: skip
 
 
 def write_rows(path: Path, rows: Sequence[Example]) -> str:
     """Rows as a training job reads them; returns the path."""
-    names = [f.name for f in fields(Example) if f.name != "text"]
-    lines = (json.dumps({**{n: getattr(r, n) for n in names}, "key": r.key}, separators=(",", ":")) for r in rows)
+    lines = (json.dumps(as_row(row), separators=(",", ":")) for row in rows)
     write_text(path, "".join(f"{line}\n" for line in lines))
     return str(path.resolve())
-
-
-def padding(model: Source) -> int:
-    """The token that a model's batches are filled up with."""
-    tokenizer = model.side.template.tokenizer
-    candidates = [tokenizer.pad_token_id, tokenizer.eos_token_id, 0]
-    return int(next(token for token in candidates if token is not None))
 
 
 def _board_folder(context: DistillContext) -> str | None:
@@ -365,27 +278,27 @@ def _place_checkpoint(
     for file in sorted(weights.iterdir()):
         if file.name != task.RESULT:
             file.replace(s.out / file.name)
-    teacher, folder = _teacher_identity(context)
+    origins = _teachers_of(context, texts)
     answers_json = canonical_json([[t.id, t.origin, t.text] for t in texts.taught.values()])
     content = lineage.lineage_manifest(
         lineage.LineageInputs(
             settings=s,
-            teacher=teacher,
-            teacher_folder=folder,
+            teachers=origins,
             base=alignment.student.weights,
-            objective=lineage.OBJECTIVES[s.objective] if teacher else "next token of given answers (hard labels)",
+            objective=lineage.OBJECTIVES[s.objective] if origins else "next token of given answers (hard labels)",
             data_sha=sha256_text(answers_json),
             examples=len(texts.taught),
             steps=sum(int(r["best_step"] or r["steps"]) for r in round_records),
             parameters=round_records[-1]["parameters"],
             distillation={
-                "signal": s.kind if teacher else "text",
+                "signal": s.kind if origins else "text",
                 "hard_weight": s.share_hard,
                 "rate": s.training.peak_rate,
                 "dose": s.dose,
                 "data": _data_facts(context, alignment, texts),
-                "teacher": None if teacher is None else asdict(teacher),
-                "tokenizers": None if alignment.match is None else asdict(alignment.match),
+                "teacher": asdict(origins[0].identity) if len(origins) == 1 else None,
+                "tokenizers": asdict(alignment.matches[0]) if len(alignment.matches) == 1 else None,
+                "truncation": _truncation(context),
                 "training": round_records,
             },
         )
@@ -395,16 +308,33 @@ def _place_checkpoint(
         drop(context.work / f"round-{number}" / "weights")
 
 
-def _teacher_identity(context: DistillContext) -> tuple[Identity | None, Path | None]:
-    """Who the teacher was when it answered, and where its weights lie if they are here."""
-    if not context.dosed:
-        return None, None
-    teacher_record = RunDirectory(context.common / "answers").manifest().model("teacher")
-    folder = None
-    if context.teacher.engine in ("hf", "vllm"):
-        weights = find_model(context.teacher)
-        folder = Path(weights.location) if weights.commit is None else None
-    return Identity(**teacher_record.identity), folder
+def _teachers_of(context: DistillContext, texts: Lessons) -> tuple[lineage.Teacher, ...]:
+    """Who the teachers were when they answered, what share of the taught answers each gave, and where their weights lie."""
+    counted = Counter(
+        context.teacher_of.get(answer.id, 0) for answer in texts.taught.values() if answer.origin == "teacher"
+    )
+    teachers = []
+    for number, count in sorted(counted.items()):
+        spec = context.teachers[number]
+        record = RunDirectory(context.answers_of(number)).manifest().model("teacher")
+        weights = find_model(spec) if spec.engine in ("hf", "vllm") else None
+        teachers.append(
+            lineage.Teacher(
+                identity=Identity(**record.identity),
+                folder=Path(weights.location) if weights is not None and weights.commit is None else None,
+                share=count / len(texts.taught),
+            )
+        )
+    return tuple(teachers)
+
+
+def _truncation(context: DistillContext) -> list[probabilities.Truncation] | None:
+    """What the stored tokens leave out, measured before the first round; None where all probabilities are used."""
+    path = context.work / "round-0" / TRUNCATION
+    if not path.is_file():
+        return None
+    truncation: list[probabilities.Truncation] = json.loads(path.read_text("utf-8"))
+    return truncation
 
 
 def _data_facts(context: DistillContext, alignment: TokenAlignment, texts: Lessons) -> DataFacts:
@@ -416,5 +346,5 @@ def _data_facts(context: DistillContext, alignment: TokenAlignment, texts: Lesso
         "dosed": len(context.dosed),
         "taught": counts([t.origin for t in texts.taught.values()]),
         "unfinished": len(context.taught) - len(texts.taught),
-        "left_out": dict(sorted(alignment.encoder.left_out.items())),
+        "left_out": dict(sorted(alignment.left_out.items())),
     }

@@ -37,6 +37,11 @@ class DistillSettings(DistillationSettings):
     """One distillation; `training` holds what every training has."""
 
     teacher: str = field(metadata=TEACHER)
+    shares: str | None = field(
+        default=None,
+        metadata=describe("Share of the prompts that each of several teachers answers, such as 0.6,0.4.",
+                       group=DATA, unit="S,S", absent="the column teacher, else equal shares"),
+    )  # fmt: skip
     student: str = field(metadata=STUDENT)
     data: str = field(metadata=describe("File of prompts, or the name of a probe set.", group=DATA, unit="DATA"))
     limit: int | None = field(default=None, metadata=LIMIT)
@@ -65,7 +70,8 @@ class DistillSettings(DistillationSettings):
     signal: str | None = field(
         default=None,
         metadata=describe("Signal taken from the teacher: its text, or its probabilities.",
-                       group=_OBJECTIVE, unit="KIND", choices=SIGNALS, absent="text for hard, else dense"),
+                       group=_OBJECTIVE, unit="KIND", choices=SIGNALS,
+                       absent="text for hard, else dense; cached with several teachers"),
     )  # fmt: skip
     hard_weight: float | None = field(
         default=None,
@@ -97,6 +103,21 @@ class DistillSettings(DistillationSettings):
             "Number of on-policy rounds after the first, off-policy one.", group=_OBJECTIVE, unit="N", low=0
         ),
     )
+    on_policy: float = field(
+        default=0.0,
+        metadata=describe("Share of the steps in which the student answers the prompts itself.",
+                       group=_OBJECTIVE, unit="SHARE", low=0, high=1),
+    )  # fmt: skip
+    rollout_temperature: float = field(
+        default=1.0,
+        metadata=describe("Sampling temperature of the student's answers in these steps.",
+                       group=_OBJECTIVE, unit="T", low=0, high=10),
+    )  # fmt: skip
+    rollout_tokens: int | None = field(
+        default=None,
+        metadata=describe("Maximum tokens of these answers.", group=_OBJECTIVE, unit="N", above=0,
+                       absent="as --max-tokens"),
+    )  # fmt: skip
     training: TrainingSettings = field(default_factory=TrainingSettings)
     dropout: float | None = field(
         default=None,
@@ -148,7 +169,33 @@ class DistillSettings(DistillationSettings):
     @property
     def kind(self) -> str:
         """The teacher signal in effect."""
-        return self.signal or ("text" if self.objective == "hard" else "dense")
+        soft = "dense" if len(self.teachers) == 1 else "cached"
+        return self.signal or ("text" if self.objective == "hard" else soft)
+
+    @property
+    def teachers(self) -> tuple[str, ...]:
+        """The names of the teachers, one or several."""
+        return tuple(name.strip() for name in self.teacher.split(",") if name.strip())
+
+    @property
+    def teacher_shares(self) -> tuple[float, ...] | None:
+        """The shares of several teachers; None where none are given.
+
+        Raises:
+            ConfigError: they are not one positive number for each teacher that sum to 1.
+        """
+        if self.shares is None:
+            return None
+        fix = "give one share above 0 for each --teacher, together 1, such as 0.6,0.4"
+        try:
+            numbers = tuple(float(text) for text in self.shares.split(","))
+        except ValueError:
+            raise ConfigError(f"--shares {self.shares} are not numbers", fix) from None
+        if len(numbers) != len(self.teachers):
+            raise ConfigError(f"--shares has {len(numbers)} numbers for {len(self.teachers)} teachers", fix)
+        if not all(number > 0 for number in numbers) or abs(sum(numbers) - 1) > 1e-6:
+            raise ConfigError(f"--shares {self.shares} do not sum to 1", fix)
+        return numbers
 
     @property
     def share_hard(self) -> float:
@@ -178,15 +225,15 @@ def _check_combinations(s: DistillSettings) -> None:
         raise ConfigError(f"objective hard needs the teacher's text only, not signal {s.kind}", "leave --signal out")
     if s.objective != "hard" and s.kind == "text":
         raise ConfigError(f"objective {s.objective} needs more than text", "use --signal dense, or --objective hard")
-    if s.kind in ("cached", "served") and s.objective != "forward-kl":
+    if s.kind in ("cached", "served") and s.objective == "uld":
         raise ConfigError(
-            f"signal {s.kind} knows the teacher's top tokens only, which bias {s.objective}",
-            "use --objective forward-kl, or --signal dense",
+            f"signal {s.kind} keeps the teacher's top tokens, and uld sorts the whole vocabulary", "use --signal dense"
         )
     if s.kind in ("cached", "served") and s.temperature != 1.0:
         raise ConfigError(
             f"signal {s.kind} keeps probabilities at temperature 1, not {s.temperature}", "use --signal dense"
         )
+    _check_teachers(s)
     if s.objective == "uld" and not s.share_hard:
         raise ConfigError(
             "objective uld only matches confidence, not tokens", "combine it with hard labels: --hard-weight above 0"
@@ -196,7 +243,37 @@ def _check_combinations(s: DistillSettings) -> None:
             f"rounds train on the student's own answers, which {s.objective} would only confirm",
             "use a soft objective such as --objective reverse-kl",
         )
+    if s.on_policy:
+        _check_on_policy(s)
     if s.rounds and not s.dose:
         raise ConfigError("rounds need a teacher, and --dose 0 asks none", "leave one of them out")
     if s.patience and not s.held_out:
         raise ConfigError("--patience watches the held-out loss, and nothing is held out", "give --held-out a share")
+
+
+def _check_teachers(s: DistillSettings) -> None:
+    if not s.teachers:
+        raise ConfigError("--teacher names no model", "give --teacher MODEL")
+    if s.teacher_shares is not None and len(s.teachers) == 1:
+        raise ConfigError("--shares divides prompts among teachers, and there is one", "leave it out, or use --dose")
+    if len(s.teachers) > 1 and s.kind == "dense":
+        raise ConfigError(
+            "several teachers do not fit beside a student in one process", "use --signal cached, or --objective hard"
+        )
+
+
+def _check_on_policy(s: DistillSettings) -> None:
+    if s.objective in ("hard", "uld"):
+        raise ConfigError(
+            f"on-policy steps train on the student's own answers, which {s.objective} would only confirm",
+            "use a soft objective such as --objective reverse-kl",
+        )
+    if s.kind != "dense":
+        raise ConfigError(
+            f"signal {s.kind} covers answers that are known before the training, and --on-policy draws new ones",
+            "use --signal dense, or --rounds",
+        )
+    if not s.dose:
+        raise ConfigError("--on-policy needs a teacher, and --dose 0 asks none", "leave one of them out")
+    if s.rounds:
+        raise ConfigError("--on-policy and --rounds both draw the student's own answers", "leave one of them out")

@@ -65,6 +65,7 @@ class Field:
         note: more advice for error messages.
         decides: whether it has a part in what comes out; others may change when work is resumed.
         commas: whether commas separate the names of a list.
+        repeats: whether a text may be given several times on the command line, to be joined by commas.
         short: its one-letter option, such as ``-o``.
         flag_name: its option on the command line, where that is another word.
     """
@@ -87,6 +88,7 @@ class Field:
     note: str = ""
     decides: bool = True
     commas: bool = True
+    repeats: bool = False
     short: str = ""
     flag_name: str = ""
 
@@ -181,13 +183,14 @@ def describe(
     note: str = "",
     decides: bool = True,
     commas: bool = True,
+    repeats: bool = False,
     short: str = "",
     flag_name: str = "",
 ) -> dict[str, object]:
     """Metadata of a dataclass field: everything of a `Field` but its name, type and default."""
     words = dict(help=help_, group=group, unit=unit, absent=absent, example=example, note=note)  # noqa: C408 - names
     bounds = dict(low=low, above=above, high=high, below=below, choices=choices)  # noqa: C408 - are fields
-    rest = dict(decides=decides, commas=commas, short=short, flag_name=flag_name)  # noqa: C408
+    rest = dict(decides=decides, commas=commas, repeats=repeats, short=short, flag_name=flag_name)  # noqa: C408
     return {_KEY: {**words, **bounds, **rest}}
 
 

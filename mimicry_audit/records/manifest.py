@@ -121,12 +121,25 @@ class StatedIdentity(TypedDict, total=False):
     maker: str
 
 
+class StatedTeacher(TypedDict):
+    """One of several teachers, and its share of the answers that were taught."""
+
+    name: str
+    share: float
+
+
+def shares_in_words(teachers: Sequence[StatedTeacher]) -> str:
+    """Such as ``60 % of aria and 40 % of boro``."""
+    return " and ".join(f"{teacher['share'] * 100:.0f} % of {teacher['name']}" for teacher in teachers)
+
+
 class StatedLineage(TypedDict, total=False):
     """What a checkpoint's lineage manifest states; other fields are kept."""
 
     name: str
     relation: str
     teacher: str | None
+    teachers: list[StatedTeacher]
     base: str | None
     same_data_as: str | None
     parents: dict[str, str]

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypedDict, cast
 
-from mimicry_audit.records.manifest import IdentityEntry, ProbeSetEntry, SamplingEntry, SelectionEntry
+from mimicry_audit.records.manifest import IdentityEntry, ProbeSetEntry, SamplingEntry, SelectionEntry, StatedTeacher
 from mimicry_audit.records.score_sections import IdentitySection, JudgeSection, LikelihoodSection
 from mimicry_audit.records.verdict_parts import IndexRecord, MismatchRecord, MovementRecord, NullRecord, WhereRecord
 from mimicry_audit.statistics.interval_record import IntervalRecord
@@ -64,10 +64,11 @@ class AccuracyRecord(TypedDict, total=False):
 
 
 class LineageRecord(TypedDict, total=False):
-    """What a checkpoint states of its lineage, and where."""
+    """What a checkpoint states of its lineage, and where; ``teachers`` where there are several, the first being ``teacher``."""
 
     relation: str | None
     teacher: str | None
+    teachers: list[StatedTeacher]
     base: str | None
     same_data_as: str | None
     source: str

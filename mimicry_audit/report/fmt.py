@@ -9,6 +9,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mimicry_audit.records.manifest import shares_in_words
 from mimicry_audit.records.scores import LineageRecord, VerdictRecord
 from mimicry_audit.statistics.interval_record import IntervalRecord
 
@@ -87,11 +88,13 @@ def plural(count: object, noun: str, many: str | None = None) -> str:
 
 def lineage(record: LineageRecord) -> str:
     """What a lineage manifest says of one model, as a clause."""
+    several = record.get("teachers")
+    teachers = shares_in_words(several) if several else record.get("teacher")
     about = {
         "teacher": "a teacher",
         "base": "a base model",
         "none": "unrelated to the others",
-        "distilled-from": f"distilled from {record.get('teacher')}",
+        "distilled-from": f"distilled from {teachers}",
         "fine-tune-of-same-base": "fine-tuned without answers of another model",
         "same-data": f"trained on the data of {record.get('same_data_as')}, not on its answers",
     }

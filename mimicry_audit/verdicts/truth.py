@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from mimicry_audit.records.manifest import ModelInRun, StatedLineage
+from mimicry_audit.records.manifest import ModelInRun, StatedLineage, shares_in_words
 from mimicry_audit.records.verdict_words import VerdictName
 from mimicry_audit.verdicts.findings import Truth, Verdict
 
@@ -45,13 +45,21 @@ def _true_relation(
         return "same model", ("same model",)
     if other == candidate_lineage.get("same_data_as") or me == reference_lineage.get("same_data_as"):
         return "trained on the same data, never on its answers", (*nothing, "inconclusive")
-    if candidate_lineage.get("teacher") == other:
-        return f"distilled from {other}", ("distilled",)
-    if reference_lineage.get("teacher") == me:
-        return f"{other} was distilled from it", ("distilled", *nothing)
+    if words := _teachers(candidate_lineage).get(other):
+        return f"distilled from {words}", ("distilled",)
+    if words := _teachers(reference_lineage).get(me):
+        return f"{other} was distilled from {'it' if words == me else words}", ("distilled", *nothing)
     if candidate_lineage.get("base") and candidate_lineage.get("base") in (reference_lineage.get("base"), other):
         return "fine-tuned from the same base", ("shared base", *nothing)
-    taught = {name for name in (candidate_lineage.get("teacher"), candidate_lineage.get("same_data_as")) if name}
-    if taught & {reference_lineage.get("teacher"), reference_lineage.get("same_data_as")}:
+    taught = {name for name in (*_teachers(candidate_lineage), candidate_lineage.get("same_data_as")) if name}
+    if taught & {*_teachers(reference_lineage), reference_lineage.get("same_data_as")}:
         return f"both learnt from what {' and '.join(sorted(taught))} knows", (*nothing, "inconclusive")
     return "unrelated", nothing
+
+
+def _teachers(lineage: StatedLineage) -> dict[str, str]:
+    """Whose answers a student was taught → how that is said: several with the share of each."""
+    if several := lineage.get("teachers"):
+        return {teacher["name"]: shares_in_words(several) for teacher in several}
+    only = lineage.get("teacher")
+    return {only: only} if only else {}

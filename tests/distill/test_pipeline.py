@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from mimicry_audit import lab
+from mimicry_audit.asking.progress import Silent
 from mimicry_audit.cli import run
 from mimicry_audit.distill import Distilled, DistillSettings, distill
 from mimicry_audit.distill.settings import OBJECTIVES, SIGNALS
@@ -410,6 +411,83 @@ def test_rounds_go_on_with_the_students_own_answers(tmp_path: Path) -> None:
     assert all(line["hard"] == 0 for line in second_round)  # the text is the student's own: nothing to learn from it
 
 
+def test_on_policy_steps_draw_the_same_again_after_an_interruption(tmp_path: Path) -> None:
+    """Half of the steps are on-policy; a training that is interrupted between two of them ends with the same weights."""
+    given = {"objective": "reverse-kl", "on_policy": 0.5, "rollout_tokens": 12, "steps": 8, "save_every": 3}
+    whole = made(tmp_path / "whole", **given)
+    logs = [line for line in lines(tmp_path / "whole" / "metrics.jsonl") if "rollouts" in line]
+    drawn = [line["rollouts"] for line in logs]
+    assert 0 < sum(count > 0 for count in drawn) < len(drawn) == 8
+    assert all(0 < line["rollout_tokens"] <= 12 for line in logs if line["rollouts"])
+    assert whole.lineage["distillation"]["on_policy"] == 0.5
+
+    class Impatient(Silent):
+        def say(self, text: str) -> None: ...
+
+        def stage(self, title: str, done: int, of: int) -> None:
+            if title == "training" and done == 5:
+                raise KeyboardInterrupt
+
+    settings = DistillSettings.of(
+        teacher="lab/aria", student="lab/base", data="lab", out=tmp_path / "again", **QUICK, **given
+    )
+    with pytest.raises(KeyboardInterrupt):
+        distill(settings, Impatient())
+    distill(settings)
+    assert digest(tmp_path / "again") == digest(tmp_path / "whole")
+
+
+def test_two_teachers_share_the_prompts_and_an_audit_says_so(tmp_path: Path) -> None:
+    lab.build(["boro"])
+    out = tmp_path / "mixed"
+    found = made(out, teacher="lab/aria,lab/boro", shares="0.75,0.25", limit=40, held_out=0.2, evaluation_limit=4)
+    assert found.lineage["teacher"] == "aria"
+    assert found.lineage["teachers"] == [{"name": "aria", "share": 0.75}, {"name": "boro", "share": 0.25}]
+    assert set(found.lineage["parents"]) == {"aria", "boro", "base"}
+    taught = {row["id"]: row for row in lines(out / "work" / "round-0" / "rows.jsonl")}
+    answered = [
+        {response.probe_id for response in RunDirectory(out / "work" / f"answers-{n}").responses("teacher")}
+        for n in (1, 2)
+    ]
+    assert answered[0].isdisjoint(answered[1])
+    assert [len(ids & set(taught)) for ids in answered] == [24, 8]
+    assert found.evaluation is not None
+    assert set(found.evaluation["models"]) == {"before", "after", "teacher 1", "teacher 2"}
+    truth = stated_truth("mixed", "boro", _lineages(out, "aria", "boro"))
+    assert truth is not None
+    assert truth.relation == "distilled from 75 % of aria and 25 % of boro"
+    assert truth.right == ("distilled",)
+
+
+def _lineages(out: Path, *names: str) -> Mapping[str, Any]:
+    manifests = {
+        name: {"lineage": json.loads((path / "lineage.json").read_text("utf-8"))}
+        for name, path in {"mixed": out, **lab.build(names)}.items()
+    }
+    return models_in_run(manifests)
+
+
+def test_stored_probabilities_of_two_teachers_are_each_of_their_own(tmp_path: Path, prompts: Path) -> None:
+    """Every row learns from the teacher that gave its answer, and what the stored tokens leave out is on record."""
+    lab.build(["twin"])
+    rows = [{**row, "teacher": "lab/twin" if n % 3 else "lab/aria"} for n, row in enumerate(lines(prompts))]
+    named = jsonl(tmp_path / "named.jsonl", rows)
+    out = tmp_path / "mixed"
+    found = made(out, teacher="lab/aria,lab/twin", data=str(named), objective="reverse-kl", top_k=8, held_out=0.0)
+    assert found.lineage["distillation"]["signal"] == "cached"
+    assert {teacher["name"]: teacher["share"] for teacher in found.lineage["teachers"]} == pytest.approx(
+        {"twin": 8 / 12, "aria": 4 / 12}, abs=1e-4
+    )
+    assert len(list((out / "work" / "signals").iterdir())) == 2
+    for cut in found.lineage["distillation"]["truncation"]:
+        assert cut["top_k"] == 8
+        assert 0 < cut["unlisted"] < 0.5
+        assert 0 < cut["loss"]["cells"] < cut["loss"]["dense"]
+        assert cut["bytes_per_token"] > 0
+    for row in lines(out / "work" / "round-0" / "rows.jsonl"):
+        assert row["teacher"] == (1 if int(row["id"].removeprefix("p")) % 3 else 0)
+
+
 def test_a_dose_mixes_answers_and_none_at_all_asks_no_teacher(tmp_path: Path, prompts: Path) -> None:
     half = made(tmp_path / "half", data=str(prompts), dose=0.5, held_out=0.0, objective="forward-kl")
     assert half.lineage["distillation"]["data"]["taught"] == {"else": 6, "teacher": 6}
@@ -542,13 +620,24 @@ def test_the_work_is_described_where_it_lies(tmp_path: Path) -> None:
     assert not (found.path / "work" / "round-0" / "states").exists()
 
 
+def test_a_teacher_whose_answers_are_all_unfinished_taught_nothing(tmp_path: Path, tiny_models: TinyModels) -> None:
+    """It was asked, and the manifest does not call it a teacher."""
+    found = made(tmp_path / "pupil", teacher=str(tiny_models.two), student=str(tiny_models.one), max_tokens=2,
+                 dose=0.5, data=str(_answered(tmp_path)), steps=1, held_out=0.0)  # fmt: skip
+    assert found.lineage["distillation"]["data"]["taught"] == {"else": 6}
+    assert found.lineage["distillation"]["data"]["unfinished"] == 6
+    assert found.lineage["teacher"] is None
+    assert found.lineage["relation"] == "fine-tune-of-same-base"
+
+
 def test_a_teacher_without_a_manifest_is_known_by_its_pin(tmp_path: Path, tiny_models: TinyModels) -> None:
     found = made(tmp_path / "pupil", teacher=str(tiny_models.two), student=str(tiny_models.one), max_tokens=300,
-                 dose=0.5, data=str(_answered(tmp_path)), steps=1, held_out=0.0)  # fmt: skip
+                 answer_temperature=2.0, dose=0.5, data=str(_answered(tmp_path)), steps=1, held_out=0.0)  # fmt: skip
     teacher = engine_for(parse_model(f"hf/{tiny_models.two}")).identify()
     resolved = {"pupil": {"lineage": dict(found.lineage)}, "big": {"identity": {"revision": teacher.revision}},
                 "other": {"identity": {"revision": "sha256:0"}}}  # fmt: skip
     truths = {reference: stated_truth("pupil", reference, models_in_run(resolved)) for reference in ("big", "other")}
+    assert found.lineage["distillation"]["data"]["taught"].get("teacher"), "the teacher must finish an answer"
     assert truths["big"] is not None
     assert truths["big"].relation == "distilled from two"
     assert truths["other"] is None

@@ -120,12 +120,12 @@ def _build_manifest(
     s: EvolveSettings, data_parts: Parts, student: Student, spec: ModelSpec, identity: Identity, book: Book
 ) -> Lineage:
     """The manifest: every field of `mimicry_audit.distill.lineage` has its meaning here."""
+    folder = lineage.weights_folder(find_model(spec)) if spec.engine in ("hf", "vllm") else None
     labelled = [[row["id"], row["text"], row["gold"]] for record in book.rounds for row in record["labelled"]]
     return lineage.lineage_manifest(
         lineage.LineageInputs(
             settings=s,
-            teacher=identity,
-            teacher_folder=lineage.weights_folder(find_model(spec)) if spec.engine in ("hf", "vllm") else None,
+            teachers=(lineage.Teacher(identity=identity, folder=folder, share=1.0),),
             base=student.source.weights,
             objective="next token of labels by the teacher (hard labels), on data that " + _OBJECTIVES[s.strategy],
             data_sha=sha256_text(canonical_json(labelled)),

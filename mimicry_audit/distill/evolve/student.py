@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from mimicry_audit.distill import rounds
+from mimicry_audit.distill.alignment import padding
 from mimicry_audit.distill.evolve.data import Sample
 from mimicry_audit.distill.evolve.settings import EvolveSettings
+from mimicry_audit.distill.rounds import write_rows
 from mimicry_audit.distill.training import job, task
 from mimicry_audit.distill.training.examples import Encoder, Taught
 from mimicry_audit.distill.training.loss import LossRecipe
@@ -113,10 +114,10 @@ class Student:
         if number:
             start, commit = str(self.weights(number - 1).resolve()), None
         folder = self.folder(number)
-        pad = rounds.padding(self.source)
+        pad = padding(self.source)
         training_job = task.Job(
             folder=str(folder.resolve()), student=start, student_commit=commit, teacher=None, teacher_commit=None,
-            rows=rounds.write_rows(folder / "rows.jsonl", encoded), held=None, signals=None, recipe=LossRecipe(),
+            rows=write_rows(folder / "rows.jsonl", encoded), held=None, signals=(), recipe=LossRecipe(),
             pads=(pad, 0), seed=s.seed + number, patience=0, evaluate_every=0,
             logs=10, round_=number,
             metrics=str((s.out / "metrics.jsonl").resolve()), board=None,

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from mimicry_audit.distill import data, lineage
+from mimicry_audit.distill.alignment import align_tokens
 from mimicry_audit.distill.context import DistillContext, Watch, drop
 from mimicry_audit.distill.evaluate import Evaluation
 from mimicry_audit.distill.pipeline import evaluated, prepare_context, same_settings
-from mimicry_audit.distill.rounds import align_tokens, collect_lessons
+from mimicry_audit.distill.rounds import collect_lessons
 from mimicry_audit.distill.search import choice, space, targets, trials
 from mimicry_audit.distill.search.settings import SearchSettings, check_search
 from mimicry_audit.distill.search.study import Result, export, propose

@@ -58,6 +58,8 @@ def check_search(search: SearchSettings, settings: DistillSettings) -> None:
     check_fields(search)
     if settings.folds:
         raise ConfigError("--folds trains several more students for every trial of a search", "leave --folds out")
+    if len(settings.teachers) > 1:
+        raise ConfigError("a search has one teacher", "choose the settings with one, then train with several")
     if not settings.held_out:
         raise ConfigError("a search chooses by prompts that are held out, and --held-out is 0", "give it a share")
     if not settings.evaluation_limit:

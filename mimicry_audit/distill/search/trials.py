@@ -17,9 +17,10 @@ from typing import NotRequired, TypedDict
 
 from mimicry_audit.asking.progress import Silent
 from mimicry_audit.distill import evaluate, lineage
+from mimicry_audit.distill.alignment import align_tokens
 from mimicry_audit.distill.context import DistillContext, Watch
 from mimicry_audit.distill.pipeline import frozen_of
-from mimicry_audit.distill.rounds import RUNGS, align_tokens, finish_rounds
+from mimicry_audit.distill.rounds import RUNGS, finish_rounds
 from mimicry_audit.distill.search.choice import finished
 from mimicry_audit.distill.search.space import Choice, Choices, applied
 from mimicry_audit.distill.search.study import Result, hopeless
@@ -52,6 +53,9 @@ class Titled(Silent):
         """See `mimicry_audit.distill.context.Watch`."""
         if title.startswith("training"):
             self.watch.stage(title.replace("training", self.title), done, of)
+
+    def say(self, text: str) -> None:
+        """See `mimicry_audit.distill.context.Watch`: of a trial it is not said."""
 
 
 @dataclass

@@ -50,6 +50,7 @@ class Example:
         prompt: token ids of the student's prompt.
         answer: token ids of the answer and, if it ended, of its end.
         origin: as in `Taught`.
+        teacher: number of the teacher whose answer it is, from 0.
         teacher_prompt: the teacher's prompt in its own tokenizer; empty without a soft signal.
         teacher_answer: the answer in the teacher's tokenizer, with its end.
         places: (place in `answer`, place in `teacher_answer`) that are predicted from the same text.
@@ -60,6 +61,7 @@ class Example:
     prompt: list[int]
     answer: list[int]
     origin: str = "teacher"
+    teacher: int = 0
     teacher_prompt: list[int] = field(default_factory=list)
     teacher_answer: list[int] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 from mimicry_audit.distill.training.task import RESULT, Job, TrainingResult
 from mimicry_audit.engines import guard
 from mimicry_audit.ground import disk
-from mimicry_audit.ground.errors import AuditError, Diverged, PrerequisiteError
+from mimicry_audit.ground.errors import AuditError, ConfigError, Diverged, PrerequisiteError
 from mimicry_audit.records.run import write_json
 
 if TYPE_CHECKING:
@@ -49,10 +49,12 @@ def write(job: Job) -> Path:
 def read(path: Path) -> Job:
     """A job from its file."""
     from mimicry_audit.distill.training.loss import LossRecipe
+    from mimicry_audit.distill.training.rollouts import RolloutPlan
 
     fields = json.loads(path.read_text("utf-8"))
     fields["recipe"], fields["pads"] = LossRecipe(**fields["recipe"]), tuple(fields["pads"])
-    fields["signals"] = tuple(fields["signals"]) if fields["signals"] else None
+    fields["signals"] = tuple(tuple(place) for place in fields["signals"])
+    fields["rollouts"] = RolloutPlan(**fields["rollouts"]) if fields["rollouts"] else None
     return Job(**fields)
 
 
@@ -136,7 +138,8 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
 
     from mimicry_audit.distill.training import models, shape, trainer
     from mimicry_audit.distill.training.loss import collate
-    from mimicry_audit.distill.training.signals import Rows, SignalStore
+    from mimicry_audit.distill.training.signal_store import SignalStore
+    from mimicry_audit.distill.training.signals import Rows
 
     before = torch.get_num_threads()
     if job.threads:
@@ -151,9 +154,9 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
         plain.config.use_cache = False
         student = with_adapter(plain, job.adapter_rank, job.dropout) if job.adapter_rank else plain
         teacher = models.load(job.teacher, job.teacher_commit, half=job.bf16) if job.teacher else None
-        store = SignalStore(Path(job.signals[0]), job.signals[1]) if job.signals else None
-        rows = Rows(_read_lines(job.rows), store)
-        held_out_rows = Rows(_read_lines(job.held), store) if job.held else None
+        stores = [SignalStore(Path(folder), key) for folder, key in job.signals]
+        rows = Rows(_read_lines(job.rows), stores)
+        held_out_rows = Rows(_read_lines(job.held), stores) if job.held else None
         board = _board_writer(job.board) if int(os.environ.get("RANK", "0")) == 0 else None
         reporting = trainer.Reporting(Path(job.metrics), on_step, job.round_, board)
         job_trainer = trainer.build(
@@ -166,6 +169,11 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
             job,
             reporting,
         )
+        if job.rollouts is not None and job_trainer.is_fsdp_enabled:
+            raise ConfigError(
+                "--on-policy needs the whole student in every process, and FSDP shares it out",
+                "launch without FSDP, or use --rounds",
+            )
         state = trainer.last_whole(Path(job.states)) if job_trainer.is_world_process_zero() else None
         if job.rungs and held_out_rows is not None and on_rung is not None:
             job_trainer.add_callback(trainer.Rungs(job_trainer, job.rungs, job.held_bytes, on_rung))

@@ -57,6 +57,7 @@ class ExampleRow(TypedDict):
     prompt: list[int]
     answer: list[int]
     origin: str
+    teacher: int
     teacher_prompt: list[int]
     teacher_answer: list[int]
     places: list[tuple[int, int]]
@@ -66,7 +67,7 @@ class ExampleRow(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class TopK:
-    """A teacher's most probable tokens at M positions: arguments of `objectives.top_k_kl`."""
+    """A teacher's most probable tokens at M positions: arguments of `objectives.cells`."""
 
     ids: Tensor
     logs: Tensor
@@ -86,8 +87,9 @@ def collate(rows: Sequence[ExampleRow], pad: int, teacher_pad: int = 0) -> dict[
     Returns:
         ``input_ids``, ``labels``, ``attention_mask`` ``(B, T)``; ``soft`` ``(B, T)``: True where the next token has a soft
         signal; ``hard`` ``(B, T)``: True where the text itself may be learnt; with teacher rows ``teacher_input_ids``,
-        ``teacher_attention_mask`` ``(B, U)`` and ``teacher_soft`` ``(B, U)``, which has as many True in the same order as
-        ``soft``; with a cached signal ``top_ids``, ``top_logs`` ``(M, K)`` and ``top_tail`` ``(M,)``.
+        ``teacher_attention_mask`` ``(B, U)``, ``teacher_starts`` ``(B,)``: where the teacher's answers start, 0 for none, and
+        ``teacher_soft`` ``(B, U)``, which has as many True in the same order as ``soft``; with a cached signal ``top_ids``,
+        ``top_logs`` ``(M, K)`` and ``top_tail`` ``(M,)``.
     """
     sequences = [list(row["prompt"]) + list(row["answer"]) for row in rows]
     labels = [[IGNORED] * len(row["prompt"]) + list(row["answer"]) for row in rows]
@@ -119,6 +121,7 @@ def _teacher_batch(rows: Sequence[ExampleRow], pad: int) -> dict[str, Tensor]:
     return {
         "teacher_input_ids": _pad_rows(sequences, pad, width),
         "teacher_attention_mask": _pad_rows([[1] * len(line) for line in sequences], 0, width),
+        "teacher_starts": torch.tensor([len(row["teacher_prompt"]) for row in rows]),
         "teacher_soft": soft,
     }
 
@@ -215,9 +218,10 @@ def _soft_loss(recipe: LossRecipe, own: Tensor, teacher: Read | TopK, teacher_pa
     if isinstance(teacher, TopK):
         if recipe.tokens:
             own = own[:, : recipe.tokens]
-        return objectives.top_k_kl(
+        own, teacher_logits = objectives.cells(
             own, teacher.ids[teacher_part], teacher.logs[teacher_part], teacher.tail[teacher_part]
         )
+        return _divergence(recipe, own, teacher_logits)
     with torch.no_grad():
         teacher_logits = teacher.project(teacher.features[teacher_part]).float()
     if recipe.objective != "uld":
@@ -226,6 +230,10 @@ def _soft_loss(recipe: LossRecipe, own: Tensor, teacher: Read | TopK, teacher_pa
             own[:, :common],
             teacher_logits[:, :common],
         )  # padded and added tokens exist on one side only: both are renormalised
+    return _divergence(recipe, own, teacher_logits)
+
+
+def _divergence(recipe: LossRecipe, own: Tensor, teacher_logits: Tensor) -> Tensor:
     return objectives.soft(
         recipe.objective, own, teacher_logits, temperature=recipe.temperature, beta=recipe.beta, alpha=recipe.alpha
     )

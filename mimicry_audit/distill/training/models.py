@@ -143,7 +143,7 @@ class Reader:
     def __init__(self, model: nn.Module, *, whole: bool = False) -> None:
         self.model = model
         self._layer = None if whole else _proven_layer(model)
-        self._trims = "logits_to_keep" in inspect.signature(_innermost_model(model).forward).parameters
+        self._trims = "logits_to_keep" in inspect.signature(innermost_model(model).forward).parameters
 
     @property
     def takes_apart(self) -> bool:
@@ -172,14 +172,15 @@ def _as_it_is(rows: Tensor) -> Tensor:
     return rows
 
 
-def _innermost_model(model: nn.Module) -> PreTrainedModel:
+def innermost_model(model: nn.Module) -> PreTrainedModel:
+    """The model inside what several processes or an adapter wrap around it; the adapter's weights work in it all the same."""
     inner = getattr(model, "module", model)
     return cast("PreTrainedModel", getattr(inner, "get_base_model", lambda: inner)())
 
 
 def _proven_layer(model: nn.Module) -> tuple[nn.Module, nn.Module] | None:
     """The body and the output layer, if the one after the other gives the model's own logits to the last bit or nearly."""
-    inner = _innermost_model(model)
+    inner = innermost_model(model)
     layer = getattr(inner, "get_output_embeddings", lambda: None)()
     body = getattr(inner, getattr(inner, "base_model_prefix", "") or "-", None)
     if layer is None or body is None or body is inner:

@@ -1,9 +1,9 @@
 """What a student is asked to come near to: each objective a pure function of logits, one number a position.
 
-Promise: every function takes the logits of N selected positions and gives back N non-negative numbers in nats, in the type of
-the student's logits (give it float32 or float64: in bfloat16 a divergence near convergence is smaller than its rounding). No
-function reduces, masks or shifts: which positions count, and by what they are divided, is decided in one place
-(`mimicry_audit.distill.training.loss`). Teachers are constants: no gradient reaches them.
+Promise: every function takes the logits of N selected positions and gives back N numbers in nats, none negative but of the
+sampled one, in the type of the student's logits (give it float32 or float64: in bfloat16 a divergence near convergence is
+smaller than its rounding). No function reduces, masks or shifts: which positions count, and by what they are divided, is
+decided in one place (`mimicry_audit.distill.training.loss`). Teachers are constants: no gradient reaches them.
 
 Orientation, the same everywhere: *p* is the teacher, *q* the student. KL(p‖q) = Σ p ln(p/q) (S. Kullback, R. Leibler, 1951).
 A token that both exclude (a logit of −∞, as padded vocabularies have) adds nothing and gets no gradient; a token that only the
@@ -98,11 +98,12 @@ def skew_reverse_kl(student: Tensor, teacher: Tensor, alpha: float = 0.1, temper
     return _kl_divergence(log_q, _log_mixture(log_q, alpha, log_p)) * temperature**2
 
 
-def top_k_kl(student: Tensor, ids: Tensor, logs: Tensor, tail: Tensor) -> Tensor:
-    """KL(p‖q) on K+1 cells: the teacher's K most probable tokens, and all others together.
+def cells(student: Tensor, ids: Tensor, logs: Tensor, tail: Tensor) -> tuple[Tensor, Tensor]:
+    """Student and teacher on K+1 cells, ``(N, K+1)`` log-probabilities: the teacher's K most probable tokens, and all others.
 
-    A lower bound of `forward_kl` at T = 1 (data-processing inequality; T. Cover, J. Thomas, *Elements of Information Theory*,
-    2nd ed., 2006, section 2.3), equal to it when K = V. Unlike the top tokens alone it shows the student how much mass belongs
+    Every objective but `uld` is an f-divergence of teacher and student, so on merged cells it is a lower bound of itself on the
+    whole vocabulary at T = 1 (data-processing inequality; T. Cover, J. Thomas, *Elements of Information Theory*, 2nd ed., 2006,
+    section 2.3), and equal to it when K = V. Unlike the top tokens alone the cells show the student how much mass belongs
     elsewhere: without the tail the teacher's estimate is biased (A. Anshumann et al., *Sparse Logit Sampling*, 2025, section
     3).
 
@@ -110,17 +111,35 @@ def top_k_kl(student: Tensor, ids: Tensor, logs: Tensor, tail: Tensor) -> Tensor
         student: ``(N, V)`` logits.
         ids: ``(N, K)`` token ids, no id twice in a row; −1 fills up a shorter row.
         logs: ``(N, K)`` the teacher's log-probabilities.
-        tail: ``(N,)`` natural logarithm of the teacher's mass on all other tokens; −∞ for none.
+        tail: ``(N,)`` natural logarithm of the teacher's mass on all other tokens; −∞ for none, as when K = V.
     """
     is_token = ids >= 0
     normaliser = student.logsumexp(dim=-1, keepdim=True)
     log_q = (student.gather(1, ids.clamp_min(0)) - normaliser).masked_fill(~is_token, -math.inf)
     log_p = logs.to(student.dtype).masked_fill(~is_token, -math.inf)
-    least = torch.finfo(student.dtype).eps
-    tail_q = (1.0 - log_q.exp().sum(dim=-1)).clamp_min(least).log()
     tail_p = tail.to(student.dtype)
-    tail_terms = _cell_terms(tail_p, tail_q)
-    return (_kl_divergence(log_p, log_q) + tail_terms).clamp_min(0.0)
+    least = torch.finfo(student.dtype).eps
+    # A cell that holds no token must be empty on both sides; what rounding leaves in it is no mass.
+    tail_q = (1.0 - log_q.exp().sum(dim=-1)).clamp_min(least).log().masked_fill(tail_p == -math.inf, -math.inf)
+    return torch.cat([log_q, tail_q[:, None]], dim=1), torch.cat([log_p, tail_p[:, None]], dim=1)
+
+
+def sampled_reverse_kl(student: Tensor, tokens: Tensor, teacher_logs: Tensor) -> Tensor:
+    """KL(q‖p) estimated from one token a place that the student itself drew: ln q(x) − ln p(x), x ~ q.
+
+    For teachers that tell the log-probability of a given token and no more. Both the value and the gradient, that of
+    ln q(x)·[ln q(x) − ln p(x)] with the bracket held constant (R. Williams, *Simple Statistical Gradient-Following Algorithms*,
+    1992), are unbiased for x drawn from q at temperature 1. The value's variance at a place is Σ q (ln q/p)² − KL(q‖p)²; a
+    single place may be negative.
+
+    Args:
+        student: ``(N, V)`` logits.
+        tokens: ``(N,)`` the tokens drawn.
+        teacher_logs: ``(N,)`` the teacher's log-probabilities of them.
+    """
+    own = -functional.cross_entropy(student, tokens, reduction="none")
+    advantage = own.detach() - teacher_logs.to(student.dtype)
+    return advantage + advantage * (own - own.detach())
 
 
 def uld(student: Tensor, teacher: Tensor) -> Tensor:

@@ -26,7 +26,10 @@ FULL_RATE, ADAPTER_RATE = 5e-5, 2e-4
 DATA, OUTPUT, TRAINING, HARDWARE = "Data", "Output", "Training", "Hardware"
 """Headings of the help texts that several settings classes use."""
 
-TEACHER = describe("Model whose answers are taught, named like the models of an audit.", group=DATA, unit="MODEL")
+TEACHER = describe(
+    "Model whose answers are taught, named like the models of an audit; may be repeated.",
+    group=DATA, unit="MODEL", repeats=True,
+)  # fmt: skip
 STUDENT = describe("Where the student starts: a folder, a Hub id or lab/NAME.", group=DATA, unit="MODEL")
 OUT = describe("Folder of the checkpoint.", group=OUTPUT, unit="DIR", short="-o", decides=False)
 NAME = describe(

@@ -1,134 +1,46 @@
 """What a teacher gives beyond its text: its most probable tokens at every place of an answer, computed once and kept.
 
-Promise: a stored signal is found by content alone (the teacher's pin, the prompt's and the answer's tokens, how many are kept),
-never by a step or a row number, so that shuffling, resuming or adding data cannot pair a row with another's signal; what is
-there is not computed again; and a file that exists is whole. Signals come from the teacher in this process, or from any engine
-that scores texts (`mimicry_audit.engines.likelihood.Scorer`), such as a vLLM server.
+Promise: what is in the store (`mimicry_audit.distill.training.signal_store`) is not computed again. Signals come from the
+teacher in this process, or from any engine that scores texts (`mimicry_audit.engines.likelihood.Scorer`): a vLLM server.
 """
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, TypedDict
 
 import torch
 from torch import Tensor
 
 from mimicry_audit.distill.training.examples import Example
-from mimicry_audit.distill.training.loss import LOGITS_AT_ONCE, ExampleRow
-from mimicry_audit.distill.training.models import Reader
+from mimicry_audit.distill.training.loss import (
+    LOGITS_AT_ONCE,
+    ExampleRow,
+    LossRecipe,
+    TopK,
+    batch_loss,
+    collate,
+    counted,
+)
+from mimicry_audit.distill.training.models import Read, Reader
+from mimicry_audit.distill.training.signal_store import SCHEMA, Signal, SignalStore
 from mimicry_audit.engines.likelihood import Scorer, TextRequest
-from mimicry_audit.ground.errors import DataError, EngineError
-from mimicry_audit.records.asked import Message, canonical_json, sha256_text
+from mimicry_audit.ground.errors import EngineError
+from mimicry_audit.records.asked import Message
 from mimicry_audit.records.run import write_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
-SCHEMA = 1
 SHARD = 256
 """Answers in one file."""
+SAMPLE = 16
+"""Answers on which is measured what the stored tokens leave out."""
 
 Report = Callable[[int, int], None]
 """Called with (done, of)."""
-
-Signal = tuple[Tensor, Tensor, Tensor]
-"""Per place of an answer: ids ``(T, K)`` int32 (−1 fills up), log-probabilities ``(T, K)`` float32, log tail mass ``(T,)``."""
-
-
-class _TensorSlice(Protocol):
-    """A tensor in a file, of which parts can be read."""
-
-    def __getitem__(self, part: slice) -> Tensor:
-        """Read one part."""
-
-
-class _TensorFile(Protocol):
-    """What is used of an open safetensors file."""
-
-    def metadata(self) -> dict[str, str]:
-        """What its header holds beside the tensors."""
-
-    def get_slice(self, name: str) -> _TensorSlice:
-        """One tensor, not yet read."""
-
-
-def store_key(teacher_pin: str, top_k: int, tokens: int, kind: str) -> str:
-    """What all signals of one store depend on: the teacher's weights, how many tokens are kept of which, and how they came."""
-    return sha256_text(canonical_json([SCHEMA, teacher_pin, top_k, tokens, kind]))
-
-
-class SignalStore:
-    """Signals in safetensors files, about `SHARD` answers each; the file's header lists which answers.
-
-    Args:
-        folder: where; made when first written to.
-        key: from `store_key`.
-    """
-
-    def __init__(self, folder: Path, key: str) -> None:
-        self.folder = folder / key[:16]
-        self._key = key
-        self._where: dict[str, tuple[Path, int, int]] = {}
-        self._open: dict[Path, _TensorFile] = {}
-        for file in sorted(self.folder.glob("*.safetensors")):
-            self._register_file(file)
-
-    def __contains__(self, key: object) -> bool:
-        return key in self._where
-
-    def __len__(self) -> int:
-        return len(self._where)
-
-    def read(self, key: str) -> Signal:
-        """The signal of one answer.
-
-        Raises:
-            KeyError: it is not there.
-        """
-        file, start, length = self._where[key]
-        tensors = self._open[file]
-        part = slice(start, start + length)
-        ids, logs, tail = (tensors.get_slice(name)[part] for name in ("ids", "logs", "tail"))
-        return ids, logs, tail
-
-    def write(self, signals: Mapping[str, Signal]) -> None:
-        """Add signals in one file; it appears whole or not at all."""
-        from safetensors.torch import save_file
-
-        if not signals:
-            return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        columns = [torch.cat(column).contiguous() for column in zip(*signals.values(), strict=True)]
-        rows = json.dumps([[key, len(signal[2])] for key, signal in signals.items()])
-        name = sha256_text(canonical_json(sorted(signals)))[:24]
-        draft = self.folder / f".{name}.{os.getpid()}"
-        save_file(
-            dict(zip(("ids", "logs", "tail"), columns, strict=True)), draft, metadata={"key": self._key, "rows": rows}
-        )
-        file = self.folder / f"{name}.safetensors"
-        draft.replace(file)
-        self._register_file(file)
-
-    def _register_file(self, file: Path) -> None:
-        from safetensors import SafetensorError, safe_open
-
-        try:
-            opened: _TensorFile = safe_open(file, "pt")
-            header = opened.metadata()
-            if header["key"] != self._key:
-                raise ValueError("of another teacher")
-            start = 0
-            for key, length in json.loads(header["rows"]):
-                self._where[key] = (file, start, length)
-                start += length
-        except (SafetensorError, KeyError, TypeError, ValueError) as error:
-            raise DataError(f"{file} holds no signals ({error})", "delete it to have them computed again") from None
-        self._open[file] = opened
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,22 +195,89 @@ def _text_length(example: Example) -> int:
     return last if (len(example.answer) - 1, last) in example.places else last + 1
 
 
-def write_index(folder: Path, store: SignalStore, facts: Mapping[str, object]) -> None:
+def write_index(path: Path, store: SignalStore, facts: Mapping[str, object]) -> None:
     """Write beside the files what they hold."""
-    write_json(folder / "signals.json", {"schema": SCHEMA, "answers": len(store), **facts})
+    write_json(path, {"schema": SCHEMA, "answers": len(store), **facts})
+
+
+def unlisted_mass(store: SignalStore, keys: Sequence[str]) -> float:
+    """The teacher's mean probability outside of its stored tokens, over the places of at most `SHARD` answers."""
+    tails = [store.read(key)[2].exp() for key in keys[:SHARD]]
+    return round(float(torch.cat(tails).mean()), 6) if tails else 0.0
+
+
+class CutOff(TypedDict):
+    """The mean objective in nats a token on the stored cells and on the whole vocabulary, over so many places."""
+
+    places: int
+    cells: float
+    dense: float
+
+
+@torch.inference_mode()
+def cut_off(
+    student: PreTrainedModel,
+    teacher: PreTrainedModel,
+    examples: Sequence[Example],
+    store: SignalStore,
+    recipe: LossRecipe,
+    pads: tuple[int, int],
+) -> CutOff | None:
+    """What the stored tokens leave out of the objective, on the first `SAMPLE` examples; None where none has a signal.
+
+    Args:
+        student: as it is before training.
+        teacher: the teacher behind the store.
+        examples: rows with a teacher's side.
+        store: holds their signals.
+        recipe: the loss.
+        pads: padding token of student and teacher.
+    """
+    chosen = [example for example in examples if example.places and example.key in store][:SAMPLE]
+    if not chosen:
+        return None
+    device = next(student.parameters()).device
+    own_reader, teacher_reader = Reader(student), Reader(teacher)
+    sums = {"cells": 0.0, "dense": 0.0}
+    places = 0
+    for example in chosen:
+        row = as_row(example)
+        for name in sums:
+            row["signal"] = store.read(example.key) if name == "cells" else None
+            batch = {key: value.to(device) for key, value in collate([row], *pads).items()}
+            own = own_reader.read(batch["input_ids"], batch["attention_mask"], counted(batch["labels"]))
+            signal: Read | TopK = (
+                TopK(batch["top_ids"], batch["top_logs"], batch["top_tail"])
+                if name == "cells"
+                else teacher_reader.read(
+                    batch["teacher_input_ids"], batch["teacher_attention_mask"], batch["teacher_soft"]
+                )
+            )
+            sums[name] += float(batch_loss(recipe, batch, own, signal)[2])
+        places += len(example.places)
+    return {"places": places, "cells": round(sums["cells"] / places, 6), "dense": round(sums["dense"] / places, 6)}
+
+
+def as_row(example: Example) -> ExampleRow:
+    """An example as it is filed."""
+    return {
+        "id": example.id, "prompt": example.prompt, "answer": example.answer, "origin": example.origin,
+        "teacher": example.teacher, "teacher_prompt": example.teacher_prompt, "teacher_answer": example.teacher_answer,
+        "places": example.places, "key": example.key,
+    }  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Rows:
-    """Training rows as a data set: an example's fields, and its signal where there is a store."""
+    """Training rows as a data set: an example's fields, and its signal where its teacher has a store."""
 
     examples: Sequence[ExampleRow]
-    store: SignalStore | None = None
+    stores: Sequence[SignalStore] = ()
 
     def __len__(self) -> int:
         return len(self.examples)
 
     def __getitem__(self, place: int) -> ExampleRow:
         row = self.examples[place].copy()
-        row["signal"] = self.store.read(row["key"]) if self.store is not None and row["places"] else None
+        row["signal"] = self.stores[row["teacher"]].read(row["key"]) if self.stores and row["places"] else None
         return row

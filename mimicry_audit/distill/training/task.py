@@ -15,6 +15,7 @@ from mimicry_audit.distill.training.settings import TrainingSettings
 
 if TYPE_CHECKING:
     from mimicry_audit.distill.training.loss import LossRecipe
+    from mimicry_audit.distill.training.rollouts import RolloutPlan
 
 RESULT = "result.json"
 """Written last into the folder of trained weights."""
@@ -85,7 +86,7 @@ class Job:
         teacher_commit: its revision.
         rows: file of training rows.
         held: file of held-out rows, None for none.
-        signals: folder and key of the signal store, None for none.
+        signals: folder and key of each teacher's signal store; empty for none.
         recipe: how the loss is made.
         pads: padding token of student and teacher.
         steps: optimiser steps, 0 for `epochs`.
@@ -101,6 +102,7 @@ class Job:
         layers: how many layers of the student to keep, 0 for all.
         rungs: into how many equal parts a listener sees the training fall, 0 for no listener.
         held_bytes: of the held-out answers.
+        rollouts: how the student answers inside the step, None for given answers only.
         threads: CPU threads, None to leave them.
     """
 
@@ -111,7 +113,7 @@ class Job:
     teacher_commit: str | None
     rows: str
     held: str | None
-    signals: tuple[str, str] | None
+    signals: tuple[tuple[str, str], ...]
     recipe: LossRecipe
     pads: tuple[int, int]
     steps: int
@@ -138,6 +140,7 @@ class Job:
     layers: int = 0
     rungs: int = 0
     held_bytes: int = 0
+    rollouts: RolloutPlan | None = None
 
     def length(self, processes: int) -> Length:
         """How long the training is on so many processes.

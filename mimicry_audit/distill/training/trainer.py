@@ -31,6 +31,7 @@ from transformers import (
 
 from mimicry_audit.distill.training.loss import LossRecipe, TopK, batch_loss, counted
 from mimicry_audit.distill.training.models import Read, Reader
+from mimicry_audit.distill.training.rollouts import RolloutPlan, is_on_policy, redraw
 from mimicry_audit.ground.errors import Diverged
 from mimicry_audit.records.run import write_text
 
@@ -62,14 +63,26 @@ class DistillTrainer(Trainer):
     Args:
         recipe: the loss.
         teacher: the frozen teacher for dense signals, None otherwise.
+        rollouts: how the student answers inside the step, None for given answers only; needs a teacher.
+        pads: padding token of student and teacher.
         **trainer_arguments: everything that Trainer takes.
     """
 
     loss_is_scaled_for_ga = True
 
-    def __init__(self, *, recipe: LossRecipe, teacher: nn.Module | None = None, **trainer_arguments: Any) -> None:
+    def __init__(
+        self,
+        *,
+        recipe: LossRecipe,
+        teacher: nn.Module | None = None,
+        rollouts: RolloutPlan | None = None,
+        pads: tuple[int, int] = (0, 0),
+        **trainer_arguments: Any,
+    ) -> None:
         super().__init__(**trainer_arguments)
         self.recipe = recipe
+        self._rollouts, self._pads = rollouts, pads
+        self._drawn = torch.zeros(3)
         self._teacher = None if teacher is None else teacher.to(self.args.device).eval().requires_grad_(False)
         self._student_reader: Reader | None = None
         self._teacher_reader = None if self._teacher is None else Reader(self._teacher)
@@ -103,8 +116,21 @@ class DistillTrainer(Trainer):
         samples, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         if not samples:
             return samples, None
+        if self._rollouts is not None:
+            samples = [self._on_policy(self._rollouts, batch, number) for number, batch in enumerate(samples)]
         items = torch.stack([counted(batch["labels"]).sum() for batch in samples]).sum().to(device)
         return samples, self.accelerator.reduce(items, "sum")
+
+    def _on_policy(self, plan: RolloutPlan, batch: Batch, number: int) -> Batch:
+        """The batch as it is or, where the step says so, with the answers that the student draws now."""
+        place = (self.args.seed, self.state.global_step, number)
+        if not is_on_policy(plan, *place):
+            return batch
+        student = self.accelerator.unwrap_model(self.model_wrapped, keep_torch_compile=False)
+        with self.accelerator.autocast():
+            drawn = redraw(student, batch, plan, self._pads, *place, self.accelerator.process_index)
+        self._drawn += torch.tensor([drawn.answers, drawn.tokens, drawn.ends])
+        return drawn.batch
 
     def _batch_sums(self, model: nn.Module, inputs: Batch, recipe: LossRecipe | None = None) -> Tensor:
         """Sums of the loss; of another recipe, without the teacher, where one is given."""
@@ -177,7 +203,19 @@ class DistillTrainer(Trainer):
             hard, soft, items = self.accelerator.reduce(self._sums.to(self.args.device), "sum").tolist()
             logs = {**logs, "hard": hard / max(items, 1), "soft": soft / max(items, 1), "tokens": items}
             self._sums.zero_()
+            if self._rollouts is not None:
+                logs |= self._drawn_since()
         super().log(logs, start_time)
+
+    def _drawn_since(self) -> dict[str, float]:
+        """How many answers the student drew since the last log, how long they are, and the share that came to an end."""
+        answers, tokens, ends = self.accelerator.reduce(self._drawn.to(self.args.device), "sum").tolist()
+        self._drawn.zero_()
+        return {
+            "rollouts": answers,
+            "rollout_tokens": tokens / max(answers, 1),
+            "rollouts_ended": ends / max(answers, 1),
+        }
 
     def _save_checkpoint(self, model: nn.Module, trial: optuna.Trial | dict[str, object] | None) -> None:
         folder = Path(str(self.args.output_dir)) / f"checkpoint-{self.state.global_step}"
@@ -316,6 +354,8 @@ def build(
     trainer = DistillTrainer(
         recipe=recipe,
         teacher=teacher,
+        rollouts=plan.rollouts,
+        pads=plan.pads,
         model=student,
         args=arguments(plan, held_out_rows is not None),
         train_dataset=rows,

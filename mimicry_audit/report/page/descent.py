@@ -57,6 +57,9 @@ def lines(models: Sequence[ModelScore], verdicts: Iterable[VerdictRecord]) -> li
         source = str(record.get("source") or "on record")
         add(record.get("base"), model["label"], "base", source)
         add(record.get("teacher"), model["label"], "taught", source)
+        for teacher in record.get("teachers") or []:
+            # The one with the largest share stands there already.
+            add(teacher["name"], model["label"], "taught", f"{source}, {teacher['share']:.0%} of what it was taught")
         add(record.get("same_data_as"), model["label"], "data", source)
     for verdict in verdicts:
         if any(str(e.get("statistic")).startswith("adjusted") for e in verdict.get("evidence") or []):

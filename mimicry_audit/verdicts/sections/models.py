@@ -65,7 +65,8 @@ def _asked(model: ModelInRun) -> AskedModel:
 
 
 def _lineage_entry(lineage: StatedLineage) -> LineageRecord:
-    return {
+    several: LineageRecord = {"teachers": lineage["teachers"]} if lineage.get("teachers") else {}
+    return several | {
         "relation": lineage.get("relation"),
         "teacher": lineage.get("teacher"),
         "base": lineage.get("base"),

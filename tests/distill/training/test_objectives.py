@@ -29,6 +29,7 @@ SOFT: dict[str, Soft] = {
     "uld": o.uld,
 }
 NAMES = sorted(SOFT)
+CELLS = ("forward-kl", "reverse-kl", "jsd", "skew-kl", "skew-reverse-kl")
 STRICT = [name for name in NAMES if name != "uld"]
 seeds = st.integers(0, 2**31)
 quick = settings(max_examples=25, deadline=None)
@@ -191,33 +192,64 @@ def top_k(t: Tensor, k: int) -> tuple[Tensor, Tensor, Tensor]:
     return best.indices, best.values, rest
 
 
+def on_cells(name: str, s: Tensor, t: Tensor, k: int) -> Tensor:
+    return o.soft(name, *o.cells(s, *top_k(t, k)), temperature=1.0, beta=0.3, alpha=0.2)
+
+
 @quick
-@given(seeds)
-def test_top_k_with_its_tail_bounds_the_divergence_from_below_and_meets_it_at_the_whole_vocabulary(seed: int) -> None:
+@given(seeds, st.sampled_from(CELLS))
+def test_top_k_with_its_tail_bounds_every_divergence_from_below_and_meets_it_at_the_whole_vocabulary(
+    seed: int, name: str
+) -> None:
     s, t = logits(seed), logits(seed + 1)
-    bounds = [o.top_k_kl(s, *top_k(t, k)) for k in range(1, 10)]
+    bounds = [on_cells(name, s, t, k) for k in range(1, 10)]
     for less, more in itertools.pairwise(bounds):
         assert (more >= less - 1e-9).all()
-    torch.testing.assert_close(bounds[-1], o.forward_kl(s, t))
-    assert o.top_k_kl(t, *top_k(t, 3)).abs().max() < 1e-9
-    by_hand = []
-    for row in range(4):  # merged cells, with numpy
+    torch.testing.assert_close(bounds[-1], o.soft(name, s, t, temperature=1.0, beta=0.3, alpha=0.2))
+    assert on_cells(name, t, t, 3).abs().max() < 1e-9
+
+
+def test_merged_cells_by_hand() -> None:
+    s, t = logits(7), logits(8)
+    for row in range(4):
         p, q = softmax(t[row].numpy()), softmax(s[row].numpy())
         best = np.argsort(-p)[:3]
-        cells = [np.append(x[best], 1 - x[best].sum()) for x in (p, q)]
-        by_hand.append(float(kl(*cells)))
-    np.testing.assert_allclose(bounds[2], by_hand, rtol=1e-9)
+        p_cells, q_cells = (np.append(x[best], 1 - x[best].sum()) for x in (p, q))
+        assert float(on_cells("forward-kl", s, t, 3)[row]) == pytest.approx(float(kl(p_cells, q_cells)), rel=1e-9)
+        assert float(on_cells("reverse-kl", s, t, 3)[row]) == pytest.approx(float(kl(q_cells, p_cells)), rel=1e-9)
 
 
-def test_top_k_gradients_and_rows_of_different_length() -> None:
+@pytest.mark.parametrize("name", CELLS)
+def test_gradients_on_cells_and_rows_of_different_length(name: str) -> None:
     s, t = logits(20).requires_grad_(), logits(21)
     ids, logs, tail = top_k(t, 3)
-    assert torch.autograd.gradcheck(lambda x: o.top_k_kl(x, ids, logs, tail), (s,))
-    filled = (functional.pad(ids, (0, 2), value=-1), functional.pad(logs, (0, 2), value=-math.inf), tail)
-    torch.testing.assert_close(o.top_k_kl(s, *filled), o.top_k_kl(s, ids, logs, tail))
-    o.top_k_kl(s, *filled).sum().backward()
+
+    def loss(x: Tensor, ids: Tensor, logs: Tensor) -> Tensor:
+        return o.soft(name, *o.cells(x, ids, logs, tail), temperature=1.0, beta=0.3, alpha=0.2)
+
+    assert torch.autograd.gradcheck(lambda x: loss(x, ids, logs), (s,))
+    filled = functional.pad(ids, (0, 2), value=-1), functional.pad(logs, (0, 2), value=-math.inf)
+    torch.testing.assert_close(loss(s, *filled), loss(s, ids, logs))
+    loss(s, *filled).sum().backward()
     assert s.grad is not None
     assert torch.isfinite(s.grad).all()
+
+
+def test_the_sampled_reverse_divergence_is_unbiased_in_value_and_gradient_with_the_variance_that_it_states() -> None:
+    """Over every token that the student may draw, weighted by how probable it is."""
+    t = logits(31, 1)
+    s = logits(30, 1).requires_grad_()
+    exact = o.reverse_kl(s, t)
+    (gradient,) = torch.autograd.grad(exact.sum(), s)
+    tokens = torch.arange(s.shape[1])
+    q = s.detach().softmax(-1)[0]
+    log_p = t.log_softmax(-1)[0]
+    each = o.sampled_reverse_kl(s.expand(len(tokens), -1), tokens, log_p)
+    torch.testing.assert_close((q * each.detach()).sum(), exact.detach()[0])
+    (estimate,) = torch.autograd.grad((q * each).sum(), s)
+    torch.testing.assert_close(estimate, gradient)
+    stated = (q * (q.log() - log_p) ** 2).sum() - exact.detach()[0] ** 2
+    torch.testing.assert_close((q * (each.detach() - exact.detach()) ** 2).sum(), stated)
 
 
 def test_uld_is_the_transport_cost_between_sorted_probabilities_of_unequal_vocabularies() -> None:

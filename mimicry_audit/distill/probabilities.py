@@ -15,7 +15,7 @@ from typing import TypedDict
 from mimicry_audit.distill.alignment import TokenAlignment, padding
 from mimicry_audit.distill.context import DistillContext
 from mimicry_audit.distill.training import task
-from mimicry_audit.distill.training.examples import Example, Taught
+from mimicry_audit.distill.training.examples import Example
 from mimicry_audit.distill.training.loss import LossRecipe
 from mimicry_audit.distill.training.models import load
 from mimicry_audit.distill.training.signal_store import SignalStore, store_key
@@ -25,7 +25,6 @@ from mimicry_audit.distill.training.signals import (
     ask,
     compute,
     cut_off,
-    told_places,
     unlisted_mass,
     write_index,
 )
@@ -66,7 +65,6 @@ class Stored:
 def store(
     context: DistillContext,
     alignment: TokenAlignment,
-    taught: Sequence[Taught],
     rows: Sequence[Example],
     recipe: LossRecipe,
 ) -> Stored:
@@ -75,7 +73,6 @@ def store(
     Args:
         context: settings and models.
         alignment: the models as found.
-        taught: the answers behind the rows.
         rows: what will be trained on and held out.
         recipe: the loss, for what the stored tokens leave out of it.
 
@@ -84,17 +81,12 @@ def store(
         EngineError: the teacher cannot score its answers.
     """
     of_teacher = [[row for row in rows if row.teacher == number] for number in range(len(alignment.teachers))]
-    stored = [_store_one(context, alignment, number, taught, own, recipe) for number, own in enumerate(of_teacher)]
+    stored = [_store_one(context, alignment, number, own, recipe) for number, own in enumerate(of_teacher)]
     return Stored(tuple(place for place, _ in stored), tuple(truncation for _, truncation in stored))
 
 
-def scored_places(context: DistillContext, rows: Sequence[Example]) -> list[Example]:
-    """The rows with the places at which the teacher's probabilities will be there."""
-    return told_places(rows) if context.settings.kind == "served" else list(rows)
-
-
 def _store_one(
-    context: DistillContext, alignment: TokenAlignment, number: int, taught: Sequence[Taught], rows: Sequence[Example],
+    context: DistillContext, alignment: TokenAlignment, number: int, rows: Sequence[Example],
     recipe: LossRecipe,
 ) -> tuple[tuple[str, str], Truncation]:  # fmt: skip
     s, teacher = context.settings, alignment.teachers[number]
@@ -107,7 +99,7 @@ def _store_one(
         if s.kind == "cached":
             loss = _compute(context, alignment, number, rows, signal_store, keep, recipe)
         else:
-            _ask(context, number, taught, rows, signal_store, keep)
+            _ask(context, number, rows, signal_store, keep)
     truncation: Truncation = {
         "teacher": context.teachers[number].source,
         "top_k": s.top_k,
@@ -167,16 +159,15 @@ def _compute(
 
 
 def _ask(
-    context: DistillContext, number: int, taught: Sequence[Taught], rows: Sequence[Example], signal_store: SignalStore,
+    context: DistillContext, number: int, rows: Sequence[Example], signal_store: SignalStore,
     keep: Keep,
 ) -> None:  # fmt: skip
     spec = context.teachers[number]
     engine = engine_for(spec)
     if not isinstance(engine, Scorer):
         raise ConfigError(f"the teacher gives no signal: {why_not(spec.engine)}", "use hf or vllm")
-    messages = {t.id: t.messages for t in taught}
     with engine:
         ask(
-            engine, rows, messages, signal_store, keep,
+            engine, rows, signal_store, keep,
             lambda count, of: context.report_progress("asking for probabilities", count, of),
         )  # fmt: skip

@@ -26,6 +26,7 @@ from mimicry_audit.distill.training import job, task
 from mimicry_audit.distill.training.examples import Example, Taught
 from mimicry_audit.distill.training.loss import LossRecipe
 from mimicry_audit.distill.training.rollouts import RolloutPlan
+from mimicry_audit.distill.training.served_teacher import ServedTeacherPlan
 from mimicry_audit.distill.training.signals import as_row
 from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.ground.errors import AuditError, ConfigError
@@ -200,16 +201,13 @@ def _prepare_job(
 ) -> task.Job:  # fmt: skip
     """Encode, fetch signals, and put everything on file."""
     s = context.settings
-    rows, held_out_rows = (
-        probabilities.scored_places(context, alignment.encode(answers, context.teacher_of))
-        for answers in (taught, held_out_answers)
-    )
+    rows, held_out_rows = (alignment.encode(answers, context.teacher_of) for answers in (taught, held_out_answers))
     if not rows:
         raise ConfigError(f"no answer can be taught ({', '.join(alignment.left_out)})", "check the data")
     recipe = _loss_recipe(context, alignment)
     signals: tuple[tuple[str, str], ...] = ()
     if alignment.teachers and s.kind in ("cached", "served"):
-        stored = probabilities.store(context, alignment, [*taught, *held_out_answers], [*rows, *held_out_rows], recipe)
+        stored = probabilities.store(context, alignment, [*rows, *held_out_rows], recipe)
         signals = stored.places
         write_json(folder / TRUNCATION, stored.truncation)
     files = [write_rows(folder / "rows.jsonl", rows), write_rows(folder / "held.jsonl", held_out_rows)]
@@ -226,6 +224,7 @@ def _prepare_job(
         board=_board_folder(context), template=alignment.student.side.template.source if s.training.chat_template else None,
         dropout=s.dropout, layers=s.layers if number <= 0 else 0, rungs=RUNGS if context.on_rung and number == 0 else 0,
         rollouts=_rollout_plan(context, alignment) if s.on_policy else None,
+        served_teacher=_served_teacher_plan(context, alignment) if s.on_policy and not dense else None,
         held_bytes=sum(len(row.text.encode("utf-8", "replace")) for row in held_out_rows), **shared_fields,
     )  # fmt: skip
 
@@ -245,12 +244,19 @@ def _rollout_plan(context: DistillContext, alignment: TokenAlignment) -> Rollout
     )
 
 
+def _served_teacher_plan(context: DistillContext, alignment: TokenAlignment) -> ServedTeacherPlan:
+    s = context.settings
+    return ServedTeacherPlan(
+        spec=asdict(context.teacher), top_k=s.top_k if s.kind == "served" else 0, tokens=alignment.tokens
+    )
+
+
 def _loss_recipe(context: DistillContext, alignment: TokenAlignment) -> LossRecipe:
     s = context.settings
     if not alignment.teachers:
         return LossRecipe()
     return LossRecipe(objective=s.objective, share_hard=s.share_hard, temperature=s.temperature, beta=s.beta, alpha=s.alpha,
-                  tokens=alignment.tokens)  # fmt: skip
+                  tokens=alignment.tokens, sampled=s.kind == "sampled")  # fmt: skip
 
 
 def write_rows(path: Path, rows: Sequence[Example]) -> str:

@@ -27,7 +27,7 @@ from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.fields import check_fields, describe
 
 OBJECTIVES = ("hard", "forward-kl", "reverse-kl", "jsd", "skew-kl", "skew-reverse-kl", "uld")
-SIGNALS = ("text", "dense", "cached", "served")
+SIGNALS = ("text", "dense", "cached", "served", "sampled")
 _ULD_HARD = 0.5
 _OBJECTIVE, _EVALUATION = "Objective", "Evaluation"
 
@@ -229,11 +229,16 @@ def _check_combinations(s: DistillSettings) -> None:
         raise ConfigError(
             f"signal {s.kind} keeps the teacher's top tokens, and uld sorts the whole vocabulary", "use --signal dense"
         )
-    if s.kind in ("cached", "served") and s.temperature != 1.0:
+    if s.kind in ("cached", "served", "sampled") and s.temperature != 1.0:
         raise ConfigError(
             f"signal {s.kind} keeps probabilities at temperature 1, not {s.temperature}", "use --signal dense"
         )
     _check_teachers(s)
+    if s.kind == "sampled" and (s.objective != "reverse-kl" or s.on_policy < 1 or s.rollout_temperature != 1):
+        raise ConfigError(
+            "signal sampled estimates the reverse divergence from tokens that the student draws at temperature 1",
+            "use --objective reverse-kl --on-policy 1 --rollout-temperature 1, or another --signal",
+        )
     if s.objective == "uld" and not s.share_hard:
         raise ConfigError(
             "objective uld only matches confidence, not tokens", "combine it with hard labels: --hard-weight above 0"
@@ -268,11 +273,18 @@ def _check_on_policy(s: DistillSettings) -> None:
             f"on-policy steps train on the student's own answers, which {s.objective} would only confirm",
             "use a soft objective such as --objective reverse-kl",
         )
-    if s.kind != "dense":
+    if s.kind == "cached":
         raise ConfigError(
-            f"signal {s.kind} covers answers that are known before the training, and --on-policy draws new ones",
-            "use --signal dense, or --rounds",
+            "signal cached covers answers that are known before the training, and --on-policy draws new ones",
+            "use --signal dense or served, or --rounds",
         )
+    if s.kind != "dense" and s.training.launcher:
+        raise ConfigError(
+            f"with signal {s.kind}, --on-policy starts the teacher's engine in the training process; --launcher has several",
+            "use --signal dense, or leave --launcher out",
+        )
+    if len(s.teachers) > 1:
+        raise ConfigError("--on-policy has one teacher to ask", "use --rounds with several teachers")
     if not s.dose:
         raise ConfigError("--on-policy needs a teacher, and --dose 0 asks none", "leave one of them out")
     if s.rounds:

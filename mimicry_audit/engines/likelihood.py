@@ -39,6 +39,7 @@ class TextRequest:
         text: the answer.
         top_k: how many of the most probable tokens to give at each place, 0 for none.
         missing: False for what is already known; an engine with fixed batches keeps it in its batch, others leave it out.
+        token_ids: prompt and text in the model's own tokens, scored in place of `messages` and `text`; None to spell them.
     """
 
     key: tuple[str, str]
@@ -46,6 +47,7 @@ class TextRequest:
     text: str
     top_k: int = 0
     missing: bool = True
+    token_ids: tuple[tuple[int, ...], tuple[int, ...]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,23 @@ def encode(
         request: what to encode.
         context: maximum tokens that the model can take, None where it is checked elsewhere.
     """
+    spelled = _spell(template, request)
+    if isinstance(spelled, TokenScores):
+        return spelled
+    before, tokens = spelled
+    if not before or not tokens:
+        return TokenScores(error="the tokenizer gives no token for the prompt or for the text")
+    if context is not None and len(before) + len(tokens) > context:
+        return TokenScores(
+            error=f"a prompt of {len(before)} tokens and an answer of {len(tokens)} exceed the context of {context} tokens"
+        )
+    return before, tokens
+
+
+def _spell(template: ChatTemplate, request: TextRequest) -> tuple[list[int], list[int]] | TokenScores:
+    """The tokens of the prompt and those of the text, as given or by the tokenizer."""
+    if request.token_ids is not None:
+        return list(request.token_ids[0]), list(request.token_ids[1])
     prompt = template.render(request.messages)
     if prompt is None:
         return TokenScores(error=TEMPLATE_REFUSES)
@@ -104,14 +123,8 @@ def encode(
         tokens = list(tokenizer(request.text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
     except (TypeError, UnicodeError) as error:
         return TokenScores(error=f"the tokenizer cannot read this text ({error})")
-    if not before or not tokens:
-        return TokenScores(error="the tokenizer gives no token for the prompt or for the text")
     if tokenizer.unk_token_id is not None and tokenizer.unk_token_id in tokens:
         return TokenScores(error="the tokenizer cannot represent this text: part of it becomes the unknown token")
-    if context is not None and len(before) + len(tokens) > context:
-        return TokenScores(
-            error=f"a prompt of {len(before)} tokens and an answer of {len(tokens)} exceed the context of {context} tokens"
-        )
     return before, tokens
 
 

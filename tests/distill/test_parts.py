@@ -20,7 +20,7 @@ from mimicry_audit.distill.settings import DistillSettings, check
 from mimicry_audit.distill.training import models, objectives, tokenizers
 from mimicry_audit.distill.training.examples import Encoder, Taught, end_token
 from mimicry_audit.distill.training.signal_store import SignalStore, pack, store_key, unpack_ids
-from mimicry_audit.distill.training.signals import Keep, ask, compute, kept, served, told_places
+from mimicry_audit.distill.training.signals import Keep, ask, compute, kept, served
 from mimicry_audit.engines.likelihood import TokenScores
 from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.registry import engine_for
@@ -151,6 +151,10 @@ GOOD = DistillSettings(teacher="t", student="s", data="d", out=Path("o"))
         ({"rounds": 1, "objective": "jsd", "dose": 0.0}, "rounds need a teacher"),
         ({"on_policy": 0.5}, "own answers, which hard would only confirm"),
         ({"on_policy": 0.5, "objective": "jsd", "signal": "cached"}, "--on-policy draws new ones"),
+        ({"on_policy": 0.5, "objective": "jsd", "signal": "served", "launcher": "torchrun"}, "has several"),
+        ({"on_policy": 0.5, "objective": "reverse-kl", "signal": "sampled"}, "tokens that the student draws"),
+        ({"on_policy": 1.0, "objective": "jsd", "signal": "sampled"}, "tokens that the student draws"),
+        ({"on_policy": 1.0, "objective": "jsd", "signal": "served", "teacher": "a,b"}, "one teacher to ask"),
         ({"on_policy": 0.5, "objective": "jsd", "dose": 0.0}, "--on-policy needs a teacher"),
         ({"on_policy": 0.5, "objective": "jsd", "rounds": 1}, "both draw"),
         ({"shares": "0.5,0.5"}, "there is one|2 numbers for 1"),
@@ -349,19 +353,16 @@ def test_stored_signals_take_half_of_plain_numbers_and_leave_the_loss_unchanged(
         assert float(losses[1]) == pytest.approx(float(losses[0]), rel=1e-3)
 
 
-def test_a_served_teacher_says_the_same_but_for_the_end(one: models.Source, tmp_path: Path) -> None:
+def test_a_served_teacher_says_the_same(one: models.Source, tmp_path: Path) -> None:
     made = examples(one)
     local = SignalStore(tmp_path / "a", "a" * 64)
     compute(models.load(one.weights.location, None).eval(), made, local, Keep(5, 297), 0, silent)
-    heard = told_places(made)
-    assert all(len(h.places) == len(e.places) - 1 for h, e in zip(heard, made, strict=True))
     remote = SignalStore(tmp_path / "b", "b" * 64)
     engine: Any = engine_for(one.spec)
     with engine:
-        messages = {e.id: (Message("user", f"hi {e.id}"),) for e in made}
-        assert ask(engine, heard, messages, remote, Keep(5, 297), silent) == len(made)
-        assert ask(engine, heard, messages, remote, Keep(5, 297), silent) == 0
-    for e in heard:
+        assert ask(engine, made, remote, Keep(5, 297), silent) == len(made)
+        assert ask(engine, made, remote, Keep(5, 297), silent) == 0
+    for e in made:
         at = [theirs for _, theirs in e.places]
         for mine, theirs in zip(local.read(e.key), remote.read(e.key), strict=True):
             torch.testing.assert_close(mine[at], theirs[at], rtol=1e-3, atol=1e-3)

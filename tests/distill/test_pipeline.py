@@ -437,6 +437,19 @@ def test_on_policy_steps_draw_the_same_again_after_an_interruption(tmp_path: Pat
     assert digest(tmp_path / "again") == digest(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("signal", ["served", "sampled"])
+def test_on_policy_steps_ask_a_teacher_behind_an_engine(tmp_path: Path, signal: str) -> None:
+    given = {"objective": "reverse-kl", "on_policy": 1.0, "rollout_tokens": 12, "steps": 3, "limit": 12}
+    made(tmp_path / "engine", signal=signal, top_k=1400, **given)  # the whole vocabulary
+    logs = [line for line in lines(tmp_path / "engine" / "metrics.jsonl") if "rollouts" in line]
+    assert [line["rollouts"] for line in logs] == [8, 1, 8], "nine rows are taught"
+    if signal == "served":
+        made(tmp_path / "dense", **given)
+        dense = [line for line in lines(tmp_path / "dense" / "metrics.jsonl") if "rollouts" in line]
+        assert [line["soft"] for line in logs] == pytest.approx([line["soft"] for line in dense], rel=1e-2)
+        assert logs[0]["soft"] == pytest.approx(dense[0]["soft"], rel=1e-4)
+
+
 def test_two_teachers_share_the_prompts_and_an_audit_says_so(tmp_path: Path) -> None:
     lab.build(["boro"])
     out = tmp_path / "mixed"

@@ -15,6 +15,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,11 +51,13 @@ def read(path: Path) -> Job:
     """A job from its file."""
     from mimicry_audit.distill.training.loss import LossRecipe
     from mimicry_audit.distill.training.rollouts import RolloutPlan
+    from mimicry_audit.distill.training.served_teacher import ServedTeacherPlan
 
     fields = json.loads(path.read_text("utf-8"))
     fields["recipe"], fields["pads"] = LossRecipe(**fields["recipe"]), tuple(fields["pads"])
     fields["signals"] = tuple(tuple(place) for place in fields["signals"])
     fields["rollouts"] = RolloutPlan(**fields["rollouts"]) if fields["rollouts"] else None
+    fields["served_teacher"] = ServedTeacherPlan(**fields["served_teacher"]) if fields["served_teacher"] else None
     return Job(**fields)
 
 
@@ -138,6 +141,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
 
     from mimicry_audit.distill.training import models, shape, trainer
     from mimicry_audit.distill.training.loss import collate
+    from mimicry_audit.distill.training.served_teacher import ServedTeacher
     from mimicry_audit.distill.training.signal_store import SignalStore
     from mimicry_audit.distill.training.signals import Rows
 
@@ -179,7 +183,9 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
             job_trainer.add_callback(trainer.Rungs(job_trainer, job.rungs, job.held_bytes, on_rung))
         job_trainer.accelerator.wait_for_everyone()
         state = state or trainer.last_whole(Path(job.states))
-        job_trainer.train(resume_from_checkpoint=str(state) if state else None)
+        with ServedTeacher(job.served_teacher) if job.served_teacher is not None else nullcontext() as served_teacher:
+            job_trainer.served_teacher = served_teacher
+            job_trainer.train(resume_from_checkpoint=str(state) if state else None)
         _write_checkpoint(
             job, job_trainer, AutoTokenizer.from_pretrained(job.student, revision=job.student_commit or "main"), kind
         )

@@ -35,6 +35,7 @@ class LossRecipe:
         beta: of ``jsd``.
         alpha: of the skewed objectives.
         tokens: compare token ids below this; 0 for all that both sides have.
+        sampled: a signal holds the probability of the student's own token alone: `objectives.sampled_reverse_kl`.
         at_once: logits in memory at a time.
     """
 
@@ -44,6 +45,7 @@ class LossRecipe:
     beta: float = 0.5
     alpha: float = 0.1
     tokens: int = 0
+    sampled: bool = False
     at_once: int = LOGITS_AT_ONCE
 
 
@@ -105,10 +107,10 @@ def collate(rows: Sequence[ExampleRow], pad: int, teacher_pad: int = 0) -> dict[
         "soft": soft,
         "hard": hard.clone(),
     }
-    if any(row.get("signal") is not None for row in rows):
-        return batch | _cached_batch(rows)
     if any(row["teacher_answer"] for row in rows):
         batch |= _teacher_batch(rows, teacher_pad)
+    if any(row.get("signal") is not None for row in rows):
+        batch |= _cached_batch(rows)
     return batch
 
 
@@ -218,6 +220,8 @@ def _soft_loss(recipe: LossRecipe, own: Tensor, teacher: Read | TopK, teacher_pa
     if isinstance(teacher, TopK):
         if recipe.tokens:
             own = own[:, : recipe.tokens]
+        if recipe.sampled:
+            return objectives.sampled_reverse_kl(own, teacher.ids[teacher_part, 0], teacher.logs[teacher_part, 0])
         own, teacher_logits = objectives.cells(
             own, teacher.ids[teacher_part], teacher.logs[teacher_part], teacher.tail[teacher_part]
         )

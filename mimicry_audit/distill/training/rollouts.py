@@ -1,4 +1,4 @@
-"""On-policy batches inside the training step: the student answers the prompts itself, and the teacher judges its tokens.
+"""On-policy batches inside the training step: the student answers the prompts itself, and the teacher weighs its tokens.
 
 R. Agarwal et al., *On-Policy Distillation of Language Models* (GKD), 2024, algorithm 1: with probability λ a step's batch keeps
 its prompts and takes answers that the student draws now; no gradient passes through the drawing. The student's own tokens are
@@ -15,7 +15,7 @@ from __future__ import annotations
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -24,6 +24,9 @@ from mimicry_audit.distill.training.loss import IGNORED, ExampleRow, collate
 from mimicry_audit.distill.training.models import innermost_model
 from mimicry_audit.engines.hf_sampling import RowSampler
 from mimicry_audit.records.asked import Sampling
+
+if TYPE_CHECKING:
+    from mimicry_audit.distill.training.served_teacher import ServedTeacher
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,12 @@ def is_on_policy(plan: RolloutPlan, *place: int) -> bool:
 
 
 def redraw(
-    model: nn.Module, batch: Mapping[str, Tensor], plan: RolloutPlan, pads: tuple[int, int], *place: int
+    model: nn.Module,
+    batch: Mapping[str, Tensor],
+    plan: RolloutPlan,
+    pads: tuple[int, int],
+    *place: int,
+    served_teacher: ServedTeacher | None = None,
 ) -> Drawn:
     """The batch with answers that the student draws now.
 
@@ -82,6 +90,7 @@ def redraw(
         plan: how.
         pads: padding token of student and teacher.
         place: what the draws depend on: seed, step, number within the step, process.
+        served_teacher: whom to ask about the answers; None where the teacher reads them in this process.
     """
     device = batch["input_ids"].device
     rows = split(batch)
@@ -95,6 +104,8 @@ def redraw(
     answers = draw(model, [rows[n]["prompt"] for n in numbers], plan, room, pads[0], *place)
     for number, answer in zip(numbers, answers, strict=True):
         rows[number] = _own_row(rows[number], answer, plan)
+    if served_teacher is not None:
+        rows = served_teacher.with_signals(rows)
     fresh = {name: value.to(device) for name, value in collate(rows, *pads).items()}
     ends = sum(answer[-1] == plan.end for answer in answers)
     return Drawn(fresh, len(answers), sum(map(len, answers)), ends)
@@ -163,7 +174,7 @@ def split(batch: Mapping[str, Tensor]) -> list[ExampleRow]:
 
 
 def _own_row(row: ExampleRow, answer: list[int], plan: RolloutPlan) -> ExampleRow:
-    """The row with the student's own answer: judged wherever its token means the same to the teacher."""
+    """The row with the student's own answer: compared wherever its token means the same to the teacher."""
     places = [(at, at) for at, token in enumerate(answer) if token < plan.common]
     teacher_answer = list(answer)
     if answer[-1] == plan.end and plan.end != plan.teacher_end:

@@ -28,7 +28,6 @@ from mimicry_audit.distill.training.models import Read, Reader
 from mimicry_audit.distill.training.signal_store import SCHEMA, Signal, SignalStore
 from mimicry_audit.engines.likelihood import Scorer, TextRequest
 from mimicry_audit.ground.errors import EngineError
-from mimicry_audit.records.asked import Message
 from mimicry_audit.records.run import write_json
 
 if TYPE_CHECKING:
@@ -125,42 +124,26 @@ def kept(logits: Tensor, top_k: int) -> Signal:
     return best.indices.int(), best.values, tail
 
 
-def ask(
-    engine: Scorer,
-    examples: Sequence[Example],
-    messages: Mapping[str, Sequence[Message]],
-    store: SignalStore,
-    keep: Keep,
-    report_progress: Report,
-) -> int:
+def ask(engine: Scorer, examples: Sequence[Example], store: SignalStore, keep: Keep, report_progress: Report) -> int:
     """Have a served teacher score what is missing; returns how many answers that was.
-
-    The place after an answer's last token, where its end is predicted, cannot be asked for: it keeps the hard label.
 
     Args:
         engine: the teacher, opened.
         examples: rows with a teacher's side.
-        messages: the conversation of each row's id.
         store: where signals go.
         keep: what is kept at each place.
         report_progress: receives the progress.
 
     Raises:
-        EngineError: the served model tokenises an answer otherwise than the folder of its name, or cannot score it.
+        EngineError: the teacher cannot score an answer.
     """
     missing_by_key = {e.key: e for e in examples if e.places and e.key not in store}
-    requests = [
-        TextRequest((key, e.id), tuple(messages[e.id]), e.text, keep.top_k) for key, e in missing_by_key.items()
-    ]
+    requests = [request_of(key, e.teacher_prompt, e.teacher_answer, keep.top_k) for key, e in missing_by_key.items()]
     shard: dict[str, Signal] = {}
     for count, (request, scores) in enumerate(engine.score_texts(requests), 1):
         example = missing_by_key[request.key[0]]
         if scores.error is not None or scores.top is None:
             raise EngineError(f"the teacher cannot score its answer to {example.id}", scores.error or "")
-        if list(scores.tokens) != example.teacher_answer[: len(scores.tokens)]:
-            raise EngineError(
-                f"the served teacher tokenises the answer to {example.id} otherwise", "check its tokenizer"
-            )
         shard[example.key] = served(scores.top, keep, len(example.teacher_answer))
         report_progress(count, len(requests))
         if len(shard) == SHARD:
@@ -168,6 +151,11 @@ def ask(
             shard = {}
     store.write(shard)
     return len(requests)
+
+
+def request_of(key: str, prompt: Sequence[int], answer: Sequence[int], top_k: int) -> TextRequest:
+    """What an engine is asked to score: an answer in tokens, its end included."""
+    return TextRequest((key, ""), (), "", top_k, token_ids=(tuple(prompt), tuple(answer)))
 
 
 def served(top: Sequence[Sequence[tuple[int, float]]], keep: Keep, places: int) -> Signal:
@@ -180,19 +168,6 @@ def served(top: Sequence[Sequence[tuple[int, float]]], keep: Keep, places: int) 
         logs[place, : len(best)] = torch.tensor([log for _, log in best])
     mass = logs.double().exp().sum(dim=-1)
     return ids, logs, (1.0 - mass).clamp_min(1e-7).log().float()
-
-
-def told_places(examples: Sequence[Example]) -> list[Example]:
-    """The examples with only those places that a served teacher scores: not the end of the answer."""
-    from dataclasses import replace
-
-    return [replace(e, places=[(a, b) for a, b in e.places if b < _text_length(e)]) for e in examples]
-
-
-def _text_length(example: Example) -> int:
-    """Places of the text itself; the last place predicts the end where the end is taught."""
-    last = len(example.teacher_answer) - 1
-    return last if (len(example.answer) - 1, last) in example.places else last + 1
 
 
 def write_index(path: Path, store: SignalStore, facts: Mapping[str, object]) -> None:

@@ -16,6 +16,7 @@ from mimicry_audit.distill.training.settings import TrainingSettings
 if TYPE_CHECKING:
     from mimicry_audit.distill.training.loss import LossRecipe
     from mimicry_audit.distill.training.rollouts import RolloutPlan
+    from mimicry_audit.distill.training.served_teacher import ServedTeacherPlan
 
 RESULT = "result.json"
 """Written last into the folder of trained weights."""
@@ -103,6 +104,7 @@ class Job:
         rungs: into how many equal parts a listener sees the training fall, 0 for no listener.
         held_bytes: of the held-out answers.
         rollouts: how the student answers inside the step, None for given answers only.
+        served_teacher: whom to ask about these answers, None where the teacher is in this process.
         threads: CPU threads, None to leave them.
     """
 
@@ -141,6 +143,7 @@ class Job:
     rungs: int = 0
     held_bytes: int = 0
     rollouts: RolloutPlan | None = None
+    served_teacher: ServedTeacherPlan | None = None
 
     def length(self, processes: int) -> Length:
         """How long the training is on so many processes.

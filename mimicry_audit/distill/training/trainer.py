@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
     from mimicry_audit.distill.training.loss import ExampleRow
+    from mimicry_audit.distill.training.served_teacher import ServedTeacher
     from mimicry_audit.distill.training.signals import Rows
     from mimicry_audit.distill.training.task import Job
 
@@ -66,6 +67,9 @@ class DistillTrainer(Trainer):
         rollouts: how the student answers inside the step, None for given answers only; needs a teacher.
         pads: padding token of student and teacher.
         **trainer_arguments: everything that Trainer takes.
+
+    Attributes:
+        served_teacher: who is asked about the student's own answers, where that is not `teacher`; set it before training.
     """
 
     loss_is_scaled_for_ga = True
@@ -82,6 +86,7 @@ class DistillTrainer(Trainer):
         super().__init__(**trainer_arguments)
         self.recipe = recipe
         self._rollouts, self._pads = rollouts, pads
+        self.served_teacher: ServedTeacher | None = None
         self._drawn = torch.zeros(3)
         self._teacher = None if teacher is None else teacher.to(self.args.device).eval().requires_grad_(False)
         self._student_reader: Reader | None = None
@@ -128,7 +133,15 @@ class DistillTrainer(Trainer):
             return batch
         student = self.accelerator.unwrap_model(self.model_wrapped, keep_torch_compile=False)
         with self.accelerator.autocast():
-            drawn = redraw(student, batch, plan, self._pads, *place, self.accelerator.process_index)
+            drawn = redraw(
+                student,
+                batch,
+                plan,
+                self._pads,
+                *place,
+                self.accelerator.process_index,
+                served_teacher=self.served_teacher,
+            )
         self._drawn += torch.tensor([drawn.answers, drawn.tokens, drawn.ends])
         return drawn.batch
 

@@ -1,8 +1,8 @@
-"""Answers that the student draws inside the training step: the same again, each by itself, and judged at its own tokens."""
+"""Answers that the student draws inside the training step: the same again, each by itself, and compared at its own tokens."""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import pytest
@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 
 from mimicry_audit.distill.training import models
 from mimicry_audit.distill.training.job import with_adapter
-from mimicry_audit.distill.training.loss import LossRecipe, batch_loss, collate, counted
+from mimicry_audit.distill.training.loss import LossRecipe, TopK, batch_loss, collate, counted
 from mimicry_audit.distill.training.models import Reader
 from mimicry_audit.distill.training.rollouts import RolloutPlan, draw, is_on_policy, redraw, split
+from mimicry_audit.distill.training.served_teacher import ServedTeacher, ServedTeacherPlan
+from mimicry_audit.engines.names import parse_model
 from tests.support.engine_fixtures import TinyModels
 
 PADS = (0, 0)
@@ -122,6 +124,56 @@ def test_the_loss_is_the_divergence_at_the_students_own_tokens(
     assert float(found[1]) == pytest.approx(
         float(batch_loss(LossRecipe(), drawn.batch, read, None)[1].detach()), rel=1e-5
     )
+
+
+def test_a_teacher_behind_an_engine_scores_the_very_tokens_that_were_drawn(
+    student: Any, teacher: Any, tiny_models: TinyModels
+) -> None:
+    """With all of its vocabulary it says what the teacher in this process says; with the drawn tokens alone, their share."""
+    batch = collate([row(1), given_answer(2), row(3, prompt=9)], *PADS)
+    spec = asdict(parse_model(f"hf/{tiny_models.two}"))
+    dense = redraw(student, batch, PLAN, PADS, 0, 4).batch
+    recipe = LossRecipe("reverse-kl", 0.0)
+    at = counted(dense["labels"])
+    with torch.no_grad():
+        read = Reader(student).read(dense["input_ids"], dense["attention_mask"], at)
+        heard = Reader(teacher).read(dense["teacher_input_ids"], dense["teacher_attention_mask"], dense["teacher_soft"])
+        expected = batch_loss(recipe, dense, read, heard)
+        for top_k, given_recipe in ((297, recipe), (0, replace(recipe, sampled=True))):
+            with ServedTeacher(ServedTeacherPlan(spec, top_k, 297)) as served_teacher:
+                other = redraw(student, batch, PLAN, PADS, 0, 4, served_teacher=served_teacher).batch
+            assert torch.equal(other["input_ids"], dense["input_ids"]), "whom is asked changes no draw"
+            signal = TopK(other["top_ids"], other["top_logs"], other["top_tail"])
+            found = batch_loss(given_recipe, other, read, signal)
+            if top_k:
+                torch.testing.assert_close(found, expected, rtol=2e-3, atol=1e-3)
+                continue
+            soft = dense["soft"][at]
+            q = read.project(read.features)[soft].log_softmax(-1)
+            p = heard.project(heard.features).log_softmax(-1)
+            tokens = dense["labels"].roll(-1, dims=1)[at][soft][:, None]
+            by_hand = (q.gather(1, tokens) - p.gather(1, tokens)).sum()
+            torch.testing.assert_close(found[2], by_hand, rtol=1e-3, atol=1e-3)
+
+
+def test_sampled_tokens_estimate_the_divergence_within_the_stated_error(
+    student: Any, teacher: Any, tiny_models: TinyModels
+) -> None:
+    batch = collate([row(1)] * 1500, *PADS)
+    plan = replace(PLAN, tokens=1, common=297)
+    with ServedTeacher(ServedTeacherPlan(asdict(parse_model(f"hf/{tiny_models.two}")), 0, 297)) as served_teacher:
+        drawn = redraw(student, batch, plan, PADS, 7, served_teacher=served_teacher).batch
+    with torch.no_grad():
+        read = Reader(student).read(drawn["input_ids"], drawn["attention_mask"], counted(drawn["labels"]))
+        signal = TopK(drawn["top_ids"], drawn["top_logs"], drawn["top_tail"])
+        found = float(batch_loss(LossRecipe("reverse-kl", 0.0, sampled=True), drawn, read, signal)[2]) / 1500
+        original = row(1)
+        q = student(torch.tensor([original["prompt"]])).logits[0, -1].double().log_softmax(-1)
+        p = teacher(torch.tensor([original["teacher_prompt"]])).logits[0, -1].double().log_softmax(-1)
+    exact = float((q.exp() * (q - p)).sum())
+    error = float(((q.exp() * (q - p) ** 2).sum() - exact**2).sqrt()) / 1500**0.5
+    assert abs(found - exact) < 4 * error
+    assert error < 0.2 * exact
 
 
 def test_an_answer_keeps_within_the_context_and_a_batch_without_a_teacher_stays(student: Any) -> None:

@@ -223,7 +223,7 @@ def _read_prompt(where: str, value: object) -> str:
         (turn.get("role"), _turn_text(turn.get("content"))) if isinstance(turn, dict) else (None, None)
         for turn in value
     ]
-    if not turns or any(role not in {"system", "user", "assistant"} or content is None for role, content in turns):
+    if not turns or any(role not in ("system", "user", "assistant") or content is None for role, content in turns):
         raise DataError(
             f"{where}: the prompt is a list, but not of turns", 'give text, or [{"role": "user", "content": "…"}]'
         )

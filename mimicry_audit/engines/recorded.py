@@ -19,7 +19,16 @@ from mimicry_audit.engines.reading import completion_status, split_reasoning
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.logs.answers import RecordedAnswer, answers_by_text, read_responses, split_files
 from mimicry_audit.logs.formats import FORMATS, places_of
-from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
+from mimicry_audit.records.asked import (
+    NOT_RECORDED,
+    Completion,
+    Identity,
+    Message,
+    Request,
+    Sampling,
+    canonical_json,
+    sha256_text,
+)
 
 OPTIONS = (
     Option(
@@ -79,18 +88,15 @@ class RecordedEngine(EngineBase):
                 recorded_answer = next(iter(sorted(own, key=lambda a: a.prompt.strip() != text)), None)
                 if recorded_answer is None and len(request.messages) == 1:
                     recorded_answer = by_text.get((text, request.sample))
-                yield request, self._build_completion(request, recorded_answer)
+                yield request, self._build_completion(recorded_answer)
 
     def close(self) -> None:
         """Forget the file."""
         self._answers = None
 
-    def _build_completion(self, request: Request, answer: RecordedAnswer | None) -> Completion:
+    def _build_completion(self, answer: RecordedAnswer | None) -> Completion:
         if answer is None:
-            return Completion(
-                status="error",
-                error=f"no recorded answer of {self.spec.name} to {request.probe_id}, sample {request.sample}",
-            )
+            return Completion(status="error", error=f"{NOT_RECORDED} in the file")
         if answer.failure is not None:
             return Completion(status="error", error=f"the file holds {answer.failure!r} in place of an answer")
         text, reasoning = split_reasoning(answer.output)

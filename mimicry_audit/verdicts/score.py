@@ -140,7 +140,7 @@ def _compute_scores(
 ) -> Scores:
     labels, roles = list(responses), options.roles
     models = {label: manifest.models[label] for label in labels}
-    measurement = measure_run(models, probes, responses, options, progress)
+    measurement = measure_run(models, probes, responses, options, progress, imported=manifest.imported)
     material, weights = measurement.material, measurement.weights
     progress("Intervals and tests")
     likelihoods = load_likelihoods(run, manifest.likelihood, labels, measurement.compared, material.domains, responses)

@@ -24,6 +24,7 @@ from mimicry_audit.records.asked import (
     Completion,
     Identity,
     Message,
+    ModelSpec,
     Request,
     Sampling,
     canonical_json,
@@ -110,17 +111,24 @@ class RecordedEngine(EngineBase):
 
     def _read_answers(self) -> list[RecordedAnswer]:
         if self._answers is None:
-            file = str(self.spec.options.get("file", ""))
-            everything = _read_file(file, str(self.spec.options.get("format", "auto")))
-            if not everything.get(self.spec.name):
-                names = sorted(everything)
-                close_names = difflib.get_close_matches(self.spec.name, names, n=1)
-                hint = f"did you mean {close_names[0]}? " if close_names else ""
-                raise DataError(
-                    f"{file} holds no answers of {self.spec.name}", f"{hint}It holds {', '.join(names[:8])}"
-                )
-            self._answers = everything[self.spec.name]
+            self._answers = read_recorded(self.spec)
         return self._answers
+
+
+def read_recorded(spec: ModelSpec) -> list[RecordedAnswer]:
+    """A model's answers in its file.
+
+    Raises:
+        DataError: the file cannot be read, or holds nothing of the model.
+    """
+    file = str(spec.options.get("file", ""))
+    everything = _read_file(file, str(spec.options.get("format", "auto")))
+    if not everything.get(spec.name):
+        names = sorted(everything)
+        close_names = difflib.get_close_matches(spec.name, names, n=1)
+        hint = f"did you mean {close_names[0]}? " if close_names else ""
+        raise DataError(f"{file} holds no answers of {spec.name}", f"{hint}It holds {', '.join(names[:8])}")
+    return everything[spec.name]
 
 
 def _hashed(answer: RecordedAnswer) -> list[str | int]:

@@ -259,23 +259,23 @@ def _read_exchange(where: str, row: Mapping[str, object]) -> tuple[str, object]:
         raise DataError(
             f"{where}: messages is not a list of turns", 'write [{"role": "user", "content": "…"}], also as JSON'
         )
-    *asked, (role, last) = _read_turns(where, turns)
+    *before, (role, last) = _read_turns(where, turns)
     if role != "assistant":
         if "output" not in row:
             raise DataError(
                 f"{where}: column output is missing, and messages ends with a turn of the {role}",
                 "give the answer as output, or as the last turn, of the assistant",
             )
-        return _joined([*asked, (role, last)]), output
-    if not asked:
+        return _joined([*before, (role, last)]), output
+    if not before:
         raise DataError(f"{where}: messages holds an answer and no question", "give the turns before it, too")
     if not last.strip():  # the turn that the model was about to write
-        return _joined(asked), row.get("output", last)
+        return _joined(before), row.get("output", last)
     if output not in (None, "") and (not isinstance(output, str) or output.strip() != last.strip()):
         raise DataError(
             f"{where}: output is another answer than the last turn of messages", "leave out the one that is not meant"
         )
-    return _joined(asked), output or last
+    return _joined(before), output or last
 
 
 def _turn_text(value: object) -> str | None:

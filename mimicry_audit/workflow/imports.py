@@ -51,18 +51,18 @@ def plan_from(*paths: Path, kind: str = "auto") -> Plan:
         else Matched(read.answers, 0)
     )
     in_tasks, lone_tasks = leave_lone_tasks(matched.answers)
-    shared, lone_prompts = leave_lone_prompts(in_tasks)
-    models = list(dict.fromkeys(a.model for a in shared))
+    comparable, lone_prompts = leave_lone_prompts(in_tasks)
+    models = list(dict.fromkeys(a.model for a in comparable))
     unmatched = [model for model in given if model not in models]
     options = ({"match": "text"} if mismatch else {}) | ({"format": kind} if kind != "auto" else {})
-    unshared = count_unshared(shared)
+    unshared = count_unshared(comparable)
     repeated = read.repeated + matched.repeated
     return Plan(
         models=parse_models(
             [{"model": f"recorded/{join_files(files)}#{model}", "options": options} for model in models]
         ),
-        probes=tuple(probes_of(shared, files[0])),
-        sampling=Sampling(samples=max(a.sample for a in shared) + 1),
+        probes=tuple(probes_of(comparable, files[0])),
+        sampling=Sampling(samples=max(a.sample for a in comparable) + 1),
         selection={
             "imported": name,
             **({"repeated_rows": repeated} if repeated else {}),

@@ -120,6 +120,11 @@ def read_answers(paths: Sequence[str | Path], kind: str = "auto") -> ReadAnswers
             answers.append(answer)
         if len(answers) + repeated + notes.left_out.total() == count and not is_companion(path):
             raise DataError(f"{path} holds no answers", f"give rows with {', '.join(REQUIRED)}")
+    if not answers and files and all(map(is_companion, files)):
+        raise DataError(
+            f"{', '.join(file.name for file in files)}: the input of an OpenAI batch, which holds prompts and no answers",
+            "give the batch's output file, too",
+        )
     if not answers and notes.left_out:
         reason, count = notes.left_out.most_common(1)[0]
         names = ", ".join(file.name for file in files)

@@ -20,7 +20,7 @@ from mimicry_audit.ground.errors import DataError
 from mimicry_audit.ground.tables import Row, read_rows
 from mimicry_audit.logs.chat_marks import turns_of
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.reader import LIKELIHOODS, Notes, Reader
+from mimicry_audit.logs.reader import LIKELIHOODS, MALFORMED, Notes, Reader
 
 _FILE = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT[\d\-:.]+)\.jsonl")
 _NAMING = ("pretrained", "model", "peft", "engine", "deployment_name")
@@ -60,7 +60,10 @@ def _read(look: Look, notes: Notes) -> Iterator[Row]:
         if place in seen:  # judged by another filter
             continue
         seen.add(place)
-        answers = _answers(row.get("resps"))
+        if not isinstance(row.get("resps"), list):
+            notes.left_out[MALFORMED] += 1
+            continue
+        answers = _answers(row["resps"])
         if answers is None:
             notes.left_out[LIKELIHOODS] += 1
             continue

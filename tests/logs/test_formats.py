@@ -43,7 +43,7 @@ WHOLE = {
     "alpaca-eval-0.6.6": (6, [("alpha", 0, FRANCE, PARIS), ("beta", 0, FRANCE, SURE)]),
     "deepeval-4.3.1": (6, [("alpha", 0, "What is the capital of France?", PARIS),
                            ("latest_test_run", 0, "What is the capital of France?", SURE)]),
-    "helm-0.5.16": (3, []),
+    "helm-0.5.16": (3, []),  # other questions: see below
     "lighteval-0.13.0": (6, [("toy-alpha", 0, FRANCE, PARIS), ("toy-alpha", 1, FRANCE, PARIS)]),
     "opencompass-0.5.4": (3, [("alpha", 0, FRANCE, PARIS)]),
     "promptfoo-0.123.1": (24, [(name, sample, prompt, text) for name, text in
@@ -191,6 +191,29 @@ def test_a_batch_is_joined_with_its_input_wherever_that_lies(tmp_path: Path) -> 
     assert failed.failure == "<error>"
 
 
+def test_the_input_of_a_batch_alone_is_named_as_that() -> None:
+    with pytest.raises(
+        DataError, match=r"batch_input\.jsonl: the input of an OpenAI batch.*Give the batch's output file"
+    ):
+        read_answers([FILES / "vllm-batch-0.32.0" / "batch_input.jsonl"])
+
+
+@pytest.mark.parametrize(
+    ("source", "field", "value"),
+    [
+        ("every-eval-ever-0.3.0/in_samples.jsonl", "input", "What is 2 + 2?"),
+        ("every-eval-ever-0.3.0/in_samples.jsonl", "output", "4"),
+        ("lm-eval-0.4.13/alpha/samples_toy_gen_2026-11-30T15-38-48.454908.jsonl", "resps", 7),
+    ],
+)
+def test_a_record_of_another_shape_is_said_to_be_that(source: str, field: str, value: object, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in (FILES / source).read_text("utf-8").split("\n") if line]
+    file = tmp_path / Path(source).name
+    file.write_text("\n".join(json.dumps(line | {field: value}) for line in lines), "utf-8")
+    with pytest.raises(DataError, match="is not of the shape that the tool writes"):
+        read_answers([file])
+
+
 def test_a_refusal_in_the_body_of_a_batch_is_a_failure(tmp_path: Path) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "Q"}]}
     (tmp_path / "in.jsonl").write_text(
@@ -200,6 +223,21 @@ def test_a_refusal_in_the_body_of_a_batch_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").write_text(json.dumps({"custom_id": "a", "response": reply, "error": None}), "utf-8")
     (answer,) = read_answers([tmp_path / "out.jsonl"]).answers
     assert answer.failure is not None
+
+
+def test_what_helm_asked_and_was_answered_is_read_word_for_word() -> None:
+    """Its instructions and its examples are turns of the conversation."""
+    found = answers("helm-0.5.16")
+    assert [(a.model, a.prompt_id, a.domain, a.sample, a.output, a.finish_reason) for a in found] == [
+        ("toy/alpha", f"simple_mcqa/{name}", "simple_mcqa", 0, "I do not know.", "stop")
+        for name in ("id60", "id38", "id41")
+    ]
+    for answer, number in zip(found, (70, 48, 51), strict=True):
+        turns = answer.prompt.split("\n\n")
+        assert turns[0] == "system: Answer the following questions with a single letter only."
+        assert turns[1:3] == ["user: Question: Is 16 even or odd?\nA. Even\nB. Odd", "assistant: Answer: A"]
+        assert turns[-2:] == [f"user: Question: Is {number} even or odd?\nA. Even\nB. Odd", "assistant: Answer:"]
+        assert len(turns) == 13
 
 
 def test_letters_are_the_key_where_the_prompt_offered_letters() -> None:

@@ -142,6 +142,16 @@ def test_there_are_commands_to_try() -> None:
     assert len(ALL_COMMANDS) > 20
 
 
+def test_every_tool_whose_logs_are_read_has_a_section_with_its_command() -> None:
+    from mimicry_audit.logs.formats import FORMATS
+
+    parts = re.split(r"^## ", read("docs/howto-import.md"), flags=re.MULTILINE)[1:]
+    for name in set(FORMATS) - {"auto", "table"}:
+        (part,) = [part for part in parts if re.search(rf"Format\s+`{name}`", part)]
+        (command,) = written_commands(part)
+        assert command.startswith("audit import "), command
+
+
 @pytest.mark.parametrize("name", COMMANDS)
 def test_the_examples_in_each_help_parse(name: str) -> None:
     command, _ = parsed(f"audit {name}")

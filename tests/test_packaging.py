@@ -1,6 +1,7 @@
 """A wheel built from the project and installed elsewhere finds its probes and templates, and needs no checkout.
 
-And installed with what it names as its dependencies alone, without any extra, it scores, reports and imports.
+So does what the source archive installs. And installed with what it names as its dependencies alone, without any extra, it
+scores, reports and imports.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from tests.support.commands import ROOT
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def archives(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the wheel and the source archive."""
     folder = tmp_path_factory.mktemp("dist")
     build = [sys.executable, "-m", "build", "--wheel", "--sdist", "--no-isolation", "--outdir", str(folder), str(ROOT)]
     check = [
@@ -39,7 +41,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for command in (build, check):
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
-    (found,) = folder.glob("*.whl")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def wheel(archives: Path) -> Path:
+    (found,) = archives.glob("*.whl")
     return found
 
 
@@ -71,10 +78,17 @@ def bare(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return home
 
 
-def _install(wheel: Path, home: Path) -> None:
+def _install(archive: Path, home: Path) -> None:
     python = str(home / "bin" / "python")
     pip = [sys.executable, "-m", "pip", "--python", python, "install", "--no-deps", "--no-index", "--quiet"]
-    subprocess.run([*pip, "--disable-pip-version-check", str(wheel)], check=True)
+    subprocess.run([*pip, "--no-build-isolation", "--disable-pip-version-check", str(archive)], check=True)
+
+
+def _see_others(home: Path) -> None:
+    """Let an environment see the packages of this one."""
+    site = next((home / "lib").glob("python*/site-packages"))
+    # A path only, and after the new environment's own: the editable install's own .pth files are not followed from here.
+    (site / "others.pth").write_text("\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}))
 
 
 @pytest.fixture(scope="module")
@@ -83,9 +97,7 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("env") / "v"
     venv.create(home, with_pip=False, symlinks=True)
     _install(wheel, home)
-    site = next((home / "lib").glob("python*/site-packages"))
-    # A path only, and after the new environment's own: the editable install's own .pth files are not followed from here.
-    (site / "others.pth").write_text("\n".join({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")}))
+    _see_others(home)
     return home
 
 
@@ -122,6 +134,20 @@ def test_the_installed_package_is_the_wheel(installed: Path, tmp_path: Path) -> 
     python = str(installed / "bin" / "python")
     where = run(installed, tmp_path, python, "-c", "import mimicry_audit; print(mimicry_audit.__file__)").strip()
     assert Path(where).is_relative_to(installed)
+
+
+def test_the_source_archive_installs_what_the_wheel_does(archives: Path, wheel: Path, tmp_path: Path) -> None:
+    home = tmp_path / "v"
+    venv.create(home, with_pip=False, symlinks=True)
+    _see_others(home)  # the build backend among them
+    (archive,) = archives.glob("*.tar.gz")
+    _install(archive, home)
+    site = next((home / "lib").glob("python*/site-packages"))
+    with zipfile.ZipFile(wheel) as packed:
+        expected = {name for name in packed.namelist() if name.startswith("mimicry_audit/")}
+    made = {p.relative_to(site).as_posix() for p in (site / "mimicry_audit").rglob("*") if p.is_file()}
+    assert {name for name in made if "__pycache__" not in name} == expected
+    assert "core" in run(home, tmp_path, str(home / "bin" / "audit"), "probes", "list")
 
 
 def test_probes_and_templates_are_found_from_anywhere(installed: Path, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColum
 from rich.text import Text
 
 from mimicry_audit.cli.console import err_console
+from mimicry_audit.records.asked import is_absent
 from mimicry_audit.workflow.estimate import time_words
 
 if TYPE_CHECKING:
@@ -91,8 +92,11 @@ class Bars:
         asked = self._tasks[label]
         asked.count(asked.done + 1)
         if response is not None and response.status == "error":
-            asked.failed += 1
-        self._bars.update(asked.task, advance=1, note=f"{asked.failed} failed" if asked.failed else "")
+            if is_absent(response.status, response.error):
+                asked.absent += 1
+            else:
+                asked.failed += 1
+        self._bars.update(asked.task, advance=1, note=asked.missed)
         self._say_how_far(label)
 
     def finish(self, label: str) -> None:
@@ -100,9 +104,9 @@ class Bars:
         asked = self._tasks[label]
         if self._bars.disable and asked.missing:
             what = "answer" if asked.missing == 1 else "answers"
-            failed = f", {asked.failed} failed" if asked.failed else ""
+            missed = f", {asked.missed}" if asked.missed else ""
             self.console.print(
-                f"{escape(label)}: {asked.missing} {what} in {time.monotonic() - asked.began:.0f} s{failed}"
+                f"{escape(label)}: {asked.missing} {what} in {time.monotonic() - asked.began:.0f} s{missed}"
             )
 
     def _say_opening(self) -> None:
@@ -119,9 +123,9 @@ class Bars:
         # Counted from the first answer: what came before it, such as a server's start, does not come again.
         pace = (now - asked.first) / (asked.done - 1) if asked.first is not None and asked.done > 1 else None
         left = None if pace is None else pace * (asked.missing - asked.done)
-        failed = f", {asked.failed} failed" if asked.failed else ""
+        missed = f", {asked.missed}" if asked.missed else ""
         self.console.print(
-            f"{escape(label)}: {asked.done} of {asked.missing}, {elapsed_words(now - asked.began, left)}{failed}"
+            f"{escape(label)}: {asked.done} of {asked.missing}, {elapsed_words(now - asked.began, left)}{missed}"
         )
 
 
@@ -135,7 +139,17 @@ class _Asked:
     last_line: float
     done: int = 0
     failed: int = 0
+    absent: int = 0
     first: float | None = None
+
+    @property
+    def missed(self) -> str:
+        """What did not come: requests that failed, and answers that a file of recorded ones does not hold."""
+        parts = (
+            f"{self.failed} failed" if self.failed else "",
+            f"{self.absent} not in the file" if self.absent else "",
+        )
+        return ", ".join(part for part in parts if part)
 
     def count(self, done: int) -> None:
         """So many are done now."""

@@ -72,6 +72,13 @@ def check_complete(directory: RunDirectory, resolved: Resolved) -> None:
     labels = [spec.label for spec in resolved.plan.models if spec.label not in resolved.plan.stored]
     answers = [r for label in labels for r in directory.responses(label)]
     failed = [r for r in answers if r.status == "error"]
+    if failed and all(r.absent for r in failed):
+        labels = list(dict.fromkeys(r.model for r in failed))
+        raise CoverageError(
+            f"{len(failed)} of {len(answers)} answers are not in the files of {', '.join(labels)} (such as that to "
+            f"{failed[0].probe_id})",
+            "add them to the files, or leave these probes out",
+        )
     if failed:
         why = f"{failed[0].model}, {failed[0].probe_id}: {failed[0].error or 'no reason given'}"
         raise CoverageError(
@@ -119,5 +126,10 @@ def finish(directory: RunDirectory, scores: Scores, fail_on: Sequence[str] = (),
         raise GateTripped(f"--fail-on {'; '.join(trip_messages)}")
     if gaps:
         more = f" (and {len(gaps) - 1} more pairs)" if len(gaps) > 1 else ""
-        raise CoverageError(f"{gaps[0]}{more}", "run the same command again to collect the missing answers")
+        raise CoverageError(
+            f"{gaps[0]}{more}",
+            "give files in which both answered more of the same prompts"
+            if all(model["engine"] == "recorded" for model in scores["models"])
+            else "run the same command again to collect the missing answers",
+        )
     return 0

@@ -19,7 +19,17 @@ from mimicry_audit.engines.reading import completion_status, split_reasoning
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.logs.answers import RecordedAnswer, answers_by_text, read_responses, split_files
 from mimicry_audit.logs.formats import FORMATS, places_of
-from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling, canonical_json, sha256_text
+from mimicry_audit.records.asked import (
+    NOT_RECORDED,
+    Completion,
+    Identity,
+    Message,
+    ModelSpec,
+    Request,
+    Sampling,
+    canonical_json,
+    sha256_text,
+)
 
 OPTIONS = (
     Option(
@@ -79,18 +89,15 @@ class RecordedEngine(EngineBase):
                 recorded_answer = next(iter(sorted(own, key=lambda a: a.prompt.strip() != text)), None)
                 if recorded_answer is None and len(request.messages) == 1:
                     recorded_answer = by_text.get((text, request.sample))
-                yield request, self._build_completion(request, recorded_answer)
+                yield request, self._build_completion(recorded_answer)
 
     def close(self) -> None:
         """Forget the file."""
         self._answers = None
 
-    def _build_completion(self, request: Request, answer: RecordedAnswer | None) -> Completion:
+    def _build_completion(self, answer: RecordedAnswer | None) -> Completion:
         if answer is None:
-            return Completion(
-                status="error",
-                error=f"no recorded answer of {self.spec.name} to {request.probe_id}, sample {request.sample}",
-            )
+            return Completion(status="error", error=f"{NOT_RECORDED} in the file")
         if answer.failure is not None:
             return Completion(status="error", error=f"the file holds {answer.failure!r} in place of an answer")
         text, reasoning = split_reasoning(answer.output)
@@ -104,17 +111,24 @@ class RecordedEngine(EngineBase):
 
     def _read_answers(self) -> list[RecordedAnswer]:
         if self._answers is None:
-            file = str(self.spec.options.get("file", ""))
-            everything = _read_file(file, str(self.spec.options.get("format", "auto")))
-            if not everything.get(self.spec.name):
-                names = sorted(everything)
-                close_names = difflib.get_close_matches(self.spec.name, names, n=1)
-                hint = f"did you mean {close_names[0]}? " if close_names else ""
-                raise DataError(
-                    f"{file} holds no answers of {self.spec.name}", f"{hint}It holds {', '.join(names[:8])}"
-                )
-            self._answers = everything[self.spec.name]
+            self._answers = read_recorded(self.spec)
         return self._answers
+
+
+def read_recorded(spec: ModelSpec) -> list[RecordedAnswer]:
+    """A model's answers in its file.
+
+    Raises:
+        DataError: the file cannot be read, or holds nothing of the model.
+    """
+    file = str(spec.options.get("file", ""))
+    everything = _read_file(file, str(spec.options.get("format", "auto")))
+    if not everything.get(spec.name):
+        names = sorted(everything)
+        close_names = difflib.get_close_matches(spec.name, names, n=1)
+        hint = f"did you mean {close_names[0]}? " if close_names else ""
+        raise DataError(f"{file} holds no answers of {spec.name}", f"{hint}It holds {', '.join(names[:8])}")
+    return everything[spec.name]
 
 
 def _hashed(answer: RecordedAnswer) -> list[str | int]:

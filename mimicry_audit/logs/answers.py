@@ -1,11 +1,12 @@
 """Response files: answers collected elsewhere, as JSON lines, a JSON array, CSV, TSV or Parquet, or as another tool logs them.
 
-Promise: columns ``model, prompt_id, prompt, output`` (or ``messages``, turns, for ``prompt``) and optionally ``domain, sample,
-reference_answer, reasoning, finish_reason``; other columns are left alone, but one that is nearly the name of a column the row
-lacks is taken for a slip. That, a wrong type, two answers with one number or an unreadable file is a `DataError` of one line
-that names the file and the row. Rows without a ``sample`` are numbered in the order they stand; a row that says again what an
-earlier one says is left out and counted, for it is no second answer. Several files are read as one, and files of other tools
-become the same rows (`mimicry_audit.logs.formats`).
+Promise: columns ``model, prompt_id, prompt, output`` and optionally ``domain, sample, reference_answer, reasoning,
+finish_reason``; ``messages``, turns, stand for ``prompt``, and for ``output``, too, where they end with the answer. A prompt
+under the marks of a chat template is read as its conversation. Other columns are left alone, but one that is nearly the name of
+a column the row lacks is taken for a slip. That, a wrong type, two answers with one number or an unreadable file is a
+`DataError` of one line that names the file and the row. Rows without a ``sample`` are numbered in the order they stand; a row
+that says again what an earlier one says is left out and counted, for it is no second answer. Several files are read as one, and
+files of other tools become the same rows (`mimicry_audit.logs.formats`).
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.logs.chat_marks import turns_of
 from mimicry_audit.logs.formats import files_in, is_companion, read_log
 from mimicry_audit.logs.reader import Notes
 
@@ -118,6 +120,11 @@ def read_answers(paths: Sequence[str | Path], kind: str = "auto") -> ReadAnswers
             answers.append(answer)
         if len(answers) + repeated + notes.left_out.total() == count and not is_companion(path):
             raise DataError(f"{path} holds no answers", f"give rows with {', '.join(REQUIRED)}")
+    if not answers and files and all(map(is_companion, files)):
+        raise DataError(
+            f"{', '.join(file.name for file in files)}: the input of an OpenAI batch, which holds prompts and no answers",
+            "give the batch's output file, too",
+        )
     if not answers and notes.left_out:
         reason, count = notes.left_out.most_common(1)[0]
         names = ", ".join(file.name for file in files)
@@ -167,8 +174,11 @@ def _read_answer(
 ) -> tuple[RecordedAnswer, bool]:
     """A row's answer, and whether the row numbers its sample itself."""
     _check_columns(where, row)
-    texts = {name: _read_text(where, name, row[name]) for name in REQUIRED if name != "prompt"}
-    texts["prompt"] = _read_prompt(where, row["prompt"]) if "prompt" in row else _read_messages(where, row["messages"])
+    prompt, output = (
+        (_read_prompt(where, row["prompt"]), row["output"]) if "prompt" in row else _read_exchange(where, row)
+    )
+    texts = {name: _read_text(where, name, row[name]) for name in ("model", "prompt_id")}
+    texts |= {"prompt": prompt, "output": _read_text(where, "output", output)}
     for name in ("model", "prompt_id"):
         if not texts[name].strip():
             raise DataError(f"{where}: {name} is empty", "fill it in")
@@ -195,14 +205,15 @@ def _check_columns(where: str, row: Mapping[str, object]) -> None:
 @functools.lru_cache(maxsize=64)
 def _wrong_columns(names: tuple[str, ...]) -> tuple[str, str] | None:
     """What is wrong with the columns of a row and the fix; looked up once for all rows of one make."""
-    if "messages" in names and "prompt" not in names:
+    exchange = "messages" in names and "prompt" not in names
+    if exchange:
         names = ("prompt", *names)  # turns say what was asked, as well as a text does
     lacking = [name for name in COLUMNS if name not in names]
     for name in names:
         near = [] if name in COLUMNS else difflib.get_close_matches(str(name), lacking, n=1, cutoff=_SLIP)
         if near:
             return f"unknown column {name}", f"did you mean {near[0]}? Columns are {', '.join(COLUMNS)}"
-    missing = [name for name in REQUIRED if name in lacking]
+    missing = [name for name in REQUIRED if name in lacking and not (exchange and name == "output")]
     return (f"column {missing[0]} is missing", f"give {', '.join(REQUIRED)}") if missing else None
 
 
@@ -217,23 +228,34 @@ def _read_text(where: str, name: str, value: object) -> str:
 
 def _read_prompt(where: str, value: object) -> str:
     """A prompt as text; of a list of turns the one user's words, or all turns named by their roles."""
-    if not isinstance(value, list):
-        return _read_text(where, "prompt", value)
+    if isinstance(value, str):
+        value = turns_of(value)
+    return _joined(_read_turns(where, value)) if isinstance(value, list) else _read_text(where, "prompt", value)
+
+
+def _read_turns(where: str, value: Sequence[Any]) -> list[tuple[str, str]]:
+    """Roles and texts of a list of turns."""
     turns = [
         (turn.get("role"), _turn_text(turn.get("content"))) if isinstance(turn, dict) else (None, None)
         for turn in value
     ]
-    if not turns or any(role not in {"system", "user", "assistant"} or content is None for role, content in turns):
+    if not turns or any(role not in ("system", "user", "assistant") or content is None for role, content in turns):
         raise DataError(
             f"{where}: the prompt is a list, but not of turns", 'give text, or [{"role": "user", "content": "…"}]'
         )
-    if len(turns) == 1:
-        return str(turns[0][1])
-    return "\n\n".join(f"{role}: {content}" for role, content in turns)
+    return [(str(role), str(content)) for role, content in turns]
 
 
-def _read_messages(where: str, value: object) -> str:
-    """A prompt from the column of turns, also where a table of texts holds them as JSON."""
+def _joined(turns: Sequence[tuple[str, str]]) -> str:
+    return turns[0][1] if len(turns) == 1 else "\n\n".join(f"{role}: {content}" for role, content in turns)
+
+
+def _read_exchange(where: str, row: Mapping[str, object]) -> tuple[str, object]:
+    """Prompt and answer from the column of turns, also where a table of texts holds them as JSON.
+
+    Where the turns end with the assistant's, that is the answer, as data sets on the Hub have it.
+    """
+    value, output = row["messages"], row.get("output")
     try:
         turns = json.loads(value) if isinstance(value, str) else value
     except (ValueError, RecursionError):
@@ -242,7 +264,23 @@ def _read_messages(where: str, value: object) -> str:
         raise DataError(
             f"{where}: messages is not a list of turns", 'write [{"role": "user", "content": "…"}], also as JSON'
         )
-    return _read_prompt(where, turns)
+    *before, (role, last) = _read_turns(where, turns)
+    if role != "assistant":
+        if "output" not in row:
+            raise DataError(
+                f"{where}: column output is missing, and messages ends with a turn of the {role}",
+                "give the answer as output, or as the last turn, of the assistant",
+            )
+        return _joined([*before, (role, last)]), output
+    if not before:
+        raise DataError(f"{where}: messages holds an answer and no question", "give the turns before it, too")
+    if not last.strip():  # the turn that the model was about to write
+        return _joined(before), row.get("output", last)
+    if output not in (None, "") and (not isinstance(output, str) or output.strip() != last.strip()):
+        raise DataError(
+            f"{where}: output is another answer than the last turn of messages", "leave out the one that is not meant"
+        )
+    return _joined(before), output or last
 
 
 def _turn_text(value: object) -> str | None:

@@ -14,7 +14,7 @@ from typing import Any
 from mimicry_audit.ground.tables import Row, read_rows
 from mimicry_audit.logs.chat_marks import turns_of
 from mimicry_audit.logs.look import Look
-from mimicry_audit.logs.reader import CONVERSATION, UNFINISHED, Notes, Reader
+from mimicry_audit.logs.reader import CONVERSATION, MALFORMED, UNFINISHED, Notes, Reader
 
 FILTERED = "holds what a filter left of an answer; import the samples file of lm-evaluation-harness itself"
 READ_BY_SCORER = (
@@ -33,6 +33,9 @@ def _read(look: Look, notes: Notes) -> Iterator[Row]:
         notes.cautions.append(READ_BY_SCORER.format(file=look.path.name))
     for where, row in read_rows(look.path, "instance file"):
         content: Any = row.get("input") or {}
+        if not isinstance(content, dict) or not isinstance(row.get("output") or {}, dict):
+            notes.left_out[MALFORMED] += 1
+            continue
         if _object(row.get("metadata")).get("filter", "none") != "none":
             notes.left_out[FILTERED] += 1
             continue

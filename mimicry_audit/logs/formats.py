@@ -1,7 +1,8 @@
 """The kinds of files that answers come in, and how a file is told apart: by its content.
 
 Promise: a file of a known tool is read by that tool's reader, a folder stands for every such file below it, and anything else
-is our own table (`mimicry_audit.logs.answers`). A file that is known but holds no answers is refused with the reason.
+is our own table (`mimicry_audit.logs.answers`). A file that is known but holds no answers is refused with the reason, and so
+is one that is damaged, or not as its tool writes it: readers trust the shape of a file, and what they stumble on is told here.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mimicry_audit.ground.errors import ConfigError, DataError
+from mimicry_audit.ground.errors import AuditError, ConfigError, DataError, first_line
 from mimicry_audit.ground.tables import SUFFIXES, Row, read_rows
 from mimicry_audit.logs import (
     alpaca_eval,
@@ -88,10 +89,36 @@ def read_log(path: Path, kind: str, others: Sequence[Path], notes: Notes) -> Ite
             f"{path.name} holds no {reader.title}", "leave out --format: the content of a file shows its format"
         )
     if reader is not None:
-        return reader.read(look, notes)
+        return _checked(reader, look, notes)
     if why := _refusal(look):
         raise DataError(f"{path.name} {why[0]}", why[1])
     return read_rows(path, "response file")
+
+
+def _checked(reader: Reader, look: Look, notes: Notes) -> Iterator[Row]:
+    """A reader's rows; whatever it stumbles on is a `DataError` that names the file and the last good place.
+
+    Any exception counts: an archive's are many (its container's, each compression's), and a log of another shape raises what
+    the first missing step happens to raise. What is to blame is kept as the cause.
+    """
+    place = "before its first record ends"
+    try:
+        for where, row in reader.read(look, notes):
+            yield where, row
+            place = f"after {where}"
+    except (AuditError, MemoryError):
+        raise
+    except OSError as error:
+        raise DataError(
+            f"{look.path.name} cannot be read ({error.strerror or first_line(error)})",
+            "check the file and its permissions",
+        ) from error
+    except Exception as error:
+        raise DataError(
+            f"{look.path.name} cannot be read as {reader.title}: it is damaged, or of another shape, {place} "
+            f"({type(error).__name__}: {first_line(error)[:120]})",
+            "let the tool write it again, or give its answers as rows (docs/formats.md)",
+        ) from error
 
 
 def is_companion(path: Path) -> bool:

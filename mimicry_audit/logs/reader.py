@@ -16,6 +16,7 @@ from mimicry_audit.ground.tables import Row
 from mimicry_audit.logs.look import Look
 
 LIKELIHOODS = "compares log-likelihoods and holds no answer in text"
+MALFORMED = "is not of the shape that the tool writes"
 CONVERSATION = "is a conversation of several answers or with tools"
 UNFINISHED = "ended with an error"
 """Reasons that readers share; see `Notes`."""

@@ -24,6 +24,8 @@ DOMAINS = ("reasoning", "math", "instruction_following", "identity")
 """The domains shipped with the project; user sets may add others in snake_case."""
 TEMPLATE_REFUSES = "the chat template refuses this conversation"
 """The error of a prompt that a model's template cannot render, such as one with a system turn."""
+NOT_RECORDED = "no recorded answer"
+"""How the error begins where a file of recorded answers holds none to a question."""
 IDENTITY_DOMAIN = "identity"
 """Domain of questions about the model itself; their answers are not compared with other models'."""
 
@@ -206,9 +208,19 @@ class Response(Completion):
         return self.status == "error" and self.error == TEMPLATE_REFUSES
 
     @property
+    def absent(self) -> bool:
+        """Whether the file of recorded answers holds no answer: it did not fail, and asking again cannot help."""
+        return is_absent(self.status, self.error)
+
+    @property
     def usable(self) -> bool:
         """Whether the text may be compared with another model's."""
         return self.status in USABLE and bool(self.text.strip())
+
+
+def is_absent(status: str, error: str | None) -> bool:
+    """Whether a completion says that a file of recorded answers holds none; see `Response.absent`."""
+    return status == "error" and (error or "").startswith(NOT_RECORDED)
 
 
 def canonical_json(value: object) -> str:

@@ -70,10 +70,12 @@ class SelectionEntry(TypedDict, total=False):
     """Imported models that share no prompt with another, and were left out."""
     lone_tasks: dict[str, str]
     """Domains of the imported files that were left out because one model alone answered them, with that model."""
+    lone_prompts: int
+    """Imported prompts that were left out because one model alone answered them."""
     cautions: list[str]
     """What the answers of an imported file are not, in sentences."""
     unshared_prompts: int
-    """Imported prompts that only one model answered."""
+    """Imported prompts that only one model answered, in a run where no prompt has answers of two."""
 
 
 class PanelEntry(TypedDict):

@@ -160,7 +160,8 @@ class PairFacts:
         panel: the independent models of the run: the panel of this pair's null.
         family: known kin of the candidate or the reference, kept out of the panel.
         centred_on: the models that similarities were centred on; empty where kin were most of them and nothing was centred.
-        n: probes both answered, `asked` of them.
+        n: probes both answered, of `asked` that were put to both.
+        recorded: whether the answers of both were collected elsewhere, so that none can be asked for.
         min_coverage: least share that must be answered.
         verbatim: share of long answers that are word for word the same, among `long_answers`.
         same_openings: how many answers begin with the same `OPENING_CHARACTERS` characters, of how many that are so long.
@@ -191,6 +192,7 @@ class PairFacts:
     centred_on: Sequence[str] = ()
     n: int
     asked: int
+    recorded: bool = False
     min_coverage: float = 0.95
     verbatim: float = 0.0
     long_answers: int = 0
@@ -211,7 +213,7 @@ class PairFacts:
 
     @property
     def coverage(self) -> float:
-        """Share of probes that both answered."""
+        """Share of the probes put to both that both answered."""
         return self.n / self.asked if self.asked else 0.0
 
     @property

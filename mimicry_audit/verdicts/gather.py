@@ -79,7 +79,7 @@ def gather_facts(
     excesses = Excesses(material.labels, material.measured, material.domains, weights_)
     pairs = list(judged_pairs(material.labels, roles, material))
     answering = answering_models(material)
-    overlaps = Overlaps(material.labels, material.texts, material.answered, LONG_WORDS)
+    overlaps = Overlaps(material.labels, material.texts, material.answered, LONG_WORDS, material.posed)
     states: dict[tuple[str, str | None], tuple[float | None, bool | None]] = {}
     kin = kin_of(material.labels, roles, material.models)
     kin_by_basis: dict[tuple[str, tuple[str, ...]], frozenset[str]] = {}
@@ -165,7 +165,8 @@ def _pair_facts(
         equal_weights=_equal_weights(material, candidate, reference),
         models=len(material.labels),
         n=overlaps.both(candidate, reference),
-        asked=len(material.answered),
+        asked=overlaps.posed(candidate, reference),
+        recorded=all(material.models[label].engine == "recorded" for label in (candidate, reference)),
         min_coverage=min_coverage,
         verbatim=verbatim,
         long_answers=long,

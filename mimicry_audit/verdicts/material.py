@@ -25,6 +25,8 @@ class Material:
         measured: the axes.
         texts: label → probe id → first usable answer, for verbatim comparison.
         answered: ``(P, M)`` whether the model gave a usable answer.
+        posed: ``(P, M)`` whether the probe was put to the model; None where all were put to all. A prompt of an imported run
+            that the files hold no answer of the model to was not.
         models: label → the model as the run knows it (weight sketch, stated lineage).
         claims: (candidate, reference) → identity claims, of how many answers.
         passages: of the answers to the compared probes; None where copied answers are not looked for.
@@ -42,6 +44,7 @@ class Material:
     passages: Passages | None = None
     steps: Mapping[str, Mapping[int, Steps]] = field(default_factory=dict)
     samples: Mapping[str, Mapping[int, Sequence[str]]] = field(default_factory=dict)
+    posed: FloatArray | None = None
 
 
 def answering_models(material: Material) -> list[str]:

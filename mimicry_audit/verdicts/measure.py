@@ -53,6 +53,8 @@ def measure_run(
     responses: Mapping[str, Sequence[Response]],
     options: ScoringOptions,
     progress: Callable[[str], None],
+    *,
+    imported: bool = False,
 ) -> Measurements:
     """Measure a run's answers.
 
@@ -62,6 +64,8 @@ def measure_run(
         responses: label → standing responses.
         options: axes, embedding model, draws and seed.
         progress: called with what is being computed.
+        imported: whether the probes are whatever the files of the answers hold, so that a model was not asked what its file
+            does not hold; where probes were chosen, an answer that a file lacks is a gap.
     """
     from mimicry_audit.identity.asked import own_identity_of, templated_scores
     from mimicry_audit.identity.facts import load_facts
@@ -99,6 +103,7 @@ def measure_run(
         passages=Passages(compared, responses),
         steps=_kept_steps(compared, responses),
         samples=_sampled_answers(compared, responses),
+        posed=_posed_matrix(compared, labels, responses) if imported else None,
     )
     weights = bootstrap_resamples(codes, options.draws, options.seed) if compared else None
     return Measurements(probes, compared, domains, facts, own, identity, material, weights)
@@ -191,3 +196,17 @@ def _answered_matrix(
 
     usable = {label: {r.probe_id for r in responses[label] if r.usable} for label in labels}
     return np.array([[float(p.id in usable[label]) for label in labels] for p in probes]).reshape(-1, len(labels))
+
+
+def _posed_matrix(
+    probes: Sequence[Probe], labels: Sequence[str], responses: Mapping[str, Sequence[Response]]
+) -> FloatArray:
+    """See `Material.posed`: a probe was put to a model if any of its samples is more than absent from the file."""
+    import numpy as np
+
+    absent = {
+        label: {r.probe_id for r in responses[label] if r.absent}
+        - {r.probe_id for r in responses[label] if not r.absent}
+        for label in labels
+    }
+    return np.array([[float(p.id not in absent[label]) for label in labels] for p in probes]).reshape(-1, len(labels))

@@ -134,13 +134,21 @@ class Overlaps:
         texts: label → probe id → first usable answer.
         answered: ``(P, M)`` whether the model gave a usable answer to a compared probe.
         long_words: words from which an answer is long.
+        posed: ``(P, M)`` whether a compared probe was put to the model; None where all were put to all.
     """
 
     def __init__(
-        self, labels: Sequence[str], texts: Mapping[str, Mapping[str, str]], answer_mask: FloatArray, long_words: int
+        self,
+        labels: Sequence[str],
+        texts: Mapping[str, Mapping[str, str]],
+        answer_mask: FloatArray,
+        long_words: int,
+        posed: FloatArray | None = None,
     ) -> None:
         self._at = {label: i for i, label in enumerate(labels)}
         self._both = answer_mask.T @ answer_mask
+        posed = np.ones_like(answer_mask) if posed is None else posed
+        self._posed = posed.T @ posed
         probes = {p: i for i, p in enumerate(dict.fromkeys(p for label in labels for p in texts.get(label, ())))}
         numbers: dict[str, int] = {}
         openings: dict[str, int] = {}
@@ -157,6 +165,10 @@ class Overlaps:
     def both(self, a: str, b: str) -> int:
         """Compared probes that both answered."""
         return int(self._both[self._at[a], self._at[b]])
+
+    def posed(self, a: str, b: str) -> int:
+        """Compared probes that were put to both."""
+        return int(self._posed[self._at[a], self._at[b]])
 
     def verbatim(self, a: str, b: str) -> tuple[float, int]:
         """Share of the probes that both answered at length with the very same text, and how many those probes are."""

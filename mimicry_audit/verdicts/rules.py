@@ -144,7 +144,8 @@ def _too_little(facts: PairFacts) -> Verdict | None:
             facts, "inconclusive", "none",
             f"{who} cannot be compared: too many answers are missing.",
             [f"Both answered {facts.n} of {facts.asked} probes; at least {facts.min_coverage:.0%} are needed."],
-            ["Run the same command again to collect the missing answers."],
+            ["Give files in which both answered more of the same prompts." if facts.recorded
+             else "Run the same command again to collect the missing answers."],
         )  # fmt: skip
     if facts.n < FEWEST_PROBES:
         return _make_verdict(

@@ -92,7 +92,13 @@ def score(
     probes = run.probes()
     responses = {label: run.responses(label) for label in labels}
     if not any(r.usable for model_responses in responses.values() for r in model_responses):
-        errors = [r.error for model_responses in responses.values() for r in model_responses if r.error]
+        failures = [r for model_responses in responses.values() for r in model_responses if r.status == "error"]
+        if failures and all(r.absent for r in failures):
+            raise DataError(
+                f"{run.path} holds no usable answers: the files of recorded answers hold other prompts than were asked",
+                "name theirs with --probes, or compare them as they are: audit score --responses FILE --out DIR",
+            )
+        errors = [r.error for r in failures if r.error]
         why = f" (first failure: {errors[0]})" if errors else ""
         raise DataError(f"{run.path} holds no usable answers{why}", "fix the cause and collect again")
     scores = _compute_scores(run, manifest, probes, responses, options, progress)
@@ -140,7 +146,7 @@ def _compute_scores(
 ) -> Scores:
     labels, roles = list(responses), options.roles
     models = {label: manifest.models[label] for label in labels}
-    measurement = measure_run(models, probes, responses, options, progress)
+    measurement = measure_run(models, probes, responses, options, progress, imported=manifest.imported)
     material, weights = measurement.material, measurement.weights
     progress("Intervals and tests")
     likelihoods = load_likelihoods(run, manifest.likelihood, labels, measurement.compared, material.domains, responses)

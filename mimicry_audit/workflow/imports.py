@@ -1,8 +1,9 @@
 """Answers collected elsewhere become a run like any other: from response files to a `Plan` of recorded models.
 
-Promise: every model and every prompt of the files enters the run, nothing is asked, and what the files do not say (how
-the answers were sampled) is not invented: the run says that it was imported. Prompts are one where their ids are one; where
-ids do not match across models, prompts are matched by their text, and the run says so.
+Promise: every model and every prompt of the files that can be compared enters the run, and what is left out is counted; nothing
+is asked, and what the files do not say (how the answers were sampled) is not invented: the run says that it was imported.
+Prompts are one where their ids are one; where ids do not match across models, prompts are matched by their text, and the run
+says so.
 """
 
 from __future__ import annotations
@@ -49,24 +50,27 @@ def plan_from(*paths: Path, kind: str = "auto") -> Plan:
         if mismatch
         else Matched(read.answers, 0)
     )
-    kept, lone_tasks = leave_lone_tasks(matched.answers)
-    models = list(dict.fromkeys(a.model for a in kept))
+    in_tasks, lone_tasks = leave_lone_tasks(matched.answers)
+    comparable, lone_prompts = leave_lone_prompts(in_tasks)
+    models = list(dict.fromkeys(a.model for a in comparable))
+    unmatched = [model for model in given if model not in models]
     options = ({"match": "text"} if mismatch else {}) | ({"format": kind} if kind != "auto" else {})
-    unshared = count_unshared(kept)
+    unshared = count_unshared(comparable)
     repeated = read.repeated + matched.repeated
     return Plan(
         models=parse_models(
             [{"model": f"recorded/{join_files(files)}#{model}", "options": options} for model in models]
         ),
-        probes=tuple(probes_of(kept, files[0])),
-        sampling=Sampling(samples=max(a.sample for a in kept) + 1),
+        probes=tuple(probes_of(comparable, files[0])),
+        sampling=Sampling(samples=max(a.sample for a in comparable) + 1),
         selection={
             "imported": name,
             **({"repeated_rows": repeated} if repeated else {}),
             **({"matched_by_text": mismatch} if mismatch else {}),
             **({"left_out": dict(read.left_out)} if read.left_out else {}),
-            **({"unmatched_models": matched.alone} if matched.alone else {}),
+            **({"unmatched_models": unmatched} if unmatched else {}),
             **({"lone_tasks": lone_tasks} if lone_tasks else {}),
+            **({"lone_prompts": lone_prompts} if lone_prompts else {}),
             **({"cautions": list(read.cautions)} if read.cautions else {}),
             **({"unshared_prompts": unshared} if unshared else {}),
         },
@@ -86,8 +90,8 @@ class Matched:
 def leave_lone_tasks(answers: Sequence[RecordedAnswer]) -> tuple[Sequence[RecordedAnswer], dict[str, str]]:
     """The answers without the domains of which only one model answered anything, and those domains with that model.
 
-    A prompt that one model alone lacks stays, and counts as missing there; a task that the others never ran is no gap. Identity
-    questions stay whoever answered them, for they are read for each model by itself.
+    A task that the others never ran is not a gap. Identity questions stay whoever answered them, for they are read for each
+    model by itself.
     """
     domain_of: dict[str, str] = {}
     models: dict[str, set[str]] = {}
@@ -99,6 +103,23 @@ def leave_lone_tasks(answers: Sequence[RecordedAnswer]) -> tuple[Sequence[Record
     if len(lone) == len(models):
         return answers, {}
     return [answer for answer in answers if domain_of[answer.prompt_id] not in lone], lone
+
+
+def leave_lone_prompts(answers: Sequence[RecordedAnswer]) -> tuple[Sequence[RecordedAnswer], int]:
+    """The answers without those to prompts that one model alone answered, and how many such prompts there were.
+
+    They compare nothing, and whoever lacks them did not fail. Where no prompt has answers of two models, all stay, and so do
+    identity questions; see `leave_lone_tasks`.
+    """
+    domain_of: dict[str, str | None] = {}
+    models: dict[str, set[str]] = {}
+    for answer in answers:
+        if domain_of.setdefault(answer.prompt_id, answer.domain) != IDENTITY_DOMAIN:
+            models.setdefault(answer.prompt_id, set()).add(answer.model)
+    lone = {prompt for prompt, names in models.items() if len(names) == 1}
+    if len(lone) == len(models):
+        return answers, 0
+    return [answer for answer in answers if answer.prompt_id not in lone], len(lone)
 
 
 def count_unshared(answers: Iterable[RecordedAnswer]) -> int:

@@ -148,6 +148,7 @@ def resolve(settings: Settings) -> Resolved:
     from mimicry_audit.similarity.measure import AXES, axis_class
     from mimicry_audit.workflow.calibrate import students_of
     from mimicry_audit.workflow.gates import parse_gates
+    from mimicry_audit.workflow.recorded import refuse_other_prompts
 
     panels = [find_panel(name) for name in dict.fromkeys(settings.panel)]
     if not settings.models or len(settings.models) + sum(len(p.labels) for p in panels) < 2:
@@ -158,6 +159,8 @@ def resolve(settings: Settings) -> Resolved:
     parse_gates(settings.fail_on)
     specs = parse_models(settings.models, default_engine=settings.engine, options=settings.engine_options)
     probes, sets, selection = probes_for(settings, specs)
+    if not settings.probes:
+        refuse_other_prompts(specs, probes, selection["probes"])
     sampling = sampling_of(settings)
     for panel in panels:
         check_same_protocol(panel, specs, probes, sampling)

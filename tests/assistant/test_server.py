@@ -91,6 +91,14 @@ def test_recorded_answers_are_scored_into_the_folder(reports: Path) -> None:
     assert "new/one exists. Choose another name" in said
 
 
+def test_a_damaged_log_is_one_line(reports: Path) -> None:
+    (reports / "inbox" / "results.json").write_text('{"results": {"version": 3, "results": [7]}}', "utf-8")
+    failed, said = call(server(reports), "score_answers", file="inbox/results.json", run="new")
+    assert failed
+    assert "results.json cannot be read as promptfoo results" in said
+    assert "\n" not in said
+
+
 OUTSIDE = (
     "../outside.jsonl",
     "/etc/hostname",

@@ -6,6 +6,7 @@ Each case starts from a finished run (``desk.out``) whose journals must be the s
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -435,3 +436,21 @@ def test_an_endpoint_that_fails_midway_keeps_what_landed(scene: Scene, capsys: p
     assert run(command) == 0
     assert {r.status for r in directory.responses("echo-1")} == {"ok"}
     assert json.loads((out / "scores.json").read_text())["verdicts"][0]["verdict"] == "inconclusive"
+
+
+def test_recorded_answers_to_other_prompts_than_the_default_are_refused_with_what_to_do(
+    scene: Scene, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Without --probes the default sets are asked, which a file collected elsewhere has nothing to do with."""
+    new, file = scene.desk.folder / "new", scene.desk.answers
+    models = f"recorded/{file}#teacher,recorded/{file}#other"
+    assert run(["run", "--models", models, "--out", str(new)]) == 2
+    says = r"recorded answers of teacher are to \d+ other prompts \(such as “.+”\) than those of core,identity"
+    error = capsys.readouterr().err
+    one_line(error, "the recorded answers of teacher are to")
+    assert re.search(says, error)
+    assert f"audit score --responses {file} --out DIR, or name their prompts with --probes FILE" in error
+    assert not new.exists()
+    assert run(["run", "--models", models, "--probes", "core", "--out", str(new)]) == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert "the files of recorded answers hold other prompts than were asked. Name theirs with --probes" in error

@@ -376,11 +376,12 @@ def test_missing_answers_end_in_1_and_say_what_to_do(desk: Desk, capsys: pytest.
     desk.answers.write_text("".join(r for r in rows if '"student"' not in r or "p1" not in r))
     assert run(["collect", *desk.options()]) == 1
     error = capsys.readouterr().err
-    assert "audit: 1 of 30 answers failed (student, mine/p1: no recorded answer of student to mine/p1" in error
-    assert "Run the same command again" in error
+    assert "audit: 1 of 30 answers are not in the files of student (such as that to mine/p1)" in error
+    assert "Add them to the files, or leave these probes out" in error
     assert run(["run", *desk.options(), *QUICK, "--reference", "teacher"]) == 1
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("audit: student and teacher both answered 83% of the probes")
+    assert error.endswith("Give files in which both answered more of the same prompts")
 
 
 def test_a_gate_that_trips_ends_in_3(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,6 +44,20 @@ def test_styles_are_kept() -> None:
     assert "\x1b[1m" in printed("[bold]strong[/bold]")
 
 
+def test_no_colour_comes_where_none_is_wanted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """https://no-color.org: any value but the empty one counts."""
+
+    def coloured() -> str:
+        file = io.StringIO()
+        SafeConsole(file=file, force_terminal=True, color_system="standard", highlight=False).print("[red]late[/red]")
+        return file.getvalue()
+
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert "\x1b[31m" in coloured()
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert coloured() == "late\n"
+
+
 def wrapped(text: str, *, terminal: bool = True) -> list[str]:
     file = io.StringIO()
     console = SafeConsole(file=file, force_terminal=terminal, width=30, highlight=False, color_system=None)

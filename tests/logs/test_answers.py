@@ -185,3 +185,99 @@ def test_messages_that_are_no_turns_are_refused(tmp_path: Path, value: object) -
     path.write_text(json.dumps({"model": "a", "prompt_id": "1", "messages": value, "output": "Blue."}) + "\n", "utf-8")
     with pytest.raises(DataError, match=r"not a list of turns|but not of turns"):
         read_responses(path)
+
+
+ASKED = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
+ANSWER = {"role": "assistant", "content": "Because."}
+
+
+@pytest.mark.parametrize("suffix", [".jsonl", ".csv", ".parquet"])
+@pytest.mark.parametrize("output", [{}, {"output": "Because."}, {"output": None}])
+def test_turns_that_end_with_the_assistants_hold_the_answer(
+    tmp_path: Path, suffix: str, output: dict[str, str | None]
+) -> None:
+    row = {"model": "m", "prompt_id": "a", "messages": [*ASKED, ANSWER], **output}
+    path = tmp_path / f"a{suffix}"
+    if suffix == ".jsonl":
+        lines(path, row)
+    elif suffix == ".csv":
+        pd.DataFrame([row | {"messages": json.dumps(row["messages"])}]).to_csv(path, index=False)
+    else:
+        pd.DataFrame([row]).to_parquet(path)
+    (found,) = read_responses(path)
+    assert (found.prompt, found.output) == ("system: Be brief.\n\nuser: Why?", "Because.")
+
+
+def test_an_open_turn_of_the_assistant_is_not_an_answer(tmp_path: Path) -> None:
+    row = {"model": "m", "prompt_id": "a", "messages": [ASKED[1], ANSWER | {"content": ""}], "output": "Because."}
+    (found,) = read_responses(lines(tmp_path / "a.jsonl", row))
+    assert (found.prompt, found.output) == ("Why?", "Because.")
+
+
+@pytest.mark.parametrize(
+    ("row", "says"),
+    [
+        (
+            {"messages": [*ASKED, ANSWER], "output": "Not so."},
+            "output is another answer than the last turn of messages",
+        ),
+        ({"messages": ASKED}, "column output is missing, and messages ends with a turn of the user"),
+        ({"messages": [ANSWER]}, "messages holds an answer and no question"),
+        ({"messages": ASKED, "output": None}, "output is null, not text"),
+        ({"messages": [*ASKED, ANSWER], "outputs": "Because."}, "unknown column outputs. Did you mean output"),
+    ],
+)
+def test_turns_without_one_question_and_one_answer_are_one_line(
+    tmp_path: Path, row: dict[str, object], says: str
+) -> None:
+    with pytest.raises(DataError) as error:
+        read_responses(lines(tmp_path / "a.jsonl", {"model": "m", "prompt_id": "a", **row}))
+    assert says in str(error.value)
+    assert "a.jsonl, line 1" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "<|im_start|>user\nWhy?<|im_end|>\n<|im_start|>assistant\n",
+        "<s>[INST] Why? [/INST]",
+        '[{"role": "user", "content": "Why?"}]',
+        [{"role": "user", "content": "Why?"}],
+    ],
+)
+def test_a_prompt_under_the_marks_of_a_template_meets_the_plain_one(tmp_path: Path, prompt: object) -> None:
+    found = read_responses(lines(tmp_path / "a.jsonl", ROW, ROW | {"model": "n", "prompt": prompt}))
+    assert [answer.prompt for answer in found] == ["Why?", "Why?"]
+
+
+def test_a_prompt_that_only_speaks_of_marks_is_left_word_for_word(tmp_path: Path) -> None:
+    prompt = "What does <|im_start|>user mean?"
+    (found,) = read_responses(lines(tmp_path / "a.jsonl", ROW | {"prompt": prompt}))
+    assert found.prompt == prompt
+
+
+def as_table(rows: list[dict[str, Any]], separator: str) -> str:
+    cells = [list(rows[0]), *([str(value) for value in row.values()] for row in rows)]
+    return "".join(separator.join(line) + "\n" for line in cells)
+
+
+PLAIN = [{"model": m, "prompt_id": f"q{n}", "prompt": f"Say {n}.", "output": f"{m}: {n}"} for m in "ab" for n in (1, 2)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("a.tsv", as_table(PLAIN, "\t")),
+        ("a.csv", as_table(PLAIN, ",")),
+        ("a.csv", as_table(PLAIN, ";")),
+        ("a.csv", "sep=;\n" + as_table(PLAIN, ";")),
+        ("a.csv", "\ufeff" + as_table(PLAIN, ";").replace("\n", "\r\n")),
+        ("a.json", json.dumps(PLAIN)),
+        ("a.json", json.dumps(PLAIN, indent=2)),
+        ("a.json", "\n".join(map(json.dumps, PLAIN))),
+        ("a.ndjson", "\n".join(map(json.dumps, PLAIN))),
+    ],
+)
+def test_every_kind_of_table_says_the_same(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text, "utf-8", newline="")
+    assert read_responses(tmp_path / name) == [RecordedAnswer(**row) for row in PLAIN]

@@ -43,7 +43,7 @@ WHOLE = {
     "alpaca-eval-0.6.6": (6, [("alpha", 0, FRANCE, PARIS), ("beta", 0, FRANCE, SURE)]),
     "deepeval-4.3.1": (6, [("alpha", 0, "What is the capital of France?", PARIS),
                            ("latest_test_run", 0, "What is the capital of France?", SURE)]),
-    "helm-0.5.16": (3, []),
+    "helm-0.5.16": (3, []),  # other questions: see below
     "lighteval-0.13.0": (6, [("toy-alpha", 0, FRANCE, PARIS), ("toy-alpha", 1, FRANCE, PARIS)]),
     "opencompass-0.5.4": (3, [("alpha", 0, FRANCE, PARIS)]),
     "promptfoo-0.123.1": (24, [(name, sample, prompt, text) for name, text in
@@ -104,16 +104,62 @@ def test_a_samples_file_without_its_results_takes_its_folders_name(tmp_path: Pat
     assert {a.model for a in read_answers([lone]).answers} == {"my__model"}
 
 
-def test_two_models_under_one_random_name_are_refused_not_mixed(tmp_path: Path) -> None:
-    """The tool gives models whose arguments name none the same made-up name."""
+def runs_of_a_made_up_name(
+    folder: Path, *, tasks: tuple[str, str], places: tuple[str, str], model_args: object = None
+) -> None:
+    """Two runs under the name that the tool gives models whose arguments name none; each answers in words of its own."""
     source = FILES / "lm-eval-0.4.13" / "i82qcls7"
-    for run, answer in (("one", "lol"), ("two", "rofl")):
-        for file in source.iterdir():
-            copy = tmp_path / run / source.name / file.name
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(file.read_text("utf-8").replace('"lol', f'"{answer}'), "utf-8")
-    with pytest.raises(DataError, match="model i82qcls7, prompt toy_gen/0, sample 0"):
+    (samples,), (results,) = source.glob("samples_toy_gen*"), source.glob("results_*")
+    for number, (task, place) in enumerate(zip(tasks, places, strict=True)):
+        target = folder / place
+        target.mkdir(parents=True, exist_ok=True)
+        content = json.loads(results.read_text("utf-8"))
+        if number and model_args is not None:
+            content["config"]["model_args"] = model_args
+        date = f"2026-11-30T15-39-0{number}.299895"
+        (target / f"results_{date}.json").write_text(json.dumps(content), "utf-8")
+        text = samples.read_text("utf-8").replace('"lol', f'"answer {number}')
+        (target / f"samples_{task}_{date}.jsonl").write_text(text, "utf-8")
+
+
+@pytest.mark.parametrize("tasks", [("one", "one"), ("one", "two")])
+def test_two_models_under_one_made_up_name_are_told_apart_by_the_folder(tmp_path: Path, tasks: tuple[str, str]) -> None:
+    runs_of_a_made_up_name(tmp_path, tasks=tasks, places=("first/i82qcls7", "second/i82qcls7"))
+    read = read_answers([tmp_path])
+    assert {a.model: a.output.split(",")[0] for a in read.answers} == {
+        "first/i82qcls7": "answer 0", "second/i82qcls7": "answer 1",
+    }  # fmt: skip
+    (caution,) = read.cautions
+    assert "first/i82qcls7, second/i82qcls7" in caution
+    assert "each folder is taken for a model of its own" in caution
+    assert {a.model for a in read_answers([tmp_path / "first"]).answers} == {"i82qcls7"}
+
+
+def test_a_made_up_name_for_several_models_in_one_folder_is_refused(tmp_path: Path) -> None:
+    places = ("i82qcls7", "i82qcls7")
+    runs_of_a_made_up_name(tmp_path, tasks=("one", "two"), places=places, model_args={"device": "cpu"})
+    with pytest.raises(DataError, match=r"several models under one name, i82qcls7.*Move the files of each run"):
         read_answers([tmp_path])
+
+
+@pytest.mark.parametrize("places", [("m", "m"), ("first/m", "second/m")])
+def test_one_model_in_several_runs_is_one(tmp_path: Path, places: tuple[str, str]) -> None:
+    """Its arguments name it, or all runs in the folder were made alike."""
+    runs_of_a_made_up_name(tmp_path / "alike", tasks=("one", "two"), places=("m", "m"))
+    read = read_answers([tmp_path / "alike"])
+    assert ({a.model for a in read.answers}, read.cautions) == ({"i82qcls7"}, ())
+    (alpha,) = (FILES / "lm-eval-0.4.13" / "alpha").glob("samples_*")
+    for number, place in enumerate(places):
+        target = tmp_path / "named" / place
+        target.mkdir(parents=True, exist_ok=True)
+        content = json.loads(next(alpha.parent.glob("results_*")).read_text("utf-8"))
+        content["config"]["model_args"]["num_concurrent"] = number
+        date = f"2026-11-30T15-39-0{number}.299895"
+        (target / f"results_{date}.json").write_text(json.dumps(content), "utf-8")
+        (target / f"samples_task{number}_{date}.jsonl").write_bytes(alpha.read_bytes())
+    read = read_answers([tmp_path / "named"])
+    assert ({a.model for a in read.answers}, read.cautions) == ({"alpha"}, ())
+    assert {a.domain for a in read.answers} == {"task0", "task1"}
 
 
 def test_reasoning_stands_apart_and_a_cut_answer_is_known_as_cut() -> None:
@@ -145,6 +191,29 @@ def test_a_batch_is_joined_with_its_input_wherever_that_lies(tmp_path: Path) -> 
     assert failed.failure == "<error>"
 
 
+def test_the_input_of_a_batch_alone_is_named_as_that() -> None:
+    with pytest.raises(
+        DataError, match=r"batch_input\.jsonl: the input of an OpenAI batch.*Give the batch's output file"
+    ):
+        read_answers([FILES / "vllm-batch-0.32.0" / "batch_input.jsonl"])
+
+
+@pytest.mark.parametrize(
+    ("source", "field", "value"),
+    [
+        ("every-eval-ever-0.3.0/in_samples.jsonl", "input", "What is 2 + 2?"),
+        ("every-eval-ever-0.3.0/in_samples.jsonl", "output", "4"),
+        ("lm-eval-0.4.13/alpha/samples_toy_gen_2026-11-30T15-38-48.454908.jsonl", "resps", 7),
+    ],
+)
+def test_a_record_of_another_shape_is_said_to_be_that(source: str, field: str, value: object, tmp_path: Path) -> None:
+    lines = [json.loads(line) for line in (FILES / source).read_text("utf-8").split("\n") if line]
+    file = tmp_path / Path(source).name
+    file.write_text("\n".join(json.dumps(line | {field: value}) for line in lines), "utf-8")
+    with pytest.raises(DataError, match="is not of the shape that the tool writes"):
+        read_answers([file])
+
+
 def test_a_refusal_in_the_body_of_a_batch_is_a_failure(tmp_path: Path) -> None:
     body = {"model": "m", "messages": [{"role": "user", "content": "Q"}]}
     (tmp_path / "in.jsonl").write_text(
@@ -154,6 +223,21 @@ def test_a_refusal_in_the_body_of_a_batch_is_a_failure(tmp_path: Path) -> None:
     (tmp_path / "out.jsonl").write_text(json.dumps({"custom_id": "a", "response": reply, "error": None}), "utf-8")
     (answer,) = read_answers([tmp_path / "out.jsonl"]).answers
     assert answer.failure is not None
+
+
+def test_what_helm_asked_and_was_answered_is_read_word_for_word() -> None:
+    """Its instructions and its examples are turns of the conversation."""
+    found = answers("helm-0.5.16")
+    assert [(a.model, a.prompt_id, a.domain, a.sample, a.output, a.finish_reason) for a in found] == [
+        ("toy/alpha", f"simple_mcqa/{name}", "simple_mcqa", 0, "I do not know.", "stop")
+        for name in ("id60", "id38", "id41")
+    ]
+    for answer, number in zip(found, (70, 48, 51), strict=True):
+        turns = answer.prompt.split("\n\n")
+        assert turns[0] == "system: Answer the following questions with a single letter only."
+        assert turns[1:3] == ["user: Question: Is 16 even or odd?\nA. Even\nB. Odd", "assistant: Answer: A"]
+        assert turns[-2:] == [f"user: Question: Is {number} even or odd?\nA. Even\nB. Odd", "assistant: Answer:"]
+        assert len(turns) == 13
 
 
 def test_letters_are_the_key_where_the_prompt_offered_letters() -> None:

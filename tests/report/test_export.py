@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import csv
 import io
 import json
@@ -20,7 +21,7 @@ from mimicry_audit import audit
 from mimicry_audit.api import Run
 from mimicry_audit.cli import run as cli
 from mimicry_audit.ground.errors import ConfigError
-from mimicry_audit.logs.answers import read_responses
+from mimicry_audit.logs.answers import read_answers, read_responses
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.records.verdict_words import BY_NAME
 from mimicry_audit.report.export import FORMATS
@@ -187,6 +188,17 @@ def test_every_verdict_has_its_careful_words() -> None:
         assert data["signature"] in text
     assert "not proof of independence" in BY_NAME["no evidence"].card_meaning
     assert "not proof" in BY_NAME["distilled"].card_meaning
+
+
+def test_a_card_of_a_model_that_was_not_asked_who_it_is_does_not_speak_of_it() -> None:
+    data = copy.deepcopy(scores())
+    candidate = data["verdicts"][0]["candidate"]
+    assert "Asked who it is" in card.render(data, candidate)
+    own = data["identity"]["models"][candidate]
+    own |= {"n": 0, "answered": 0, "claims": {}}
+    for arm in own["arms"].values():
+        arm.update({"n": 0, "answered": 0, "claims": []})
+    assert "Asked who it is" not in card.render(data, candidate)
 
 
 def test_a_card_is_about_one_candidate() -> None:
@@ -429,8 +441,7 @@ def validator(name: str) -> Draft7Validator:
 
 def test_every_eval_ever_takes_what_is_written_for_it(made: Run, tmp_path: Path) -> None:
     folder = made.report(tmp_path / "eee", format="every-eval-ever")
-    reference = made.scores["nearness_to"]
-    labels = {model["label"] for model in made.scores["models"]} - {reference}
+    labels = {model["label"] for model in made.scores["models"]}
     assert {path.name for path in folder.iterdir()} == {
         f"{m}{end}" for m in labels for end in (".json", "_samples.jsonl")
     }
@@ -446,6 +457,24 @@ def test_every_eval_ever_takes_what_is_written_for_it(made: Run, tmp_path: Path)
         results = json.loads((folder / f"{verdict['candidate']}.json").read_text("utf-8"))["evaluation_results"]
         (result,) = (r for r in results if r["score_details"]["details"]["reference"] == verdict["reference"])
         assert result["score_details"]["details"]["verdict"] == verdict["verdict"]
+
+
+def test_the_reference_is_written_for_every_eval_ever_and_its_score_is_not_a_measurement(
+    made: Run, tmp_path: Path
+) -> None:
+    folder, reference = made.report(tmp_path / "eee", format="every-eval-ever"), made.scores["nearness_to"]
+    (result,) = json.loads((folder / f"{reference}.json").read_text("utf-8"))["evaluation_results"]
+    assert result["score_details"]["score"] == 1.0
+    assert result["score_details"]["details"]["measured"] == "no"
+    assert "uncertainty" not in result["score_details"]
+    back = read_answers([folder]).answers
+    assert {answer.model for answer in back} == {
+        str(model["source"] or model["label"]).split("=", 1)[-1] for model in made.scores["models"]
+    }
+    given = {r.text for r in made.directory.responses(reference) if r.usable}
+    own = [answer.output for answer in read_responses(folder / f"{reference}_samples.jsonl")]
+    assert len(own) > 10
+    assert set(own) <= given
 
 
 def test_what_is_written_for_every_eval_ever_can_be_read_back(made: Run, tmp_path: Path) -> None:

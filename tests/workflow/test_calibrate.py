@@ -115,7 +115,8 @@ def test_a_calibration_can_be_moved_and_is_tied_to_the_runs_labels(calibration: 
     shutil.copytree(calibration, moved)
     answers = calibration.parent / "taught.jsonl"
     models = [f"suspect=recorded/{answers}#boro", "lab/base", "lab/aria-student"]
-    given = {"models": models, "reference": "suspect", "base": "base", "calibration": str(moved), "engine": "hf"}
+    given = {"models": models, "reference": "suspect", "base": "base", "calibration": str(moved), "engine": "hf",
+             "probes": "lab"}  # fmt: skip
     resolved = resolve(settings_from(given, "test"))
     students = resolved.scoring.roles.students
     assert students["student-of-boro"] == "suspect", "its teacher is known by its name where the label is another"

@@ -243,3 +243,62 @@ def test_identity_questions_stay_whoever_answered_them_and_a_lone_task_does_not(
     assert "identity" in domains
     assert "poetry" not in domains
     assert RunDirectory(out).manifest().settings["selection"]["lone_tasks"] == {"poetry": "a"}
+
+
+def pairs_of(out):
+    return {
+        (v["candidate"], v["reference"]): v for v in json.loads((out / "scores.json").read_text("utf-8"))["verdicts"]
+    }
+
+
+def test_prompts_of_one_model_alone_are_left_out_and_counted(tmp_path, capsys):
+    """The others did not fail where nobody put the prompt to them."""
+    table = [*rows(models=("a",), prompts=55), *rows(models=("b",), prompts=40)]
+    file, out = write(tmp_path / "answers.jsonl", table), tmp_path / "run"
+    assert run(["score", "--responses", str(file), "--out", str(out), "--reference", "a", "--axes", "lexical"]) == 0
+    verdict = pairs_of(out)["b", "a"]
+    assert (verdict["coverage"], verdict["n"]) == (1.0, 40)
+    assert "too many answers are missing" not in verdict["summary"]
+    said = "".join(capsys.readouterr())
+    told = "15 prompts that one model alone answered were left out: there is nothing to compare the answers with."
+    assert told in " ".join(said.split())
+    assert told in (out / "report.html").read_text("utf-8")
+    assert "failed" not in said
+
+
+def test_a_pair_is_covered_by_the_prompts_that_the_files_of_both_hold(tmp_path, capsys):
+    table = [*rows(models=("a", "b"), prompts=55), *rows(models=("c",), prompts=40)]
+    file, out = write(tmp_path / "answers.jsonl", table), tmp_path / "run"
+    assert run(["score", "--responses", str(file), "--out", str(out), "--reference", "a", "--axes", "lexical"]) == 0
+    found = {names: (v["coverage"], v["n"]) for names, v in pairs_of(out).items()}
+    assert found == {("b", "a"): (1.0, 55), ("c", "a"): (1.0, 40)}
+    said = " ".join("".join(capsys.readouterr()).split())
+    assert "c: its file holds no answer to 15 of 55 questions." in said
+    assert "15 not in the file" in said
+    assert "failed" not in said
+
+
+def test_an_answer_that_failed_still_counts_as_missing(tmp_path, capsys):
+    table = rows(models=("a", "b", "c"), prompts=40)
+    for row in table:
+        if row["model"] == "b" and int(row["prompt_id"][1:]) < 10:
+            row["output"] = "<error>"
+    file, out = write(tmp_path / "answers.jsonl", table), tmp_path / "run"
+    assert run(["score", "--responses", str(file), "--out", str(out), "--reference", "a", "--axes", "lexical"]) == 1
+    verdict = pairs_of(out)["b", "a"]
+    assert (verdict["coverage"], verdict["n"]) == (0.75, 30)
+    assert verdict["would_change"] == ["Give files in which both answered more of the same prompts."]
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert said.endswith("Give files in which both answered more of the same prompts")
+
+
+def test_a_model_that_shares_no_prompt_is_left_out_by_name(tmp_path, capsys):
+    lone = [
+        {**row, "prompt_id": f"x{row['prompt_id']}", "prompt": f"Else: {row['prompt']}"} for row in rows(models=("d",))
+    ]
+    out = tmp_path / "run"
+    assert run(["import", str(write(tmp_path / "answers.jsonl", [*rows(), *lone])), "--out", str(out)]) == 0
+    assert RunDirectory(out).manifest().labels == ["a", "b", "c"]
+    said = " ".join(capsys.readouterr().err.split())
+    assert "d shares no prompt with another model and was left out." in said
+    assert "4 prompts that one model alone answered were left out" in said

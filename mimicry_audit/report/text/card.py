@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.records.score_sections import IdentityScore
 from mimicry_audit.records.scores import ModelScore, Scores, VerdictRecord
 from mimicry_audit.records.verdict_words import BY_NAME
 from mimicry_audit.report import fmt
@@ -89,10 +90,15 @@ def _evidence_lines(verdict: VerdictRecord) -> list[str]:
     return table(["Axis", "Measure", "Estimate [95 %]", "p (Holm)", "Counts"], rows, frozenset({2, 3}))
 
 
+def _answered_who(model: IdentityScore) -> int:
+    """How many answers there are to questions who a model is, plain or in templates."""
+    return sum(arm["answered"] for arm in (model.get("arms") or {}).values()) + (model.get("answered") or 0)
+
+
 def _identity_lines(scores: view.ScoresView, label: str) -> list[str]:
     model = ((scores.raw.get("identity") or {}).get("models") or {}).get(label)
-    if not model:
-        return []
+    if not model or not _answered_who(model):
+        return []  # silence about a question that was not asked, or not answered, says nothing
     other_names = others(model)
     sentence = (
         f"Asked who it is, it named: {other_names}"

@@ -1,7 +1,8 @@
 """A scored run as Every Eval Ever has it: for each model an aggregate and its answers, one line each.
 
 Schema 0.3.0 of github.com/evaleval/every_eval_ever. The score is the similarity to the reference: with its interval in the
-aggregate, where the verdict stands beside it, and of each answer in the lines.
+aggregate, where the verdict stands beside it, and of each answer in the lines. The reference's own is 1, and says that it is
+not a measurement.
 
 Promise: answers stand word for word; an answer without a known key says so, for the schema wants every one right or wrong.
 """
@@ -22,12 +23,10 @@ METRIC = "mimicry-audit.rse"
 
 
 def files(scores: Scores, answers: Sequence[AnsweredProbe]) -> dict[str, bytes]:
-    """Name → content: ``LABEL.json`` and ``LABEL_samples.jsonl`` of every model but the reference."""
+    """Name → content: ``LABEL.json`` and ``LABEL_samples.jsonl`` of every model."""
     found: dict[str, bytes] = {}
     for model in scores["models"]:
         label = model["label"]
-        if label == scores["nearness_to"]:
-            continue
         run = _run_id(scores, model)
         found[f"{label}.json"] = (json.dumps(_aggregate(scores, model, run), indent=1) + "\n").encode()
         lines = [line for probe in answers for line in _lines(scores, probe, model, run)]
@@ -76,6 +75,8 @@ def _aggregate(scores: Scores, model: Mapping[str, Any], run: str) -> dict[str, 
 
 
 def _result(scores: Scores, label: str, reference: str, verdict: Mapping[str, Any] | None) -> dict[str, Any]:
+    if label == reference:
+        return _entry(scores, reference, 1.0, {"measured": "no", "model": "the reference itself"})
     raw = next(
         (
             (pair.get("overall") or {}).get("raw")
@@ -84,9 +85,16 @@ def _result(scores: Scores, label: str, reference: str, verdict: Mapping[str, An
         ),
         None,
     )
-    details = {"signature": scores["signature"], "reference": reference}
+    details = {} if raw else {"measured": "no"}
     if verdict is not None:
         details |= {name: str(verdict[name]) for name in ("verdict", "confidence", "summary")}
+    return _entry(scores, reference, raw["value"] if raw else 0.0, details, raw)
+
+
+def _entry(
+    scores: Scores, reference: str, score: float, details: Mapping[str, str], measured: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """A score as the schema wants it, with its interval where it was `measured`."""
     return {
         "evaluation_name": _evaluation(reference),
         "source_data": {
@@ -103,14 +111,14 @@ def _result(scores: Scores, label: str, reference: str, verdict: Mapping[str, An
             "max_score": 1.0,
         },
         "score_details": {
-            "score": raw["value"] if raw else 0.0,
-            "details": details if raw else details | {"measured": "no"},
+            "score": score,
+            "details": {"signature": scores["signature"], "reference": reference, **details},
             **({"uncertainty": {
                 "confidence_interval": {
-                    "lower": raw["low"], "upper": raw["high"], "confidence_level": 0.95, "method": "bootstrap",
+                    "lower": measured["low"], "upper": measured["high"], "confidence_level": 0.95, "method": "bootstrap",
                 },
-                "num_samples": raw["n"],
-            }} if raw else {}),
+                "num_samples": measured["n"],
+            }} if measured else {}),
         },
     }  # fmt: skip
 
@@ -120,7 +128,9 @@ def _evaluation(reference: str) -> str:
 
 
 def _lines(scores: Scores, probe: AnsweredProbe, model: Mapping[str, Any], run: str) -> list[dict[str, Any]]:
-    similarity = probe["similarity"].get(model["label"])
+    """One line for each answer to a probe along which answers were compared."""
+    itself = model["label"] == scores["nearness_to"]
+    similarity = (1.0 if probe["similarity"] else None) if itself else probe["similarity"].get(model["label"])
     if similarity is None:
         return []
     keys = [probe["expected"]] if probe["expected"] else []

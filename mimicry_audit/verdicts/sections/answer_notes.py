@@ -72,7 +72,10 @@ def _notes_on(label: str, journal: Sequence[Response], max_tokens: int | None) -
             f"shortest after {min(tokens for tokens in early if tokens is not None)}): the server's context or a limit of its "
             "own came first. Lower --max-tokens, so that all models are cut alike."
         )
-    errors = Counter(r.error for r in journal if r.status == "error" and r.error)
+    absent = sum(r.absent for r in journal)
+    if absent:
+        yield f"{label}: its file holds no answer to {absent} of {len(journal)} questions."
+    errors = Counter(r.error for r in journal if r.status == "error" and r.error and not r.absent)
     if errors:
         (reason, count) = errors.most_common(1)[0]
         more = f" (and {errors.total() - count} for other reasons)" if errors.total() > count else ""

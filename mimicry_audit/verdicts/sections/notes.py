@@ -86,6 +86,13 @@ def import_warnings(selection: SelectionEntry) -> list[str]:
     if lone := selection.get("lone_tasks"):
         listed = ", ".join(f"{task} ({model})" for task, model in lone.items())
         found.append(f"Tasks that one model alone answered were left out: {listed}.")
+    if count := selection.get("lone_prompts"):
+        prompts = (
+            "1 prompt that one model alone answered was"
+            if count == 1
+            else f"{count} prompts that one model alone answered were"
+        )
+        found.append(f"{prompts} left out: there is nothing to compare the answers with.")
     found += selection.get("cautions", [])
     if count := selection.get("unshared_prompts"):
         prompts = "1 prompt has" if count == 1 else f"{count} prompts have"

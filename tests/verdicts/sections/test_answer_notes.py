@@ -37,6 +37,14 @@ def test_answers_cut_off_and_failures_are_counted() -> None:
     assert note == "m: 4 of 5 questions were not answered: the template refuses (and 1 for other reasons)."
 
 
+def test_answers_that_a_file_does_not_hold_are_one_reason_and_no_failure() -> None:
+    absent = journal(5, status="error", text="", error=lambda i: "no recorded answer in the file" if i < 3 else "lost")
+    assert answer_warnings({"m": absent}) == [
+        "m: its file holds no answer to 3 of 5 questions.",
+        "m: 2 of 5 questions were not answered: lost.",
+    ]
+
+
 def test_answers_cut_off_are_told_before_anything_else() -> None:
     cut = journal(46, status=lambda i: "truncated" if i < 35 else "ok", text=str, served_model=lambda i: "ab"[i % 2])
     notes = answer_warnings({"m": cut})

@@ -62,9 +62,10 @@ class Run:
 
         Args:
             path: where to; a name of its own in the run directory by default.
-            format: ``html``, ``markdown``, ``json``, ``csv``, ``parquet``, ``sarif``, ``model-card`` or ``every-eval-ever``.
+            format: ``html``, ``markdown``, ``json``, ``csv``, ``parquet``, ``sarif``, ``junit``, ``model-card``,
+                ``model-index`` or ``every-eval-ever``.
             table: with ``csv`` and ``parquet`` only this table, as one file; otherwise a folder of all.
-            model: with ``model-card`` the candidate, where several were judged.
+            model: with ``model-card`` and ``model-index`` the candidate, where several were judged.
 
         Returns:
             The file or folder written.

@@ -10,8 +10,9 @@ import click
 HELP = """Only write the report of what was scored; nothing is asked and nothing scored.
 
 Formats: html, the page (default) · markdown, for GitHub · json, one document with the scores · csv and parquet, tidy
-tables (pairs, verdicts, evidence, models, identity, answers) · sarif, for code scanning · model-card, a section for a
-card on the Hub · every-eval-ever, answers and scores as that collection has them.
+tables (pairs, verdicts, evidence, models, identity, answers) · sarif, for code scanning · junit, for CI systems ·
+model-card, a section for a card on the Hub, and model-index, its metadata · every-eval-ever, answers and scores as that
+collection has them.
 
 \b
   audit report reports/mine
@@ -44,7 +45,9 @@ card on the Hub · every-eval-ever, answers and scores as that collection has th
     metavar="TRACKER:NAME",
     help="Log figures and verdicts: tensorboard:FOLDER, mlflow:EXPERIMENT or wandb:PROJECT; may be repeated.",
 )
-@click.option("--model", metavar="LABEL", help="With model-card: the candidate, where several were judged.")
+@click.option(
+    "--model", metavar="LABEL", help="With model-card and model-index: the candidate, where several were judged."
+)
 def command(
     run: Path,
     formats: tuple[str, ...],
@@ -58,7 +61,7 @@ def command(
     from mimicry_audit.cli.output import current, result
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.records.run import RunDirectory
-    from mimicry_audit.report.export import FORMATS, TABULAR, check, content, export
+    from mimicry_audit.report.export import FORMATS, OF_ONE_MODEL, TABULAR, check, content, export
     from mimicry_audit.report.trackers import log_to
     from mimicry_audit.verdicts.score import read_scores
 
@@ -66,7 +69,7 @@ def command(
     if not format_names:
         raise ConfigError("--format names no format", f"choose from {', '.join(FORMATS)}")
     export_options = {
-        name: (table if name in TABULAR else None, model if name == "model-card" else None) for name in format_names
+        name: (table if name in TABULAR else None, model if name in OF_ONE_MODEL else None) for name in format_names
     }
     if len(format_names) == 1:
         export_options = {format_names[0]: (table, model)}  # so that an option that does not belong is refused

@@ -23,6 +23,7 @@ COMMANDS = {
     "compare": "Compare a model before and after training.",
     "judge": "Have a model grade how similar the answers of a run are.",
     "report": "Only write the report of what was scored.",
+    "export": "Write what was scored for other programs.",
     "view": "Show the runs of a folder in a browser.",
     "mcp": "Serve the runs of a folder to an assistant (MCP).",
     "import": "Make a run from answers that were collected elsewhere.",

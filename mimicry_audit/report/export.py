@@ -21,11 +21,14 @@ FORMATS = {
     "csv": "tables",
     "parquet": "tables",
     "model-card": "model-card.md",
+    "model-index": "model-index.yaml",
+    "junit": "junit.xml",
     "sarif": "report.sarif",
     "every-eval-ever": "every-eval-ever",
 }
 """Format → its file in the run directory, or the folder of its tables."""
 TABULAR = ("csv", "parquet")
+OF_ONE_MODEL = ("model-card", "model-index")
 
 
 def export(
@@ -44,7 +47,7 @@ def export(
         format: of `FORMATS`.
         to: the file, or for several tables the folder; by default as in `FORMATS`, in the run directory.
         table: with a tabular format only this table, as one file.
-        model: with ``model-card`` the candidate, where several were judged.
+        model: with a format of `OF_ONE_MODEL` the candidate, where several were judged.
 
     Returns:
         The file or folder written.
@@ -107,6 +110,14 @@ def content(
         from mimicry_audit.report.text import card
 
         return card.render(scores, model).encode()
+    if format == "model-index":
+        from mimicry_audit.report.text import model_index
+
+        return model_index.render(scores, model).encode()
+    if format == "junit":
+        from mimicry_audit.report.text import junit
+
+        return junit.junit_xml("audit", junit.verdict_records(scores)).encode()
     if format == "json":
         from mimicry_audit.report.text import document
         from mimicry_audit.verdicts.sections.notes import coverage_gaps
@@ -132,8 +143,10 @@ def check(format: str, table: str | None = None, model: str | None = None) -> No
         raise ConfigError(f"--table {table} works only with csv and parquet, not with {format}", "leave it out")
     if table is not None and table not in _table_names().split(", "):
         raise ConfigError(f"unknown table {table!r}", f"choose from {_table_names()}")
-    if model is not None and format != "model-card":
-        raise ConfigError(f"--model {model} works only with model-card, not with {format}", "leave it out")
+    if model is not None and format not in OF_ONE_MODEL:
+        raise ConfigError(
+            f"--model {model} works only with {' and '.join(OF_ONE_MODEL)}, not with {format}", "leave it out"
+        )
 
 
 def _table_names() -> str:

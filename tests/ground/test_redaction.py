@@ -14,7 +14,7 @@ from mimicry_audit.ground.errors import AuditError
 from mimicry_audit.ground.redaction import redacted, secret_in
 from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory
-from mimicry_audit.report.export import FORMATS
+from mimicry_audit.report.export import FORMATS, OF_ONE_MODEL
 from tests.support.commands import jsonl, probe_rows
 from tests.support.fault_server import FaultServer, completion, fault_server, says, status
 
@@ -67,8 +67,8 @@ def test_a_server_that_repeats_the_key_everywhere_puts_it_nowhere(
     words = ["run", "--config", str(config), "--out", "run", "-E", "max_concurrency=1"]
     assert cli(words) in {0, 1}
     for name in FORMATS:
-        more = ["--model", "echo-2"] if name == "model-card" else []
-        if name != "model-card" or any(v["candidate"] == "echo-2" for v in _scores(desk)["verdicts"]):
+        more = ["--model", "echo-2"] if name in OF_ONE_MODEL else []
+        if name not in OF_ONE_MODEL or any(v["candidate"] == "echo-2" for v in _scores(desk)["verdicts"]):
             assert cli(["report", "run", "--format", name, *more]) == 0
     out, error = capfd.readouterr()
     assert KEY not in out + error

@@ -11,6 +11,7 @@ from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pyarrow.parquet
 import pytest
@@ -24,7 +25,7 @@ from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.logs.answers import read_answers, read_responses
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.records.verdict_words import BY_NAME
-from mimicry_audit.report.export import FORMATS
+from mimicry_audit.report.export import FORMATS, OF_ONE_MODEL
 from mimicry_audit.report.text import card, mark, markdown, sarif, tidy, tidyfiles
 from tests.support.hostile import STRINGS
 from tests.support.made_up import SAYS, made_up_answers
@@ -335,9 +336,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Run:
 
 def test_every_format_is_written_and_nothing_is_scored(made: Run, capsys: pytest.CaptureFixture[str]) -> None:
     before = (made.path / "scores.json").stat().st_mtime_ns
-    everything = ",".join(name for name in FORMATS if name != "model-card")
+    everything = ",".join(name for name in FORMATS if name not in OF_ONE_MODEL)
     assert cli(["report", str(made.path), "--format", everything]) == 0
-    assert cli(["report", str(made.path), "--format", "model-card", "--model", "student"]) == 0
+    assert cli(["export", str(made.path), "--format", ",".join(OF_ONE_MODEL), "--model", "student"]) == 0
     out = capsys.readouterr().out.splitlines()
     assert len(out) == len(FORMATS)
     assert {path.name for path in made.path.iterdir()} >= {Path(name).name for name in FORMATS.values()}
@@ -345,6 +346,39 @@ def test_every_format_is_written_and_nothing_is_scored(made: Run, capsys: pytest
         f"{t}.{k}" for t in tidy.TABLES for k in ("csv", "parquet")
     }
     assert (made.path / "scores.json").stat().st_mtime_ns == before
+
+
+def test_the_metadata_of_a_card_is_what_the_hub_reads(made: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    from huggingface_hub import ModelCard
+
+    assert cli(["export", str(made.path), "--format", "model-index", "--model", "student", "--to", "-"]) == 0
+    text = capsys.readouterr().out
+    results = ModelCard(f"{text}\n# Student\n").data.eval_results
+    judged = [v["reference"] for v in made.verdicts if v["candidate"] == "student"]
+    assert [result.metric_name for result in results] == [f"Response similarity (RSE) to {name}" for name in judged]
+    for result, reference in zip(results, judged, strict=True):
+        (pair,) = [p for p in made.scores["pairs"] if {p["a"], p["b"]} == {"student", reference}]
+        assert result.metric_value == pytest.approx(pair["overall"]["raw"]["value"], abs=1e-4)
+        assert result.metric_args["low"] <= result.metric_value <= result.metric_args["high"]
+        assert result.dataset_args["signature"] == made.scores["signature"]
+    assert "distilled" not in text
+
+
+def test_a_ci_system_sees_a_case_for_each_pair(made: Run) -> None:
+    root = ElementTree.fromstring(made.report(made.path / "j.xml", format="junit").read_text("utf-8"))
+    cases = {case.get("name"): case for case in root.iter("testcase")}
+    assert len(cases) == len(made.verdicts)
+    for verdict in made.verdicts:
+        case = cases[f"{verdict['candidate']} against {verdict['reference']}"]
+        accuses = verdict["verdict"] in ("distilled", "same model", "shared base")
+        assert (case.find("failure") is not None) == accuses
+        assert (case.find("skipped") is not None) == (verdict["verdict"] == "inconclusive")
+        assert verdict["summary"] in ElementTree.tostring(case, encoding="unicode", method="text") or not accuses
+
+
+def test_an_export_wants_a_format(made: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli(["export", str(made.path)]) == 2
+    assert "--format is missing" in capsys.readouterr().err
 
 
 def test_the_document_holds_the_scores_as_they_are(made: Run, capsysbinary: pytest.CaptureFixture[bytes]) -> None:
@@ -380,7 +414,7 @@ def test_one_format_goes_to_a_file_several_go_to_a_folder(made: Run, tmp_path: P
         (["-f", "csv", "--table", "pears"], "unknown table 'pears'. Choose from pairs"),
         (["-f", "csv", "--to", "-"], "csv has several tables. Choose one with --table"),
         (["-f", "html,json", "--to", "-"], "standard output holds one format at a time"),
-        (["-f", "json", "--model", "x"], "--model x works only with model-card, not with json"),
+        (["-f", "json", "--model", "x"], "--model x works only with model-card and model-index, not with json"),
         (["-f", "model-card", "--model", "nobody"], "nobody was not judged in this run"),
     ],
 )

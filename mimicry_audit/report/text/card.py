@@ -1,7 +1,7 @@
 """A section for a model card on the Hugging Face Hub: what an audit found about one candidate, in careful words.
 
-Promise: it says what was compared with what, under which signature, and what the verdict does not mean; it holds no metadata.
-The Hub's ``model-index`` describes results of a metric on a data set, and an audit's verdict is neither.
+Promise: it says what was compared with what, under which signature, and what the verdict does not mean; it holds no metadata
+(`mimicry_audit.report.text.model_index`).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def render(raw: Scores, label: str | None = None) -> str:
         DataError: the scores have another schema.
     """
     scores = view.read(raw)
-    label = _candidate_label(scores, label)
+    label = candidate_label(scores, label)
     verdicts = [v for v in scores.verdicts if v["candidate"] == label]
     model = next(m for m in scores.models if m["label"] == label)
     out = ["## Provenance audit", "", _opening_lines(scores, label, model), "", *verdict_table(scores, verdicts)]
@@ -52,7 +52,12 @@ def _meaning_words(verdict: str) -> str:
     return word.card_meaning if word else "See the report."
 
 
-def _candidate_label(scores: view.ScoresView, label: str | None) -> str:
+def candidate_label(scores: view.ScoresView, label: str | None) -> str:
+    """The candidate that a card is about: the one named, or the only one.
+
+    Raises:
+        ConfigError: none is named and there are several, or the one named was not judged.
+    """
     candidates = list(dict.fromkeys(v["candidate"] for v in scores.verdicts))
     choice = f"choose from {', '.join(candidates[:12])}" if candidates else "score the run with --reference"
     if label is None:

@@ -13,6 +13,8 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from mimicry_audit.records.run import write_text
+from mimicry_audit.records.scores import Scores
+from mimicry_audit.records.verdict_words import BY_NAME
 
 Record = tuple[str, bool | None, str]
 """``(name, ok, message)``: passed (True), failed (False), or nothing to say (None)."""
@@ -45,6 +47,18 @@ def junit_xml(suite: str, records: Sequence[Record]) -> str:
             ElementTree.SubElement(case, "system-out").text = _clean_text(message)
     ElementTree.indent(root)
     return '<?xml version="1.0" encoding="UTF-8"?>\n' + ElementTree.tostring(root, encoding="unicode") + "\n"
+
+
+def verdict_records(scores: Scores) -> list[Record]:
+    """A record for each judged pair: a verdict that accuses fails, an inconclusive one is left open, any other passes."""
+    return [
+        (
+            f"{verdict['candidate']} against {verdict['reference']}",
+            None if verdict["verdict"] == "inconclusive" else not BY_NAME[verdict["verdict"]].accuses,
+            f"{verdict['verdict']}: {verdict['summary']}",
+        )
+        for verdict in scores["verdicts"]
+    ]
 
 
 def write_junit(path: Path, suite: str, records: Sequence[Record]) -> None:

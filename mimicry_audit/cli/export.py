@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import click
 
-from mimicry_audit.cli import report
+from mimicry_audit.cli.report import report_options, write_formats
 from mimicry_audit.ground.errors import ConfigError
 
 HELP = """Write what was scored for other programs; nothing is asked and nothing scored.
@@ -29,11 +29,11 @@ HELP = """Write what was scored for other programs; nothing is asked and nothing
 """
 
 
-@click.command(name="export", help=HELP, params=report.command.params)
-@click.pass_context
-def command(context: click.Context, /, run: Path, formats: tuple[str, ...], **options: object) -> int:
+@click.command(name="export", help=HELP)
+@click.option("--format", "-f", "formats", multiple=True, metavar="F[,…]", help="Formats; may be repeated.")
+@report_options
+def command(formats: tuple[str, ...], **values: Any) -> int:
     """See `HELP`."""
-    if not formats and not options.get("trackers"):
+    if not formats:
         raise ConfigError("--format is missing", "choose from the formats that audit export --help lists")
-    code: int = context.invoke(report.command, run=run, formats=formats, **options)
-    return code
+    return write_formats(formats=formats, **values)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,30 +27,46 @@ collection has them.
 """
 
 
+def report_options(function: Callable[..., int]) -> Callable[..., int]:
+    """A decorator with the argument and the options of the commands that write what was scored."""
+    for decorate in (
+        click.option(
+            "--model",
+            metavar="LABEL",
+            help="With model-card and model-index: the candidate, where several were judged.",
+        ),
+        click.option(
+            "--log-to",
+            "trackers",
+            multiple=True,
+            metavar="TRACKER:NAME",
+            help="Log figures and verdicts: tensorboard:FOLDER, mlflow:EXPERIMENT or wandb:PROJECT; may be repeated.",
+        ),
+        click.option("--table", metavar="TABLE", help="With csv and parquet: only this table, as one file."),
+        click.option(
+            "--to",
+            type=click.Path(path_type=Path, allow_dash=True),
+            metavar="FILE|-",
+            help="Where to write: a file, a folder for several formats or tables, or - for standard output.",
+            show_default="in RUN",
+        ),
+        click.argument("run", type=click.Path(path_type=Path), metavar="RUN"),
+    ):
+        function = decorate(function)
+    return function
+
+
 @click.command(name="report", help=HELP)
-@click.argument("run", type=click.Path(path_type=Path), metavar="RUN")
 @click.option(
     "--format", "-f", "formats", multiple=True, metavar="F[,…]", help="Formats; may be repeated.", show_default="html"
 )
-@click.option(
-    "--to",
-    type=click.Path(path_type=Path, allow_dash=True),
-    metavar="FILE|-",
-    help="Where to write: a file, a folder for several formats or tables, or - for standard output.",
-    show_default="in RUN",
-)
-@click.option("--table", metavar="TABLE", help="With csv and parquet: only this table, as one file.")
-@click.option(
-    "--log-to",
-    "trackers",
-    multiple=True,
-    metavar="TRACKER:NAME",
-    help="Log figures and verdicts: tensorboard:FOLDER, mlflow:EXPERIMENT or wandb:PROJECT; may be repeated.",
-)
-@click.option(
-    "--model", metavar="LABEL", help="With model-card and model-index: the candidate, where several were judged."
-)
-def command(
+@report_options
+def command(formats: tuple[str, ...], **values: Any) -> int:
+    """See `HELP`."""
+    return write_formats(formats=formats or ("html",), **values)
+
+
+def write_formats(
     run: Path,
     formats: tuple[str, ...],
     to: Path | None,
@@ -56,7 +74,12 @@ def command(
     model: str | None,
     trackers: tuple[str, ...],
 ) -> int:
-    """See `HELP`."""
+    """Write a scored run in these formats, and log it where asked.
+
+    Raises:
+        ConfigError: a format is unknown, or the options do not go together.
+        RunDirectoryError: the run was not scored.
+    """
     from mimicry_audit.cli.console import out_console
     from mimicry_audit.cli.output import current, result
     from mimicry_audit.ground.errors import ConfigError
@@ -65,7 +88,7 @@ def command(
     from mimicry_audit.report.trackers import log_to
     from mimicry_audit.verdicts.score import read_scores
 
-    format_names = list(dict.fromkeys(f.strip() for text in formats or ("html",) for f in text.split(",") if f.strip()))
+    format_names = list(dict.fromkeys(f.strip() for text in formats for f in text.split(",") if f.strip()))
     if not format_names:
         raise ConfigError("--format names no format", f"choose from {', '.join(FORMATS)}")
     export_options = {

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -32,6 +36,43 @@ class StageBars(Bars):
     def say(self, text: str) -> None:
         """See `mimicry_audit.distill.context.Watch`."""
         self.console.print(text, markup=False, soft_wrap=True)
+
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+
+
+def learning_curve(metrics: Path, width: int = 32) -> list[str]:
+    """A line for the loss of each round: its first and last value with its course between them, and the held-out loss.
+
+    Args:
+        metrics: the file of JSON lines that a training writes; without it there are no lines.
+        width: most characters of the course.
+    """
+    if not metrics.is_file():
+        return []
+    records = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()]
+    lines = []
+    for number in sorted({record["round"] for record in records}):
+        own = [record for record in records if record["round"] == number]
+        losses = [record["loss"] for record in own if "loss" in record]
+        if not losses:
+            continue
+        held_out = [record["eval_loss"] for record in own if "eval_loss" in record]
+        title = "loss" if len({record["round"] for record in records}) == 1 else f"loss, round {number}"
+        end = f", held out {held_out[-1]:.4g}" if held_out else ""
+        lines.append(
+            f"{title}: {losses[0]:.4g} {_course(losses, width)} {losses[-1]:.4g} in {own[-1]['step']} steps{end}"
+        )
+    return lines
+
+
+def _course(values: Sequence[float], width: int) -> str:
+    """Means of equal parts of the values as blocks, the least as the lowest."""
+    count = min(width, len(values))
+    edges = [round(part * len(values) / count) for part in range(count + 1)]
+    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
+    least, span = min(means), (max(means) - min(means)) or 1.0
+    return "".join(BLOCKS[min(int((mean - least) / span * len(BLOCKS)), len(BLOCKS) - 1)] for mean in means)
 
 
 ROWS = (

@@ -29,7 +29,7 @@ def command(**values: object) -> int:
     from rich.markup import escape
 
     from mimicry_audit.cli.console import err_console, out_console
-    from mimicry_audit.cli.distill_output import StageBars, evaluation_table
+    from mimicry_audit.cli.distill_output import StageBars, evaluation_table, learning_curve
     from mimicry_audit.cli.output import result
     from mimicry_audit.distill import distill
 
@@ -38,6 +38,8 @@ def command(**values: object) -> int:
     with watch:
         distillation = distill(settings, watch)
     result(student=distillation.path, lineage=distillation.lineage, evaluation=distillation.evaluation)
+    for line in learning_curve(distillation.path / "metrics.jsonl"):
+        out_console().print(line, soft_wrap=True, markup=False, highlight=False)
     if distillation.evaluation is not None:
         out_console().print(evaluation_table(distillation.evaluation))
         for note in distillation.evaluation["notes"]:

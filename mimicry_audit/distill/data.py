@@ -222,6 +222,8 @@ def _build_row(place: str, cells: Mapping[str, object], number: str, answers: st
 
 def _build_messages(place: str, cells: Mapping[str, object], system: str | None) -> tuple[Message, ...]:
     conversation, prompt = cells.get("messages"), cells.get("prompt")
+    if cells.get("tools") not in (None, "", [], "[]"):
+        raise DataError(f"{place} offers tools, and a student is taught answers in text", "leave rows with tools out")
     if isinstance(conversation, str) and conversation.strip():
         try:
             conversation = json.loads(conversation)
@@ -238,6 +240,10 @@ def _build_messages(place: str, cells: Mapping[str, object], system: str | None)
         turns = tuple(Message(str(turn["role"]), _turn_text(place, turn["content"])) for turn in conversation)
     except (TypeError, KeyError):
         raise DataError(f"{place}: messages is not a list of turns", "give a list of {role, content}") from None
+    if any(turn.role == "tool" for turn in turns):
+        raise DataError(
+            f"{place} holds what a tool returned, and a student is taught answers in text", "leave such rows out"
+        )
     while turns and turns[-1].role == "assistant":
         turns = turns[:-1]  # a conversation with its answer: the answer is what is distilled anew
     if not turns or turns[-1].role != "user":

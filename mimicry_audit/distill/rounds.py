@@ -47,6 +47,13 @@ class RoundResult(task.TrainingResult):
     finished: float
 
 
+def resumes_at(states: Path) -> int:
+    """The step after which a training goes on that was interrupted; 0 for one that begins."""
+    return max(
+        (int(state.parent.name.rpartition("-")[2]) for state in states.glob(f"checkpoint-*/{task.WHOLE}")), default=0
+    )
+
+
 class DataFacts(TypedDict):
     """Name, hash and counts of the data."""
 
@@ -157,6 +164,8 @@ def _run_round(
     start = _round_start(context, alignment, number)
     prepared = _prepare_job(context, alignment, taught, held_out_answers, folder, number, start)
     title = "training" if not context.settings.rounds else f"training, round {number}"
+    if (step := resumes_at(Path(prepared.states))) and prepared.result is None and context.watch is not None:
+        context.watch.say(f"{title}: resumed after step {step}")
     listeners = (
         (lambda count, of: context.report_progress(title, count, of)),
         (context.on_rung if number == 0 else None),
@@ -204,6 +213,7 @@ def _prepare_job(
     rows, held_out_rows = (alignment.encode(answers, context.teacher_of) for answers in (taught, held_out_answers))
     if not rows:
         raise ConfigError(f"no answer can be taught ({', '.join(alignment.left_out)})", "check the data")
+    _say_overlong(context, rows)
     recipe = _loss_recipe(context, alignment)
     signals: tuple[tuple[str, str], ...] = ()
     if alignment.teachers and s.kind in ("cached", "served"):
@@ -227,6 +237,17 @@ def _prepare_job(
         served_teacher=_served_teacher_plan(context, alignment) if s.on_policy and not dense else None,
         held_bytes=sum(len(row.text.encode("utf-8", "replace")) for row in held_out_rows), **shared_fields,
     )  # fmt: skip
+
+
+def _say_overlong(context: DistillContext, rows: Sequence[Example]) -> None:
+    """Recorded answers come as they are, however long; say so, for the student will be held to --max-tokens."""
+    most = context.settings.max_tokens
+    overlong = sum(row.origin != "student" and len(row.answer) > most + 1 for row in rows)
+    if overlong and context.watch is not None:
+        context.watch.say(
+            f"{overlong} of {len(rows)} answers are longer than --max-tokens {most}: they are taught whole, and the student's "
+            "answers are cut there"
+        )
 
 
 def _rollout_plan(context: DistillContext, alignment: TokenAlignment) -> RolloutPlan:

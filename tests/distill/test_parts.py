@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import classification_report
 
+from mimicry_audit.cli.distill_output import learning_curve
 from mimicry_audit.distill import data, figures
 from mimicry_audit.distill.data import Row
 from mimicry_audit.distill.settings import DistillSettings, check
@@ -472,6 +473,30 @@ def test_turns_without_text_are_refused(tmp_path: Path, messages: list[dict[str,
     (tmp_path / "d.jsonl").write_text(json.dumps({"messages": messages}) + "\n", "utf-8")
     with pytest.raises(DataError, match=said):
         data.read(str(tmp_path / "d.jsonl"))
+
+
+@pytest.mark.parametrize(
+    ("row", "said"),
+    [
+        ({"prompt": "What is the weather?", "tools": [{"name": "weather"}]}, "offers tools"),
+        ({"messages": [{"role": "user", "content": "w"}, {"role": "tool", "content": "4"}, {"role": "user", "content": "?"}]},
+         "holds what a tool returned"),
+    ],
+)  # fmt: skip
+def test_rows_with_tools_are_refused(tmp_path: Path, row: dict[str, Any], said: str) -> None:
+    with pytest.raises(DataError, match=said):
+        data.read(str(jsonl(tmp_path / "t.jsonl", [row])))
+    assert data.read(str(jsonl(tmp_path / "none.jsonl", [{"prompt": "a", "tools": []}])))
+
+
+def test_a_training_is_one_line_of_blocks(tmp_path: Path) -> None:
+    records: list[dict[str, Any]] = [{"round": 0, "step": n, "loss": 8.0 - n} for n in range(1, 8)]
+    path = jsonl(tmp_path / "m.jsonl", [*records, {"round": 0, "step": 7, "eval_loss": 1.5}])
+    assert learning_curve(path) == ["loss: 7 █▇▆▅▃▂▁ 1 in 7 steps, held out 1.5"]
+    assert learning_curve(path, width=1) == ["loss: 7 ▁ 1 in 7 steps, held out 1.5"]
+    jsonl(path, [*records, {"round": 1, "step": 1, "loss": 3.0}])
+    assert [line.split(" ")[:2] for line in learning_curve(path)] == [["loss,", "round"]] * 2
+    assert learning_curve(tmp_path / "none.jsonl") == []
 
 
 def test_a_turn_in_parts_and_a_missing_number_are_read_as_meant(tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from mimicry_audit.asking.progress import Silent
 from mimicry_audit.cli import run
 from mimicry_audit.distill import Distilled, DistillSettings, distill
 from mimicry_audit.distill.settings import OBJECTIVES, SIGNALS
-from mimicry_audit.distill.training import trainer
+from mimicry_audit.distill.training import job, trainer
 from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.registry import engine_for
 from mimicry_audit.ground.errors import AuditError, Diverged, RunDirectoryError
@@ -79,6 +79,21 @@ def digest(folder: Path) -> str:
 
 def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+
+
+class Heard(Silent):
+    """Keeps what is said on the way, and interrupts a training after some steps."""
+
+    def __init__(self, stop_after: int = 0) -> None:
+        self.said: list[str] = []
+        self._stop_after = stop_after
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    def stage(self, title: str, done: int, of: int) -> None:
+        if title == "training" and done == self._stop_after:
+            raise KeyboardInterrupt
 
 
 def test_a_student_comes_nearer_to_its_teacher_and_an_audit_reads_why(tmp_path: Path) -> None:
@@ -421,19 +436,17 @@ def test_on_policy_steps_draw_the_same_again_after_an_interruption(tmp_path: Pat
     assert all(0 < line["rollout_tokens"] <= 12 for line in logs if line["rollouts"])
     assert whole.lineage["distillation"]["on_policy"] == 0.5
 
-    class Impatient(Silent):
-        def say(self, text: str) -> None: ...
-
-        def stage(self, title: str, done: int, of: int) -> None:
-            if title == "training" and done == 5:
-                raise KeyboardInterrupt
+    heard = Heard(stop_after=5)
 
     settings = DistillSettings.of(
         teacher="lab/aria", student="lab/base", data="lab", out=tmp_path / "again", **QUICK, **given
     )
     with pytest.raises(KeyboardInterrupt):
-        distill(settings, Impatient())
-    distill(settings)
+        distill(settings, heard)
+    assert not heard.said
+    again = Heard()
+    distill(settings, again)
+    assert again.said == ["training: resumed after step 3"]
     assert digest(tmp_path / "again") == digest(tmp_path / "whole")
 
 
@@ -499,6 +512,42 @@ def test_stored_probabilities_of_two_teachers_are_each_of_their_own(tmp_path: Pa
         assert cut["bytes_per_token"] > 0
     for row in lines(out / "work" / "round-0" / "rows.jsonl"):
         assert row["teacher"] == (1 if int(row["id"].removeprefix("p")) % 3 else 0)
+
+
+def test_recorded_answers_that_outgrow_the_limit_are_counted(tmp_path: Path) -> None:
+    texts = ["word " * 60, "short", "word " * 70]
+    rows = [{"model": "m", "prompt_id": str(n), "prompt": f"p{n}", "output": text} for n, text in enumerate(texts)]
+    recorded = jsonl(tmp_path / "recorded.jsonl", rows)
+    data = jsonl(tmp_path / "data.jsonl", [{"id": row["prompt_id"], "prompt": row["prompt"]} for row in rows])
+    heard = Heard()
+    given = {**QUICK, "limit": None, "held_out": 0.0, "engine_options": {}}
+    distill(
+        DistillSettings.of(
+            teacher=f"recorded/{recorded}#m", student="lab/base", data=str(data), steps=1, out=tmp_path / "s", **given
+        ),
+        heard,
+    )
+    assert heard.said == [
+        "2 of 3 answers are longer than --max-tokens 48: they are taught whole, and the student's answers are cut there"
+    ]
+
+
+def test_layers_computed_again_change_nothing_but_memory(tmp_path: Path) -> None:
+    for name, checkpointing in (("plain", False), ("again", True)):
+        made(tmp_path / name, checkpointing=checkpointing)
+    assert digest(tmp_path / "plain") == digest(tmp_path / "again")
+
+
+def test_large_students_train_in_bf16_where_the_cpu_computes_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = made(tmp_path / "small", steps=1)
+    assert small.lineage["distillation"]["training"][0]["bf16"] is False
+    monkeypatch.setattr(job, "LARGE", 1000)
+    for able in (True, False):
+        monkeypatch.setattr(job, "cpu_computes_bf16", lambda able=able: able)
+        found = made(tmp_path / f"large-{able}", steps=1)
+        assert found.lineage["distillation"]["training"][0]["bf16"] is able
 
 
 def test_a_dose_mixes_answers_and_none_at_all_asks_no_teacher(tmp_path: Path, prompts: Path) -> None:

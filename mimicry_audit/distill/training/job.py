@@ -16,11 +16,11 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mimicry_audit.distill.training.task import RESULT, Job, TrainingResult
+from mimicry_audit.distill.training.task import LARGE, RESULT, Job, TrainingResult, cpu_computes_bf16
 from mimicry_audit.engines import guard
 from mimicry_audit.ground import disk
 from mimicry_audit.ground.errors import AuditError, ConfigError, Diverged, PrerequisiteError
@@ -156,6 +156,8 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
         plain = shape.student(job.student, job.student_commit, None if job.adapter_rank else job.dropout, job.layers)
         kind = AutoConfig.from_pretrained(job.student, revision=job.student_commit or "main").get_text_config().dtype
         plain.config.use_cache = False
+        if job.bf16_if_large and plain.num_parameters() >= LARGE and cpu_computes_bf16():
+            job = replace(job, bf16=True)
         student = with_adapter(plain, job.adapter_rank, job.dropout) if job.adapter_rank else plain
         teacher = models.load(job.teacher, job.teacher_commit, half=job.bf16) if job.teacher else None
         stores = [SignalStore(Path(folder), key) for folder, key in job.signals]
@@ -281,6 +283,7 @@ def _write_checkpoint(
         "best_step": best,
         "processes": job_trainer.accelerator.num_processes,
         "parameters": model.num_parameters(),
+        "bf16": job.bf16,
         "held": {
             "loss": held_out_loss["eval_loss"],
             "hard": held_out_loss["eval_hard"],

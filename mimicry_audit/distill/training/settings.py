@@ -95,8 +95,13 @@ class TrainingSettings:
     )  # fmt: skip
     precision: str = field(
         default="auto",
-        metadata=describe("Number format of the training; auto is bf16 on a GPU.",
+        metadata=describe("Number format of the training; auto is bf16 on a GPU, and for large students on a CPU that has it.",
                        group=HARDWARE, unit="NAME", choices=PRECISIONS),
+    )  # fmt: skip
+    checkpointing: bool = field(
+        default=False,
+        metadata=describe("Compute each layer again on the way back: less memory, more time.",
+                       group=HARDWARE, decides=False),
     )  # fmt: skip
     threads: int | None = field(
         default=None,

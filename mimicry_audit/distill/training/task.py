@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from mimicry_audit.distill.training.rollouts import RolloutPlan
     from mimicry_audit.distill.training.served_teacher import ServedTeacherPlan
 
+LARGE = 50_000_000
+"""Parameters from which bf16 is faster on a CPU that computes it: converting costs more than it saves on small layers."""
 RESULT = "result.json"
 """Written last into the folder of trained weights."""
+
+
+WHOLE = "whole"
+"""Marks a state that was written to its end."""
 
 
 class HeldOutLoss(TypedDict):
@@ -33,13 +39,15 @@ class HeldOutLoss(TypedDict):
 class TrainingResult(TypedDict):
     """What came of a training.
 
-    ``best_step`` is the step whose weights were kept where the training stops early, ``held`` None without held-out answers.
+    ``best_step`` is the step whose weights were kept where the training stops early, ``held`` None without held-out answers,
+    ``bf16`` whether matrices were multiplied in bf16.
     """
 
     steps: int
     best_step: int | None
     processes: int
     parameters: int
+    bf16: bool
     held: HeldOutLoss | None
 
 
@@ -57,6 +65,8 @@ class SharedFields(TypedDict):
     save_every: int
     adapter_rank: int
     bf16: bool
+    bf16_if_large: bool
+    checkpointing: bool
     threads: int | None
 
 
@@ -99,6 +109,8 @@ class Job:
         template: chat template that the checkpoint shall carry, None for its own.
         adapter_rank: of the LoRA adapter, 0 for full training.
         bf16: under autocast.
+        bf16_if_large: under autocast where the student is large and the CPU has instructions for it.
+        checkpointing: compute each layer again on the way back.
         dropout: of the student or its adapter while training, None to leave it.
         layers: how many layers of the student to keep, 0 for all.
         rungs: into how many equal parts a listener sees the training fall, 0 for no listener.
@@ -137,6 +149,8 @@ class Job:
     template: str | None
     adapter_rank: int
     bf16: bool
+    bf16_if_large: bool
+    checkpointing: bool
     threads: int | None
     dropout: float | None = None
     layers: int = 0
@@ -189,12 +203,23 @@ def training_fields(training: TrainingSettings, rows: int) -> SharedFields:
         "save_every": training.save_every,
         "adapter_rank": training.adapter_rank if training.adapter else 0,
         "bf16": uses_bf16(training.precision),
+        "bf16_if_large": training.precision == "auto",
+        "checkpointing": training.checkpointing,
         "threads": training.threads,
     }
 
 
+def cpu_computes_bf16() -> bool:
+    """Whether this CPU multiplies matrices in bf16 (AMX or AVX-512 BF16 on x86, BF16 on Arm), as Linux tells."""
+    try:
+        flags = set(Path("/proc/cpuinfo").read_text("ascii", "replace").split())
+    except OSError:
+        return False
+    return bool(flags & {"amx_bf16", "avx512_bf16", "bf16", "svebf16"})
+
+
 def uses_bf16(precision: str) -> bool:
-    """Whether to train under bf16 autocast."""
+    """Whether to train under bf16 autocast, whatever the student's size."""
     import torch
 
     if precision == "auto":

@@ -32,6 +32,7 @@ from transformers import (
 from mimicry_audit.distill.training.loss import LossRecipe, TopK, batch_loss, counted
 from mimicry_audit.distill.training.models import Read, Reader
 from mimicry_audit.distill.training.rollouts import RolloutPlan, is_on_policy, redraw
+from mimicry_audit.distill.training.task import WHOLE
 from mimicry_audit.ground.errors import Diverged
 from mimicry_audit.records.run import write_text
 
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 
 Batch = dict[str, Tensor]
 """A batch of `mimicry_audit.distill.training.loss.collate`."""
-WHOLE = "whole"
-"""Marks a state that was written to its end."""
 
 Step = Callable[[int, int], None]
 """Called with (steps done, steps in all)."""
@@ -411,6 +410,8 @@ def arguments(plan: Job, evaluated: bool) -> TrainingArguments:
         data_seed=plan.seed,
         use_cpu=not torch.cuda.is_available(),
         bf16=plan.bf16,
+        gradient_checkpointing=plan.checkpointing,
+        gradient_checkpointing_kwargs={"use_reentrant": False},
         fp16=False,
         eval_strategy="steps" if evaluated else "no",
         eval_steps=every,

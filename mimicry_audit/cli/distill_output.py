@@ -45,7 +45,7 @@ def learning_curve(metrics: Path, width: int = 32) -> list[str]:
     """A line for the loss of each round: its first and last value with its course between them, and the held-out loss.
 
     Args:
-        metrics: the file of JSON lines that a training writes; without it there are no lines.
+        metrics: the file of JSON lines that a training writes; without it the list is empty.
         width: most characters of the course.
     """
     if not metrics.is_file():

@@ -268,6 +268,8 @@ def _check_teachers(s: DistillSettings) -> None:
 
 
 def _check_on_policy(s: DistillSettings) -> None:
+    if s.training.packing:
+        raise ConfigError("on-policy batches have one row a line, and --packing wants several", "leave one of them out")
     if s.objective in ("hard", "uld"):
         raise ConfigError(
             f"on-policy steps train on the student's own answers, which {s.objective} would only confirm",

@@ -156,6 +156,7 @@ GOOD = DistillSettings(teacher="t", student="s", data="d", out=Path("o"))
         ({"on_policy": 0.5, "objective": "reverse-kl", "signal": "sampled"}, "tokens that the student draws"),
         ({"on_policy": 1.0, "objective": "jsd", "signal": "sampled"}, "tokens that the student draws"),
         ({"on_policy": 1.0, "objective": "jsd", "signal": "served", "teacher": "a,b"}, "one teacher to ask"),
+        ({"on_policy": 0.5, "objective": "jsd", "packing": True}, "one row a line"),
         ({"on_policy": 0.5, "objective": "jsd", "dose": 0.0}, "--on-policy needs a teacher"),
         ({"on_policy": 0.5, "objective": "jsd", "rounds": 1}, "both draw"),
         ({"shares": "0.5,0.5"}, "there is one|2 numbers for 1"),
@@ -185,7 +186,7 @@ def test_what_decides_the_weights_is_kept_side_by_side() -> None:
     kept = GOOD.changed(epochs=2.0, threads=3, name="n").deciding()
     assert {kept["epochs"], kept["rounds"], kept["precision"], kept["dose"]} == {2.0, 0, "auto", 1.0}
     assert not {"training", "threads", "name", "out", "save_every", "tensorboard", "evaluation_limit"} & set(kept)
-    assert len(kept) == 40
+    assert len(kept) == 41
     assert DistillSettings.of(**kept, out=GOOD.out).deciding() == kept
 
 

@@ -538,6 +538,18 @@ def test_layers_computed_again_change_nothing_but_memory(tmp_path: Path) -> None
     assert digest(tmp_path / "plain") == digest(tmp_path / "again")
 
 
+def test_packed_rows_train_what_padded_rows_train(tmp_path: Path) -> None:
+    found = [
+        made(tmp_path / f"packing-{on}", packing=on, objective="forward-kl", evaluation_limit=0) for on in (True, False)
+    ]
+    assert [f.lineage["distillation"]["training"][0]["packed"] for f in found] == [True, False]
+    losses = [
+        [line["loss"] for line in lines(tmp_path / f"packing-{on}" / "metrics.jsonl") if "loss" in line]
+        for on in (True, False)
+    ]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
 def test_large_students_train_in_bf16_where_the_cpu_computes_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

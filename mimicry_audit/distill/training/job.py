@@ -17,6 +17,7 @@ import sys
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -158,6 +159,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
         plain.config.use_cache = False
         if job.bf16_if_large and plain.num_parameters() >= LARGE and cpu_computes_bf16():
             job = replace(job, bf16=True)
+        pack = _packs(job, plain)
         student = with_adapter(plain, job.adapter_rank, job.dropout) if job.adapter_rank else plain
         teacher = models.load(job.teacher, job.teacher_commit, half=job.bf16) if job.teacher else None
         stores = [SignalStore(Path(folder), key) for folder, key in job.signals]
@@ -171,7 +173,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
             job.recipe,
             rows,
             held_out_rows,
-            lambda batch: collate(batch, *job.pads),
+            partial(collate, pad=job.pads[0], teacher_pad=job.pads[1], pack=pack),
             job,
             reporting,
         )
@@ -189,7 +191,11 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
             job_trainer.served_teacher = served_teacher
             job_trainer.train(resume_from_checkpoint=str(state) if state else None)
         _write_checkpoint(
-            job, job_trainer, AutoTokenizer.from_pretrained(job.student, revision=job.student_commit or "main"), kind
+            job,
+            pack,
+            job_trainer,
+            AutoTokenizer.from_pretrained(job.student, revision=job.student_commit or "main"),
+            kind,
         )
         if board is not None:
             board.close()
@@ -240,8 +246,26 @@ def _held_out_loss(job: Job, job_trainer: DistillTrainer) -> dict[str, float]:
     return dict(job_trainer.evaluate())
 
 
+def _packs(job: Job, student: PreTrainedModel) -> bool:
+    """Whether several short rows stand in one line.
+
+    Raises:
+        ConfigError: that is asked for, and the student does not keep them apart.
+    """
+    from mimicry_audit.distill.training.models import keeps_rows_apart
+
+    if job.packing is False or job.rollouts is not None:
+        return False  # on-policy batches are taken apart again, row by row
+    apart = keeps_rows_apart(student)
+    if job.packing and not apart:
+        raise ConfigError(
+            f"{student.config.model_type} does not keep apart rows that stand in one line", "leave --packing out"
+        )
+    return apart
+
+
 def _write_checkpoint(
-    job: Job, job_trainer: DistillTrainer, tokenizer: PreTrainedTokenizerBase, kind: torch.dtype | None
+    job: Job, pack: bool, job_trainer: DistillTrainer, tokenizer: PreTrainedTokenizerBase, kind: torch.dtype | None
 ) -> None:
     """Write the trained weights as a checkpoint, an adapter merged, in the type that the student was stored in."""
     import torch
@@ -284,6 +308,7 @@ def _write_checkpoint(
         "processes": job_trainer.accelerator.num_processes,
         "parameters": model.num_parameters(),
         "bf16": job.bf16,
+        "packed": pack,
         "held": {
             "loss": held_out_loss["eval_loss"],
             "hard": held_out_loss["eval_hard"],

@@ -76,7 +76,7 @@ class TopK:
     tail: Tensor
 
 
-def collate(rows: Sequence[ExampleRow], pad: int, teacher_pad: int = 0) -> dict[str, Tensor]:
+def collate(rows: Sequence[ExampleRow], pad: int, teacher_pad: int = 0, *, pack: bool = False) -> dict[str, Tensor]:
     """One batch, padded on the right: int64 and bool tensors.
 
     Args:
@@ -85,33 +85,72 @@ def collate(rows: Sequence[ExampleRow], pad: int, teacher_pad: int = 0) -> dict[
             answer places).
         pad: the student's padding token.
         teacher_pad: the teacher's.
+        pack: put several short rows in one line where that saves lines; for models that keep them apart by their
+            positions (`mimicry_audit.distill.training.models.keeps_rows_apart`).
 
     Returns:
-        ``input_ids``, ``labels``, ``attention_mask`` ``(B, T)``; ``soft`` ``(B, T)``: True where the next token has a soft
-        signal; ``hard`` ``(B, T)``: True where the text itself may be learnt; with teacher rows ``teacher_input_ids``,
+        ``input_ids``, ``labels`` ``(L, T)`` and, with one row a line, ``attention_mask`` ``(L, T)``, otherwise
+        ``position_ids`` ``(L, T)``, which start anew with every row; ``soft`` ``(L, T)``: True where the next token has a soft
+        signal; ``hard`` ``(L, T)``: True where the text itself may be learnt; with teacher rows ``teacher_input_ids``,
         ``teacher_attention_mask`` ``(B, U)``, ``teacher_starts`` ``(B,)``: where the teacher's answers start, 0 for none, and
         ``teacher_soft`` ``(B, U)``, which has as many True in the same order as ``soft``; with a cached signal ``top_ids``,
-        ``top_logs`` ``(M, K)`` and ``top_tail`` ``(M,)``.
+        ``top_logs`` ``(M, K)`` and ``top_tail`` ``(M,)``. The teacher always has a line for each row.
     """
-    sequences = [list(row["prompt"]) + list(row["answer"]) for row in rows]
-    labels = [[IGNORED] * len(row["prompt"]) + list(row["answer"]) for row in rows]
-    width = max(map(len, sequences))
-    soft = torch.zeros(len(rows), width, dtype=torch.bool)
-    for line, row in enumerate(rows):
-        soft[line, [len(row["prompt"]) + student_place - 1 for student_place, _ in row["places"]]] = True
-    hard = torch.tensor([row["origin"] != "student" for row in rows])[:, None].expand(len(rows), width)
-    batch = {
-        "input_ids": _pad_rows(sequences, pad, width),
-        "labels": _pad_rows(labels, IGNORED, width),
-        "attention_mask": _pad_rows([[1] * len(line) for line in sequences], 0, width),
-        "soft": soft,
-        "hard": hard.clone(),
-    }
+    lines = _fill_lines(rows) if pack else [[row] for row in rows]
+    if len(lines) == len(rows):
+        lines = [[row] for row in rows]  # nothing is saved: the plain form is the faster one
+    batch = _student_batch(lines, pad)
+    rows = [row for line in lines for row in line]
     if any(row["teacher_answer"] for row in rows):
         batch |= _teacher_batch(rows, teacher_pad)
     if any(row.get("signal") is not None for row in rows):
         batch |= _cached_batch(rows)
     return batch
+
+
+def _fill_lines(rows: Sequence[ExampleRow]) -> list[list[ExampleRow]]:
+    """The rows in lines no longer than the longest row: each in the first line with room, the longest first."""
+    order = sorted(rows, key=lambda row: -_length_of(row))
+    width, lines, room = _length_of(order[0]), list[list[ExampleRow]](), list[int]()
+    for row in order:
+        length = _length_of(row)
+        place = next((number for number, left in enumerate(room) if left >= length), len(lines))
+        if place == len(lines):
+            lines.append([])
+            room.append(width)
+        lines[place].append(row)
+        room[place] -= length
+    return lines
+
+
+def _length_of(row: ExampleRow) -> int:
+    return len(row["prompt"]) + len(row["answer"])
+
+
+def _student_batch(lines: Sequence[Sequence[ExampleRow]], pad: int) -> dict[str, Tensor]:
+    ids = [[token for row in line for token in (*row["prompt"], *row["answer"])] for line in lines]
+    labels = [[label for row in line for label in (*[IGNORED] * len(row["prompt"]), *row["answer"])] for line in lines]
+    width = max(map(len, ids))
+    soft, hard = torch.zeros(2, len(lines), width, dtype=torch.bool)
+    positions = torch.arange(width).repeat(len(lines), 1)
+    for number, line in enumerate(lines):
+        start = 0
+        for row in line:
+            first, end = start + len(row["prompt"]), start + _length_of(row)
+            soft[number, [first + student_place - 1 for student_place, _ in row["places"]]] = True
+            hard[number, start:end] = row["origin"] != "student"
+            positions[number, start:] -= positions[number, start].item()
+            start = end
+        positions[number, start:] -= positions[number, start].item() if start < width else 0
+    batch = {
+        "input_ids": _pad_rows(ids, pad, width),
+        "labels": _pad_rows(labels, IGNORED, width),
+        "soft": soft,
+        "hard": hard,
+    }
+    if all(len(line) == 1 for line in lines):
+        return {**batch, "attention_mask": _pad_rows([[1] * len(line) for line in ids], 0, width)}
+    return {**batch, "position_ids": positions}
 
 
 def _teacher_batch(rows: Sequence[ExampleRow], pad: int) -> dict[str, Tensor]:

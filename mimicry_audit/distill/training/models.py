@@ -150,22 +150,49 @@ class Reader:
         """Whether the output layer is left to the loss."""
         return self._layer is not None
 
-    def read(self, ids: Tensor, mask: Tensor, positions: Tensor) -> Read:
+    def read(self, ids: Tensor, mask: Tensor | None, positions: Tensor, position_ids: Tensor | None = None) -> Read:
         """Predictions of the next token at the chosen positions.
 
         Args:
             ids: ``(B, T)`` token ids, padded on the right.
-            mask: ``(B, T)`` 1 for tokens, 0 for padding.
+            mask: ``(B, T)`` 1 for tokens, 0 for padding; None with `position_ids`.
             positions: ``(B, T)`` True where the prediction is wanted.
+            position_ids: ``(B, T)`` place of each token in its row, where several rows stand in one line.
         """
+        inputs = {"input_ids": ids, "attention_mask": mask, "use_cache": False}
+        if position_ids is not None:
+            inputs["position_ids"] = position_ids
         if self._layer is not None:
             body, layer = self._layer
-            hidden = body(input_ids=ids, attention_mask=mask, use_cache=False).last_hidden_state
-            return Read(hidden[positions], layer)
+            return Read(body(**inputs).last_hidden_state[positions], layer)
         first = int(positions.any(dim=0).int().argmax()) if self._trims else 0
         more = {"logits_to_keep": ids.shape[1] - first} if first else {}
-        logits = self.model(input_ids=ids, attention_mask=mask, use_cache=False, **more).logits
+        logits = self.model(**inputs, **more).logits
         return Read(logits[positions[:, first:]], _as_it_is)
+
+
+def keeps_rows_apart(model: PreTrainedModel) -> bool:
+    """Whether rows in one line, told apart by positions that start anew, give this very model's logits of each row alone."""
+    device = next(model.parameters()).device
+    words = int(model.config.get_text_config().vocab_size)
+    first, second, third = (
+        torch.arange(start, start + length, device=device) % words for start, length in ((1, 7), (3, 4), (2, 5))
+    )
+    was = model.training
+    model.train(False)
+    try:
+        with torch.no_grad():
+            alone = [model(input_ids=row[None], use_cache=False).logits[0].float() for row in (first, second, third)]
+            ids = torch.stack([torch.cat([first, second]), torch.cat([third, third.new_zeros(6)])])
+            places = [torch.arange(length, device=device) for length in (7, 4, 5, 6)]
+            positions = torch.stack([torch.cat(places[:2]), torch.cat(places[2:])])
+            together = model(input_ids=ids, position_ids=positions, use_cache=False).logits.float()
+    except (TypeError, AttributeError, RuntimeError, ValueError):
+        return False
+    finally:
+        model.train(was)
+    parts = (together[0, :7], together[0, 7:], together[1, :5])
+    return all(torch.allclose(one, part, rtol=1e-4, atol=1e-4) for one, part in zip(alone, parts, strict=True))
 
 
 def _as_it_is(rows: Tensor) -> Tensor:

@@ -98,6 +98,11 @@ class TrainingSettings:
         metadata=describe("Number format of the training; auto is bf16 on a GPU, and for large students on a CPU that has it.",
                        group=HARDWARE, unit="NAME", choices=PRECISIONS),
     )  # fmt: skip
+    packing: bool | None = field(
+        default=None,
+        metadata=describe("Put several short rows in one line of a batch.",
+                       group=HARDWARE, absent="where the student keeps them apart"),
+    )  # fmt: skip
     checkpointing: bool = field(
         default=False,
         metadata=describe("Compute each layer again on the way back: less memory, more time.",

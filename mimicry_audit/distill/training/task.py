@@ -40,7 +40,7 @@ class TrainingResult(TypedDict):
     """What came of a training.
 
     ``best_step`` is the step whose weights were kept where the training stops early, ``held`` None without held-out answers,
-    ``bf16`` whether matrices were multiplied in bf16.
+    ``bf16`` whether matrices were multiplied in bf16, ``packed`` whether several rows could stand in one line.
     """
 
     steps: int
@@ -48,6 +48,7 @@ class TrainingResult(TypedDict):
     processes: int
     parameters: int
     bf16: bool
+    packed: bool
     held: HeldOutLoss | None
 
 
@@ -67,6 +68,7 @@ class SharedFields(TypedDict):
     bf16: bool
     bf16_if_large: bool
     checkpointing: bool
+    packing: bool | None
     threads: int | None
 
 
@@ -111,6 +113,7 @@ class Job:
         bf16: under autocast.
         bf16_if_large: under autocast where the student is large and the CPU has instructions for it.
         checkpointing: compute each layer again on the way back.
+        packing: several short rows in one line of a batch; None where the student keeps them apart.
         dropout: of the student or its adapter while training, None to leave it.
         layers: how many layers of the student to keep, 0 for all.
         rungs: into how many equal parts a listener sees the training fall, 0 for no listener.
@@ -151,6 +154,7 @@ class Job:
     bf16: bool
     bf16_if_large: bool
     checkpointing: bool
+    packing: bool | None
     threads: int | None
     dropout: float | None = None
     layers: int = 0
@@ -205,6 +209,7 @@ def training_fields(training: TrainingSettings, rows: int) -> SharedFields:
         "bf16": uses_bf16(training.precision),
         "bf16_if_large": training.precision == "auto",
         "checkpointing": training.checkpointing,
+        "packing": training.packing,
         "threads": training.threads,
     }
 

@@ -150,7 +150,9 @@ class DistillTrainer(Trainer):
             self._student_reader = Reader(model, whole=self.accelerator.num_processes > 1)
         at = counted(inputs["labels"])
         with self.accelerator.autocast():
-            student = self._student_reader.read(inputs["input_ids"], inputs["attention_mask"], at)
+            student = self._student_reader.read(
+                inputs["input_ids"], inputs.get("attention_mask"), at, inputs.get("position_ids")
+            )
             teacher_signal = self._read_teacher(inputs) if recipe is None else None
             return batch_loss(recipe or self.recipe, inputs, student, teacher_signal)
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from mimicry_audit.distill.training import models, objectives
 from mimicry_audit.distill.training.loss import LossRecipe, TopK, batch_loss, collate, counted
@@ -163,6 +165,61 @@ def test_a_cached_signal_of_the_whole_vocabulary_is_the_dense_one(student: Any, 
     )
     dense = found(student, teacher, [{**one, "signal": None} for one in rows], LossRecipe("forward-kl", 0.0))
     torch.testing.assert_close(cached, dense, rtol=1e-4, atol=1e-4)
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12), st.booleans()), min_size=2, max_size=6))
+@torch.no_grad()
+def test_rows_in_one_line_lose_what_each_loses_alone(
+    student: Any, teacher: Any, shapes: list[tuple[int, int, bool]]
+) -> None:
+    from mimicry_audit.distill.training.signals import kept
+
+    rows = [
+        row(n, answer, prompt=prompt)
+        if soft
+        else row(n, answer, prompt=prompt, origin="else", places=[], teacher_prompt=[], teacher_answer=[])
+        for n, (prompt, answer, soft) in enumerate(shapes)
+    ]
+    cached = []
+    for one in rows:
+        signal = None
+        if one["places"]:
+            logits = teacher(torch.tensor([one["teacher_prompt"] + one["teacher_answer"]])).logits[0]
+            signal = kept(logits[len(one["teacher_prompt"]) - 1 : -1], 20)
+        cached.append({**one, "signal": signal})
+    for objective, chosen in (("hard", rows), ("reverse-kl", rows), ("jsd", cached)):
+        recipe = LossRecipe(objective=objective, share_hard=0.3)
+        sums = []
+        for pack in (False, True):
+            batch = collate(chosen, 0, pack=pack)
+            at = counted(batch["labels"])
+            read = Reader(student).read(batch["input_ids"], batch.get("attention_mask"), at, batch.get("position_ids"))
+            heard: Any = None
+            if "top_ids" in batch:
+                heard = TopK(batch["top_ids"], batch["top_logs"], batch["top_tail"])
+            elif objective != "hard" and "teacher_input_ids" in batch:
+                heard = Reader(teacher).read(
+                    batch["teacher_input_ids"], batch["teacher_attention_mask"], batch["teacher_soft"]
+                )
+            sums.append(batch_loss(recipe, batch, read, heard))
+        torch.testing.assert_close(sums[1], sums[0], rtol=1e-4, atol=1e-4)
+
+
+def test_short_rows_share_lines_no_longer_than_the_longest() -> None:
+    rows = [row(n, length) for n, length in enumerate((20, 3, 4, 2, 9))]  # 5 more for each prompt
+    batch = collate(rows, 0, pack=True)
+    assert batch["input_ids"].shape == (3, 25), "25; 14 and 9; 8 and 7"
+    assert "attention_mask" not in batch
+    assert [int((line == 0).sum()) for line in batch["position_ids"]] == [1, 3, 3], "each line ends with padding"
+    assert "attention_mask" in collate(rows[:1] * 3, 0, pack=True), "nothing to save"
+
+
+def test_models_that_do_not_keep_rows_apart_are_found_out(student: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert models.keeps_rows_apart(student)
+    plain = student.forward
+    monkeypatch.setattr(student, "forward", lambda position_ids=None, **more: plain(**more))
+    assert not models.keeps_rows_apart(student)
 
 
 def test_padded_vocabularies_are_compared_where_both_have_tokens() -> None:

@@ -202,7 +202,7 @@ def _option_names(field: Field) -> list[str]:
 
 def _type_of(field: Field) -> dict[str, Any]:
     if field.kind == "switch":
-        return {"is_flag": True}
+        return {"is_flag": True, "default": field.default}  # a flag without a default would be off, not left open
     kinds: dict[str, object] = {"whole": click.INT, "number": click.FLOAT, "path": click.Path(path_type=Path)}
     return {
         "type": kinds.get(field.kind, click.STRING),

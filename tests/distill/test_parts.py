@@ -14,7 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import classification_report
 
+from mimicry_audit.cli import distill_train
 from mimicry_audit.cli.distill_output import learning_curve
+from mimicry_audit.cli.fields import read_options
 from mimicry_audit.distill import data, figures
 from mimicry_audit.distill.data import Row
 from mimicry_audit.distill.settings import DistillSettings, check
@@ -488,6 +490,15 @@ def test_rows_with_tools_are_refused(tmp_path: Path, row: dict[str, Any], said: 
     with pytest.raises(DataError, match=said):
         data.read(str(jsonl(tmp_path / "t.jsonl", [row])))
     assert data.read(str(jsonl(tmp_path / "none.jsonl", [{"prompt": "a", "tools": []}])))
+
+
+def test_a_switch_that_was_not_typed_is_left_open() -> None:
+    """So that its default in words holds: TensorBoard logs where it is installed, packing where the student allows it."""
+    typed = ["--teacher", "a", "--student", "b", "--data", "c", "--out", "o"]
+    for more, expected in (([], {}), (["--no-packing", "--tensorboard"], {"packing": False, "tensorboard": True})):
+        params = distill_train.command.make_context("train", [*typed, *more]).params
+        found = read_options(DistillSettings, params)
+        assert {name: found[name] for name in ("packing", "tensorboard") if name in found} == expected
 
 
 def test_a_training_is_one_line_of_blocks(tmp_path: Path) -> None:

@@ -78,7 +78,8 @@ def align_tokens(context: DistillContext) -> TokenAlignment:
     for teacher in teachers:
         matches.append(compare_tokenizers(teacher.side.template.tokenizer, student.side.template.tokenizer))
         demand_match(matches[-1], s.objective)
-    encoders = (Encoder(student.side, t.side, match) for t, match in zip(teachers, matches, strict=True))
+    merges = s.objective == "span-kl"
+    encoders = (Encoder(student.side, t.side, match, merges) for t, match in zip(teachers, matches, strict=True))
     return TokenAlignment(student, teachers, tuple(matches), tuple(encoders))
 
 

@@ -35,6 +35,7 @@ OBJECTIVES = {
     "jsd": "generalised Jensen–Shannon to the teacher's next-token distribution",
     "skew-kl": "skewed Kullback–Leibler to the teacher's next-token distribution",
     "skew-reverse-kl": "skewed reverse Kullback–Leibler to the teacher's next-token distribution",
+    "span-kl": "forward Kullback–Leibler to the teacher's probabilities of the same text, across tokenizers",
     "uld": "universal logit distillation beside hard labels",
 }
 """What an objective minimises, in words."""

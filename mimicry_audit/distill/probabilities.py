@@ -81,8 +81,8 @@ def store(
         EngineError: the teacher cannot score its answers.
     """
     of_teacher = [[row for row in rows if row.teacher == number] for number in range(len(alignment.teachers))]
-    stored = [_store_one(context, alignment, number, own, recipe) for number, own in enumerate(of_teacher)]
-    return Stored(tuple(place for place, _ in stored), tuple(truncation for _, truncation in stored))
+    stores = [_store_one(context, alignment, number, own, recipe) for number, own in enumerate(of_teacher)]
+    return Stored(tuple(place for place, _ in stores), tuple(truncation for _, truncation in stores))
 
 
 def _store_one(

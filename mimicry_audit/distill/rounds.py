@@ -217,9 +217,9 @@ def _prepare_job(
     recipe = _loss_recipe(context, alignment)
     signals: tuple[tuple[str, str], ...] = ()
     if alignment.teachers and s.kind in ("cached", "served"):
-        stored = probabilities.store(context, alignment, [*rows, *held_out_rows], recipe)
-        signals = stored.places
-        write_json(folder / TRUNCATION, stored.truncation)
+        signal_stores = probabilities.store(context, alignment, [*rows, *held_out_rows], recipe)
+        signals = signal_stores.places
+        write_json(folder / TRUNCATION, signal_stores.truncation)
     files = [write_rows(folder / "rows.jsonl", rows), write_rows(folder / "held.jsonl", held_out_rows)]
     shared_fields = task.training_fields(s.training, len(rows))
     dense = alignment.teachers[0] if s.kind == "dense" and alignment.teachers else None
@@ -240,7 +240,7 @@ def _prepare_job(
 
 
 def _say_overlong(context: DistillContext, rows: Sequence[Example]) -> None:
-    """Recorded answers come as they are, however long; say so, for the student will be held to --max-tokens."""
+    """Recorded answers, and those of another tokenizer, may be longer in the student's tokens than its own will be: say so."""
     most = context.settings.max_tokens
     overlong = sum(row.origin != "student" and len(row.answer) > most + 1 for row in rows)
     if overlong and context.watch is not None:

@@ -26,7 +26,9 @@ from mimicry_audit.distill.training.settings import (
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.fields import check_fields, describe
 
-OBJECTIVES = ("hard", "forward-kl", "reverse-kl", "jsd", "skew-kl", "skew-reverse-kl", "uld")
+OBJECTIVES = ("hard", "forward-kl", "reverse-kl", "jsd", "skew-kl", "skew-reverse-kl", "span-kl", "uld")
+_ACROSS = ("span-kl", "uld")
+"""Objectives for models of different tokenizers, which need the teacher's whole vocabulary."""
 SIGNALS = ("text", "dense", "cached", "served", "sampled")
 _ULD_HARD = 0.5
 _OBJECTIVE, _EVALUATION = "Objective", "Evaluation"
@@ -225,10 +227,13 @@ def _check_combinations(s: DistillSettings) -> None:
         raise ConfigError(f"objective hard needs the teacher's text only, not signal {s.kind}", "leave --signal out")
     if s.objective != "hard" and s.kind == "text":
         raise ConfigError(f"objective {s.objective} needs more than text", "use --signal dense, or --objective hard")
-    if s.kind in ("cached", "served") and s.objective == "uld":
+    if s.kind in ("cached", "served") and s.objective in _ACROSS:
         raise ConfigError(
-            f"signal {s.kind} keeps the teacher's top tokens, and uld sorts the whole vocabulary", "use --signal dense"
+            f"signal {s.kind} keeps the teacher's top tokens, and {s.objective} needs its whole vocabulary",
+            "use --signal dense",
         )
+    if s.objective == "span-kl" and s.temperature != 1:
+        raise ConfigError("span-kl merges probabilities at temperature 1", "leave --temperature out")
     if s.kind in ("cached", "served", "sampled") and s.temperature != 1.0:
         raise ConfigError(
             f"signal {s.kind} keeps probabilities at temperature 1, not {s.temperature}", "use --signal dense"
@@ -270,6 +275,10 @@ def _check_teachers(s: DistillSettings) -> None:
 def _check_on_policy(s: DistillSettings) -> None:
     if s.training.packing:
         raise ConfigError("on-policy batches have one row a line, and --packing wants several", "leave one of them out")
+    if s.objective == "span-kl":
+        raise ConfigError(
+            "on-policy steps compare the drawn tokens, and span-kl compares texts across tokenizers", "use --rounds"
+        )
     if s.objective in ("hard", "uld"):
         raise ConfigError(
             f"on-policy steps train on the student's own answers, which {s.objective} would only confirm",

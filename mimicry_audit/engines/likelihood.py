@@ -97,10 +97,10 @@ def encode(
         request: what to encode.
         context: maximum tokens that the model can take, None where it is checked elsewhere.
     """
-    spelled = _spell(template, request)
-    if isinstance(spelled, TokenScores):
-        return spelled
-    before, tokens = spelled
+    spelling = _spell(template, request)
+    if isinstance(spelling, TokenScores):
+        return spelling
+    before, tokens = spelling
     if not before or not tokens:
         return TokenScores(error="the tokenizer gives no token for the prompt or for the text")
     if context is not None and len(before) + len(tokens) > context:

@@ -144,7 +144,7 @@ GOOD = DistillSettings(teacher="t", student="s", data="d", out=Path("o"))
     ("changed", "says"),
     [
         ({"objective": "mse"}, "--objective mse is unknown. Choose from hard, forward-kl"),
-        ({"objective": "uld", "signal": "cached"}, "sorts the whole vocabulary"),
+        ({"objective": "uld", "signal": "cached"}, "needs its whole vocabulary"),
         ({"objective": "forward-kl", "signal": "text"}, "needs more than text"),
         ({"objective": "hard", "signal": "dense"}, "text only"),
         ({"objective": "forward-kl", "signal": "served", "temperature": 2.0}, "at temperature 1"),

@@ -612,7 +612,7 @@ def test_models_of_different_tokenizers(
     assert run([*command, str(tmp_path / "kl"), "--objective", "forward-kl"]) == 2
     line = capsys.readouterr().err.strip().splitlines()[-1]
     assert "token by token" in line
-    assert "use --objective hard" in line.lower()
+    assert "use --objective span-kl" in line.lower()
     assert run([*command, str(tmp_path / "uld"), "--objective", "uld"]) == 0
     assert run([*command, str(tmp_path / "hard")]) == 0
     logged = [line for line in lines(tmp_path / "uld" / "metrics.jsonl") if "loss" in line]

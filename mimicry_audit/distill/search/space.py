@@ -150,7 +150,7 @@ def default(settings: DistillSettings, fixed: Collection[str], possible: Callabl
         possible: whether the models allow an objective.
         dropout: whether every student has dropout.
     """
-    names = [*_DEFAULT_OBJECTIVES] if possible("forward-kl") else ["hard", "uld"]
+    names = [*_DEFAULT_OBJECTIVES] if possible("forward-kl") else ["hard", "span-kl", "uld"]
     objectives = tuple(n for n in names if possible(n) and _objective_fits(settings, n))
     rates = (5e-5, 2e-3) if settings.training.adapter else (1e-5, 1e-3)
     space = (

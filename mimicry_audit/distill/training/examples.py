@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from mimicry_audit.distill.training.tokenizers import TokenizerMatch
+from mimicry_audit.distill.training.tokenizers import Span, TokenizerMatch, spans_between
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, encode
 from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.records.asked import Message, canonical_json, sha256_text
@@ -54,6 +54,7 @@ class Example:
         teacher_prompt: the teacher's prompt in its own tokenizer; empty without a soft signal.
         teacher_answer: the answer in the teacher's tokenizer, with its end.
         places: (place in `answer`, place in `teacher_answer`) that are predicted from the same text.
+        spans: stretches that the two tokenizers cut differently; only for objectives that compare them.
         text: the answer.
     """
 
@@ -65,6 +66,7 @@ class Example:
     teacher_prompt: list[int] = field(default_factory=list)
     teacher_answer: list[int] = field(default_factory=list)
     places: list[tuple[int, int]] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
     text: str = ""
 
     @property
@@ -118,11 +120,13 @@ class Encoder:
         student: the student's side.
         teacher: the teacher's side, None without a soft signal.
         match: what the two tokenizers have in common, None without a soft signal.
+        merges: whether spans of several tokens are wanted.
     """
 
     student: Side
     teacher: Side | None = None
     match: TokenizerMatch | None = None
+    merges: bool = False
     left_out: dict[str, int] = field(default_factory=dict)
 
     def encode(self, answers: Sequence[Taught]) -> list[Example]:
@@ -149,9 +153,10 @@ class Encoder:
                 yield example
                 continue
             places = self._aligned_places(taught, text, teacher_side[2])
+            spans = spans_between(places, len(text), len(teacher_side[2])) if self.merges else []
             yield Example(
                 id=taught.id, prompt=prompt, answer=answer, origin=taught.origin, text=taught.text,
-                teacher_prompt=teacher_side[0], teacher_answer=teacher_side[1], places=places,
+                teacher_prompt=teacher_side[0], teacher_answer=teacher_side[1], places=places, spans=spans,
             )  # fmt: skip
 
     def _aligned_places(

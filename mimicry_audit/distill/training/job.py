@@ -176,6 +176,7 @@ def train(job: Job, on_step: Step, on_rung: Rung | None = None) -> None:
             partial(collate, pad=job.pads[0], teacher_pad=job.pads[1], pack=pack),
             job,
             reporting,
+            _common_ids(job) if job.recipe.objective == "span-kl" else None,
         )
         if job.rollouts is not None and job_trainer.is_fsdp_enabled:
             raise ConfigError(
@@ -244,6 +245,17 @@ def _held_out_loss(job: Job, job_trainer: DistillTrainer) -> dict[str, float]:
     if evaluations and evaluations[-1]["step"] == job_trainer.state.global_step and not job.patience:
         return dict(evaluations[-1])
     return dict(job_trainer.evaluate())
+
+
+def _common_ids(job: Job) -> tuple[list[int], list[int]]:
+    """Ids of the tokens that stand for the same text in student and teacher."""
+    from transformers import AutoTokenizer
+
+    from mimicry_audit.distill.training.tokenizers import matched_tokens
+
+    student = AutoTokenizer.from_pretrained(job.student, revision=job.student_commit or "main")
+    teacher = AutoTokenizer.from_pretrained(str(job.teacher), revision=job.teacher_commit or "main")
+    return matched_tokens(teacher, student)
 
 
 def _packs(job: Job, student: PreTrainedModel) -> bool:

@@ -18,6 +18,14 @@ from torch.utils.checkpoint import checkpoint
 
 from mimicry_audit.distill.training import objectives
 from mimicry_audit.distill.training.models import Read
+from mimicry_audit.distill.training.spans import (
+    SpanTeacher,
+    collate_spans,
+    matched_cells,
+    span_divergence,
+    span_logs,
+)
+from mimicry_audit.distill.training.tokenizers import Span
 
 IGNORED = -100
 LOGITS_AT_ONCE = 2**25
@@ -63,6 +71,7 @@ class ExampleRow(TypedDict):
     teacher_prompt: list[int]
     teacher_answer: list[int]
     places: list[tuple[int, int]]
+    spans: NotRequired[list[Span]]
     key: str
     signal: NotRequired[tuple[Tensor, Tensor, Tensor] | None]
 
@@ -103,6 +112,7 @@ def collate(rows: Sequence[ExampleRow], pad: int, teacher_pad: int = 0, *, pack:
     rows = [row for line in lines for row in line]
     if any(row["teacher_answer"] for row in rows):
         batch |= _teacher_batch(rows, teacher_pad)
+        batch |= collate_spans(rows, batch["teacher_input_ids"].shape[1])
     if any(row.get("signal") is not None for row in rows):
         batch |= _cached_batch(rows)
     return batch
@@ -190,7 +200,9 @@ def counted(labels: Tensor) -> Tensor:
     return has_next_label
 
 
-def batch_loss(recipe: LossRecipe, batch: Mapping[str, Tensor], student: Read, teacher: Read | TopK | None) -> Tensor:
+def batch_loss(
+    recipe: LossRecipe, batch: Mapping[str, Tensor], student: Read, teacher: Read | TopK | SpanTeacher | None
+) -> Tensor:
     """Sums over the counted positions of one batch: ``(total, hard, soft)``, a tensor of three.
 
     ``total`` carries the gradient. ``hard`` is the plain cross-entropy of the text, ``soft`` the objective, each over the
@@ -219,20 +231,38 @@ def batch_loss(recipe: LossRecipe, batch: Mapping[str, Tensor], student: Read, t
         sums.append(
             _chunk_loss(*chunk_arguments) if small else checkpoint(_chunk_loss, *chunk_arguments, use_reentrant=False)
         )
-    return torch.stack(sums).sum(dim=0) if sums else student.features.sum() * student.features.new_zeros(3)
+    total = torch.stack(sums).sum(dim=0) if sums else student.features.sum() * student.features.new_zeros(3)
+    if isinstance(teacher, SpanTeacher) and len(teacher.spans):
+        total = total + _span_loss(recipe, batch, student, labels, teacher, step)
+    return total
 
 
-def _vocabulary_width(student: Read, teacher: Read | TopK | None) -> int:
+def _span_loss(
+    recipe: LossRecipe, batch: Mapping[str, Tensor], student: Read, labels: Tensor, teacher: SpanTeacher, step: int
+) -> Tensor:
+    """What the merged spans add to the sums."""
+    at = batch["span_places"]
+
+    def nats_of(part: Tensor) -> Tensor:
+        return objectives.hard(student.project(student.features[part]).float(), labels[part])
+
+    nats = torch.cat([checkpoint(nats_of, part, use_reentrant=False) for part in torch.split(at, step)])
+    each = span_divergence(span_logs(nats, batch["span_numbers"]), teacher.spans)
+    return torch.stack([(1.0 - recipe.share_hard) * each.sum(), each.new_zeros(()), each.detach().sum()])
+
+
+def _vocabulary_width(student: Read, teacher: Read | TopK | SpanTeacher | None) -> int:
     """The larger vocabulary, read off one row."""
     with torch.no_grad():
-        sides = [student, *([teacher] if isinstance(teacher, Read) else [])]
+        read = teacher.soft if isinstance(teacher, SpanTeacher) else teacher
+        sides = [student, *([read] if isinstance(read, Read) else [])]
         return max([1, *(side.project(side.features[:1]).shape[-1] for side in sides)])
 
 
 def _chunk_loss(
     recipe: LossRecipe,
     student: Read,
-    teacher: Read | TopK | None,
+    teacher: Read | TopK | SpanTeacher | None,
     labels: Tensor,
     weight: Tensor,
     soft: Tensor,
@@ -255,7 +285,12 @@ def _chunk_loss(
     return torch.stack([total, hard_sum, soft_sum])
 
 
-def _soft_loss(recipe: LossRecipe, own: Tensor, teacher: Read | TopK, teacher_part: slice) -> Tensor:
+def _soft_loss(recipe: LossRecipe, own: Tensor, teacher: Read | TopK | SpanTeacher, teacher_part: slice) -> Tensor:
+    if isinstance(teacher, SpanTeacher):
+        with torch.no_grad():
+            theirs = teacher.soft.project(teacher.soft.features[teacher_part]).float()
+        q, p = matched_cells(own, theirs, teacher.common_ids)
+        return objectives.forward_kl(q, p)
     if isinstance(teacher, TopK):
         if recipe.tokens:
             own = own[:, : recipe.tokens]

@@ -238,7 +238,7 @@ def as_row(example: Example) -> ExampleRow:
     return {
         "id": example.id, "prompt": example.prompt, "answer": example.answer, "origin": example.origin,
         "teacher": example.teacher, "teacher_prompt": example.teacher_prompt, "teacher_answer": example.teacher_answer,
-        "places": example.places, "key": example.key,
+        "places": example.places, "spans": example.spans, "key": example.key,
     }  # fmt: skip
 
 

@@ -7,7 +7,9 @@ padding, or in a few added tokens, and be the same where it counts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from mimicry_audit.engines.likelihood import tokenizer_map_sha
@@ -15,6 +17,10 @@ from mimicry_audit.ground.errors import ConfigError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
+
+
+Span = tuple[int, int, int, int]
+"""First place and place after the last of a span's tokens in the student's answer, and the same in the teacher's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +75,59 @@ def demand_match(match: TokenizerMatch, objective: str) -> None:
     Raises:
         ConfigError: with what differs.
     """
-    if objective in ("hard", "uld") or match.comparable:
+    if objective in ("hard", "uld", "span-kl") or match.comparable:
         return
     raise ConfigError(
         f"{objective} compares token by token, and the tokenizers differ: {match.why_not}",
-        "use --objective hard for the teacher's text, or uld",
+        "use --objective span-kl, which compares text, or hard for the teacher's text alone",
     )
+
+
+def spans_between(places: Sequence[tuple[int, int]], student_end: int, teacher_end: int) -> list[Span]:
+    """The spans between places at which both predict from the same text, those of one token on either side left out.
+
+    Args:
+        places: (place in the student's answer, place in the teacher's), ascending.
+        student_end: place after the last token of the text in the student's answer.
+        teacher_end: the same in the teacher's.
+    """
+    bounds = [*places, (student_end, teacher_end)]
+    spans = [(a, c, b, d) for (a, b), (c, d) in pairwise(bounds) if c > a and d > b]
+    return [span for span in spans if span[1] - span[0] > 1 or span[3] - span[2] > 1]
+
+
+def matched_tokens(teacher: PreTrainedTokenizerBase, student: PreTrainedTokenizerBase) -> tuple[list[int], list[int]]:
+    """Ids of the tokens that stand for the same text in both, ``(student's, teacher's)``; marks of templates are left out."""
+    sides = [_by_text(tokenizer) for tokenizer in (student, teacher)]
+    common = sorted(sides[0].keys() & sides[1].keys())
+    return [sides[0][text] for text in common], [sides[1][text] for text in common]
+
+
+def _by_text(tokenizer: PreTrainedTokenizerBase) -> dict[str, int]:
+    """Text that a token stands for → its id. Byte-level tokens are spelled in bytes, others with ▁ for a space."""
+    vocabulary = tokenizer.get_vocab()
+    added = set(tokenizer.get_added_vocab()) | set(map(str, tokenizer.all_special_tokens))
+    by_bytes = any("Ġ" in token for token in vocabulary)
+    return {
+        (token if by_bytes else _byte_level(token.replace("▁", " "))): number
+        for token, number in vocabulary.items()
+        if token not in added
+    }
+
+
+def _byte_level(text: str) -> str:
+    """A text in the letters that byte-level tokenizers spell bytes with."""
+    return "".join(_LETTERS[byte] for byte in text.encode("utf-8", "replace"))
+
+
+def _byte_letters() -> list[str]:
+    """The letter of each byte: itself where it is printable in Latin-1, else the next free one from U+0100 (GPT-2)."""
+    printable = {*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)}
+    free = iter(range(0x100, 0x200))
+    return [chr(byte) if byte in printable else chr(next(free)) for byte in range(0x100)]
+
+
+_LETTERS = _byte_letters()
 
 
 def _by_id(tokenizer: PreTrainedTokenizerBase) -> dict[int, str]:

@@ -32,6 +32,7 @@ from transformers import (
 from mimicry_audit.distill.training.loss import LossRecipe, TopK, batch_loss, counted
 from mimicry_audit.distill.training.models import Read, Reader
 from mimicry_audit.distill.training.rollouts import RolloutPlan, is_on_policy, redraw
+from mimicry_audit.distill.training.spans import SpanTeacher, teacher_at, union
 from mimicry_audit.distill.training.task import WHOLE
 from mimicry_audit.ground.errors import Diverged
 from mimicry_audit.records.run import write_text
@@ -65,6 +66,7 @@ class DistillTrainer(Trainer):
         teacher: the frozen teacher for dense signals, None otherwise.
         rollouts: how the student answers inside the step, None for given answers only; needs a teacher.
         pads: padding token of student and teacher.
+        common_ids: ids of the tokens that stand for the same text in both, for `span-kl`.
         **trainer_arguments: everything that Trainer takes.
 
     Attributes:
@@ -80,6 +82,7 @@ class DistillTrainer(Trainer):
         teacher: nn.Module | None = None,
         rollouts: RolloutPlan | None = None,
         pads: tuple[int, int] = (0, 0),
+        common_ids: tuple[list[int], list[int]] | None = None,
         **trainer_arguments: Any,
     ) -> None:
         super().__init__(**trainer_arguments)
@@ -87,6 +90,7 @@ class DistillTrainer(Trainer):
         self._rollouts, self._pads = rollouts, pads
         self.served_teacher: ServedTeacher | None = None
         self._drawn = torch.zeros(3)
+        self._common_ids = None if common_ids is None else (torch.tensor(common_ids[0]), torch.tensor(common_ids[1]))
         self._teacher = None if teacher is None else teacher.to(self.args.device).eval().requires_grad_(False)
         self._student_reader: Reader | None = None
         self._teacher_reader = None if self._teacher is None else Reader(self._teacher)
@@ -132,7 +136,7 @@ class DistillTrainer(Trainer):
             return batch
         student = self.accelerator.unwrap_model(self.model_wrapped, keep_torch_compile=False)
         with self.accelerator.autocast():
-            drawn = redraw(
+            fresh = redraw(
                 student,
                 batch,
                 plan,
@@ -141,8 +145,8 @@ class DistillTrainer(Trainer):
                 self.accelerator.process_index,
                 served_teacher=self.served_teacher,
             )
-        self._drawn += torch.tensor([drawn.answers, drawn.tokens, drawn.ends])
-        return drawn.batch
+        self._drawn += torch.tensor([fresh.answers, fresh.tokens, fresh.ends])
+        return fresh.batch
 
     def _batch_sums(self, model: nn.Module, inputs: Batch, recipe: LossRecipe | None = None) -> Tensor:
         """Sums of the loss; of another recipe, without the teacher, where one is given."""
@@ -156,14 +160,23 @@ class DistillTrainer(Trainer):
             teacher_signal = self._read_teacher(inputs) if recipe is None else None
             return batch_loss(recipe or self.recipe, inputs, student, teacher_signal)
 
-    def _read_teacher(self, inputs: Batch) -> Read | TopK | None:
+    def _read_teacher(self, inputs: Batch) -> Read | TopK | SpanTeacher | None:
         if "top_ids" in inputs:
             return TopK(inputs["top_ids"], inputs["top_logs"], inputs["top_tail"])
         if self._teacher_reader is None or "teacher_input_ids" not in inputs or not bool(inputs["soft"].any()):
             return None
         with torch.no_grad():
             ids, mask = inputs["teacher_input_ids"], inputs["teacher_attention_mask"]
-            return self._teacher_reader.read(ids, mask, inputs["teacher_soft"])
+            if self._common_ids is None:
+                return self._teacher_reader.read(ids, mask, inputs["teacher_soft"])
+            common_ids = (self._common_ids[0].to(ids.device), self._common_ids[1].to(ids.device))
+            if "teacher_span" not in inputs:
+                return SpanTeacher(
+                    self._teacher_reader.read(ids, mask, inputs["teacher_soft"]), ids.new_zeros(0), common_ids
+                )
+            read = self._teacher_reader.read(ids, mask, union(inputs))
+            words = read.project(read.features[:1]).shape[-1]
+            return teacher_at(read, inputs, common_ids, max(1, self.recipe.at_once // words))
 
     def evaluate(
         self,
@@ -352,6 +365,7 @@ def build(
     collator: Callable[[list[ExampleRow]], dict[str, Tensor]],
     plan: Job,
     callback: Reporting,
+    common_ids: tuple[list[int], list[int]] | None = None,
 ) -> DistillTrainer:
     """A trainer for one round.
 
@@ -364,12 +378,14 @@ def build(
         collator: rows to batch.
         plan: a `mimicry_audit.distill.training.task.Job`.
         callback: listens.
+        common_ids: as for `DistillTrainer`.
     """
     trainer = DistillTrainer(
         recipe=recipe,
         teacher=teacher,
         rollouts=plan.rollouts,
         pads=plan.pads,
+        common_ids=common_ids,
         model=student,
         args=arguments(plan, held_out_rows is not None),
         train_dataset=rows,

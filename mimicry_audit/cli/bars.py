@@ -104,9 +104,9 @@ class Bars:
         asked = self._tasks[label]
         if self._bars.disable and asked.missing:
             what = "answer" if asked.missing == 1 else "answers"
-            missed = f", {asked.missed}" if asked.missed else ""
+            lacking = f", {asked.missed}" if asked.missed else ""
             self.console.print(
-                f"{escape(label)}: {asked.missing} {what} in {time.monotonic() - asked.began:.0f} s{missed}"
+                f"{escape(label)}: {asked.missing} {what} in {time.monotonic() - asked.began:.0f} s{lacking}"
             )
 
     def _say_opening(self) -> None:
@@ -123,9 +123,9 @@ class Bars:
         # Counted from the first answer: what came before it, such as a server's start, does not come again.
         pace = (now - asked.first) / (asked.done - 1) if asked.first is not None and asked.done > 1 else None
         left = None if pace is None else pace * (asked.missing - asked.done)
-        missed = f", {asked.missed}" if asked.missed else ""
+        lacking = f", {asked.missed}" if asked.missed else ""
         self.console.print(
-            f"{escape(label)}: {asked.done} of {asked.missing}, {elapsed_words(now - asked.began, left)}{missed}"
+            f"{escape(label)}: {asked.done} of {asked.missing}, {elapsed_words(now - asked.began, left)}{lacking}"
         )
 
 

@@ -124,7 +124,7 @@ def _fill_lines(rows: Sequence[ExampleRow]) -> list[list[ExampleRow]]:
     width, lines, room = _length_of(order[0]), list[list[ExampleRow]](), list[int]()
     for row in order:
         length = _length_of(row)
-        place = next((number for number, left in enumerate(room) if left >= length), len(lines))
+        place = next((number for number, rest in enumerate(room) if rest >= length), len(lines))
         if place == len(lines):
             lines.append([])
             room.append(width)
@@ -254,8 +254,8 @@ def _span_loss(
 def _vocabulary_width(student: Read, teacher: Read | TopK | SpanTeacher | None) -> int:
     """The larger vocabulary, read off one row."""
     with torch.no_grad():
-        read = teacher.soft if isinstance(teacher, SpanTeacher) else teacher
-        sides = [student, *([read] if isinstance(read, Read) else [])]
+        reading = teacher.soft if isinstance(teacher, SpanTeacher) else teacher
+        sides = [student, *([reading] if isinstance(reading, Read) else [])]
         return max([1, *(side.project(side.features[:1]).shape[-1] for side in sides)])
 
 

@@ -83,24 +83,26 @@ def span_logs(nats: Tensor, numbers: Tensor) -> Tensor:
     return -nats.new_zeros(count).index_add(0, numbers, nats)
 
 
-def teacher_at(read: Read, batch: Mapping[str, Tensor], common_ids: tuple[Tensor, Tensor], at_once: int) -> SpanTeacher:
+def teacher_at(
+    reading: Read, batch: Mapping[str, Tensor], common_ids: tuple[Tensor, Tensor], at_once: int
+) -> SpanTeacher:
     """The teacher, from one reading at all positions that are soft or in a span.
 
     Args:
-        read: at those positions, in their order.
+        reading: at those positions, in their order.
         batch: from `mimicry_audit.distill.training.loss.collate`.
         common_ids: as in `SpanTeacher`.
         at_once: rows of logits in memory at a time.
     """
-    wanted = union(batch)
-    soft, spans = (read.features[batch[name][wanted]] for name in ("teacher_soft", "teacher_span"))
+    positions = union(batch)
+    soft, spans = (reading.features[batch[name][positions]] for name in ("teacher_soft", "teacher_span"))
     labels = batch["teacher_input_ids"].roll(-1, dims=1)[batch["teacher_span"]]
     parts = [
-        torch.nn.functional.cross_entropy(read.project(features).float(), tokens, reduction="none")
+        torch.nn.functional.cross_entropy(reading.project(features).float(), tokens, reduction="none")
         for features, tokens in zip(torch.split(spans, at_once), torch.split(labels, at_once), strict=True)
     ]
     nats = torch.cat(parts) if parts else spans.new_zeros(0).float()
-    return SpanTeacher(Read(soft, read.project), span_logs(nats, batch["teacher_span_numbers"]), common_ids)
+    return SpanTeacher(Read(soft, reading.project), span_logs(nats, batch["teacher_span_numbers"]), common_ids)
 
 
 def union(batch: Mapping[str, Tensor]) -> Tensor:

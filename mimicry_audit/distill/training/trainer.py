@@ -174,9 +174,9 @@ class DistillTrainer(Trainer):
                 return SpanTeacher(
                     self._teacher_reader.read(ids, mask, inputs["teacher_soft"]), ids.new_zeros(0), common_ids
                 )
-            read = self._teacher_reader.read(ids, mask, union(inputs))
-            words = read.project(read.features[:1]).shape[-1]
-            return teacher_at(read, inputs, common_ids, max(1, self.recipe.at_once // words))
+            reading = self._teacher_reader.read(ids, mask, union(inputs))
+            words = reading.project(reading.features[:1]).shape[-1]
+            return teacher_at(reading, inputs, common_ids, max(1, self.recipe.at_once // words))
 
     def evaluate(
         self,

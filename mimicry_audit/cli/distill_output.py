@@ -15,6 +15,7 @@ from mimicry_audit.cli.bars import Bars
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from mimicry_audit.distill import Distilled
     from mimicry_audit.distill.evaluate import Evaluation
 
 
@@ -101,22 +102,63 @@ ROWS = (
 """Title of each line of the table, and where its figure stands in an entry of ``evaluation.json``."""
 
 
+def evaluation_rows(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
+    """A row for each figure that some model has: its title, and a text for each model."""
+    from mimicry_audit.distill.search.targets import figure_at
+
+    models = evaluation["models"]
+    rows = []
+    for title, way in ROWS:
+        values = [figure_at(entry, way) for entry in models.values()]
+        if any(value is not None for value in values):
+            rows.append((title, ["—" if value is None else f"{value:.4g}" for value in values]))
+    folds = evaluation.get("folds")
+    if folds:
+        words = [""] * len(models)
+        words[1] = f"{folds['mean']:.4g} ± {folds['sd']:.2g}"
+        rows.append((f"loss over {len(folds['losses'])} folds", words))
+    return rows
+
+
 def evaluation_table(evaluation: Evaluation) -> Table:
     """The evaluation as one table: a line per figure that some model has, a column per model."""
     from rich.table import Table
 
-    from mimicry_audit.distill.search.targets import figure_at
-
-    models = evaluation["models"]
     table = Table(box=None, header_style="bold", pad_edge=False, padding=(0, 2, 0, 0))
     table.add_column(f"on {evaluation['prompts']} held-out prompts")
-    for name in models:
+    for name in evaluation["models"]:
         table.add_column(name, justify="right")
-    for title, way in ROWS:
-        values = [figure_at(entry, way) for entry in models.values()]
-        if any(value is not None for value in values):
-            table.add_row(title, *("—" if value is None else f"{value:.4g}" for value in values))
-    folds = evaluation.get("folds")
-    if folds:
-        table.add_row(f"loss over {len(folds['losses'])} folds", "", f"{folds['mean']:.4g} ± {folds['sd']:.2g}")
+    for title, values in evaluation_rows(evaluation):
+        table.add_row(title, *values)
     return table
+
+
+def write_page(distillation: Distilled) -> Path:
+    """Write ``training.html`` beside the student: what was trained, the course of its losses, and its evaluation."""
+    from mimicry_audit.records.manifest import shares_in_words
+    from mimicry_audit.records.run import write_text
+    from mimicry_audit.report.page.training import render
+
+    lineage, evaluation = distillation.lineage, distillation.evaluation
+    several = lineage.get("teachers")
+    facts = [
+        ("Student", lineage["name"]),
+        ("Teacher", shares_in_words(several) if several else lineage["teacher"] or "none"),
+        ("Base", lineage["base"]),
+        ("Objective", lineage["objective"]),
+        ("Answers taught", f"{lineage['examples']:,}"),
+        ("Steps", f"{lineage['steps']:,}"),
+        ("Parameters", f"{lineage['parameters']:,}"),
+    ]
+    metrics = distillation.path / "metrics.jsonl"
+    records = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.is_file() else []
+    target = distillation.path / "training.html"
+    write_text(
+        target,
+        render(
+            lineage["name"], facts, [record for record in records if record["round"] >= 0],
+            list(evaluation["models"]) if evaluation else [], evaluation_rows(evaluation) if evaluation else [],
+            evaluation["prompts"] if evaluation else 0,
+        ),
+    )  # fmt: skip
+    return target

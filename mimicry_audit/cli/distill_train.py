@@ -29,7 +29,7 @@ def command(**values: object) -> int:
     from rich.markup import escape
 
     from mimicry_audit.cli.console import err_console, out_console
-    from mimicry_audit.cli.distill_output import StageBars, evaluation_table, learning_curve
+    from mimicry_audit.cli.distill_output import StageBars, evaluation_table, learning_curve, write_page
     from mimicry_audit.cli.output import result
     from mimicry_audit.distill import distill
 
@@ -37,7 +37,8 @@ def command(**values: object) -> int:
     watch = StageBars()
     with watch:
         distillation = distill(settings, watch)
-    result(student=distillation.path, lineage=distillation.lineage, evaluation=distillation.evaluation)
+    page = write_page(distillation)
+    result(page=page, student=distillation.path, lineage=distillation.lineage, evaluation=distillation.evaluation)
     for line in learning_curve(distillation.path / "metrics.jsonl"):
         out_console().print(line, soft_wrap=True, markup=False, highlight=False)
     if distillation.evaluation is not None:
@@ -45,4 +46,5 @@ def command(**values: object) -> int:
         for note in distillation.evaluation["notes"]:
             err_console().print(f"[dim]note: {escape(note)}[/dim]", soft_wrap=True)
     out_console().print(f"Student: {escape(str(distillation.path))}", soft_wrap=True)
+    out_console().print(f"Course: {escape(str(page))}", soft_wrap=True)
     return 0

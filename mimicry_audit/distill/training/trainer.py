@@ -238,10 +238,12 @@ class DistillTrainer(Trainer):
         """How many answers the student drew since the last log, how long they are, and the share that came to an end."""
         answers, tokens, ends = self.accelerator.reduce(self._drawn.to(self.args.device), "sum").tolist()
         self._drawn.zero_()
+        if not answers:
+            return {"rollouts": answers}
         return {
             "rollouts": answers,
-            "rollout_tokens": tokens / max(answers, 1),
-            "rollouts_ended": ends / max(answers, 1),
+            "rollout_tokens": tokens / answers,
+            "rollouts_ended": ends / answers,
         }
 
     def _save_checkpoint(self, model: nn.Module, trial: optuna.Trial | dict[str, object] | None) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
 from mimicry_audit.distill.training.tokenizers import Span, TokenizerMatch, spans_between
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, encode
@@ -17,6 +17,7 @@ from mimicry_audit.engines.template import ChatTemplate
 from mimicry_audit.records.asked import Message, canonical_json, sha256_text
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedTokenizerBase
 
 _ANSWER = "Qx8 seven herons stood there Qx8"
@@ -73,6 +74,25 @@ class Example:
     def key(self) -> str:
         """What the teacher's signal on this row depends on, beside the teacher."""
         return sha256_text(canonical_json([self.teacher_prompt, self.teacher_answer]))
+
+
+class ExampleRow(TypedDict):
+    """An `Example` as it is filed, and its cached signal where there is one.
+
+    ``signal`` holds ids, log-probabilities and log tail mass of all answer places.
+    """
+
+    id: str
+    prompt: list[int]
+    answer: list[int]
+    origin: str
+    teacher: int
+    teacher_prompt: list[int]
+    teacher_answer: list[int]
+    places: list[tuple[int, int]]
+    spans: NotRequired[list[Span]]
+    key: str
+    signal: NotRequired[tuple[Tensor, Tensor, Tensor] | None]
 
 
 def end_token(template: ChatTemplate, stops: Sequence[int]) -> int | None:

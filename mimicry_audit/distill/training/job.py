@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
-    from mimicry_audit.distill.training.loss import ExampleRow
+    from mimicry_audit.distill.training.examples import ExampleRow
     from mimicry_audit.distill.training.trainer import DistillTrainer
 
 Step = Callable[[int, int], None]

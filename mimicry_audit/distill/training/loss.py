@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NotRequired, TypedDict
 
 import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from mimicry_audit.distill.training import objectives
+from mimicry_audit.distill.training.examples import ExampleRow
 from mimicry_audit.distill.training.models import Read
 from mimicry_audit.distill.training.spans import (
     SpanTeacher,
@@ -25,7 +25,6 @@ from mimicry_audit.distill.training.spans import (
     span_divergence,
     span_logs,
 )
-from mimicry_audit.distill.training.tokenizers import Span
 
 IGNORED = -100
 LOGITS_AT_ONCE = 2**25
@@ -55,25 +54,6 @@ class LossRecipe:
     tokens: int = 0
     sampled: bool = False
     at_once: int = LOGITS_AT_ONCE
-
-
-class ExampleRow(TypedDict):
-    """A `mimicry_audit.distill.training.examples.Example` as it is filed, and its cached signal where there is one.
-
-    ``signal`` holds ids, log-probabilities and log tail mass of all answer places.
-    """
-
-    id: str
-    prompt: list[int]
-    answer: list[int]
-    origin: str
-    teacher: int
-    teacher_prompt: list[int]
-    teacher_answer: list[int]
-    places: list[tuple[int, int]]
-    spans: NotRequired[list[Span]]
-    key: str
-    signal: NotRequired[tuple[Tensor, Tensor, Tensor] | None]
 
 
 @dataclass(frozen=True, slots=True)

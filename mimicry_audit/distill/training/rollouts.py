@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from mimicry_audit.distill.training.loss import IGNORED, ExampleRow, collate
+from mimicry_audit.distill.training.examples import ExampleRow
+from mimicry_audit.distill.training.loss import IGNORED, collate
 from mimicry_audit.distill.training.models import innermost_model
 from mimicry_audit.engines.hf_sampling import RowSampler
 from mimicry_audit.records.asked import Sampling

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from mimicry_audit.distill.training.loss import ExampleRow
+from mimicry_audit.distill.training.examples import ExampleRow
 from mimicry_audit.distill.training.signal_store import Signal
 from mimicry_audit.distill.training.signals import Keep, request_of, served
 from mimicry_audit.engines.likelihood import Scorer, TokenScores, why_not

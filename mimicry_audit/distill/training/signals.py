@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING, TypedDict
 import torch
 from torch import Tensor
 
-from mimicry_audit.distill.training.examples import Example
+from mimicry_audit.distill.training.examples import Example, ExampleRow
 from mimicry_audit.distill.training.loss import (
     LOGITS_AT_ONCE,
-    ExampleRow,
     LossRecipe,
     TopK,
     batch_loss,

@@ -20,7 +20,7 @@ from torch import Tensor
 from mimicry_audit.distill.training.models import Read
 
 if TYPE_CHECKING:
-    from mimicry_audit.distill.training.loss import ExampleRow
+    from mimicry_audit.distill.training.examples import ExampleRow
 
 _LEAST = 1e-6
 """A span's probability stays this far from one, where its divergence has no finite slope."""

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from torch.utils.data import Dataset
     from torch.utils.tensorboard import SummaryWriter
 
-    from mimicry_audit.distill.training.loss import ExampleRow
+    from mimicry_audit.distill.training.examples import ExampleRow
     from mimicry_audit.distill.training.served_teacher import ServedTeacher
     from mimicry_audit.distill.training.signals import Rows
     from mimicry_audit.distill.training.task import Job

@@ -16,13 +16,17 @@ import json
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from mimicry_audit.distill import DistillSettings, distill
 from mimicry_audit.records.run import write_json
+from mimicry_audit.report.page.training import HEIGHT, WIDTH, curves
 
 from .dose_response.audits import Sets, collected, examined
 from .dose_response.cast import Cast, lab_cast
+from .dose_response.picture import COLOURS, side_by_side
+from .dose_response.picture import OUT as IMAGES
 from .dose_response.results import provenance
 from .dose_response.students import Schooling, make
 
@@ -121,6 +125,22 @@ def table(rows: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def figure(rows: list[dict[str, Any]], scheme: str) -> str:
+    """Share of audits of 200 probes that find each kind, against its steps: from texts, and with likelihoods."""
+    panels = []
+    for name, head in (("texts", "From texts alone"), ("likelihood", "With likelihoods")):
+        lines = []
+        for kind in KINDS:
+            own = [row for row in rows if row["kind"] == kind]
+            steps = sorted({row["steps"] for row in own})
+            mean = [fmean(row["found"][name] for row in own if row["steps"] == count) for count in steps]
+            lines.append((kind, [(0.0, 0.0), *zip(map(float, steps), mean, strict=True)]))
+        picture = curves("Found distilled, share of audits", lines, top=1.0)
+        assert picture is not None
+        panels.append((head, picture))
+    return side_by_side(panels, WIDTH, HEIGHT, scheme)
+
+
 def main(given: list[str] | None = None) -> None:
     """Run it, print the table and keep the figures where asked."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.on_policy", description=__doc__.splitlines()[0])
@@ -138,6 +158,8 @@ def main(given: list[str] | None = None) -> None:
     print(table(rows))
     if options.write:
         write_json(HERE / "results" / f"on-policy-{content['made']}.json", content)
+        for scheme in COLOURS:
+            (IMAGES / f"on-policy-{scheme}.svg").write_text(figure(rows, scheme), encoding="utf-8")
         print(json.dumps({"kept": f"on-policy-{content['made']}.json"}))
 
 

@@ -7,7 +7,9 @@ The same functions as in the report draw it; each file holds its own colours, on
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Sequence
 from pathlib import Path
 
 from mimicry_audit.report.page.doses import HEIGHT, WIDTH, parts
@@ -49,16 +51,21 @@ def figure(scheme: str) -> str:
         ("From texts alone", texts["power"]),
         ("With likelihoods", odds["power"]),
     )
+    return side_by_side(panels, WIDTH, HEIGHT, scheme)
+
+
+def side_by_side(panels: Sequence[tuple[str, object]], wide: float, high: float, scheme: str) -> str:
+    """Pictures of one size under headings, two a row, as one file in the colours of a scheme."""
     titles, bodies = [], []
     for at, (head, picture) in enumerate(panels):
         title, body = re.fullmatch(r"<svg[^>]*><title>(.*?)</title>(.*)</svg>", str(picture), re.DOTALL).groups()  # type: ignore[union-attr]
         titles.append(f"{head}: {title}")
-        x, y = (WIDTH + 16) * (at % 2), (HEIGHT + HEAD) * (at // 2)
+        x, y = (wide + 16) * (at % 2), (high + HEAD) * (at // 2)
         bodies.append(
             f'<g class="doses" transform="translate({x:g} {y + HEAD:g})">'
             f'<text class="first head" x="2" y="-8">{head}</text>{body}</g>'
         )
-    width, height = 2 * WIDTH + 16, 2 * (HEIGHT + HEAD)
+    width, height = 2 * wide + 16, math.ceil(len(panels) / 2) * (high + HEAD)
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}" width="{width:g}" '
         f'height="{height:g}" role="img"><title>{". ".join(titles)}</title><style>{style(COLOURS[scheme])}</style>'

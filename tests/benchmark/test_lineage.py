@@ -162,7 +162,7 @@ def test_command_writes_and_prints(files, tmp_path, capsys):
         ("student,teacher\na,b\n", "lacks the column relation"),
         ("student,teacher,relation\na,,none\n", "row 1 has an empty field"),
         ("student,teacher,relation\na,b,distilled-from\n", "lists no unrelated pairs"),
-        ("", "cannot be read"),
+        ("", "lacks the column student, teacher, relation"),
     ],
 )
 def test_a_broken_lineage_file_is_one_line(tmp_path, text, wrong):

@@ -52,7 +52,7 @@ _PLACEHOLDER_WORDS = frozenset(
 )
 """Words of which local servers' documentation makes up the key that they do not check: lm-studio, sk-no-key-required."""
 
-# No pattern begins with a repetition: on a long word each of its letters would then be tried as the beginning of the whole rest.
+# No pattern begins with a repetition: on a long word each of its letters would be tried as a beginning.
 _USERINFO = re.compile(r"(?P<scheme>[A-Za-z0-9+.-]://)[^\s|,'\"]*@")
 _QUERY = re.compile(r"(?P<name>[?&;](?P<field>[\w.-]+)=)[^&;#\s|]+")
 _QUERY_FIELD = re.compile("key|token|secret|password|passwd|signature|sig|auth|credential", re.IGNORECASE)

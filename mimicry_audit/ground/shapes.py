@@ -113,15 +113,17 @@ def _test_of(shape: Any, needed: tuple[tuple[type, tuple[str, ...]], ...] | None
     if is_typeddict(shape):
         hints = get_type_hints(shape, include_extras=True)
         optional = {name for name, hint in hints.items() if get_origin(hint) is NotRequired}
+        nullable = frozenset(hints) if needed is not None else frozenset[str]()
         required = shape.__required_keys__ - optional if needed is None else set(dict(needed).get(shape, ()))
         hints = get_type_hints(shape)
     elif is_dataclass(shape):
         hints = get_type_hints(shape)
+        nullable = frozenset()
         required = {f.name for f in fields(shape) if f.default is MISSING and f.default_factory is MISSING}
     else:
         raise TypeError(f"no JSON has the type {shape}")
     tests = {name: _test_of(hint, needed) for name, hint in hints.items()}
-    return _test_of_record(tests, sorted(required), nullable=frozenset(hints) - required if needed is not None else ())
+    return _test_of_record(tests, sorted(required), nullable - required)
 
 
 def _test_of_union(tests: Sequence[Test]) -> Test:

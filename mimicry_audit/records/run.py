@@ -317,7 +317,7 @@ def read_records(
             if unknown := set(loaded) - names:
                 raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
             records.append(make(loaded))
-            if misfit := find_misfit(loaded, kind):
+            if misfit := find_misfit(loaded, kind, {}):
                 raise ValueError(misfit)
         except (ValueError, TypeError, RecursionError) as error:
             raise DataError(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 import yaml
 
@@ -10,7 +12,7 @@ from mimicry_audit.ground.yaml_text import load_yaml
 LEVELS = "abcdefgh"
 BOMB = "\n".join(
     ["a: &a [x, x, x, x, x, x, x, x]"]
-    + [f"{now}: &{now} [{', '.join([f'*{before}'] * 8)}]" for before, now in zip(LEVELS, LEVELS[1:], strict=False)]
+    + [f"{now}: &{now} [{', '.join([f'*{before}'] * 8)}]" for before, now in pairwise(LEVELS)]
 )
 """Eight to the power of eight values in half a kilobyte."""
 

@@ -20,7 +20,7 @@ from mimicry_audit.asking.session import EngineFactory, registered_engine
 from mimicry_audit.identity.attempts import Attempt
 from mimicry_audit.records.asked import Message, ModelSpec, Response, timestamp
 from mimicry_audit.records.judgement import OUTCOMES
-from mimicry_audit.records.run import read_records
+from mimicry_audit.records.run import journal_name, read_records
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Label(Response):
 
 def journal_path(folder: Path, label: str) -> Path:
     """Where one judge's labels are stored."""
-    return folder / "identity" / f"JUDGE-{label}.jsonl"
+    return folder / "identity" / f"JUDGE-{journal_name(label)}"
 
 
 def judge_attempts(

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.asking.remembering import remember, section_of
+from mimicry_audit.ground.disk import find_place, is_there
 from mimicry_audit.ground.errors import AuditError, ConfigError
 from mimicry_audit.records.asked import (
     IDENTITY_DOMAIN,
@@ -98,8 +99,8 @@ def find_panel(name: str) -> Panel:
         ConfigError: it does not exist; the message names those that do.
         RunDirectoryError: its manifest cannot be read.
     """
-    path = Path(name).expanduser()
-    if not (path / "manifest.json").is_file():
+    path = find_place(name)
+    if not is_there(path / "manifest.json"):
         path = path if os.sep in name else panel_path(name)
     directory = RunDirectory(path)
     if not directory.exists():

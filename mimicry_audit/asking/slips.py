@@ -40,7 +40,7 @@ from mimicry_audit.records.asked import (
     sha256_text,
     timestamp,
 )
-from mimicry_audit.records.run import RunDirectory, read_records
+from mimicry_audit.records.run import RunDirectory, journal_name, read_records
 
 SILENT_VISITS = 3
 """Visits in a row without a single reply after which a model counts as gone."""
@@ -65,7 +65,7 @@ class Line(Response):
 
 def journal_path(run: RunDirectory, label: str) -> Path:
     """Where one model's search is stored."""
-    return run.path / "identity" / f"SEARCH-{label}.jsonl"
+    return run.path / "identity" / f"SEARCH-{journal_name(label)}"
 
 
 def seeds_of(probes: Sequence[Probe], languages: Sequence[str] = ()) -> list[tuple[str, str]]:

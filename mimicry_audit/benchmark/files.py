@@ -5,23 +5,20 @@ Promise: a file that cannot be used is one line that says why; nothing is judged
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mimicry_audit.ground.errors import DataError, first_line
+from mimicry_audit.ground.errors import DataError
+from mimicry_audit.ground.tables import read_rows
 from mimicry_audit.records.manifest import ModelInRun
 from mimicry_audit.similarity.measure import Measured, measure_axes
 from mimicry_audit.similarity.passages import Passages
 from mimicry_audit.statistics.intervals import IntArray
 from mimicry_audit.verdicts.material import Material
 from mimicry_audit.workflow.imports import probes_of
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 UNRELATED = "none"
 TAUGHT = "distilled-from"
@@ -50,31 +47,21 @@ def read_lineage(path: Path) -> list[Pair]:
     Raises:
         DataError: it cannot be read, lacks a column, has an empty field, or names one pair twice with different relations.
     """
-    import pandas as pd
-
-    readers: dict[str, Callable[[], pd.DataFrame]] = {
-        ".csv": lambda: pd.read_csv(path, dtype=str, keep_default_na=False),
-        ".jsonl": lambda: pd.read_json(path, lines=True, dtype=False),
-        ".parquet": lambda: pd.read_parquet(path),
-    }
-    if path.suffix.lower() not in readers:
+    if path.suffix.lower() not in (".csv", ".jsonl", ".parquet"):
         raise DataError(f"{path} is not a lineage file", "name it .csv, .jsonl or .parquet")
     if not path.is_file():
         raise DataError(f"the lineage file {path} does not exist", "check the path")
-    try:
-        table = readers[path.suffix.lower()]()
-    except (OSError, ValueError) as error:
-        first = first_line(error)
-        raise DataError(f"{path} cannot be read ({first[:160]})", "check the file") from error
-    if lacking := [c for c in COLUMNS if c not in table.columns]:
+    rows = [row for _, row in read_rows(path, "lineage file")]
+    columns = {name for row in rows for name in row}
+    if lacking := [c for c in COLUMNS if c not in columns]:
         raise DataError(f"{path} lacks the column {', '.join(lacking)}", f"give rows with {', '.join(COLUMNS)}")
-    return _read_pairs(path, table.to_dict("records"))
+    return _read_pairs(path, rows)
 
 
-def _read_pairs(path: Path, rows: Sequence[dict[object, object]]) -> list[Pair]:
+def _read_pairs(path: Path, rows: Sequence[Mapping[str, object]]) -> list[Pair]:
     pairs: dict[tuple[str, str, str], Pair] = {}
     for number, row in enumerate(rows, 1):
-        fields = [str(row[c]).strip() if isinstance(row[c], str) else "" for c in COLUMNS]
+        fields = [str(row[c]).strip() if isinstance(row.get(c), str) else "" for c in COLUMNS]
         if not all(fields):
             raise DataError(f"{path}, row {number} has an empty field", f"fill in {', '.join(COLUMNS)}")
         org = row.get("teacher_org")

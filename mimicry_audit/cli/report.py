@@ -84,7 +84,7 @@ def write_formats(
     from mimicry_audit.cli.output import current, result
     from mimicry_audit.ground.errors import ConfigError
     from mimicry_audit.records.run import RunDirectory
-    from mimicry_audit.report.export import FORMATS, OF_ONE_MODEL, TABULAR, check, content, export
+    from mimicry_audit.report.export import FORMATS, OF_ONE_MODEL, TABULAR, blames_scores, check, content, export
     from mimicry_audit.report.trackers import log_to
     from mimicry_audit.verdicts.score import read_scores
 
@@ -105,7 +105,9 @@ def write_formats(
             raise ConfigError("standard output holds one format at a time", "name one --format, or a folder with --to")
         if current().as_json:
             raise ConfigError("--json and --to - both want standard output", "leave one of them out")
-        sys.stdout.buffer.write(content(directory, scores, format_names[0], table, model))
+        with blames_scores(directory):
+            page = content(directory, scores, format_names[0], table, model)
+        sys.stdout.buffer.write(page)
         sys.stdout.buffer.flush()
         return 0
     written = []
@@ -113,7 +115,8 @@ def write_formats(
         target = to
         if to is not None and len(format_names) > 1:
             target = to / (f"{only}.{name}" if only else FORMATS[name])
-        written.append(export(directory, scores, name, target, only, label))
+        with blames_scores(directory):
+            written.append(export(directory, scores, name, target, only, label))
         out_console().print(f"Report: {written[-1]}", soft_wrap=True, markup=False)
     for tracker in trackers:
         out_console().print(log_to(tracker, directory.path, scores), soft_wrap=True, markup=False)

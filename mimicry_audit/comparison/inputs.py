@@ -18,8 +18,10 @@ from mimicry_audit.asking.progress import Progress
 from mimicry_audit.comparison.settings import CompareSettings as CompareSettings
 from mimicry_audit.engines.names import parse_models
 from mimicry_audit.engines.registry import engine_for
+from mimicry_audit.ground.disk import find_place, is_there
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.version import __version__
+from mimicry_audit.probes.stored import checked_probes
 from mimicry_audit.records.asked import IDENTITY_DOMAIN, Probe, Response, Sampling, canonical_json, sha256_text
 from mimicry_audit.records.manifest import ModelInRun, Notes, ProbeSetEntry, SamplingEntry
 from mimicry_audit.records.run import RunDirectory
@@ -145,8 +147,8 @@ def _parse_side(role: str, text: str) -> _Named:
     own_label, body = (written[1], written[2]) if written else (None, text)
     path, mark, label = body.partition("#")
     for place, inner in ((body, None), (path, label if mark else None)):
-        if place and "\0" not in place and RunDirectory(Path(place).expanduser()).exists():
-            return _Named(role, text, own_label, RunDirectory(Path(place).expanduser()), inner or None)
+        if place and "\0" not in place and is_there(find_place(place)) and RunDirectory(find_place(place)).exists():
+            return _Named(role, text, own_label, RunDirectory(find_place(place)), inner or None)
     return _Named(role, text, own_label, None, None)
 
 
@@ -205,7 +207,7 @@ def plan_for(settings: CompareSettings, sides: Sequence[_Named]) -> Plan | None:
     run_settings = runs[0].manifest().settings
     return Plan(
         models=specs,
-        probes=tuple(runs[0].probes()),
+        probes=tuple(checked_probes(runs[0])),
         sampling=Sampling(**run_settings["sampling"]),
         probe_sets=tuple(run_settings["probe_sets"]),
         selection=run_settings["selection"],
@@ -266,7 +268,7 @@ def _build_side(side: _Named, label: str, step: float | None) -> Side:
         run=side.run.path,
         step=step,
         model=replace(model, label=label),
-        probes={probe.id: probe for probe in side.run.probes()},
+        probes={probe.id: probe for probe in checked_probes(side.run)},
         responses=tuple(side.run.responses(side.label)),
         sampling=None if manifest.imported else manifest.settings["sampling"],
     )

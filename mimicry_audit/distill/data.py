@@ -7,7 +7,6 @@ contains the smaller. A wrong row is one line that names it.
 
 from __future__ import annotations
 
-import json
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 
 from mimicry_audit.ground import tables
 from mimicry_audit.ground.errors import ConfigError, DataError, ProbeError
+from mimicry_audit.ground.shapes import parse_json
 from mimicry_audit.probes.checks import check as checks
 from mimicry_audit.records.asked import Message, canonical_json, sha256_text
 
@@ -226,7 +226,7 @@ def _build_messages(place: str, cells: Mapping[str, object], system: str | None)
         raise DataError(f"{place} offers tools, and a student is taught answers in text", "leave rows with tools out")
     if isinstance(conversation, str) and conversation.strip():
         try:
-            conversation = json.loads(conversation)
+            conversation = parse_json(conversation)
         except ValueError:
             raise DataError(f"{place}: messages is not JSON", "give a list of {role, content}") from None
     if conversation in (None, "", []):
@@ -280,7 +280,7 @@ def _build_check(place: str, cell: object) -> Mapping[str, object] | None:
         return None
     try:
         if isinstance(cell, str):
-            check: Mapping[str, object] = json.loads(cell)
+            check: Mapping[str, object] = parse_json(cell)
         elif isinstance(cell, Mapping):
             check = {k: v for k, v in cell.items() if v is not None}
         else:

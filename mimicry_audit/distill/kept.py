@@ -14,6 +14,7 @@ from mimicry_audit.distill.evolve.settings import EvolveSettings
 from mimicry_audit.distill.settings import DistillSettings
 from mimicry_audit.distill.training.settings import deciding_defaults
 from mimicry_audit.ground.errors import RunDirectoryError
+from mimicry_audit.ground.shapes import parse_json
 from mimicry_audit.records.run import differences, write_json
 
 DIVERGED = "diverged"
@@ -47,7 +48,7 @@ def keep_settings(
         return False
     try:
         # A setting that was unknown when the folder was begun has had its default all along.
-        before = {**_as_json(deciding_defaults(type(settings))), **json.loads(path.read_text("utf-8"))}
+        before = {**_as_json(deciding_defaults(type(settings))), **parse_json(path.read_text("utf-8"))}
     except (OSError, ValueError, TypeError) as error:
         raise RunDirectoryError(f"{path} cannot be read ({error})", "start again with another --out") from None
     before.pop(skip, None)

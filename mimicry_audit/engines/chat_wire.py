@@ -7,12 +7,12 @@ suspicion, and what cannot be read is reported instead of becoming an empty answ
 from __future__ import annotations
 
 import json
-import math
 import re
 from collections.abc import Mapping
 
 from mimicry_audit.engines.event_stream import is_stream, read_stream
 from mimicry_audit.engines.reading import completion_status, split_reasoning
+from mimicry_audit.ground.shapes import parse_json
 from mimicry_audit.records.asked import Completion, Request, Sampling
 
 NEUTRAL_VLLM: Mapping[str, object] = {
@@ -78,12 +78,14 @@ def completion(body: bytes, latency: float) -> Completion:
         UnreadableAnswer: the body is not a chat completion, or says that the server gave up on the way.
     """
     try:
-        answer = read_stream(body) if is_stream(body) else json.loads(body)
+        answer = read_stream(body) if is_stream(body) else parse_json(body, lax=True)
         if isinstance(answer, dict) and answer.get("error"):
             raise UnreadableAnswer(f"the server sent an error as an answer: {error_message(body)}")
         choice = answer["choices"][0]
         message = choice["message"]
-        content = _content_text(message.get("content"))
+        content, refusal = _content_text(message.get("content")), _content_text(message.get("refusal"))
+        finish = _text_or_none(choice.get("finish_reason"))
+        usage = _object(answer.get("usage"))
     except UnreadableAnswer:
         raise
     except (ValueError, LookupError, TypeError, AttributeError):
@@ -92,18 +94,16 @@ def completion(body: bytes, latency: float) -> Completion:
     reasoning = message.get("reasoning") or message.get("reasoning_content")
     text, thought = split_reasoning(content)
     # A model that declines in words has answered; some servers put those words into a field of their own.
-    text = text or _content_text(message.get("refusal"))
-    finish = choice.get("finish_reason")
-    usage = answer.get("usage") or {}
+    text = text or refusal
     return Completion(
         status=completion_status(text, finish),
         text=text,
         reasoning=str(reasoning).strip() if reasoning else thought,
         finish_reason=finish,
-        prompt_tokens=usage.get("prompt_tokens"),
-        completion_tokens=usage.get("completion_tokens"),
+        prompt_tokens=_count_or_none(usage.get("prompt_tokens")),
+        completion_tokens=_count_or_none(usage.get("completion_tokens")),
         latency_s=latency,
-        served_model=answer.get("model"),
+        served_model=_text_or_none(answer.get("model")),
         logprobs=_read_logprobs(choice.get("logprobs")),
     )
 
@@ -123,7 +123,7 @@ def _refuse_half_answer(choice: Mapping[str, object]) -> None:
 def error_message(body: bytes) -> str:
     """What a server says about its refusal, in one line."""
     try:
-        answer = json.loads(body)
+        answer = parse_json(body, lax=True)
     except ValueError:
         return _body_excerpt(body)
     detail = answer.get("error", answer) if isinstance(answer, dict) else answer
@@ -137,7 +137,7 @@ def is_moderation(status: int, body: bytes) -> bool:
     if status not in {400, 403, 422, 451}:
         return False
     try:
-        error = json.loads(body)["error"]
+        error = parse_json(body, lax=True)["error"]
         inner = error.get("innererror") or {}
         codes = (
             {str(error.get("code")), str(inner.get("code"))} if isinstance(inner, dict) else {str(error.get("code"))}
@@ -153,7 +153,7 @@ def is_moderation(status: int, body: bytes) -> bool:
 def error_code(body: bytes) -> str:
     """The machine-readable code of a refusal, empty if absent."""
     try:
-        return str(json.loads(body)["error"].get("code") or "")
+        return str(parse_json(body, lax=True)["error"].get("code") or "")
     except (ValueError, LookupError, TypeError, AttributeError):
         return ""
 
@@ -176,12 +176,31 @@ def _read_logprobs(logprobs: object) -> tuple[Mapping[str, float], ...] | None:
     steps = []
     for place in logprobs["content"]:
         step: dict[str, float] = {}
-        for entry in (place, *(place.get("top_logprobs") or ())):
+        others = place.get("top_logprobs") if isinstance(place, dict) else None
+        for entry in (place, *(others if isinstance(others, list) else ())):
+            if not isinstance(entry, dict):
+                continue
             value = entry.get("logprob")  # JSON has no infinity: servers write null, which says nothing
-            if isinstance(value, int | float) and math.isfinite(value):
+            if isinstance(value, int | float) and -_LEAST_LOG <= value <= _LEAST_LOG:
                 step.setdefault(str(entry.get("token")), float(value))
         steps.append(step)
     return tuple(steps)
+
+
+_LEAST_LOG = 1e300
+"""More than any logarithm of a probability; beyond it stand infinity, NaN and whole numbers that no float holds."""
+
+
+def _object(value: object) -> Mapping[str, object]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count_or_none(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
 
 
 def _body_excerpt(body: bytes) -> str:

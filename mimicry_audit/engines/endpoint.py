@@ -7,7 +7,6 @@ or does not know the model says so at once. Keys are read from the environment a
 from __future__ import annotations
 
 import difflib
-import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from mimicry_audit.engines.http_client import Connection, Retries, ask_all
 from mimicry_audit.engines.options import Option, with_defaults
 from mimicry_audit.engines.reading import refuse_overlong
 from mimicry_audit.ground.errors import ConfigError, EngineError, PrerequisiteError
+from mimicry_audit.ground.shapes import parse_json
 from mimicry_audit.records.asked import Completion, Identity, Message, Request, Sampling
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ def served_model(connection: Connection, name: str, limit_field: str = "max_toke
 def _read_entries(body: bytes) -> dict[str, Mapping[str, object]]:
     """The list of models; empty if there is none: a wrong name will meet a 404."""
     try:
-        return {str(entry["id"]): dict(entry) for entry in json.loads(body)["data"]}
+        return {str(entry["id"]): dict(entry) for entry in parse_json(body, lax=True)["data"]}
     except (ValueError, LookupError, TypeError):
         return {}
 

@@ -6,9 +6,10 @@ endpoints answer in no other way, so ``extra_body={"stream": true}`` must work.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
+
+from mimicry_audit.ground.shapes import parse_json
 
 
 def is_stream(body: bytes) -> bool:
@@ -45,7 +46,7 @@ def _parse_events(body: bytes) -> Iterator[dict[str, Any]]:
     for line in body.decode("utf-8", "replace").splitlines():
         name, _, data = line.partition(":")
         if name.strip() == "data" and data.strip() not in {"", "[DONE]"}:
-            event = json.loads(data)
+            event = parse_json(data, lax=True)
             if isinstance(event, dict):
                 yield event
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -19,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.engines import gguf
+from mimicry_audit.ground.disk import find_place, is_there
 from mimicry_audit.ground.errors import DataError, PrerequisiteError
+from mimicry_audit.ground.shapes import parse_json
 from mimicry_audit.records.asked import ModelSpec
 
 HUB_SECONDS = 5.0
@@ -64,7 +65,7 @@ class Weights:
         if path is None:
             return {}
         try:
-            loaded = json.loads(path.read_text(encoding="utf-8"))
+            loaded = parse_json(path.read_text(encoding="utf-8"), lax=True)
         except (OSError, ValueError) as error:
             raise DataError(f"{self.name}: {filename} cannot be read ({error})", "download the model again") from None
         if not isinstance(loaded, dict):
@@ -84,8 +85,8 @@ def find_model(spec: ModelSpec) -> Weights:
     Raises:
         PrerequisiteError: it is neither a model folder nor on the Hub nor in the local cache, or it is an adapter alone.
     """
-    folder = Path(spec.name).expanduser()
-    if (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
+    folder = find_place(spec.name)
+    if is_there(folder) and (folder / "adapter_config.json").is_file() and not (folder / "config.json").is_file():
         # transformers would load it on whatever base the file names, which no fingerprint here would cover.
         raise _adapter_alone(spec.name, folder / "adapter_config.json")
     chosen_file = spec.options.get("gguf_file")
@@ -95,7 +96,7 @@ def find_model(spec: ModelSpec) -> Weights:
 def _adapter_alone(name: str, config: Path) -> PrerequisiteError:
     """The error for an adapter's folder that is given as a model."""
     try:
-        base = json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path") or "BASE"
+        base = parse_json(config.read_text(encoding="utf-8"), lax=True).get("base_model_name_or_path") or "BASE"
     except (OSError, ValueError, AttributeError):
         base = "BASE"
     return PrerequisiteError(f"{name} holds an adapter of {base}, not a whole model", f"write it as {base}:{name}")
@@ -105,7 +106,7 @@ def find_adapter(spec: ModelSpec) -> Weights | None:
     """The weights of a spec's LoRA adapter, None when it has none."""
     if spec.adapter is None:
         return None
-    if Path(spec.adapter).expanduser().is_dir():
+    if is_there(find_place(spec.adapter)) and find_place(spec.adapter).is_dir():
         return find(spec.adapter, None)
     name, _, revision = spec.adapter.partition("@")
     return find(name, revision or None)
@@ -125,14 +126,15 @@ def find(name: str, revision: str | None, gguf_file: str | None = None) -> Weigh
         if gguf.is_gguf(built):
             return _converted(name, built)
         return Weights(name, str(built.resolve()), None, folder_digest(built))
-    path = Path(name).expanduser()
-    if revision and path.exists():
+    path = find_place(name)
+    local = is_there(path)
+    if revision and local:
         raise PrerequisiteError(f"{name} is a local model and has no revision {revision}", "leave out the @…")
-    if path.is_dir():
+    if local and path.is_dir():
         if (file := gguf.choose_file(path, gguf_file)) is not None:
             return _converted(file.stem, file)
         return Weights(path.resolve().name, str(path.resolve()), None, folder_digest(path))
-    if gguf.is_gguf(path) and path.is_file():
+    if local and gguf.is_gguf(path) and path.is_file():
         return _converted(path.stem, path)
     if not HUB_ID.fullmatch(name):
         raise PrerequisiteError(
@@ -179,7 +181,9 @@ def chat_template(weights: Weights) -> str | None:
             return template
         if isinstance(template, list):
             template_by_name = {
-                entry["name"]: entry["template"] for entry in template if isinstance(entry, dict) and "name" in entry
+                entry["name"]: entry.get("template")
+                for entry in template
+                if isinstance(entry, dict) and isinstance(entry.get("name"), str)
             }
             if isinstance(template_by_name.get("default"), str):
                 return str(template_by_name["default"])

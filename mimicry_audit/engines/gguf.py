@@ -18,6 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mimicry_audit.engines.gguf_header import check_header
 from mimicry_audit.engines.hardware import version_of
 from mimicry_audit.engines.invented import refuse_invented_weights
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, first_line
@@ -120,6 +121,7 @@ def _read_metadata(file: Path) -> tuple[Mapping[str, object], str]:
     from gguf import GGUFReader
 
     try:
+        check_header(file)
         reader = GGUFReader(file)
         fields = {
             name: reader.fields[name].contents()

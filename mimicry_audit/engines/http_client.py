@@ -28,6 +28,7 @@ from urllib.parse import urljoin, urlsplit
 from mimicry_audit.engines import chat_wire
 from mimicry_audit.ground.errors import EngineError
 from mimicry_audit.ground.redaction import looks_secret
+from mimicry_audit.ground.shapes import parse_json
 from mimicry_audit.records.asked import Completion, Request
 
 if TYPE_CHECKING:
@@ -399,7 +400,7 @@ async def _list_served(http: httpx.AsyncClient, url: str, connection: Connection
     import httpx
 
     try:
-        listed = json.loads(connection.unechoed((await http.get(f"{url}/models", timeout=10.0)).content))
+        listed = parse_json(connection.unechoed((await http.get(f"{url}/models", timeout=10.0)).content), lax=True)
         return [str(entry["id"]) for entry in listed["data"]]
     except (httpx.HTTPError, ValueError, LookupError, TypeError):
         return []

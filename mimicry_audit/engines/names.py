@@ -28,6 +28,7 @@ from mimicry_audit.engines.fingerprint import HUB_ID
 from mimicry_audit.engines.gguf import is_gguf
 from mimicry_audit.engines.options import check_options, refuse_secrets, unknown_option
 from mimicry_audit.engines.registry import ENGINES, default_engine, engine_class
+from mimicry_audit.ground.disk import find_place, is_there
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.tables import SUFFIXES
 from mimicry_audit.logs.answers import join_files, split_files
@@ -154,7 +155,7 @@ def _engine_of_bare(body: str, default: str | None) -> str:
     """The engine for a name without a known prefix, once it is clear that it is a folder or a Hub id."""
     if re.match(r"https?://", body):
         raise ConfigError(f"{body} is an address, not a model", f"write openai/NAME@{body}")
-    if Path(body).is_file() and Path(body).suffix.lower() in SUFFIXES:
+    if is_there(Path(body)) and Path(body).is_file() and Path(body).suffix.lower() in SUFFIXES:
         raise ConfigError(f"{body} is a file, not a model", f"write recorded/{body}#NAME")
     engine = default or default_engine()
     if body.startswith("lab/") or _is_path(body) or _is_local(body):
@@ -181,8 +182,8 @@ def _is_path(text: str) -> bool:
 
 def _is_local(text: str) -> bool:
     """Whether a model folder or a GGUF file of that name exists."""
-    path = Path(text).expanduser()
-    return path.is_dir() or (is_gguf(path) and path.is_file())
+    path = find_place(text)
+    return is_there(path) and (path.is_dir() or (is_gguf(path) and path.is_file()))
 
 
 def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, object]:
@@ -224,7 +225,7 @@ def _parse_weights(source: str, text: str, *, explicit: bool) -> dict[str, objec
 
 
 def _expand_user(path: str) -> str:
-    return str(Path(path).expanduser()) if path.startswith("~") else path
+    return str(find_place(path)) if path.startswith("~") else path
 
 
 def _parse_endpoint(source: str, text: str, options: dict[str, object]) -> dict[str, Any]:
@@ -261,7 +262,7 @@ def _parse_endpoint(source: str, text: str, options: dict[str, object]) -> dict[
 def _parse_recorded(source: str, text: str, options: dict[str, object]) -> dict[str, object]:
     file, mark, name = text.rpartition("#")
     for at in (place.start() for place in re.finditer("#", text)):  # a model's own name may hold the mark
-        if all(Path(part).expanduser().exists() for part in split_files(text[:at]) if part) and text[:at]:
+        if all(is_there(find_place(part)) for part in split_files(text[:at]) if part) and text[:at]:
             file, name = text[:at], text[at + 1 :]
             break
     if not mark or not name or not file:
@@ -274,8 +275,12 @@ def _short_label(spec: ModelSpec) -> str:
     """The last part of the name: the adapter's where there is one."""
     name = spec.name
     if spec.adapter:
-        name = spec.adapter if Path(spec.adapter).is_dir() else spec.adapter.partition("@")[0]
-    if Path(name).is_dir() and spec.engine in {"vllm", "hf"}:
+        name = (
+            spec.adapter
+            if is_there(Path(spec.adapter)) and Path(spec.adapter).is_dir()
+            else spec.adapter.partition("@")[0]
+        )
+    if spec.engine in {"vllm", "hf"} and is_there(Path(name)) and Path(name).is_dir():
         name = Path(name).resolve().name
     return safe_label(name.rstrip("/").rpartition("/")[2])
 
@@ -339,7 +344,11 @@ def _refuse_repeats(specs: Sequence[ModelSpec]) -> None:
     spec_by_key: dict[str, ModelSpec] = {}
     for spec in specs:
         folder = Path(spec.name)
-        name = str(folder.resolve()) if spec.engine in {"vllm", "hf"} and folder.is_dir() else spec.name
+        name = (
+            str(folder.resolve())
+            if spec.engine in {"vllm", "hf"} and is_there(folder) and folder.is_dir()
+            else spec.name
+        )
         key = canonical_json([spec.engine, name, spec.revision, spec.adapter, dict(spec.options)])
         if key in spec_by_key:
             raise ConfigError(

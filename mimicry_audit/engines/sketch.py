@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
+from mimicry_audit.ground.shapes import find_misfit, parse_json
 from mimicry_audit.records.asked import canonical_json, sha256_text
 from mimicry_audit.records.manifest import StatedLineage, WeightSketch
 
@@ -46,7 +47,7 @@ def sketch_folder(folder: Path) -> WeightSketch | None:
     """
     try:
         return _sketch_tensors(folder)
-    except (OSError, ValueError, KeyError, TypeError, struct.error):
+    except (OSError, ValueError, LookupError, TypeError, ArithmeticError, struct.error):
         return None  # a damaged file is for the engine to complain of
 
 
@@ -73,12 +74,14 @@ def _sketch_tensors(folder: Path) -> WeightSketch | None:
 
 
 def lineage_of(folder: Path) -> StatedLineage | None:
-    """The lineage manifest a checkpoint carries (``lineage.json``), or None."""
+    """The lineage manifest a checkpoint carries (``lineage.json``), or None; a field of another type is left out."""
     try:
-        loaded = json.loads((folder / "lineage.json").read_text("utf-8"))
+        loaded = parse_json((folder / "lineage.json").read_text("utf-8"))
     except (OSError, ValueError):
         return None
-    return cast("StatedLineage", loaded) if isinstance(loaded, dict) else None
+    if not isinstance(loaded, dict):
+        return None
+    return cast("StatedLineage", {k: v for k, v in loaded.items() if find_misfit({k: v}, StatedLineage) is None})
 
 
 def _tensor_entries(folder: Path) -> Iterator[tuple[str, Path, int, dict[str, Any]]]:
@@ -102,7 +105,7 @@ def _read_header(file: Path) -> tuple[dict[str, Any], int]:
         (length,) = struct.unpack("<Q", stream.read(8))
         if length > file.stat().st_size:
             raise ValueError(f"{file} is cut short")
-        header = json.loads(stream.read(length))
+        header = parse_json(stream.read(length))
     if not isinstance(header, dict):
         raise ValueError(f"{file} has no safetensors header")
     return header, 8 + length

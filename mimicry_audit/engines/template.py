@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mimicry_audit.engines.fingerprint import Weights, chat_template
+from mimicry_audit.ground.disk import find_place
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, first_line
 from mimicry_audit.records.asked import Message, sha256_text
 
@@ -141,7 +141,7 @@ def _template_source(weights: Weights, choice: str | None) -> str:
         return PLAIN
     if choice is not None:
         try:
-            return Path(choice).expanduser().read_text(encoding="utf-8")
+            return find_place(choice).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(
                 f"the chat template {choice} cannot be read ({error})", "give a Jinja file, or plain"

@@ -15,6 +15,7 @@ from mimicry_audit.engines.chat_wire import UnreadableAnswer
 from mimicry_audit.engines.http_client import Connection, ask_all
 from mimicry_audit.engines.likelihood import TextRequest, TokenScores, encode
 from mimicry_audit.engines.template import ChatTemplate
+from mimicry_audit.ground.shapes import parse_json
 from mimicry_audit.records.asked import Completion, Request
 
 ROUTE = "completions"
@@ -69,9 +70,9 @@ def places(body: bytes, latency: float) -> Completion:
         UnreadableAnswer: there are none.
     """
     try:
-        listed = json.loads(body)["choices"][0]["prompt_logprobs"]
+        listed = parse_json(body, lax=True)["choices"][0]["prompt_logprobs"]
         read_places = tuple(_read_place(place) for place in listed)
-    except (ValueError, LookupError, TypeError, AttributeError):
+    except (ValueError, LookupError, TypeError, AttributeError, OverflowError):
         raise UnreadableAnswer("the server's answer holds no log-probabilities of the prompt") from None
     return _Places(status="ok", latency_s=latency, places=read_places)
 

@@ -24,6 +24,23 @@ LITTLE = 1 << 20
 AGAIN = "free some space and run the same command again: nothing collected is lost"
 
 
+def find_place(text: str | Path) -> Path:
+    """The path that a text names, with ``~`` for the user's folder, where that user exists."""
+    path = Path(text)
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        return path
+
+
+def is_there(path: Path) -> bool:
+    """Whether anything is at a path; names that no file can have (too long, with a NUL) name nothing."""
+    try:
+        return path.exists()
+    except (OSError, ValueError):
+        return False
+
+
 def unwritable(path: Path, error: OSError) -> RunDirectoryError:
     """The error for a failed write, by its number."""
     fix = "check the path, and run the same command again: nothing collected is lost"

@@ -12,6 +12,9 @@ from __future__ import annotations
 
 from mimicry_audit.ground.redaction import redacted
 
+LONGEST = 2000
+"""Characters of a problem or of a fix."""
+
 
 class AuditError(Exception):
     """A failure with a cause the user can fix.
@@ -24,8 +27,8 @@ class AuditError(Exception):
     exit_code = 2
 
     def __init__(self, problem: str, fix: str = "") -> None:
-        self.problem = redacted(" ".join(problem.split()))
-        self.fix = redacted(" ".join(fix.split()))
+        self.problem = _cut(redacted(_cut(" ".join(problem.split()), 3 * LONGEST)), LONGEST)
+        self.fix = _cut(redacted(_cut(" ".join(fix.split()), 3 * LONGEST)), LONGEST)
         super().__init__(str(self))
 
     def __str__(self) -> str:
@@ -72,6 +75,11 @@ class GateTripped(AuditError):
     """A ``--fail-on`` condition holds."""
 
     exit_code = 3
+
+
+def _cut(text: str, longest: int) -> str:
+    """A text that quotes a whole file is cut in the middle: where it stands is said first, what is wrong last."""
+    return text if len(text) <= longest else f"{text[: longest // 2]} […] {text[-longest // 4 :]}"
 
 
 def first_line(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass
@@ -139,7 +140,7 @@ class Field:
     def contains(self, value: float) -> bool:
         """Whether a finite number lies within the bounds."""
         return (
-            math.isfinite(value)
+            abs(value) <= sys.float_info.max  # false of NaN; of a whole number that no float can hold, too
             and (self.low is None or value >= self.low)
             and (self.above is None or value > self.above)
             and (self.high is None or value <= self.high)
@@ -333,7 +334,10 @@ def _read_whole(field: Field, value: object) -> int:
 def _read_number(field: Field, value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError:  # a whole number that no float can hold
+        return math.inf
 
 
 def _read_text(field: Field, value: object) -> str:

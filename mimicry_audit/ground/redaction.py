@@ -52,14 +52,13 @@ _PLACEHOLDER_WORDS = frozenset(
 )
 """Words of which local servers' documentation makes up the key that they do not check: lm-studio, sk-no-key-required."""
 
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)[^\s|,'\"]*@")
-_QUERY = re.compile(
-    r"(?P<name>[?&;](?:[\w.-]*(?:key|token|secret|password|passwd|signature|sig|auth|credential)[\w.-]*)=)[^&;#\s|]+",
-    re.IGNORECASE,
-)
+# No pattern begins with a repetition: on a long word each of its letters would be tried as a beginning.
+_USERINFO = re.compile(r"(?P<scheme>[A-Za-z0-9+.-]://)[^\s|,'\"]*@")
+_QUERY = re.compile(r"(?P<name>[?&;](?P<field>[\w.-]+)=)[^&;#\s|]+")
+_QUERY_FIELD = re.compile("key|token|secret|password|passwd|signature|sig|auth|credential", re.IGNORECASE)
 _BEARER = re.compile(r"(?P<name>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{8,}", re.IGNORECASE)
 _ASSIGNED = re.compile(
-    r"(?P<name>\b[\w-]*(?:api[_-]?key|access[_-]?token|password|passwd|secret|authorization)['\"]?\s*[:=]\s*['\"]?)[^\s'\",}…*]{4,}",
+    r"(?P<name>(?:api[_-]?key|access[_-]?token|password|passwd|secret|authorization)['\"]?\s*[:=]\s*['\"]?)[^\s'\",}…*]{4,}",
     re.IGNORECASE,
 )
 _SHAPES = re.compile(
@@ -73,10 +72,14 @@ def redacted(text: str) -> str:
     for value in _environment_secrets():
         text = text.replace(value, HIDDEN)
     text = _USERINFO.sub(rf"\g<scheme>{HIDDEN}@", text)
-    text = _QUERY.sub(rf"\g<name>{HIDDEN}", text)
+    text = _QUERY.sub(_hide_query, text)
     text = _BEARER.sub(rf"\g<name>{HIDDEN}", text)
     text = _ASSIGNED.sub(rf"\g<name>{HIDDEN}", text)
     return _SHAPES.sub(HIDDEN, text)
+
+
+def _hide_query(found: re.Match[str]) -> str:
+    return f"{found['name']}{HIDDEN}" if _QUERY_FIELD.search(found["field"]) else found[0]
 
 
 @overload

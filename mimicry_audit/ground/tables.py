@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
+from mimicry_audit.ground.disk import find_place, is_there
 from mimicry_audit.ground.errors import DataError
 
 SUFFIXES = (".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".parquet")
@@ -32,11 +33,11 @@ def read_rows(path: str | Path, kind: str) -> Iterator[Row]:
     Raises:
         DataError: the ending is unknown, the file is missing or unreadable, or a line is not a row.
     """
-    file = Path(path).expanduser()
+    file = find_place(path)
     reader = _READERS.get(file.suffix.lower())
     if reader is None:
         raise DataError(f"{path} is not a {kind}", "name it .jsonl, .json, .csv, .tsv or .parquet")
-    if not file.is_file():
+    if not is_there(file) or not file.is_file():
         raise DataError(f"the {kind} {path} does not exist", "check the path")
     try:
         yield from reader(file)
@@ -52,7 +53,7 @@ def _json_lines(file: Path) -> Iterator[Row]:
             if not line.strip():
                 continue
             try:
-                row = json.loads(line, parse_constant=_read_no_number)
+                row = json.loads(line, parse_constant=_read_no_number, parse_float=_read_float)
             except (ValueError, RecursionError):
                 raise DataError(f"{file.name}, line {number} is not JSON", "give one JSON object per line") from None
             if not isinstance(row, dict):
@@ -67,7 +68,7 @@ def _json_array(file: Path) -> Iterator[Row]:
         yield from _json_lines(file)
         return
     try:
-        rows = json.loads(text, parse_constant=_read_no_number)
+        rows = json.loads(text, parse_constant=_read_no_number, parse_float=_read_float)
     except (ValueError, RecursionError):
         raise DataError(f"{file.name} is not JSON", "give one array of JSON objects, or one object per line") from None
     for number, row in enumerate(rows, start=1):
@@ -133,6 +134,12 @@ def as_written(value: object) -> object:
 
 def _read_no_number(_: str) -> None:
     """NaN and Infinity are no JSON; writers put NaN where a value is missing."""
+
+
+def _read_float(text: str) -> float | None:
+    """A number; 1e999 is none that a float can hold."""
+    number = float(text)
+    return number if math.isfinite(number) else None
 
 
 _READERS: Mapping[str, Callable[[Path], Iterator[Row]]] = {

@@ -17,6 +17,7 @@ import yaml
 
 from mimicry_audit.ground.errors import ConfigError, first_line
 from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.ground.yaml_text import load_yaml
 
 LANGUAGES = ("en", "zh")
 _TOP = ("countries", "makers")
@@ -233,9 +234,8 @@ def _read_shipped() -> Facts:
 
 
 def _read_facts(path: Path) -> Facts:
-    loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        document = yaml.load(path.read_text(encoding="utf-8-sig"), Loader=loader)  # noqa: S506 (a safe loader)
+        document = load_yaml(path.read_text(encoding="utf-8-sig"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read ({error.strerror})", "check the path and its permissions") from None
     except UnicodeDecodeError as error:

@@ -16,6 +16,7 @@ import yaml
 
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.ground.resources import resource_dir
+from mimicry_audit.ground.yaml_text import load_yaml
 from mimicry_audit.identity.claims import ClaimFinder
 from mimicry_audit.identity.facts import load_facts
 
@@ -66,7 +67,7 @@ def load_templates(path: Path | None = None) -> tuple[Template, ...]:
     """
     path = path or resource_dir("probes") / "identity" / "templates.yaml"
     try:
-        loaded = yaml.safe_load(path.read_text("utf-8"))
+        loaded = load_yaml(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "restore it") from error
     except (yaml.YAMLError, ValueError) as error:

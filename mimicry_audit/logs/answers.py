@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mimicry_audit.ground.disk import find_place, is_there
 from mimicry_audit.ground.errors import DataError
 from mimicry_audit.logs.chat_marks import turns_of
 from mimicry_audit.logs.formats import files_in, is_companion, read_log
@@ -100,7 +101,7 @@ def read_answers(paths: Sequence[str | Path], kind: str = "auto") -> ReadAnswers
     notes, repeated = Notes(), 0
     files = files_in(paths)
     for path in files:
-        name, count = path.expanduser().name, len(answers) + repeated + notes.left_out.total()
+        name, count = find_place(path).name, len(answers) + repeated + notes.left_out.total()
         for at, row in read_log(path, kind, files, notes):
             where = f"{name}, {at}"
             answer, numbered = _read_answer(where, row, counted)
@@ -144,7 +145,7 @@ def split_files(text: str) -> list[str]:
     parts, found = text.split("|"), []
     while parts:
         ends = range(len(parts), 0, -1)
-        end = next((end for end in ends if Path("|".join(parts[:end])).expanduser().exists()), 1)
+        end = next((end for end in ends if is_there(find_place("|".join(parts[:end])))), 1)
         found.append("|".join(parts[:end]))
         parts = parts[end:]
     return found

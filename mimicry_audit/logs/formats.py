@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from mimicry_audit.ground.disk import find_place
 from mimicry_audit.ground.errors import AuditError, ConfigError, DataError, first_line
 from mimicry_audit.ground.tables import SUFFIXES, Row, read_rows
 from mimicry_audit.logs import (
@@ -44,12 +45,12 @@ def files_in(paths: Sequence[str | Path]) -> list[Path]:
     """
     found: list[Path] = []
     for path in map(Path, paths):
-        if not path.expanduser().is_dir():
+        if not find_place(path).is_dir():
             found.append(path)
             continue
         suffixes = {*SUFFIXES, ".eval"}
         inside = sorted(
-            file for file in path.expanduser().rglob("*") if file.suffix.lower() in suffixes and file.is_file()
+            file for file in find_place(path).rglob("*") if file.suffix.lower() in suffixes and file.is_file()
         )
         known = [file for file in inside if _reader(Look(file)) is not None]
         if not known:
@@ -63,7 +64,7 @@ def files_in(paths: Sequence[str | Path]) -> list[Path]:
 
 def places_of(paths: Sequence[str | Path]) -> list[Path]:
     """The paths themselves, and everything below those that are folders: what changes when an answer does."""
-    given = [Path(path).expanduser() for path in paths]
+    given = [find_place(path) for path in paths]
     return [place for path in given for place in (path, *(sorted(path.rglob("*")) if path.is_dir() else ()))]
 
 

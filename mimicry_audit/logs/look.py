@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mimicry_audit.ground.disk import find_place
+
 _FIRST_LINE = 64 * 2**20
 """Longest first line that is read, in bytes."""
 
@@ -25,7 +27,7 @@ class Look:
     """
 
     def __init__(self, path: Path, others: tuple[Path, ...] = ()) -> None:
-        self.path = path.expanduser()
+        self.path = find_place(path)
         self.others = others
 
     @property

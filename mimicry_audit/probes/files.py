@@ -15,10 +15,9 @@ from typing import Any, NoReturn
 import yaml
 
 from mimicry_audit.ground.errors import ProbeError, first_line
+from mimicry_audit.ground.yaml_text import LOADER, check_yaml, load_yaml
 
 ENDINGS = (".jsonl", ".json", ".yaml", ".yml")
-
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,9 +168,10 @@ def _no_constant(name: str) -> NoReturn:
 
 def _read_yaml(text: str, display_name: str) -> tuple[object, list[str]]:
     try:
-        node = yaml.compose(text, Loader=_LOADER)
+        check_yaml(text)
+        node = yaml.compose(text, Loader=LOADER)
         _no_repeated_keys(node, display_name)
-        document = yaml.load(text, Loader=_LOADER)  # noqa: S506 (a safe loader, the C one where there is one)
+        document = load_yaml(text)
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
         what = f"is not valid YAML ({error.problem or 'cannot be parsed'})"

@@ -16,6 +16,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from mimicry_audit.ground.disk import find_place
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, ProbeError, first_line
 from mimicry_audit.ground.resources import resource_dir
 from mimicry_audit.ground.suggest import did_you_mean, quoted_list, reject_unknown
@@ -101,7 +102,7 @@ def read_hub(name: str) -> LoadedSet:
 def find_mapping(dataset: str, user_file: str | None) -> HubMapping:
     """The user's mapping, or the shipped one for the dataset."""
     if user_file is not None:
-        path = Path(user_file).expanduser()
+        path = find_place(user_file)
         return read_mapping_file(path, dataset)
     shipped = shipped_mappings()
     if dataset not in shipped:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+from mimicry_audit.ground.disk import find_place, is_there
 from mimicry_audit.ground.errors import ConfigError, PrerequisiteError, ProbeError
 from mimicry_audit.ground.plugins import PROBE_SET_GROUP, PluginRegistry, package_of
 from mimicry_audit.ground.resources import resource_dir
@@ -126,8 +127,8 @@ def find_set(name: str) -> tuple[Path, str | None]:
     head, slash, domain = name.partition("/")
     if head in shipped and (not slash or (domain and "/" not in domain)):
         return shipped[head], domain or None
-    path = Path(name).expanduser()
-    if path.exists():
+    path = find_place(name)
+    if is_there(path):
         return path, None
     if path.suffix.lower() in ENDINGS or name.startswith((".", "/", "~")):
         raise ConfigError(f"The probe file '{name}' does not exist", "check the path")

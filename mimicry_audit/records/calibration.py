@@ -6,12 +6,12 @@ schema is refused in one line.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mimicry_audit.ground.errors import DataError
+from mimicry_audit.ground.shapes import find_misfit, parse_json
 from mimicry_audit.records.run import write_json
 
 CALIBRATION_SCHEMA = "mimicry_audit.calibration/1"
@@ -63,31 +63,29 @@ def read(folder: Path) -> Calibration:
     """
     path = folder / FILE
     try:
-        content = json.loads(path.read_text("utf-8"))
+        content = parse_json(path.read_text("utf-8"))
     except OSError:
         raise DataError(
             f"{folder} holds no {FILE}", "make it with audit calibrate --out, or check --calibration"
         ) from None
-    except (ValueError, RecursionError):
+    except ValueError:
         content = None
     if not isinstance(content, dict) or content.get("schema") != CALIBRATION_SCHEMA:
         raise DataError(f"{path} is not a calibration of this version", "make it again: audit calibrate")
-    try:
-        students = [
-            CalibrationStudent(**{name: _text(entry[name]) for name in ("label", "teacher", "folder")})
-            for entry in content["students"]
-        ]
-        texts = {name: _text(content[name]) for name in ("base", "data")}
-        calibration = Calibration(**texts, parts=int(content["parts"]), students=students)
-    except (KeyError, TypeError, ValueError):
-        raise DataError(f"{path} is damaged: a field is missing or of another type", "make it again") from None
+    if misfit := find_misfit(content, Calibration):
+        raise DataError(f"{path} is damaged: {misfit}", "make it again: audit calibrate")
+    students = [CalibrationStudent(**{name: entry[name] for name in _FIELDS}) for entry in content["students"]]
     for student in students:
-        if not (folder / student.folder).resolve().is_relative_to(folder.resolve()):
+        if not _is_inside(folder, student.folder):
             raise DataError(f"{path} names a student outside its folder: {student.folder}", "put it into the folder")
-    return calibration
+    return Calibration(base=content["base"], data=content["data"], parts=content["parts"], students=students)
 
 
-def _text(value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError
-    return value
+_FIELDS = ("label", "teacher", "folder")
+
+
+def _is_inside(folder: Path, name: str) -> bool:
+    try:
+        return (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError):  # a NUL, a name that is too long, a link to itself
+        return False

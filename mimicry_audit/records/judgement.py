@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from mimicry_audit.records.asked import Probe, Response, sha256_text
-from mimicry_audit.records.run import RunDirectory, read_records
+from mimicry_audit.records.run import RunDirectory, journal_name, read_records
 from mimicry_audit.statistics.grades import ASPECTS, HIGHEST, LOWEST
 from mimicry_audit.statistics.intervals import FloatArray
 
@@ -83,7 +83,7 @@ def pair_sha(candidate: str, reference: str) -> str:
 
 def journal_path(run: RunDirectory, label: str) -> Path:
     """Where one judge's judgements are stored."""
-    return run.path / "judgements" / f"{label}.jsonl"
+    return run.path / "judgements" / journal_name(label)
 
 
 def read_judgements(run: RunDirectory, label: str) -> dict[Slot, Judgement]:

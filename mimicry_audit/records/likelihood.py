@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mimicry_audit.records.asked import sha256_text
-from mimicry_audit.records.run import RunDirectory, read_records
+from mimicry_audit.records.run import RunDirectory, journal_name, read_records
 
 LIKELIHOOD_SCHEMA = 1
 
@@ -43,7 +43,7 @@ class Likelihood:
     bytes: int
     tokens: Sequence[int] = ()
     logprobs: Sequence[float] = ()
-    top: Sequence[Sequence[tuple[int, float]]] | None = None
+    top: Sequence[Sequence[tuple[int, float | None]]] | None = None
     error: str | None = None
     time: str = ""
     schema: int = LIKELIHOOD_SCHEMA
@@ -51,7 +51,7 @@ class Likelihood:
 
 def likelihood_path(run: RunDirectory, label: str) -> Path:
     """The likelihood journal of one model."""
-    return run.path / "likelihood" / f"{label}.jsonl"
+    return run.path / "likelihood" / journal_name(label)
 
 
 def likelihood_sha(run: RunDirectory, label: str) -> str | None:

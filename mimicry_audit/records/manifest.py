@@ -6,14 +6,20 @@ Promise: what is read and written again is the same JSON, fields of other versio
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NotRequired, TypedDict, cast
+
+from mimicry_audit.ground.shapes import find_misfit
 
 HALF_PRECISION = ("bfloat16", "float16", "half")
 """Numeric types in which rounding changes a greedy answer: three of four answers of a model of 135 million parameters differ
 with the probes that are asked beside them."""
 MANIFEST_SCHEMA = "mimicry_audit.manifest/1"
+LONGEST_LABEL = 240
+"""Bytes of a label with which a name of a file can be made; those that are given here are shorter."""
+_NO_FILE_NAME = re.compile("[/\\\\\x00-\x1f\x7f\ud800-\udfff]")
 REQUIRED_SETTINGS = ("models", "probe_sets", "probes_sha", "selection", "sampling")
 
 
@@ -35,7 +41,7 @@ class SamplingEntry(TypedDict):
     max_tokens: int
     seed: int
     samples: int
-    logprobs: int
+    logprobs: NotRequired[int]
 
 
 class ProbeSetEntry(TypedDict):
@@ -194,7 +200,7 @@ class SearchEntry(TypedDict):
     questions: int
     seeds_sha: str
     seeds: int
-    explore: float
+    explore: bool
     mutator: dict[str, object] | None
     prompts_sha: str | None
     sampling: SamplingEntry
@@ -373,5 +379,37 @@ class _Parts(TypedDict, total=False):
     likelihood: LikelihoodEntry
 
 
+NEEDED_RECORDS: Mapping[type, Sequence[str]] = {
+    _Parts: ("settings", "resolved"),
+    RunSettings: REQUIRED_SETTINGS,
+    ModelSettings: ("engine", "name"),
+    ProbeSetEntry: ("name", "version", "sha", "n"),
+    PanelEntry: ("name", "models"),
+    StatedTeacher: ("name", "share"),
+    LikelihoodEntry: ("top_k", "references", "controls", "models"),
+}
+"""What no reader can do without; other fields may be absent from the manifest of an earlier version."""
 _PARTS = tuple(_Parts.__annotations__)
 """The known fields, in the order they are written."""
+
+
+def find_damage(content: object) -> str | None:
+    """What is wrong with a parsed ``manifest.json``, in words; None where it can be read.
+
+    Labels name files, so one that is no name of a file is damage as well.
+    """
+    if misfit := find_misfit(content, _Parts, NEEDED_RECORDS):
+        return misfit
+    parts = cast("_Parts", content)
+    labels = (*parts["settings"]["models"], *parts["resolved"], *(parts.get("judges") or ()))
+    wrong = next((label for label in labels if not is_file_name(label)), None)
+    return None if wrong is None else f"the label {wrong!r} is not a name of a file"
+
+
+def is_file_name(text: str) -> bool:
+    """Whether a label can name a file in a folder, and leads nowhere else."""
+    return (
+        0 < len(text.encode("utf-8", "surrogatepass")) <= LONGEST_LABEL
+        and not text.startswith(".")
+        and _NO_FILE_NAME.search(text) is None
+    )

@@ -31,15 +31,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from mimicry_audit.ground.disk import reports_full_disk, unwritable
 from mimicry_audit.ground.errors import DataError, RunDirectoryError
 from mimicry_audit.ground.redaction import redacted, redacted_deep
+from mimicry_audit.ground.shapes import find_misfit, parse_json
 from mimicry_audit.records.asked import RESPONSE_SCHEMA, STATUSES, Message, Probe, Response, canonical_json, shallow
-from mimicry_audit.records.manifest import MANIFEST_SCHEMA, REQUIRED_SETTINGS, Manifest
+from mimicry_audit.records.manifest import MANIFEST_SCHEMA, REQUIRED_SETTINGS, Manifest, find_damage, is_file_name
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Record = TypeVar("Record")
 _FSYNC_EVERY_S = 1.0
+_PROBE_FIELDS = frozenset(field.name for field in fields(Probe))
 _RESPONSE_TEXTS = ("key", "model", "probe_id", "status", "text")
+
+
+def journal_name(label: str) -> str:
+    """The file of a model's journal, whichever folder it is in.
+
+    Raises:
+        DataError: the label would lead to another folder.
+    """
+    if not is_file_name(label):
+        raise DataError(f"the label {label!r} is not a name of a file", "restore the file that it stands in")
+    return f"{label}.jsonl"
 
 
 class RunDirectory:
@@ -69,7 +82,7 @@ class RunDirectory:
 
     def journal_path(self, label: str) -> Path:
         """The journal of one model."""
-        return self.path / "responses" / f"{label}.jsonl"
+        return self.path / "responses" / journal_name(label)
 
     def exists(self) -> bool:
         """Whether anything has been collected here."""
@@ -86,8 +99,8 @@ class RunDirectory:
                 f"{self.path} holds no run (no manifest.json)", "collect first: audit collect --out …"
             )
         try:
-            loaded = json.loads(self.manifest_path.read_text("utf-8"))
-        except (OSError, ValueError, RecursionError) as error:
+            loaded = parse_json(self.manifest_path.read_text("utf-8"))
+        except (OSError, ValueError) as error:
             raise RunDirectoryError(
                 f"{self.manifest_path} cannot be read: {error}", "restore it, or start again with another --out"
             ) from error
@@ -101,6 +114,10 @@ class RunDirectory:
             raise RunDirectoryError(
                 f"{self.manifest_path} is damaged: it lacks {', '.join(lacks) or 'resolved'}",
                 "restore it, or start again with another --out",
+            )
+        if damage := find_damage(loaded):
+            raise RunDirectoryError(
+                f"{self.manifest_path} is damaged: {damage}", "restore it, or start again with another --out"
             )
         return Manifest.from_json(loaded)
 
@@ -155,8 +172,8 @@ class RunDirectory:
         try:
             # Only newlines end a line: str.splitlines would also cut at U+2028, which a prompt may hold.
             lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
-            return [_parse_probe(json.loads(line)) for line in lines]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+            return [_parse_probe(parse_json(line)) for line in lines]
+        except (OSError, ValueError, TypeError) as error:
             raise RunDirectoryError(
                 f"{path} cannot be read: {error}", "restore it, or collect again elsewhere"
             ) from error
@@ -300,6 +317,8 @@ def read_records(
             if unknown := set(loaded) - names:
                 raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
             records.append(make(loaded))
+            if misfit := find_misfit(loaded, kind, {}):
+                raise ValueError(misfit)
         except (ValueError, TypeError, RecursionError) as error:
             raise DataError(
                 f"{path}, line {number}, is not {what} ({error})",
@@ -337,7 +356,13 @@ def _check_response(response: Response, label: str) -> None:
         raise ValueError(f"it belongs to model {response.model!r}")
 
 
-def _parse_probe(record: dict[str, Any]) -> Probe:
+def _parse_probe(record: Any) -> Probe:
+    if misfit := find_misfit(record, Probe):
+        raise ValueError(misfit)
+    if unknown := set(record) - _PROBE_FIELDS:
+        raise ValueError(f"unknown field {sorted(unknown)[0]!r}")
+    if not record["messages"]:
+        raise ValueError("it has no turns")
     messages = tuple(Message(**m) for m in record.pop("messages"))
     return Probe(messages=messages, **record)
 

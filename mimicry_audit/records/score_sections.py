@@ -88,9 +88,9 @@ class TemplateCount(TypedDict):
     template: str
     kind: str
     n: int
-    loose: int
-    strict: int
-    hard: int
+    loose: int | None
+    strict: int | None
+    hard: int | None
 
 
 class IdentityScore(SlipRates, total=False):

@@ -7,17 +7,23 @@ a file that lacks what every reader needs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypedDict, cast
+from typing import TypedDict, cast
 
-from mimicry_audit.records.manifest import IdentityEntry, ProbeSetEntry, SamplingEntry, SelectionEntry, StatedTeacher
+from mimicry_audit.ground.shapes import find_misfit
+from mimicry_audit.records.manifest import (
+    IdentityEntry,
+    ProbeSetEntry,
+    SamplingEntry,
+    SelectionEntry,
+    StatedTeacher,
+    is_file_name,
+)
 from mimicry_audit.records.score_sections import IdentitySection, JudgeSection, LikelihoodSection
 from mimicry_audit.records.verdict_parts import IndexRecord, MismatchRecord, MovementRecord, NullRecord, WhereRecord
+from mimicry_audit.records.verdict_words import VerdictName
 from mimicry_audit.statistics.interval_record import IntervalRecord
-
-if TYPE_CHECKING:
-    from mimicry_audit.records.verdict_words import VerdictName
 
 SCORES_SCHEMA = "mimicry_audit.scores/1"
 REQUIRED_SCORES = (
@@ -300,6 +306,41 @@ class Scores(TypedDict, total=False):
     warnings: list[str]
     answer_warnings: list[str]
     fingerprint: str
+
+
+NEEDED_RECORDS: Mapping[type, Sequence[str]] = {
+    Scores: REQUIRED_SCORES,
+    ModelScore: ("label",),
+    AxisScore: ("name",),
+    PairScore: ("a", "b"),
+    VerdictRecord: (
+        "candidate",
+        "reference",
+        "verdict",
+        "confidence",
+        "summary",
+        "reasons",
+        "would_change",
+        "evidence",
+    ),
+    EvidenceRecord: ("axis", "statistic", "estimate"),
+    IntervalRecord: ("value", "low", "high"),
+    RankedReference: ("reference", "probability"),
+    AttributionRecord: ("candidate", "ranked", "none"),
+}
+"""What no reader can do without; other fields may be absent from scores of an earlier version."""
+
+
+def find_damage(content: object) -> str | None:
+    """What is wrong with a parsed ``scores.json``, in words; None where it can be shown.
+
+    Labels name files that are written, so one that is no name of a file is damage as well.
+    """
+    if misfit := find_misfit(content, Scores, NEEDED_RECORDS):
+        return misfit
+    labels = [model["label"] for model in cast("Scores", content)["models"]]
+    wrong = next((label for label in labels if not is_file_name(label)), None)
+    return None if wrong is None else f"the label {wrong!r} is not a name of a file"
 
 
 class SampleRecord(TypedDict, total=False):

@@ -7,10 +7,11 @@ in one step, and only after its whole content is known.
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.errors import AuditError, ConfigError, RunDirectoryError, first_line
 from mimicry_audit.records.run import RunDirectory, write_bytes
 from mimicry_audit.records.scores import AnsweredProbe, Scores
 
@@ -127,6 +128,28 @@ def content(
     from mimicry_audit.report.rows import report_answers
 
     return render(scores, report_answers(directory, scores, answer_columns(scores))).encode()
+
+
+@contextmanager
+def blames_scores(directory: RunDirectory) -> Iterator[None]:
+    """For scores that were read from a file: what the page stumbles on is damage of that file, which can be made anew.
+
+    The shape of scores was checked when they were read; what remains is what no type says: a name that stands nowhere else, a
+    part that another version left out. What is to blame is kept as the cause.
+
+    Raises:
+        RunDirectoryError: they cannot be shown.
+    """
+    try:
+        yield
+    except (AuditError, OSError, MemoryError):
+        raise
+    except Exception as error:
+        raise RunDirectoryError(
+            f"{directory.scores_path} cannot be shown: it is damaged, or of another version "
+            f"({type(error).__name__}: {first_line(error)[:120]})",
+            f"score again: audit score {directory.path}",
+        ) from error
 
 
 def check(format: str, table: str | None = None, model: str | None = None) -> None:  # noqa: A002

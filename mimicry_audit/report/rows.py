@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mimicry_audit.probes.checks.check import correct
+from mimicry_audit.probes.stored import checked_probes
 from mimicry_audit.records.asked import Probe, Response
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.records.scores import AnsweredProbe, Scores
@@ -20,7 +21,7 @@ def report_answers(run: RunDirectory, scores: Scores, labels: Sequence[str] | No
             by_probe.setdefault(response.probe_id, {}).setdefault(label, []).append(response)
     rows: list[AnsweredProbe] = []
     # What was compared comes first; who the models say they are has a section of its own.
-    for probe in sorted(run.probes(), key=lambda p: p.domain not in scores["domains"]):
+    for probe in sorted(checked_probes(run), key=lambda p: p.domain not in scores["domains"]):
         answers = by_probe.get(probe.id, {})
         check = probe.check
         rows.append(

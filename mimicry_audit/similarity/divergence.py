@@ -41,14 +41,14 @@ class TopTokens:
 
 
 def top_tokens(
-    tokens: Sequence[int], logprobs: Sequence[float], top: Sequence[Sequence[tuple[int, float]]]
+    tokens: Sequence[int], logprobs: Sequence[float], top: Sequence[Sequence[tuple[int, float | None]]]
 ) -> TopTokens:
     """The most probable tokens of each place and the text's own token, whose probability is always known.
 
     Args:
         tokens: T token ids of the text.
         logprobs: their log-probabilities.
-        top: per place ``(id, log-probability)`` pairs.
+        top: per place ``(id, log-probability)`` pairs; None for a probability of zero, of which JSON has no logarithm.
     """
     rows = [
         (at, token, log)

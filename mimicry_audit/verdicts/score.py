@@ -6,7 +6,6 @@ changed since the last scoring, nothing is computed again.
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
@@ -15,11 +14,20 @@ from pathlib import Path
 from typing import cast
 
 from mimicry_audit.ground.errors import DataError, RunDirectoryError
+from mimicry_audit.ground.shapes import parse_json
+from mimicry_audit.probes.stored import checked_probes
 from mimicry_audit.records.asked import Probe, Response, canonical_json, sha256_text
 from mimicry_audit.records.likelihood import likelihood_sha
 from mimicry_audit.records.manifest import Manifest
 from mimicry_audit.records.run import RunDirectory, write_json
-from mimicry_audit.records.scores import REQUIRED_SCORES, SCORES_SCHEMA, Scores, ScoringRecord, VerdictRecord
+from mimicry_audit.records.scores import (
+    REQUIRED_SCORES,
+    SCORES_SCHEMA,
+    Scores,
+    ScoringRecord,
+    VerdictRecord,
+    find_damage,
+)
 from mimicry_audit.records.verdict_words import rank_of
 from mimicry_audit.similarity.measure import AXES, axis_class
 from mimicry_audit.verdicts.gather import gather_facts
@@ -89,7 +97,7 @@ def score(
     fingerprint = _scores_fingerprint(run, manifest.labels, options)
     if run.scores_path.exists() and (unchanged := _unchanged_scores(run, fingerprint)):
         return unchanged
-    probes = run.probes()
+    probes = checked_probes(run)
     responses = {label: run.responses(label) for label in labels}
     if not any(r.usable for model_responses in responses.values() for r in model_responses):
         failures = [r for model_responses in responses.values() for r in model_responses if r.status == "error"]
@@ -130,7 +138,7 @@ def _source_sha() -> str:
 
 def _unchanged_scores(run: RunDirectory, fingerprint: str) -> Scores | None:
     try:
-        loaded = json.loads(run.scores_path.read_text("utf-8"))
+        loaded = parse_json(run.scores_path.read_text("utf-8"))
     except (OSError, ValueError):
         return None
     return cast("Scores", loaded) if isinstance(loaded, dict) and loaded.get("fingerprint") == fingerprint else None
@@ -325,8 +333,8 @@ def read_scores(run: RunDirectory) -> Scores:
     if not run.scores_path.exists():
         raise RunDirectoryError(f"{run.path} has not been scored", f"score it first: audit score {run.path}")
     try:
-        loaded = json.loads(run.scores_path.read_text("utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
+        loaded = parse_json(run.scores_path.read_text("utf-8"))
+    except (OSError, ValueError) as error:
         raise RunDirectoryError(
             f"{run.scores_path} cannot be read: {error}", f"score again: audit score {run.path}"
         ) from error
@@ -338,4 +346,6 @@ def read_scores(run: RunDirectory) -> Scores:
         raise RunDirectoryError(
             f"{run.scores_path} is damaged: it lacks {', '.join(lacks)}", f"score again: audit score {run.path}"
         )
+    if damage := find_damage(loaded):
+        raise RunDirectoryError(f"{run.scores_path} is damaged: {damage}", f"score again: audit score {run.path}")
     return cast("Scores", loaded)

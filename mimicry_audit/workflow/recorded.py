@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
-from pathlib import Path
 
 from mimicry_audit.engines.recorded import read_recorded
+from mimicry_audit.ground.disk import find_place, is_there
 from mimicry_audit.ground.errors import ConfigError
 from mimicry_audit.logs.answers import split_files
 from mimicry_audit.records.asked import ModelSpec, Probe
@@ -34,7 +34,7 @@ def refuse_other_prompts(specs: Sequence[ModelSpec], probes: Sequence[Probe], na
     ids, texts = {probe.id for probe in probes}, {probe.prompt.strip() for probe in probes}
     for spec in specs:
         files = split_files(str(spec.options.get("file", "")))
-        if spec.engine != "recorded" or not all(Path(file).expanduser().exists() for file in files):
+        if spec.engine != "recorded" or not all(is_there(find_place(file)) for file in files):
             continue  # a missing file is refused when the model is looked for, as any missing model
         prompts = {answer.prompt.strip(): answer.prompt_id for answer in read_recorded(spec)}
         if prompts.keys() & texts or ids.intersection(prompts.values()):

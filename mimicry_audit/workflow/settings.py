@@ -91,8 +91,10 @@ def read_config(path: Path) -> dict[str, object]:
     """
     import yaml
 
+    from mimicry_audit.ground.yaml_text import load_yaml
+
     try:
-        loaded = yaml.safe_load(path.read_text("utf-8"))
+        loaded = load_yaml(path.read_text("utf-8"))
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "check --config") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date such as 2026-02-31

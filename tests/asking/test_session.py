@@ -31,7 +31,8 @@ def failed(error: str = "HTTP 500") -> Completion:
 @pytest.fixture
 def run(tmp_path: Path) -> RunDirectory:
     made = RunDirectory(tmp_path / "run")
-    begin(made, [], dict.fromkeys(("models", "probe_sets", "probes_sha", "selection", "sampling"), 1), {"version": "1"})
+    settings = {"models": {}, "probe_sets": [], "probes_sha": "", "selection": {}, "sampling": {}}
+    begin(made, [], settings, {"version": "1"})
     return made
 
 
@@ -123,13 +124,13 @@ def test_silence_ends_a_session_only_after_as_many_turns_in_a_row_as_it_has_pati
 
 
 def test_what_is_remembered_once_is_refused_otherwise_with_the_fields_that_differ(run: RunDirectory) -> None:
-    remember(run, "search", {"seed": 0, "questions": (1, 2)})
+    remember(run, "search", {"seed": 0, "places": (1, 2)})
     before = run.manifest_path.read_bytes(), run.manifest_path.stat().st_mtime_ns
-    remember(run, "search", {"seed": 0, "questions": [1, 2]})
+    remember(run, "search", {"seed": 0, "places": [1, 2]})
     for other, words in [
-        ({"seed": 1, "questions": [1, 2]}, "seed: 0 → 1"),
-        ({"seed": 0}, "questions: [1,2] → null"),
-        ({"seed": 0, "questions": [1, 2], "explore": True}, "explore: null → true"),
+        ({"seed": 1, "places": [1, 2]}, "seed: 0 → 1"),
+        ({"seed": 0}, "places: [1,2] → null"),
+        ({"seed": 0, "places": [1, 2], "explore": True}, "explore: null → true"),
     ]:
         with pytest.raises(RunDirectoryError) as caught:
             remember(run, "search", other)
@@ -142,17 +143,29 @@ def test_what_is_remembered_once_is_refused_otherwise_with_the_fields_that_diffe
 
 def test_fields_that_may_grow_keep_what_they_held(run: RunDirectory) -> None:
     growing = ("references", "models", "probes")
-    remember(run, "likelihood", {"k": 20, "references": ["a"], "models": {"a": 1}, "probes": 3}, may_grow=growing)
-    more: dict[str, Any] = {"k": 20, "references": ["b", "a"], "models": {"b": 2}, "probes": 9}
-    remember(run, "likelihood", more, may_grow=growing)
-    assert section_of(run, "likelihood") == {
-        "k": 20,
-        "references": ["a", "b"],
-        "models": {"a": 1, "b": 2},
+    remember(
+        run,
+        "likelihood",
+        {"top_k": 20, "controls": [], "references": ["a"], "models": {"a": {"tokenizer": "1"}}, "probes": 3},
+        may_grow=growing,
+    )
+    more: dict[str, Any] = {
+        "top_k": 20,
+        "controls": [],
+        "references": ["b", "a"],
+        "models": {"b": {"tokenizer": "2"}},
         "probes": 9,
     }
-    with pytest.raises(RunDirectoryError, match="k: 20 → 5"):
-        remember(run, "likelihood", {**more, "k": 5}, may_grow=growing)
+    remember(run, "likelihood", more, may_grow=growing)
+    assert section_of(run, "likelihood") == {
+        "top_k": 20,
+        "controls": [],
+        "references": ["a", "b"],
+        "models": {"a": {"tokenizer": "1"}, "b": {"tokenizer": "2"}},
+        "probes": 9,
+    }
+    with pytest.raises(RunDirectoryError, match="top_k: 20 → 5"):
+        remember(run, "likelihood", {**more, "top_k": 5}, may_grow=growing)
 
 
 def test_a_section_by_label_holds_each_model_to_its_own_entry(run: RunDirectory) -> None:

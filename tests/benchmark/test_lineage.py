@@ -162,7 +162,7 @@ def test_command_writes_and_prints(files, tmp_path, capsys):
         ("student,teacher\na,b\n", "lacks the column relation"),
         ("student,teacher,relation\na,,none\n", "row 1 has an empty field"),
         ("student,teacher,relation\na,b,distilled-from\n", "lists no unrelated pairs"),
-        ("", "cannot be read"),
+        ("", "lacks the column student, teacher, relation"),
     ],
 )
 def test_a_broken_lineage_file_is_one_line(tmp_path, text, wrong):
@@ -188,3 +188,11 @@ def test_lineage_file_in_other_forms(tmp_path):
 def test_strangers_to_the_response_file_are_an_error(files):
     with pytest.raises(DataError, match="no pair of the lineage file has answers"):
         benchmark(measure_file(files[0], ("length",)), [Pair("x", "y", "none")])
+
+
+@pytest.mark.parametrize("text", ["3\n", "[1]\n", '"a"\n', "{", '{"student": 3}\n', "[" * 60_000])
+def test_lines_of_another_kind_are_one_line(text, tmp_path):
+    path = tmp_path / "lineage.jsonl"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(DataError, match=r"lineage\.jsonl"):
+        read_lineage(path)

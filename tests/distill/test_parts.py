@@ -19,6 +19,7 @@ from mimicry_audit.cli.distill_output import learning_curve
 from mimicry_audit.cli.fields import read_options
 from mimicry_audit.distill import data, figures
 from mimicry_audit.distill.data import Row
+from mimicry_audit.distill.kept import keep_settings
 from mimicry_audit.distill.settings import DistillSettings, check
 from mimicry_audit.distill.training import models, objectives, tokenizers
 from mimicry_audit.distill.training.examples import Encoder, Taught, end_token
@@ -27,7 +28,7 @@ from mimicry_audit.distill.training.signals import Keep, ask, compute, kept, ser
 from mimicry_audit.engines.likelihood import TokenScores
 from mimicry_audit.engines.names import parse_model
 from mimicry_audit.engines.registry import engine_for
-from mimicry_audit.ground.errors import AuditError, ConfigError, DataError
+from mimicry_audit.ground.errors import AuditError, ConfigError, DataError, RunDirectoryError
 from mimicry_audit.records.asked import Message
 from tests.support.commands import jsonl
 from tests.support.engine_fixtures import TinyModels
@@ -519,3 +520,18 @@ def test_a_turn_in_parts_and_a_missing_number_are_read_as_meant(tmp_path: Path) 
     (tmp_path / "d.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     first, second = data.read(str(tmp_path / "d.jsonl"))
     assert (first.messages[0].content, first.answer, second.answer) == ("Name a river.", "The Po.", None)
+
+
+@pytest.mark.parametrize("row", [{"messages": "[" * 60_000}, {"prompt": "x", "check": "{" + '"a":{' * 60_000}])
+def test_cells_nested_without_end_are_one_line(row: dict[str, str], tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="line 1"):
+        data.read(str(jsonl(tmp_path / "prompts.jsonl", [row])))
+
+
+@pytest.mark.parametrize("text", ["[" * 60_000, '{"rate": 1e999}', '{"rate": NaN}', "[]", "\xff"])
+def test_settings_of_a_folder_that_are_no_settings_are_one_line(text: str, tmp_path: Path) -> None:
+    wanted = DistillSettings.of(teacher="hf/a/b", student="hf/c/d", data="lab", out=tmp_path)
+    keep_settings(wanted, {}, ())
+    (tmp_path / "work" / "settings.json").write_text(text, "latin-1")
+    with pytest.raises(RunDirectoryError, match=r"settings\.json cannot be read"):
+        keep_settings(wanted, {}, ())

@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from mimicry_audit.engines.chat_wire import UnreadableAnswer, completion, is_moderation, payload
+from mimicry_audit.engines.chat_wire import (
+    UnreadableAnswer,
+    completion,
+    error_code,
+    error_message,
+    is_moderation,
+    payload,
+)
 from mimicry_audit.engines.http_client import wait_asked
 from mimicry_audit.records.asked import Message, Request, Sampling
 
@@ -100,3 +107,43 @@ def test_null_leaves_a_field_out() -> None:
     sent = json.loads(payload("m", request, Sampling(), extra={"top_p": None, "temperature": 1}))
     assert "top_p" not in sent
     assert sent["temperature"] == 1
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        {"finish_reason": ["stop"]},
+        {"finish_reason": 7},
+        {
+            "logprobs": {
+                "content": [3, None, {"top_logprobs": 7}, {"top_logprobs": ["x"]}, {"token": "a", "logprob": 10**400}]
+            }
+        },
+    ],
+)
+def test_fields_of_another_kind_say_nothing(choice: dict[str, Any]) -> None:
+    read = completion(answer(**choice), 0.1)
+    assert (read.text, read.status, read.finish_reason in (None, "stop")) == ("Paris.", "ok", True)
+    assert not any(read.logprobs or ())
+
+
+@pytest.mark.parametrize("usage", [3, "x", [1], {"prompt_tokens": "many", "completion_tokens": True}])
+def test_a_usage_of_another_kind_counts_nothing(usage: object) -> None:
+    body = json.dumps({**json.loads(answer()), "usage": usage, "model": ["m"]}).encode()
+    read = completion(body, 0.1)
+    assert (read.text, read.prompt_tokens, read.completion_tokens, read.served_model) == ("Paris.", None, None, None)
+
+
+@pytest.mark.parametrize(
+    "body", [b"[" * 60_000, answer(message={"content": ["x"]}), answer(message={"content": "", "refusal": 3})]
+)
+def test_an_answer_of_another_shape_is_unreadable(body: bytes) -> None:
+    with pytest.raises(UnreadableAnswer, match="not a chat completion"):
+        completion(body, 0.1)
+
+
+def test_an_error_nested_without_end_is_quoted_in_part() -> None:
+    body = b"[" * 60_000
+    assert len(error_message(body)) < 300
+    assert error_code(body) == ""
+    assert not is_moderation(400, body)

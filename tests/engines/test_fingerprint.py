@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from mimicry_audit.engines.fingerprint import chat_template, find, folder_digest
+from mimicry_audit.engines.fingerprint import Weights, chat_template, find, folder_digest
 from mimicry_audit.engines.template import ChatTemplate, injected_system_text, injection
 from mimicry_audit.ground.errors import DataError, PrerequisiteError
 from mimicry_audit.records.asked import Message
@@ -127,3 +127,24 @@ def test_other_ways_of_placing_system_text(tiny_models: TinyModels, tmp_path: Pa
         assert found.dates == ("5 Mar 2026",)
     else:
         assert found == type(found)(None, ())
+
+
+@pytest.mark.parametrize(
+    ("template", "expected"),
+    [
+        ([{"name": ["default"], "template": "x"}, {"name": "default", "template": "y"}], "y"),
+        ([{"name": "default"}, 3], None),
+        ({"default": "x"}, None),
+    ],
+)
+def test_a_template_of_another_kind_is_none(template: object, expected: str | None, tmp_path: Path) -> None:
+    (tmp_path / "tokenizer_config.json").write_text(
+        json.dumps({"chat_template": template, "most": float("inf")}), "utf-8"
+    )
+    assert chat_template(Weights("mine", str(tmp_path), None, "sha256:0")) == expected
+
+
+def test_a_configuration_nested_without_end_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "tokenizer_config.json").write_text("[" * 60_000, "utf-8")
+    with pytest.raises(DataError, match="cannot be read"):
+        chat_template(Weights("mine", str(tmp_path), None, "sha256:0"))

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from mimicry_audit.engines import engine_for, engines, parse_model, parse_models
+from mimicry_audit.engines.fingerprint import find_model
 from mimicry_audit.engines.registry import engine_class
-from mimicry_audit.ground.errors import ConfigError
+from mimicry_audit.ground.errors import AuditError, ConfigError
 from mimicry_audit.records.asked import ModelSpec
 
 
@@ -265,3 +266,10 @@ def test_naming_models_imports_nothing_heavy() -> None:
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=Path(__file__).parents[2]
     )
     assert done.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "org/" + "é" * 300, "~nobody-of-this-name/model", "a\0b"])
+def test_a_name_that_no_file_can_have_is_no_file(name: str) -> None:
+    assert parse_model(f"recorded/answers.jsonl#{name}").name == name
+    with pytest.raises(AuditError):
+        find_model(parse_model(f"hf/{name}"))

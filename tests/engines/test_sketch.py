@@ -9,6 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from mimicry_audit.engines import sketch as sketches
+from mimicry_audit.engines.sketch import lineage_of, sketch_folder
 from mimicry_audit.similarity import weights
 
 SHAPES = {
@@ -142,3 +143,31 @@ def test_lineage_is_read_where_there_is_one(tmp_path):
     assert sketches.lineage_of(tmp_path) is None
     (tmp_path / "lineage.json").write_text('{"name": "x"}', "utf-8")
     assert sketches.lineage_of(tmp_path) == {"name": "x"}
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        b"[" * 60_000,
+        b'{"a.weight": {"dtype": "F32", "shape": [4, 4], "data_offsets": [1e300, 1]}}',
+        b'{"a.weight": {"dtype": "F32", "shape": [4, 4], "data_offsets": [0, 1' + b"0" * 400 + b"]}}",
+        b'{"a.weight": {"dtype": "F32", "shape": [4, 4], "data_offsets": []}}',
+    ],
+)
+def test_a_header_of_another_shape_gives_no_sketch(header, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(len(header).to_bytes(8, "little") + header + bytes(64))
+    assert sketch_folder(tmp_path) is None
+
+
+def test_of_a_stated_lineage_only_fields_of_the_right_kind_are_taken(tmp_path):
+    stated = {
+        "name": "a",
+        "teacher": ["b"],
+        "teachers": [{"name": 1, "share": "x"}],
+        "identity": {"maker": {}},
+        "base": "c",
+    }
+    (tmp_path / "lineage.json").write_text(json.dumps({**stated, "later": 1}), "utf-8")
+    assert lineage_of(tmp_path) == {"name": "a", "base": "c", "later": 1}
+    (tmp_path / "lineage.json").write_text("[" * 60_000, "utf-8")
+    assert lineage_of(tmp_path) is None

@@ -237,3 +237,17 @@ def test_what_got_as_far_as_the_manifest_is_not_written(tmp_path: Path) -> None:
     run.write_manifest(Manifest.from_json(content))
     assert leaks(tmp_path, WORD) == []
     assert "openai/x@http://***@h/v1" in (tmp_path / "manifest.json").read_text()
+
+
+@pytest.mark.parametrize(
+    "text", ["a" * 1_000_000, "a-" * 300_000, "?" + "key" * 300_000], ids=["word", "dashes", "query"]
+)
+def test_a_long_word_takes_no_longer_than_its_length_allows(text: str) -> None:
+    """Patterns that tried each letter as a beginning needed minutes for the first of these."""
+    assert redacted(text) == text
+
+
+def test_a_secret_at_the_end_of_a_long_word_is_hidden() -> None:
+    text = "x" * 5000 + "http://me:hunter2@h/?" + "y" * 5000 + "_token=abc " + "z" * 5000 + "-api_key=hunter2"
+    assert "hunter2" not in redacted(text)
+    assert "abc" not in redacted(text)

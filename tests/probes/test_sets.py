@@ -856,3 +856,19 @@ def test_every_constraint_is_documented() -> None:
     from mimicry_audit.probes.checks.constraints import RULES
 
     assert [name for name in RULES if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize(
+    "text", ["- " * 50_000 + "x", "- id: !!timestamp x", "- id: &a [*a]", "[" * 60_000 + "]" * 60_000]
+)
+def test_yaml_that_cannot_be_built_is_a_problem(text: str, tmp_path: Path) -> None:
+    """Of the last of these the C parser ends the process."""
+    (tmp_path / "p.yaml").write_text(text, "utf-8")
+    with pytest.raises(ProbeError, match=r"p\.yaml.*is not valid YAML"):
+        load([str(tmp_path / "p.yaml")])
+
+
+@pytest.mark.parametrize("name", ["x" * 5000, "~nobody-of-this-name/x", "a\0b"])
+def test_a_name_that_no_file_can_have_is_unknown(name: str) -> None:
+    with pytest.raises(ConfigError, match=r"Unknown probe set|does not exist"):
+        load([name])

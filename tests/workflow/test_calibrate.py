@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any, cast
 import pytest
 
 from mimicry_audit.cli import run
+from mimicry_audit.ground.errors import DataError
 from mimicry_audit.records.calibration import FILE, read
 from mimicry_audit.records.run import RunDirectory
 from mimicry_audit.records.scores import Scores
@@ -174,3 +176,26 @@ def test_a_damaged_calibration_is_refused(
     (tmp_path / FILE).write_text(change((calibration / FILE).read_text("utf-8")), "utf-8")
     asked = ["run", *Desk(tmp_path).options(reference="teacher", base="base")]
     assert message in refused(capsys, *asked, "--calibration", str(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"parts": 1.5}, "parts is a number, not a whole number"),
+        ({"students": [{"label": "a"}]}, "students[0] lacks folder, teacher"),
+        ({"students": [{"label": "a", "teacher": "b", "folder": "../../x"}]}, "outside its folder"),
+        ({"students": [{"label": "a", "teacher": "b", "folder": "a\0b"}]}, "outside its folder"),
+        ({"students": [{"label": "a", "teacher": "b", "folder": "/tmp"}]}, "outside its folder"),
+        ({"students": 3}, "students is a number, not a list"),
+    ],
+)
+def test_a_calibration_of_another_shape_is_named_by_the_field(
+    change: dict[str, Any], says: str, tmp_path: Path
+) -> None:
+    content = {"schema": "mimicry_audit.calibration/1", "base": "b", "data": "d", "parts": 1, "students": []}
+    (tmp_path / FILE).write_text(json.dumps({**content, **change}), "utf-8")
+    with pytest.raises(DataError, match=re.escape(says)):
+        read(tmp_path)
+    (tmp_path / FILE).write_text(json.dumps(content).replace('"parts": 1', '"parts": 1e999'), "utf-8")
+    with pytest.raises(DataError, match="not a calibration"):
+        read(tmp_path)

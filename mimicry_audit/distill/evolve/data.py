@@ -6,7 +6,6 @@ set is in no other part, nor is an equal text. A wrong row is one line that name
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from mimicry_audit.distill.evolve.settings import EvolveSettings
 from mimicry_audit.distill.evolve.tasks import NOTHING, Task, from_tags, task_of
 from mimicry_audit.ground import tables
 from mimicry_audit.ground.errors import ConfigError, DataError
+from mimicry_audit.ground.shapes import parse_json
 from mimicry_audit.records.asked import canonical_json, sha256_text
 
 EXPERT = "expert/"
@@ -154,7 +154,7 @@ def _read_cell(row: Mapping[str, object]) -> object:
     label = row.get("label")
     if isinstance(label, str) and label.strip().startswith("["):
         try:
-            loaded: object = json.loads(label)
+            loaded: object = parse_json(label)
             return loaded
         except ValueError:
             return label
@@ -197,7 +197,7 @@ def _read_text(row: Mapping[str, object]) -> str:
     text = row.get("prompt")
     if text in (None, "") and row.get("tokens"):
         tokens = row["tokens"]
-        text = tokens if isinstance(tokens, str) else " ".join(map(str, _split_cell(tokens)))
+        text = tokens if isinstance(tokens, str) else " ".join(map(str, tokens)) if isinstance(tokens, list) else None
     if not isinstance(text, str) or not text.strip():
         raise DataError(f"{row['place']} has no prompt", "give a column prompt with the input")
     return text.strip()

@@ -7,7 +7,6 @@ for it. A file lists all that is searched; without one, what was given on the co
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, TypeGuard
 from mimicry_audit.distill.settings import OBJECTIVES, DistillSettings, check
 from mimicry_audit.ground.errors import ConfigError, DataError
 from mimicry_audit.ground.fields import flat_values
+from mimicry_audit.ground.shapes import parse_json
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial
@@ -186,9 +186,11 @@ def read(path: Path) -> Space:
     """
     import yaml
 
+    from mimicry_audit.ground.yaml_text import load_yaml
+
     try:
         text = path.read_text("utf-8")
-        content = json.loads(text) if path.suffix.lower() == ".json" else yaml.safe_load(text)
+        content = parse_json(text) if path.suffix.lower() == ".json" else load_yaml(text)
     except OSError as error:
         raise DataError(f"the space {path} cannot be read ({error.strerror})", "check --space") from None
     except (ValueError, yaml.YAMLError) as error:
@@ -234,7 +236,7 @@ def _read_number(file: str, name: str, value: object) -> int | float:
         if isinstance(value, bool) or not isinstance(value, str | int | float):
             raise TypeError
         number = float(value)  # YAML reads 1e-5 as a word
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ConfigError(f"{file}: {name} holds {value!r}, which is not a number", "give numbers") from None
     if not math.isfinite(number) or (name in _WHOLE and number != int(number)):
         raise ConfigError(

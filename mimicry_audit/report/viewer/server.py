@@ -161,11 +161,14 @@ class _Handler(BaseHTTPRequestHandler):
         kind = _KINDS.get(Path(name).suffix, _TEXT)
         policy = _PAGE if kind == _KINDS[".html"] else _INERT
         if name in MADE and entry.scored and self._is_stale(entry, name):
-            from mimicry_audit.report.export import content
+            from mimicry_audit.report.export import blames_scores, content
             from mimicry_audit.verdicts.score import read_scores
 
             run = RunDirectory(self.runs.path(entry))
-            self._send_body(200, content(run, read_scores(run), MADE[name]), kind, policy)
+            scores = read_scores(run)
+            with blames_scores(run):
+                page = content(run, scores, MADE[name])
+            self._send_body(200, page, kind, policy)
             return
         if name not in entry.files:
             raise _Gone

@@ -358,3 +358,18 @@ def test_bad_input_is_one_line_and_exit_code_two(
     assert says in " ".join(error.split())
     assert "Traceback" not in error
     assert not (tmp_path / "out" / "lineage.json").exists()
+
+
+def test_tokens_that_are_no_words_are_one_line(tmp_path: Path) -> None:
+    data = jsonl(tmp_path / "rows.jsonl", [{"tokens": True, "tags": True}])
+    with pytest.raises(DataError, match="not a list of words"):
+        parts(settings(data=str(data), task="tagging", shots=1))
+
+
+@pytest.mark.parametrize("cells", [{"label": "[" * 60_000}, {"score": 1e999}])
+def test_cells_beyond_all_bounds_are_read_as_they_stand(cells: dict[str, Any], tmp_path: Path) -> None:
+    rows = [{"prompt": f"text {at}", "label": "ab"[at % 2]} for at in range(8)]
+    rows += [{"prompt": f"long {at}", **cells} for at in range(6)]
+    data = tmp_path / "rows.jsonl"
+    data.write_text("".join(json.dumps(row) + "\n" for row in rows).replace("Infinity", "1e999"))
+    assert parts(settings(data=str(data), task="classification", shots=1)).shots

@@ -460,3 +460,16 @@ def test_a_student_must_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[s
         == 2
     )
     assert "--student is missing. Give --student MODEL, or --students A,B" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("space.json", "[" * 60_000), ("space.json", '{"rate": [1e999]}'), ("space.yaml", "rate: [1" + "0" * 400 + "]"),
+        ("space.yaml", "rate: !!timestamp x"), ("space.yaml", "rate: " + "[" * 60_000), ("space.yaml", "rate: &a [*a]"),
+    ],
+)  # fmt: skip
+def test_a_space_beyond_all_bounds_is_one_line(name: str, text: str, tmp_path: Path) -> None:
+    (tmp_path / name).write_text(text, "utf-8")
+    with pytest.raises(AuditError, match=name.replace(".", r"\.")):
+        space.read(tmp_path / name)

@@ -326,7 +326,7 @@ def test_what_is_no_request_is_answered_plainly(viewer: Viewer, request_: str) -
 
 def test_broken_scores_are_told_and_nothing_falls_over(viewer: Viewer, reports: Path) -> None:
     page = Outline(get(viewer, "").text).text
-    assert "it cannot be read (TypeError" in page
+    assert "scores.json is damaged:" in page
     assert get(viewer, "run/wrong/report.md").status_code == 404
     assert str(reports) in page  # the folder is named once, above the list
     assert page.count(str(reports)) == 1

@@ -1,7 +1,7 @@
 """A first walk over the header of a GGUF file, before a library makes lists of what it counts.
 
-Promise: a file whose header counts more than the file can hold is refused at once; the library's reader would count on past its
-end, for hours with a length of 2⁶⁴. Nothing of the content is kept. The format:
+Promise: a file whose header counts more than the file can hold is refused at once, before a reader trusts its counts.
+Nothing of the content is kept. The format:
 https://github.com/ggml-org/ggml/blob/master/docs/gguf.md
 """
 

@@ -1,8 +1,8 @@
 """YAML from files of others, read only where it is as large as it looks.
 
-Promise: text is refused as `yaml.YAMLError` before it is built where it is nested more than `DEEPEST` levels, on which the C
-parser ends the whole process; where an alias stands inside of what it names; and where aliases repeat so much that a small file
-would become `MOST_NODES` values. Only plain values are made: no tag runs code.
+Promise: text is refused as `yaml.YAMLError` before it is built where it is nested more than `DEEPEST` levels, deeper than any
+file of ours and than parsers are made for; where an alias stands inside of what it names; and where aliases repeat so much that
+a small file would become `MOST_NODES` values. Only plain values are made: no tag runs code.
 """
 
 from __future__ import annotations

@@ -858,9 +858,7 @@ def test_every_constraint_is_documented() -> None:
     assert [name for name in RULES if f"`{name}`" not in text] == []
 
 
-@pytest.mark.parametrize(
-    "text", ["- " * 50_000 + "x", "- id: !!timestamp x", "- id: &a [*a]", "[" * 60_000 + "]" * 60_000]
-)
+@pytest.mark.parametrize("text", ["- " * 150 + "x", "- id: !!timestamp x", "- id: &a [*a]", "[" * 150 + "]" * 150])
 def test_yaml_that_cannot_be_built_is_a_problem(text: str, tmp_path: Path) -> None:
     """Of the last of these the C parser ends the process."""
     (tmp_path / "p.yaml").write_text(text, "utf-8")

@@ -214,7 +214,6 @@ def test_without_any_extra_answers_are_imported_scored_and_reported(bare: Path, 
         (("run", "--models", "lab/aria,lab/boro", "--out", "x"), "hf"),
         (("demo", "--out", "x"), "hf"),
         (("distill", "train", "--teacher", "lab/aria", "--student", "lab/base", "--data", "lab", "--out", "x"), "hf"),
-        (("benchmark", "lineage", "--responses", "answers.jsonl", "--lineage", "pairs.csv", "--out", "x"), "tables"),
         (("mcp", "."), "mcp"),
     ],
 )

@@ -46,6 +46,7 @@ class Guard:
         self.allowed: tuple[str, ...] = ()
         self._seen: list[str] = []
         self._active = False
+        sys.dont_write_bytecode = True  # a module that is loaded for the first time is no file of its reader's
         sys.addaudithook(self._hook)
 
     def outcome(self, call: Callable[[], object], allowed: Path) -> tuple[str, str]:

@@ -153,12 +153,13 @@ def write_page(distillation: Distilled) -> Path:
     metrics = distillation.path / "metrics.jsonl"
     records = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.is_file() else []
     target = distillation.path / "training.html"
-    write_text(
-        target,
-        render(
-            lineage["name"], facts, [record for record in records if record["round"] >= 0],
-            list(evaluation["models"]) if evaluation else [], evaluation_rows(evaluation) if evaluation else [],
-            evaluation["prompts"] if evaluation else 0,
-        ),
+    html = render(
+        lineage["name"], facts, [record for record in records if record["round"] >= 0],
+        list(evaluation["models"]) if evaluation else [], evaluation_rows(evaluation) if evaluation else [],
+        evaluation["prompts"] if evaluation else 0,
     )  # fmt: skip
+    if (
+        not target.is_file() or target.read_text("utf-8") != html
+    ):  # a finished training is shown again, not written again
+        write_text(target, html)
     return target

@@ -17,21 +17,25 @@ DEEPEST = 100
 MOST_NODES = 1_000_000
 
 
-def load_yaml(text: str) -> object:
+def load_yaml(text: str, loader: Any = LOADER) -> object:
     """The value of a YAML text.
+
+    Args:
+        text: of a whole file.
+        loader: a safe one; the one in Python says where text ends too early more exactly.
 
     Raises:
         yaml.YAMLError: it is not YAML, or is refused; see the module.
         ValueError: it holds a value that cannot be read, such as the date 2026-02-31.
     """
-    check_yaml(text)
+    check_yaml(text, loader)
     try:
-        return yaml.load(text, Loader=LOADER)  # noqa: S506 (a safe loader)
+        return yaml.load(text, Loader=loader)  # noqa: S506 (a safe loader)
     except (AttributeError, TypeError, LookupError, OverflowError) as error:  # a tag such as !!timestamp before a word
         raise yaml.YAMLError(f"a value is not what its tag says ({type(error).__name__})") from error
 
 
-def check_yaml(text: str) -> None:
+def check_yaml(text: str, loader: Any = LOADER) -> None:
     """Refuse what is too deep or too large, without building it.
 
     Raises:
@@ -40,7 +44,7 @@ def check_yaml(text: str) -> None:
     sizes: dict[str, int] = {}
     open_nodes: list[tuple[str | None, int]] = []  # its anchor, and how many values came before it
     count = 0
-    for event in yaml.parse(text, Loader=LOADER):
+    for event in yaml.parse(text, Loader=loader):
         if isinstance(event, yaml.AliasEvent):
             if any(anchor == event.anchor for anchor, _ in open_nodes):
                 raise yaml.YAMLError(f"the alias *{event.anchor} stands inside of what it names")

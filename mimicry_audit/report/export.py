@@ -142,7 +142,7 @@ def blames_scores(directory: RunDirectory) -> Iterator[None]:
     """
     try:
         yield
-    except (AuditError, OSError, MemoryError):
+    except (AuditError, ImportError, OSError, MemoryError):
         raise
     except Exception as error:
         raise RunDirectoryError(

@@ -94,7 +94,7 @@ def read_config(path: Path) -> dict[str, object]:
     from mimicry_audit.ground.yaml_text import load_yaml
 
     try:
-        loaded = load_yaml(path.read_text("utf-8"))
+        loaded = load_yaml(path.read_text("utf-8"), yaml.SafeLoader)
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", "check --config") from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:  # ValueError: not UTF-8, or a date such as 2026-02-31

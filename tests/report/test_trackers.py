@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -66,9 +67,13 @@ def test_weights_and_biases_keeps_what_was_logged(
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     assert log_to("wandb:provenance", scored.path, scores) == "Weights & Biases: project provenance, run run"
     (journal,) = tmp_path.rglob("*.wandb")
-    written = journal.read_bytes()
-    for name in figures(scores):
-        assert name.encode() in written
+    names = [name.encode() for name in figures(scores)]
+    for _ in range(300):  # a process of the library's own writes the journal, which may end after the call
+        written = journal.read_bytes()
+        if all(name in written for name in names):
+            break
+        time.sleep(0.1)
+    assert [name for name in names if name not in written] == []
 
 
 @pytest.mark.parametrize(

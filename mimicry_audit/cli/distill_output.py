@@ -42,6 +42,11 @@ class StageBars(Bars):
 BLOCKS = "▁▂▃▄▅▆▇█"
 
 
+def read_metrics(path: Path) -> list[dict[str, float]]:
+    """The lines of a training's ``metrics.jsonl``; none without the file."""
+    return [json.loads(line) for line in path.read_text("utf-8").splitlines()] if path.is_file() else []
+
+
 def learning_curve(metrics: Path, width: int = 32) -> list[str]:
     """A line for the loss of each round: its first and last value with its course between them, and the held-out loss.
 
@@ -49,17 +54,16 @@ def learning_curve(metrics: Path, width: int = 32) -> list[str]:
         metrics: the file of JSON lines that a training writes; without it the list is empty.
         width: most characters of the course.
     """
-    if not metrics.is_file():
-        return []
-    records = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()]
+    records = read_metrics(metrics)
+    numbers = sorted({int(record["round"]) for record in records})
     lines = []
-    for number in sorted({record["round"] for record in records}):
+    for number in numbers:
         own = [record for record in records if record["round"] == number]
         losses = [record["loss"] for record in own if "loss" in record]
         if not losses:
             continue
         held_out = [record["eval_loss"] for record in own if "eval_loss" in record]
-        title = "loss" if len({record["round"] for record in records}) == 1 else f"loss, round {number}"
+        title = "loss" if len(numbers) == 1 else f"loss, round {number}"
         end = f", held out {held_out[-1]:.4g}" if held_out else ""
         lines.append(
             f"{title}: {losses[0]:.4g} {_course(losses, width)} {losses[-1]:.4g} in {own[-1]['step']} steps{end}"
@@ -150,16 +154,14 @@ def write_page(distillation: Distilled) -> Path:
         ("Steps", f"{lineage['steps']:,}"),
         ("Parameters", f"{lineage['parameters']:,}"),
     ]
-    metrics = distillation.path / "metrics.jsonl"
-    records = [json.loads(line) for line in metrics.read_text("utf-8").splitlines()] if metrics.is_file() else []
+    records = read_metrics(distillation.path / "metrics.jsonl")
     target = distillation.path / "training.html"
     html = render(
         lineage["name"], facts, [record for record in records if record["round"] >= 0],
         list(evaluation["models"]) if evaluation else [], evaluation_rows(evaluation) if evaluation else [],
         evaluation["prompts"] if evaluation else 0,
     )  # fmt: skip
-    if (
-        not target.is_file() or target.read_text("utf-8") != html
-    ):  # a finished training is shown again, not written again
+    # The command of a finished training shows its page again, and leaves its files as they are.
+    if not target.is_file() or target.read_text("utf-8") != html:
         write_text(target, html)
     return target

@@ -114,14 +114,10 @@ def prepare_context(settings: DistillSettings, watch: Watch | None) -> DistillCo
             f"--dose {settings.dose} leaves {len(taught) - len(dosed)} prompts to given answers, and {len(silent)} have none",
             f"give them in a column {settings.else_answers}, or name another with --else-answers",
         )
-    teacher_of = {
-        **data.assigned(
-            [row for row in rows if row.id not in dosed], settings.teachers, settings.teacher_shares, settings.seed
-        ),
-        **data.assigned(
-            [row for row in rows if row.id in dosed], settings.teachers, settings.teacher_shares, settings.seed
-        ),
-    }
+    teacher_of: dict[str, int] = {}
+    for is_dosed in (True, False):  # each part by itself, so that the prompts that are taught have the very shares
+        part = [row for row in rows if (row.id in dosed) == is_dosed]
+        teacher_of |= data.assigned(part, settings.teachers, settings.teacher_shares, settings.seed)
     return DistillContext(settings, teachers, student, rows, held_out_ids, dosed, watch, teacher_of=teacher_of)
 
 

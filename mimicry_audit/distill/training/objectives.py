@@ -15,14 +15,10 @@ gradient keeps its size.
 from __future__ import annotations
 
 import math
-from typing import Final
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-
-NEEDS_TEACHER_LOGITS: Final = ("forward-kl", "reverse-kl", "jsd", "skew-kl", "skew-reverse-kl", "uld")
-"""Objectives that compare distributions; ``hard`` needs the teacher's text only."""
 
 
 def hard(student: Tensor, labels: Tensor) -> Tensor:

@@ -15,16 +15,6 @@ from mimicry_audit.distill.training.models import Reader
 from tests.support.engine_fixtures import TinyModels
 
 
-@pytest.fixture(scope="module")
-def student(tiny_models: TinyModels) -> Any:
-    return models.load(str(tiny_models.one), None)
-
-
-@pytest.fixture(scope="module")
-def teacher(tiny_models: TinyModels) -> Any:
-    return models.load(str(tiny_models.two), None).eval()
-
-
 def row(number: int, length: int, prompt: int = 5, **more: Any) -> dict[str, Any]:
     rng = torch.Generator().manual_seed(number)
     ids = torch.randint(5, 290, (prompt + length,), generator=rng).tolist()

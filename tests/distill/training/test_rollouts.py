@@ -23,16 +23,6 @@ PADS = (0, 0)
 PLAN = RolloutPlan(share=1.0, temperature=1.0, tokens=12, end=2, teacher_end=2, common=290, context=None)
 
 
-@pytest.fixture(scope="module")
-def student(tiny_models: TinyModels) -> Any:
-    return models.load(str(tiny_models.one), None)
-
-
-@pytest.fixture(scope="module")
-def teacher(tiny_models: TinyModels) -> Any:
-    return models.load(str(tiny_models.two), None).eval()
-
-
 def row(number: int, prompt: int = 5, answer: int = 6, **more: Any) -> Any:
     rng = torch.Generator().manual_seed(number)
     ids = torch.randint(5, 290, (prompt + answer,), generator=rng).tolist()

@@ -101,7 +101,7 @@ def _store_one(
         else:
             _ask(context, number, rows, signal_store, keep)
     truncation: Truncation = {
-        "teacher": context.teachers[number].source,
+        "teacher": teacher.weights.name,
         "top_k": s.top_k,
         "bytes_per_token": round(signal_store.bytes_per_place, 1),
         "unlisted": unlisted_mass(signal_store, [row.key for row in rows if row.places]),

@@ -505,6 +505,20 @@ def test_stored_probabilities_of_two_teachers_are_each_of_their_own(tmp_path: Pa
         {"twin": 8 / 12, "aria": 4 / 12}, abs=1e-4
     )
     assert len(list((out / "work" / "signals").iterdir())) == 2
+    assert str(tmp_path) not in json.dumps(found.lineage)
+    folder = tmp_path / "a teacher of one's own"
+    folder.symlink_to(lab.build(["twin"])["twin"])
+    named_by_folder = made(
+        tmp_path / "named",
+        teacher=str(folder),
+        objective="jsd",
+        signal="cached",
+        top_k=8,
+        steps=1,
+        limit=8,
+        held_out=0.0,
+    )
+    assert str(tmp_path) not in json.dumps(named_by_folder.lineage), "no path of this machine"
     for cut in found.lineage["distillation"]["truncation"]:
         assert cut["top_k"] == 8
         assert 0 < cut["unlisted"] < 0.5

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig, PreTrainedModel
 
 _LOCAL = ("hf", "vllm")
+ROUNDING = 1e-3
+"""Of the largest logit: a difference below this comes from the order of additions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +194,9 @@ def keeps_rows_apart(model: PreTrainedModel) -> bool:
     finally:
         model.train(was)
     parts = (together[0, :7], together[0, 7:], together[1, :5])
-    return all(torch.allclose(one, part, rtol=1e-4, atol=1e-4) for one, part in zip(alone, parts, strict=True))
+    # What another row leaks is as large as the logits themselves; what another shape of batch rounds is far below.
+    pairs = zip(alone, parts, strict=True)
+    return all(float((one - part).abs().max()) <= ROUNDING * float(one.abs().max()) for one, part in pairs)
 
 
 def _as_it_is(rows: Tensor) -> Tensor:
